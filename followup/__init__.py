@@ -1,0 +1,1 @@
+"""The command line, the build of the warehouse, and the synthetic city."""

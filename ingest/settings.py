@@ -1,0 +1,84 @@
+"""Settings of an installation, read from the environment (prefix FOLLOWUP_), and its clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: declared parts (expectations/, dbt_project/) are found from here."""
+
+CITY_TIME = ZoneInfo("Europe/Stockholm")
+MEGABYTE = 1_000_000
+
+
+class SettingsError(Exception):
+    """A setting is missing or can't be read; the message says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """Where state lies and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", extra="ignore", frozen=True)
+
+    home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse, published")
+    inbox: str = Field("data/inbox", description="parent of the drop locations that districts.yml names")
+    now_text: str | None = Field(None, alias="FOLLOWUP_NOW", description="ISO time, or @FILE holding one")
+    keys: Path = Field(Path("data/keys.json"), description="key file; never inside home")
+    ledger_url: str | None = Field(None, description="SQLAlchemy URL; default a SQLite file under home")
+    districts: Path = Field(ROOT / "ingest" / "districts.yml", description="drop locations")
+    max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.sqlite'}"
+
+    @property
+    def landing(self) -> Path:
+        """Encrypted originals."""
+        return self.home / "landing"
+
+    @property
+    def validated(self) -> Path:
+        """Accepted rows: one immutable Parquet file per submission."""
+        return self.home / "validated"
+
+    @property
+    def warehouse(self) -> Path:
+        """The private warehouse, a DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What readers open: a link to the release that is current."""
+        return self.home / "published"
+
+    def now(self) -> datetime:
+        """The installation's clock, in UTC.
+
+        Raises:
+            SettingsError: FOLLOWUP_NOW is set and is neither an ISO time nor a readable @FILE with one.
+        """
+        text = self.now_text
+        if not text:
+            return datetime.now(UTC)
+        try:
+            if text.startswith("@"):
+                text = Path(text[1:]).read_text(encoding="utf-8").strip()
+            moment = datetime.fromisoformat(text)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                "FOLLOWUP_NOW must be an ISO time such as 2018-04-10T08:00:00, or @FILE with one in the file"
+            ) from error
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=CITY_TIME)
+        return moment.astimezone(UTC)
+
+    def now_date(self) -> date:
+        """Today's date in the city, by the installation's clock."""
+        return self.now().astimezone(CITY_TIME).date()

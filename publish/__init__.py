@@ -1,0 +1,1 @@
+"""What leaves the warehouse: published copies of the marts, and their labels."""
