@@ -1,0 +1,77 @@
+# Everything a person does with this repo. `make help` lists it.
+# A fresh Debian or Ubuntu with Python 3.11+ needs only `make demo` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+PACKAGES := ingest publish followup
+# What ruff looks at: every folder that may hold Python.
+PYTHON_FOLDERS := $(wildcard ingest publish followup dags tests benchmarks tools)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Nothing calls home.
+export GX_ANALYTICS_ENABLED := false
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
+
+.PHONY: help setup demo test test-system check lint types sql imports parse up down bench lock clean clean-data
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv from the lock (does nothing when it is up to date)
+	@tools/setup.sh python
+
+demo: setup ## two synthetic years through a real Airflow, then a table of the city's figures
+	@$(PY) -m followup.demo.rehearsal
+
+up: setup ## start Airflow with its web page and leave it running
+	@$(PY) -m followup.orchestrator up
+
+down: setup ## stop what `make up` started
+	@$(PY) -m followup.orchestrator down
+
+test: setup test-system ## the whole test suite
+	@$(PY) -m pytest tests $(ARGS)
+
+test-system:
+	@tools/setup.sh system
+
+check: setup ## style, types, SQL, import borders, dbt parse: what pre-commit and CI run too
+	@$(MAKE) --keep-going lint types sql imports parse
+
+lint:
+	@echo "ruff"
+	@$(PY) -m ruff check $(PYTHON_FOLDERS)
+	@$(PY) -m ruff format --check $(PYTHON_FOLDERS)
+
+types:
+	@echo "mypy --strict"
+	@$(PY) -m mypy --strict $(addprefix -p ,$(PACKAGES))
+
+sql:
+	@echo "sqlfluff"
+	@cd dbt_project && ../.venv/bin/sqlfluff lint .
+
+imports:
+	@echo "import-linter"
+	@.venv/bin/lint-imports
+
+parse:
+	@echo "dbt parse"
+	@tools/dbt_parse.sh
+
+bench: setup ## measure speed and memory; prints figures, asserts nothing
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+lock: setup ## remake requirements.txt from requirements.in
+	@tools/lock.sh
+
+clean: ## remove .venv, caches and the demo's data; what an installation has collected stays
+	@tools/clean.sh
+
+clean-data: ## remove data/ too: every file received, the ledger, the warehouse AND the keys (asks for CONFIRM=yes)
+	@tools/clean.sh data

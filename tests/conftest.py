@@ -1,0 +1,54 @@
+"""What holds for every test: nothing beyond this machine is reached, nothing is written into the checkout.
+
+Before anything of ours or Airflow's is imported, every place where state could go (FOLLOWUP_*, AIRFLOW_HOME) is set to
+a temporary folder of this test process, and the network guard is installed here and in all Python processes it starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="followup-test-"))
+_NETWORK_LOG = _SCRATCH / "network.log"
+_GUARD = Path(__file__).parent / "network_guard"
+
+for _name in [name for name in os.environ if name.startswith("FOLLOWUP_")]:
+    del os.environ[_name]
+os.environ |= {
+    "FOLLOWUP_HOME": str(_SCRATCH / "home"),
+    "FOLLOWUP_INBOX": str(_SCRATCH / "inbox"),
+    "FOLLOWUP_KEYS": str(_SCRATCH / "keys.json"),
+    "FOLLOWUP_TEST_NETWORK_LOG": str(_NETWORK_LOG),
+    "AIRFLOW_HOME": str(_SCRATCH / "airflow"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(_GUARD), os.environ.get("PYTHONPATH", "")])),
+}
+sys.path.insert(0, str(_GUARD))
+sys.modules.pop("sitecustomize", None)
+import sitecustomize  # noqa: E402, F401  (importing it installs the guard)
+
+
+@pytest.fixture(autouse=True)
+def no_connection_beyond_loopback() -> Iterator[None]:
+    """Fail the test in which this process, or a Python that it started, tried to reach another machine."""
+    _NETWORK_LOG.unlink(missing_ok=True)
+    yield
+    if _NETWORK_LOG.exists():
+        tried = _NETWORK_LOG.read_text(encoding="utf-8")
+        _NETWORK_LOG.unlink()
+        pytest.fail(f"tried to reach beyond this machine:\n{tried}", pytrace=False)
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing in the temporary folder."""
+    shutil.rmtree(_SCRATCH, ignore_errors=True)

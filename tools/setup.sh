@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Makes this checkout ready to run. Safe to repeat: does nothing when all is in place.
+#
+#   tools/setup.sh python   .venv with exactly what requirements.txt locks, and this project in it
+#   tools/setup.sh system   the servers that some tests start (PostgreSQL, Redis)
+#
+# As root on Debian or Ubuntu it installs what is missing with apt; otherwise it prints the command to run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+can_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+    say "installing with apt: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq </dev/null
+    # Servers are started by the tests that need them, never by their package.
+    local policy=/usr/sbin/policy-rc.d made=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        made=yes
+    fi
+    local status=0
+    apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null || status=$?
+    if [ -n "$made" ]; then rm -f "$policy"; fi
+    return "$status"
+}
+
+# --- a Python that fits -------------------------------------------------------------------------------------------
+
+fits() { "$1" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null && fits "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+wanted_python() {
+    local python
+    if ! python=$(find_python) && can_apt; then
+        apt_install python3 python3-venv >&2
+        python=$(find_python) || true
+    fi
+    [ -n "$python" ] || fail "needs Python 3.11, 3.12 or 3.13 and found none. On Debian or Ubuntu: sudo apt-get install python3 python3-venv
+       (or say which: make setup PYTHON=/path/to/python3.12)"
+    echo "$python"
+}
+
+need_venv_module() {
+    local python=$1 package
+    "$python" -c 'import venv, ensurepip' >/dev/null 2>&1 && return
+    package="python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+    can_apt || fail "$python has no venv module. Run: sudo apt-get install $package"
+    apt_install "$package"
+    "$python" -c 'import venv, ensurepip' >/dev/null 2>&1 || fail "$python still has no venv module after installing $package"
+}
+
+# --- .venv --------------------------------------------------------------------------------------------------------
+
+# What .venv was made from: the lock, the project's own declaration, the interpreter, this recipe, and where it lies.
+fingerprint() { { cat requirements.txt pyproject.toml tools/setup.sh; "$1" -VV; pwd; } | sha256sum | cut -d ' ' -f 1; }
+
+# uv's own entry of the lock, so that it is held to its hash like everything else.
+lock_entry() { awk -v name="$1" '/^[a-z0-9]/ { on = index($0, name "==") == 1 } on && !/^ *#/' requirements.txt; }
+
+install_locked() {
+    local entry status=0
+    if [ ! -x .venv/bin/uv ]; then
+        .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
+        entry=$(mktemp)
+        lock_entry uv >"$entry"
+        .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r "$entry" ||
+            say "uv can't be had here; using pip, which is slower"
+        rm -f "$entry"
+    fi
+    if [ -x .venv/bin/uv ]; then
+        say "installing $(grep -c '==' requirements.txt) locked packages with uv"
+        # uv does not read pip's settings: hand it the index a site has set there.
+        local index
+        index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
+        if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then export UV_DEFAULT_INDEX=$index; fi
+        VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip sync --quiet --require-hashes --link-mode copy requirements.txt && return
+        say "uv did not manage; trying pip"
+        .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
+    fi
+    say "installing the locked packages with pip"
+    .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
+}
+
+setup_python() {
+    local python
+    if [ -x .venv/bin/python ] && fits .venv/bin/python && [ -z "${PYTHON:-}" ]; then
+        python=$PWD/.venv/bin/python
+    else
+        python=$(wanted_python)
+    fi
+    if [ -f .venv/.made-from ] && [ "$(cat .venv/.made-from)" = "$(fingerprint "$python")" ] && [ -x .venv/bin/python ]; then
+        return
+    fi
+    if [ "$python" != "$PWD/.venv/bin/python" ]; then
+        need_venv_module "$python"
+        say "making .venv with $("$python" -V)"
+        rm -rf .venv
+        "$python" -m venv .venv
+    else
+        say "bringing .venv in step with requirements.txt"
+    fi
+    rm -f .venv/.made-from
+    install_locked
+    say "installing this project into .venv"
+    if [ -x .venv/bin/uv ]; then
+        VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+    else
+        .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+    fi
+    # Without this every process would compile what it imports anew on machines that don't write bytecode.
+    say "compiling bytecode (once)"
+    .venv/bin/python -m compileall -q -j 0 .venv/lib/python*/site-packages >/dev/null 2>&1 || true
+    fingerprint "$PWD/.venv/bin/python" >.venv/.made-from
+    say "ready: .venv with $(.venv/bin/python -V)"
+}
+
+# --- servers for tests --------------------------------------------------------------------------------------------
+
+has_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+has_redis() { command -v redis-server >/dev/null; }
+
+setup_system() {
+    local missing=()
+    has_postgresql || missing+=(postgresql)
+    has_redis || missing+=(redis-server)
+    [ ${#missing[@]} = 0 ] && return
+    if can_apt; then
+        apt_install "${missing[@]}"
+    else
+        say "the tests that start ${missing[*]} will be skipped; to run them: sudo apt-get install ${missing[*]}"
+    fi
+}
+
+case "${1:-}" in
+    python) setup_python ;;
+    system) setup_system ;;
+    *) fail "usage: tools/setup.sh python|system" ;;
+esac
