@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 LOG_VARIABLE = "FOLLOWUP_TEST_NETWORK_LOG"
-LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "::"}  # noqa: S104
+LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "::"}
 
 
 class ConnectionBeyondLoopback(RuntimeError):

@@ -1,0 +1,86 @@
+"""The Makefile, CI and pre-commit have what the pages promise, and the pages name what exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+TARGETS = ["help", "setup", "demo", "test", "check", "up", "down", "bench", "clean", "lock"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
+COMMANDS = {"demo-data", "check", "receive", "build", "publish", "status", "run", "doctor"}
+
+
+def makefile_targets(root: Path) -> set[str]:
+    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_makefile_has_the_target(root: Path, target: str) -> None:
+    assert target in makefile_targets(root)
+
+
+def test_make_help_lists_every_target_that_a_person_calls(root: Path) -> None:
+    listing = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert {target for target in TARGETS if f"make {target} " not in listing} == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_names_only_make_targets_that_exist(root: Path, page: str) -> None:
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", (root / page).read_text(encoding="utf-8"), re.MULTILINE))
+    assert named <= makefile_targets(root)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_names_only_subcommands_that_exist(root: Path, page: str) -> None:
+    named = set(re.findall(r"(?:`|^)followup ([a-z-]+)", (root / page).read_text(encoding="utf-8"), re.MULTILINE))
+    assert named <= COMMANDS
+
+
+def test_the_command_line_has_the_subcommands_and_options_that_the_pages_name(root: Path) -> None:
+    from typer.main import get_command
+
+    from followup.cli import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert set(commands) >= COMMANDS
+    for page in PAGES:
+        text = (root / page).read_text(encoding="utf-8")
+        for line in re.findall(r"(?:`|^)followup ([a-z-]+[^`\n#]*)", text, re.MULTILINE):
+            name, *rest = line.split()
+            options = {option for parameter in commands[name].params for option in parameter.opts}
+            assert {word for word in rest if word.startswith("--")} <= options, f"{page}: followup {line}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_names_only_paths_that_exist(root: Path, page: str) -> None:
+    text = (root / page).read_text(encoding="utf-8")
+    quoted = [*re.findall(r"`([\w.{}<>*/-]+/[\w.{}<>*/-]*)`", text), *re.findall(r"\]\(([^)#:]+)\)", text)]
+    base = (root / page).parent
+    elsewhere = re.compile(r"^(data|landing|validated|published|\.venv|demo|examples)/|[<>*{}…]")
+    wanted = [name for name in quoted if not elsewhere.search(name)]
+    assert [name for name in wanted if not ((root / name).exists() or (base / name).exists())] == []
+
+
+def test_ci_and_tools_can_be_run(root: Path) -> None:
+    scripts = [root / ".ci" / "run", *sorted((root / "tools").glob("*.sh"))]
+    assert [script.name for script in scripts if not os.access(script, os.X_OK)] == []
+    for script in scripts:
+        subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_pre_commit_runs_the_parts_of_make_check(root: Path) -> None:
+    config = yaml.safe_load((root / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}
+    called = {hook["entry"].removeprefix("make ") for hook in hooks if hook["entry"].startswith("make ")}
+    recipe = re.search(r"^check:.*\n\t.*--keep-going ([a-z ]+)$", (root / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe is not None
+    assert called == set(recipe.group(1).split())
+    pre_commit = Path(sys.executable).parent / "pre-commit"
+    subprocess.run([str(pre_commit), "validate-config", ".pre-commit-config.yaml"], cwd=root, check=True)

@@ -1,0 +1,35 @@
+"""Every decision is numbered, listed and says what it must."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+SECTIONS = ["Context", "Decision", "Consequences"]
+LONGEST = 60
+
+
+def pages(root: Path) -> list[Path]:
+    return sorted((root / "docs" / "decisions").glob("[0-9]*.md"))
+
+
+def test_decisions_are_numbered_without_gaps(root: Path) -> None:
+    assert [int(page.name[:4]) for page in pages(root)] == list(range(1, len(pages(root)) + 1))
+
+
+def test_index_lists_every_decision_with_its_title(root: Path) -> None:
+    index = (root / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \|$", index, re.MULTILINE)
+    actual = []
+    for page in pages(root):
+        number, title = re.match(r"# (\d{4})\. (.+)", page.read_text(encoding="utf-8")).groups()  # type: ignore[union-attr]
+        actual.append((number, page.name, title))
+    assert listed == actual
+
+
+def test_each_decision_says_context_decision_and_consequences_on_one_page(root: Path) -> None:
+    for page in pages(root):
+        text = page.read_text(encoding="utf-8")
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS, page.name
+        assert re.search(r"^Status: (accepted|replaced by \[\d{4}\].*)$", text, re.MULTILINE), page.name
+        assert text.count("\n") <= LONGEST, page.name
