@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -113,7 +114,7 @@ class DropLocation(BaseModel):
     url: str
     synthetic: bool = False
     """All that arrives here is drawn, never real."""
-    after_receipt: str = "remove"
+    after_receipt: Literal["remove", "move"] = "remove"
     """What happens to a taken file: `remove`, or `move` to the folder received/ beside it."""
 
 

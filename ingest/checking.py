@@ -1,0 +1,237 @@
+"""Checking one file: read, conform, try every rule. One pass, the same for `check`, `receive` and the portal."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.checks.arithmetic import Sheet
+from ingest.checks.suites import Rule, RuleOutcome, load_rules, run_rules
+from ingest.conforming import ConformedTable, conform
+from ingest.contracts import PERSON_COLUMNS, Contract, load_contracts
+from ingest.districts import read_seed
+from ingest.findings import Finding, Severity, Unreadable, file_finding
+from ingest.folding import fold
+from ingest.history import History, Past, look_back
+from ingest.keys import Keys
+from ingest.ledger.store import RuleCount
+from ingest.naming import FileName
+from ingest.persons import reads_as_number
+from ingest.quarters import Quarter
+from ingest.reading import RawTable, read_table
+from ingest.sentinels import DATE_EMPTY
+
+_DIGITS = r"(^|\D)(\d{6}|\d{8})[-+ ]?\d{4}(\D|$)"
+_QUOTED_AT_MOST = 40
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        rows: rows read, blank ones aside.
+        file_findings: about the file as such; `outcomes`: rows that break rules of the suite.
+        skipped: codes of rules that could not be tried (no earlier quarter, a missing column).
+        table: the conformed rows, for storing; None when the file could not be read.
+    """
+
+    name: FileName
+    rows: int
+    file_findings: tuple[Finding, ...]
+    outcomes: tuple[RuleOutcome, ...] = ()
+    skipped: tuple[str, ...] = ()
+    table: ConformedTable | None = field(default=None, repr=False)
+    raw: RawTable | None = field(default=None, repr=False)
+    absent: tuple[int, ...] = ()
+    """Row numbers in the previous quarter's file of what this one lacks."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the file may be put in force: no error, and every rule could be tried."""
+        return not any(count.severity == "error" for count in self.counts())
+
+    def counts(self) -> list[RuleCount]:
+        """How often each rule fired, by code."""
+        totals: Counter[tuple[str, Severity]] = Counter((f.rule, f.severity) for f in self.file_findings)
+        for outcome in self.outcomes:
+            if outcome.raised:
+                totals["FIL-020", "error"] += 1
+            else:
+                totals[outcome.rule.code, outcome.rule.severity] += len(outcome.rows)
+        return [RuleCount(code, severity, number) for (code, severity), number in sorted(totals.items())]
+
+    def total(self, severity: Severity) -> int:
+        """How many findings of a severity there are."""
+        return sum(count.row_count for count in self.counts() if count.severity == severity)
+
+    def findings(self, per_rule: int | None = None) -> Iterator[Finding]:
+        """All findings, those about the file first, then rule by rule; at most `per_rule` of each rule's."""
+        yield from self.file_findings
+        for outcome in self.outcomes:
+            if outcome.raised:
+                yield file_finding("FIL-020", rule=outcome.rule.code)
+                continue
+            for place in outcome.rows[:per_rule].tolist():
+                yield self._finding(outcome.rule, place)
+
+    def _finding(self, rule: Rule, place: int) -> Finding:
+        if rule.kind == "expect_open_rows_to_be_carried_on":
+            where = f" (rad {place} i förra kvartalets fil)"
+            return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
+        assert self.table is not None
+        row = int(self.table.row_numbers[place])
+        return Finding(rule.code, rule.severity, row, rule.column, rule.message_sv + self._detail(rule, place))
+
+    def _detail(self, rule: Rule, place: int) -> str:
+        """What the cell holds and which code is nearest, where the contract allows it to be quoted."""
+        if rule.kind not in ("expect_values_to_be_readable", "expect_codes_to_be_unambiguous") or rule.column is None:
+            return ""
+        if self.raw is None or self.table is None or self.name.dataset is None:
+            return ""
+        column = load_contracts()[self.name.dataset].column(rule.column)
+        if column.personal or column.name not in self.raw.columns:
+            return ""
+        cell = self.raw.columns[column.name][place].as_py() or b""
+        text = " ".join(cell.decode(self.raw.encoding).split())
+        if column.type not in ("code", "code_list"):
+            return f" (”{text}”)" if _is_harmless(text) else ""
+        codes = self.table.codes[column.name]
+        parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
+        hints = []
+        for part in parts:
+            folded = fold(part)
+            if folded in codes.ambiguous:
+                hints.append(f"”{_short(part)}” kan betyda {' eller '.join(codes.ambiguous[folded])}")
+            elif folded not in codes.lookup:
+                near = difflib.get_close_matches(folded, list(codes.lookup), n=1, cutoff=0.6)
+                if near:
+                    hints.append(f"”{_short(part)}”; menades {codes.codes[codes.lookup[near[0]]]}?")
+        return f" ({'; '.join(hints)})" if hints else ""
+
+
+def _short(text: str) -> str:
+    stripped = text.strip()
+    return stripped if len(stripped) <= _QUOTED_AT_MOST else stripped[:_QUOTED_AT_MOST] + "…"
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a cell of a date or number column may be quoted: only digits and signs, and no person's number."""
+    harmless = set("0123456789-./,:; ")
+    return 0 < len(text) <= _QUOTED_AT_MOST and set(text) <= harmless and sum(c.isdigit() for c in text) <= 9
+
+
+def check_file(
+    raw: bytes, name: FileName, keys: Keys, today: date, limit_megabytes: int, past: Past | None
+) -> CheckReport:
+    """Check one file.
+
+    Args:
+        raw: its bytes.
+        name: from `read_name`.
+        keys: for person keys; throwaway ones when nothing is stored and nothing looked up.
+        today: the city's date, which decides whether the quarter is over.
+        limit_megabytes: a larger file is refused unread.
+        past: what is in force; None skips the rules over several files.
+
+    Returns:
+        Every fault and query at once. Never raises for bad input.
+    """
+    findings = list(name.findings)
+    if name.quarter is not None and today <= name.quarter.end:
+        findings.append(file_finding("FIL-018", quarter=name.quarter, end=name.quarter.end))
+    if len(raw) > limit_megabytes * 1_000_000:
+        findings.append(file_finding("FIL-005", limit=limit_megabytes))
+        return CheckReport(name, 0, tuple(findings))
+    if name.dataset is None or name.quarter is None or name.district is None:
+        return CheckReport(name, 0, tuple(findings))
+    contract = load_contracts()[name.dataset]
+    try:
+        table = read_table(raw, contract, name.district)
+    except Unreadable as error:
+        return CheckReport(name, 0, (*findings, error.finding))
+    findings.extend(table.findings)
+    findings.extend(_numbers_out_of_place(table, contract))
+    conformed = conform(table, contract, name.district, name.quarter, keys)
+    history = look_back(name.dataset, conformed, past)
+    skipped = _skipped(contract, table.missing, history)
+    outcomes = run_rules(
+        name.dataset, _sheet(conformed, contract, history), _parameters(name.quarter), frozenset(skipped)
+    )
+    return CheckReport(
+        name,
+        table.rows,
+        tuple(findings),
+        tuple(outcomes),
+        tuple(skipped),
+        conformed,
+        table,
+    )
+
+
+def _parameters(quarter: Quarter) -> dict[str, str]:
+    return {"quarter_start": quarter.start.isoformat(), "quarter_end": quarter.end.isoformat()}
+
+
+def _skipped(contract: Contract, missing: frozenset[str], history: History) -> list[str]:
+    """Rules that can't be tried: a required column they look at is missing, or the history they need."""
+    lacking = {name for name in missing if not contract.column(name).optional}
+    return [
+        rule.code
+        for rule in load_rules(contract.dataset)
+        if lacking & set(rule.columns) or (rule.needs is not None and rule.needs not in history.known)
+    ]
+
+
+def _catalogue_sets() -> dict[str, frozenset[str]]:
+    """Named sets of the intervention catalogue: those known in one form only."""
+    forms = [(row["intervention_code"], row["usual_form"]) for row in read_seed("interventions")]
+    return {
+        "service_only": frozenset(code for code, form in forms if form == "service"),
+        "assessed_only": frozenset(code for code, form in forms if form == "bistand"),
+    }
+
+
+def _sheet(table: ConformedTable, contract: Contract, history: History) -> Sheet:
+    columns = {**table.values, **history.columns}
+    dates = {column.name for column in contract.columns if column.type == "date"} | history.dates
+    if contract.about_persons:
+        birth, exact = columns["birth"], columns["birth_exact"] == 1
+        unborn = columns["id_typ"] == table.codes["id_typ"].codes.index("ofodd")
+        year = birth.astype("datetime64[D]").astype("datetime64[Y]")
+        first = year.astype("datetime64[D]").astype(np.int64)
+        last = (year + 1).astype("datetime64[D]").astype(np.int64) - 1
+        known = birth != DATE_EMPTY
+        columns["birth_latest"] = np.where(known, np.where(exact, birth, last), DATE_EMPTY).astype(np.int32)
+        columns["birth_earliest"] = np.where(known & ~unborn, np.where(exact, birth, first), DATE_EMPTY).astype(
+            np.int32
+        )
+        dates |= {"birth", "birth_latest", "birth_earliest"}
+    codes = {name: found.codes for name, found in table.codes.items() if name in table.values}
+    return Sheet(columns, frozenset(dates), codes, _catalogue_sets(), history.absent)
+
+
+def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
+    """Cells outside the person columns that read as a person's number. They are never quoted."""
+    kept = {c.name for c in contract.columns if c.name in PERSON_COLUMNS and c.type == "person_number"}
+    findings = []
+    named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
+    named += [(None, cells) for cells in table.extra.values()]
+    for name, column in named:
+        values = column.cast(pa.binary()) if pa.types.is_dictionary(column.type) else column
+        distinct = pc.unique(values).drop_null()
+        maybe = distinct.filter(pc.match_substring_regex(distinct, _DIGITS))
+        wrong = [cell for cell in maybe.to_pylist() if reads_as_number(cell.decode(table.encoding))]
+        if wrong:
+            hits = pc.is_in(values, value_set=pa.array(wrong, pa.binary())).to_numpy()
+            findings += [
+                file_finding("FIL-015", row=int(table.row_numbers[i]), column=name) for i in np.flatnonzero(hits)
+            ]
+    return findings

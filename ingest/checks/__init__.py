@@ -1,0 +1,1 @@
+"""Rules: what they compute (arithmetic), how Great Expectations holds them (expectations), and running a suite."""

@@ -1,0 +1,319 @@
+"""The project's own expectations for Great Expectations: a small family on one base.
+
+Each names one kind of rule and passes its arguments to one table metric, which returns the positions of the rows that
+break it. So a suite reads as suites of Great Expectations read, and a rule costs its arithmetic alone.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+from typing import Any, ClassVar
+
+import numpy as np
+from great_expectations.core.suite_parameters import SuiteParameterDict
+from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
+
+from ingest.checks.arithmetic import KINDS, Sheet, absent_rows
+
+METRIC = "followup.rows_breaking_rule"
+SHEET = "followup.sheet"
+"""Key in the frame's attrs under which the metric finds the sheet."""
+
+
+class RowsBreakingRule(TableMetricProvider):
+    """Positions of the rows that break one rule, int64 ascending."""
+
+    metric_name = METRIC
+    value_keys = ("kind", "arguments")
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,  # noqa: N805  (the decorator makes it a classmethod)
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
+    ) -> Any:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
+        sheet: Sheet = frame.attrs[SHEET]
+        kind, arguments = metric_value_kwargs["kind"], dict(metric_value_kwargs["arguments"])
+        if kind == "absent_rows":
+            return absent_rows(sheet)
+        return np.flatnonzero(KINDS[kind](sheet, **arguments))
+
+
+class RowRule(BatchExpectation):
+    """Base of the family: a kind of rule with its arguments as fields."""
+
+    kind: ClassVar[str] = ""
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
+
+    def get_validation_dependencies(
+        self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
+    ) -> ValidationDependencies:
+        """Ask for the one metric, with this rule's kind and arguments."""
+        found = super().get_validation_dependencies(execution_engine, runtime_configuration)
+        kwargs = self.configuration.kwargs
+        arguments = {key: kwargs[key] for key in self.success_keys if kwargs.get(key) is not None}
+        found.set_metric_configuration(
+            METRIC,
+            MetricConfiguration(
+                metric_name=METRIC,
+                metric_domain_kwargs={"batch_id": kwargs.get("batch_id")},
+                metric_value_kwargs={"kind": self.kind, "arguments": arguments},
+            ),
+        )
+        return found
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine | None = None,
+    ) -> dict[str, Any]:
+        rows = metrics[METRIC]
+        return {"success": len(rows) == 0, "result": {"unexpected_count": len(rows), "unexpected_rows": rows}}
+
+
+class ExpectValuesToBeFilled(RowRule):
+    """The column is filled in every row."""
+
+    kind = "filled"
+    success_keys: ClassVar[tuple[str, ...]] = ("column",)
+    column: str
+
+
+class ExpectValuesToBeReadable(RowRule):
+    """What is filled in is a known code, a date, a whole number or a well-formed identifier."""
+
+    kind = "readable"
+    success_keys: ClassVar[tuple[str, ...]] = ("column",)
+    column: str
+
+
+class ExpectCodesToBeUnambiguous(RowRule):
+    """No word stands for more than one code."""
+
+    kind = "unambiguous"
+    success_keys: ClassVar[tuple[str, ...]] = ("column",)
+    column: str
+
+
+class ExpectValuesToBeFilledWhen(RowRule):
+    """The column is filled where the other is filled, or holds one of the values; a third column may excuse it."""
+
+    kind = "filled_when"
+    success_keys: ClassVar[tuple[str, ...]] = (
+        "column", "when_column", "when_values", "unless_column", "unless_values",
+    )  # fmt: skip
+    column: str
+    when_column: str
+    when_values: list[str] | None = None
+    unless_column: str | None = None
+    unless_values: list[str] | None = None
+
+
+class ExpectEitherToBeFilled(RowRule):
+    """At least one of the two columns is filled."""
+
+    kind = "filled_when_empty"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "when_column")
+    column: str
+    when_column: str
+
+
+class ExpectValuesToBeEmptyUnless(RowRule):
+    """The column is empty unless the other is filled, or holds one of the values."""
+
+    kind = "empty_unless"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "when_column", "when_values")
+    column: str
+    when_column: str
+    when_values: list[str] | None = None
+
+
+class ExpectValuesToBeEmptyWhen(RowRule):
+    """The column is empty where the other holds one of the values."""
+
+    kind = "empty_when"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "when_column", "when_values")
+    column: str
+    when_column: str
+    when_values: list[str]
+
+
+class ExpectCodesNotToStandTogether(RowRule):
+    """Codes that exclude each other don't stand in one row."""
+
+    kind = "not_together"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "values", "other_column", "other_values")
+    column: str
+    values: list[str]
+    other_column: str
+    other_values: list[str]
+
+
+class ExpectCodesNotToBeAmong(RowRule):
+    """The code is not in a named set of the catalogue."""
+
+    kind = "not_among"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "named_set")
+    column: str
+    named_set: str
+
+
+class ExpectDatesNotToBeBefore(RowRule):
+    """The date is on or after the other; strictly: after it."""
+
+    kind = "date_not_before"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "other_column", "strictly")
+    column: str
+    other_column: str
+    strictly: bool | None = None
+
+
+class ExpectDatesToBeBetween(RowRule):
+    """The date lies within fixed limits."""
+
+    kind = "date_between"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "earliest", "latest")
+    column: str
+    earliest: str | SuiteParameterDict | None = None
+    latest: str | SuiteParameterDict | None = None
+
+
+class ExpectDatesToFollowWithinDays(RowRule):
+    """The date is at most so many days after the other."""
+
+    kind = "date_soon_after"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "other_column", "days")
+    column: str
+    other_column: str
+    days: int
+
+
+class ExpectToEndWithinMonths(RowRule):
+    """What starts ends within so many calendar months, or by its prolongation; what is open is judged as of a day."""
+
+    kind = "ended_within_months"
+    success_keys: ClassVar[tuple[str, ...]] = ("end_column", "start_column", "prolonged_column", "months", "as_of")
+    end_column: str
+    start_column: str
+    prolonged_column: str
+    months: int
+    as_of: str | SuiteParameterDict
+
+
+class ExpectNumbersToBeBetween(RowRule):
+    """The number lies within its limits."""
+
+    kind = "number_between"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "minimum", "maximum")
+    column: str
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class ExpectPersonsToBeYoungerThan(RowRule):
+    """The person has not reached the age on the day."""
+
+    kind = "younger_than"
+    success_keys: ClassVar[tuple[str, ...]] = ("birth_column", "date_column", "years")
+    birth_column: str
+    date_column: str
+    years: int
+
+
+class ExpectCodesToAgreeWith(RowRule):
+    """The code agrees with what another column says, where both say something."""
+
+    kind = "agreeing"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "other_column", "values")
+    column: str
+    other_column: str
+    values: list[str]
+
+
+class ExpectRowsToBeUniqueBy(RowRule):
+    """No two rows share the combination."""
+
+    kind = "unique_together"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "needed")
+    columns: list[str]
+    needed: list[str] | None = None
+
+
+class ExpectNoRestartWithinDays(RowRule):
+    """Nothing new starts for a person within so many days of the end of another."""
+
+    kind = "not_restarted_within"
+    success_keys: ClassVar[tuple[str, ...]] = ("person_column", "start_column", "end_column", "days")
+    person_column: str
+    start_column: str
+    end_column: str
+    days: int
+
+
+class ExpectCountsToAddUp(RowRule):
+    """The parts, when any is given, add up to the total."""
+
+    kind = "counts_adding_up"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "total_column")
+    columns: list[str]
+    total_column: str
+
+
+class ExpectSumToFitCounts(RowRule):
+    """A sum of days is one that the counts in bands of days allow."""
+
+    kind = "sum_within_counts"
+    success_keys: ClassVar[tuple[str, ...]] = ("sum_column", "columns", "lows", "highs")
+    sum_column: str
+    columns: list[str]
+    lows: list[int]
+    highs: list[int | None]
+
+
+class ExpectCountsToBeAtMost(RowRule):
+    """Some counts together are at most others together."""
+
+    kind = "counts_at_most"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "at_most_columns")
+    columns: list[str]
+    at_most_columns: list[str]
+
+
+class ExpectCountsToBeGivenWhenPositive(RowRule):
+    """At least one of the counts is given where the other is more than zero."""
+
+    kind = "counts_given_when_positive"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "when_column")
+    columns: list[str]
+    when_column: str
+
+
+class ExpectCountsToBePositiveWhenPositive(RowRule):
+    """For some codes, the count is more than zero where the other is."""
+
+    kind = "positive_when_positive"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "when_column", "code_column", "codes")
+    column: str
+    when_column: str
+    code_column: str
+    codes: list[str]
+
+
+class ExpectOpenRowsToBeCarriedOn(RowRule):
+    """Every row that the previous quarter's file left open stands in this file."""
+
+    kind = "absent_rows"
+    success_keys: ClassVar[tuple[str, ...]] = ()

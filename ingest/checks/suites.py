@@ -1,0 +1,161 @@
+"""Suites: the declared rules of a dataset, and running them through Great Expectations over one sheet."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ingest.checks.arithmetic import IntArray, Sheet
+from ingest.contracts import EXPECTATIONS
+from ingest.findings import Severity
+
+_COLUMN_ARGUMENTS = (
+    "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column",
+)  # fmt: skip
+_ALL_ARGUMENTS = (
+    *_COLUMN_ARGUMENTS, "when_column", "other_column", "unless_column", "at_most_columns", "prolonged_column",
+    "code_column",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One declared rule of a suite.
+
+    Attributes:
+        code: such as ARE-014; never reused.
+        columns: contract columns that it looks at, the one to mark first.
+        needs: what beyond the file it looks at (`previous_quarter`, `cases`, `four_quarters`); None for most.
+        kind: the expectation's type.
+    """
+
+    code: str
+    severity: Severity
+    message_sv: str
+    why: str
+    columns: tuple[str, ...]
+    needs: str | None
+    kind: str
+
+    @property
+    def column(self) -> str | None:
+        """The column that a finding of the rule marks."""
+        return self.columns[0] if self.columns else None
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """Rows (positions in the sheet) that break a rule. `raised` means that the rule could not be tried: our fault."""
+
+    rule: Rule
+    rows: IntArray
+    raised: bool = False
+
+
+_MARKS = {
+    "birth_latest": "personnummer", "birth_earliest": "personnummer", "case_known": "arende_id", "person": "personnummer",
+    "sex_by_number": "personnummer", "previous_end": "utredning_slut", "stock_gap": "antal_pagaende",
+}  # fmt: skip
+"""Derived columns and the contract column that a finding on them marks."""
+
+
+def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    found: list[str] = []
+    for argument in ("column", *_ALL_ARGUMENTS[1:], "birth_column", "person_column"):
+        value = kwargs.get(argument)
+        for name in [value] if isinstance(value, str) else value or []:
+            found.append(_MARKS.get(name, name.removeprefix("unusual_")))
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=32)
+def _declared(dataset: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EXPECTATIONS / dataset / "suite.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@lru_cache(maxsize=32)
+def load_rules(dataset: str) -> tuple[Rule, ...]:
+    """The rules of a dataset's suite, in its order. Does not import Great Expectations.
+
+    Raises:
+        FileNotFoundError: the dataset has no suite.
+        ValueError: two rules share a code.
+    """
+    rules = tuple(
+        Rule(
+            code=entry["meta"]["code"],
+            severity=entry["meta"]["severity"],
+            message_sv=entry["meta"]["message_sv"],
+            why=entry["meta"]["why"],
+            columns=_columns(entry["kwargs"]),
+            needs=entry["meta"].get("needs"),
+            kind=entry["type"],
+        )
+        for entry in _declared(dataset)["expectations"]
+    )
+    if len({rule.code for rule in rules}) != len(rules):
+        raise ValueError(f"{dataset}: two rules share a code")
+    return rules
+
+
+@lru_cache(maxsize=1)
+def _engine() -> tuple[Any, Any]:
+    """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+
+    import ingest.checks.expectations  # noqa: F401  (registers the family)
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("files").add_dataframe_asset("file")
+    return gx, asset.add_batch_definition_whole_dataframe("whole")
+
+
+def run_rules(
+    dataset: str, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
+) -> list[RuleOutcome]:
+    """Try every rule of a suite on a sheet.
+
+    Args:
+        dataset: whose suite.
+        sheet: conformed columns and those derived for rules.
+        parameters: what suites call $PARAMETER, such as `quarter_end` (ISO date).
+        skip: codes of rules to leave out.
+
+    Returns:
+        The outcomes of the rules that some row breaks or that raised, in the suite's order.
+    """
+    import pandas as pd
+
+    from ingest.checks.expectations import SHEET
+
+    gx, batches = _engine()
+    rules = {rule.code: rule for rule in load_rules(dataset)}
+    chosen = [entry for entry in _declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
+    if not chosen:
+        return []
+    frame = pd.DataFrame({name: values for name, values in sheet.columns.items()}, copy=False)
+    frame.attrs[SHEET] = sheet
+    suite = gx.ExpectationSuite(name=dataset, expectations=chosen)
+    batch = batches.get_batch(batch_parameters={"dataframe": frame})
+    result = batch.validate(suite, result_format="SUMMARY", expectation_parameters=dict(parameters))
+    outcomes: dict[str, RuleOutcome] = {}
+    for entry in result.results:
+        code = entry.expectation_config.meta["code"]
+        rows = (entry.result or {}).get("unexpected_rows")
+        if rows is None:
+            outcomes[code] = RuleOutcome(rules[code], np.empty(0, np.int64), raised=True)
+        elif len(rows):
+            outcomes[code] = RuleOutcome(rules[code], rows)
+    tried = {entry.expectation_config.meta["code"] for entry in result.results}
+    for code in {entry["meta"]["code"] for entry in chosen} - tried:
+        outcomes[code] = RuleOutcome(rules[code], np.empty(0, np.int64), raised=True)
+    return [outcomes[code] for code in rules if code in outcomes]

@@ -1,0 +1,62 @@
+"""What is wrong with a file: findings, and the rules about the file as such (expectations/file_rules.yml)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from ingest.contracts import EXPECTATIONS
+
+Severity = Literal["error", "query"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault or query. `row` is numbered as Excel does (header = 1); None for the file as such.
+
+    The message is Swedish, says what to do, and never holds personal data.
+    """
+
+    rule: str
+    severity: Severity
+    row: int | None
+    column: str | None
+    message: str
+
+
+class FileRule(BaseModel):
+    """A rule about the file as such: `FIL-nnn`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str
+    severity: Severity
+    message_sv: str
+    """May hold {placeholders} that the reader fills with what is not personal: line numbers, header names."""
+    why: str
+
+
+@lru_cache(maxsize=1)
+def file_rules() -> dict[str, FileRule]:
+    """The declared rules about files, by code."""
+    declared = yaml.safe_load((EXPECTATIONS / "file_rules.yml").read_text(encoding="utf-8"))
+    return {rule.code: rule for rule in (FileRule.model_validate(entry) for entry in declared)}
+
+
+def file_finding(code: str, *, row: int | None = None, column: str | None = None, **facts: object) -> Finding:
+    """A finding of a rule about the file, its message filled with facts that are not personal."""
+    rule = file_rules()[code]
+    return Finding(rule.code, rule.severity, row, column, rule.message_sv.format(**facts))
+
+
+class Unreadable(Exception):
+    """The file can't be read as a table at all; `finding` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        """Keep the finding; the exception's text is the rule's code alone."""
+        super().__init__(finding.rule)
+        self.finding = finding

@@ -1,0 +1,96 @@
+"""The installation's secret keys: for person keys and for encrypted originals. Configured, versioned, never in the repo."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.settings import SettingsError
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Secret keys.
+
+    Attributes:
+        person_secret: 32 bytes, fixed for the installation's life: HMAC of a person's number.
+        person_keys: version → 64 bytes, AES-SIV key that wraps that HMAC; rotated without the originals.
+        person_version: the version in use.
+        original_keys: version → 32 bytes, AES-GCM key of encrypted originals.
+        original_version: the version in use.
+    """
+
+    person_secret: bytes = field(repr=False)
+    person_keys: dict[int, bytes] = field(repr=False)
+    person_version: int
+    original_keys: dict[int, bytes] = field(repr=False)
+    original_version: int
+
+
+def make_keys(path: Path) -> None:
+    """Draw new keys and write them to a file that only its owner can read.
+
+    Raises:
+        FileExistsError: there is a key file already; it is never overwritten, since rows in force hang on it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def drawn(length: int) -> str:
+        return base64.b64encode(secrets.token_bytes(length)).decode()
+
+    content = {
+        "person_secret": drawn(32),
+        "person_keys": {"1": drawn(64)},
+        "person_version": 1,
+        "original_keys": {"1": drawn(32)},
+        "original_version": 1,
+    }
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            json.dump(content, handle, indent=1)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def load_keys(path: Path) -> Keys:
+    """Read the key file.
+
+    Raises:
+        SettingsError: it is missing or no key file; the message says how to make one and never shows a key.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        keys = Keys(
+            person_secret=base64.b64decode(content["person_secret"]),
+            person_keys={int(v): base64.b64decode(k) for v, k in content["person_keys"].items()},
+            person_version=int(content["person_version"]),
+            original_keys={int(v): base64.b64decode(k) for v, k in content["original_keys"].items()},
+            original_version=int(content["original_version"]),
+        )
+    except FileNotFoundError:
+        raise SettingsError(
+            f"no key file at {path}: make one with `followup doctor --make-keys`, or point FOLLOWUP_KEYS at yours"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise SettingsError(f"{path} is no key file: restore it from your backup") from None
+    if (
+        len(keys.person_secret) != 32
+        or len(keys.person_keys.get(keys.person_version, b"")) != 64
+        or len(keys.original_keys.get(keys.original_version, b"")) != 32
+    ):
+        raise SettingsError(f"{path} is no key file: a key has the wrong length, or the version in use is missing")
+    return keys
+
+
+def throwaway_keys() -> Keys:
+    """Keys for a check that stores nothing: drawn now, gone with the process."""
+    return Keys(secrets.token_bytes(32), {1: secrets.token_bytes(64)}, 1, {1: secrets.token_bytes(32)}, 1)

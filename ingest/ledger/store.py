@@ -1,0 +1,283 @@
+"""Reading and writing the ledger. Every change is one transaction; files are nothing until it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ingest.findings import Finding, Severity
+from ingest.ledger import leases
+from ingest.ledger.tables import build, finding, finding_count, submission
+
+KEPT_PER_RULE = 200
+"""Findings kept per rule and submission; all are counted."""
+
+
+class LedgerError(Exception):
+    """The ledger can't be opened or refused a change; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission as the ledger holds it. Columns as in `ingest.ledger.tables.submission`."""
+
+    submission_id: str
+    district_code: str
+    dataset: str | None
+    reporting_quarter: str | None
+    sequence: int
+    version: int | None
+    state: str
+    source_file_name: str
+    source_file_sha256: str
+    size_bytes: int
+    submitted_at: datetime
+    deadline_date: date | None
+    is_on_time: bool | None
+    is_synthetic: bool
+    row_count: int
+    error_count: int
+    query_count: int
+    contract_version: int | None
+    person_key_version: int | None
+    original_path: str
+    parquet_path: str | None
+    parquet_sha256: str | None
+    is_source_cleared: bool
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """How many times a rule fired in a submission."""
+
+    rule: str
+    severity: Severity
+    row_count: int
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of the warehouse."""
+
+    fingerprint: str
+    state: str
+    started_at: datetime
+    seconds: float
+    detail: str | None
+
+
+def _on_sqlite_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Writers take the lock at once, so that a read in the same transaction can't go stale; readers take none."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Ledger:
+    """The ledger of an installation. Open one per process; it may be used from several threads."""
+
+    def __init__(self, url: str) -> None:
+        """Connect, and bring the tables up to date.
+
+        Raises:
+            LedgerError: no connection, or the ledger was written by a newer version.
+        """
+        parsed = sa.make_url(url)
+        if parsed.drivername.startswith("sqlite") and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = sa.create_engine(parsed)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _on_sqlite_connect)
+            sa.event.listen(self.engine, "begin", _begin)
+        try:
+            self._migrate()
+        except sa.exc.OperationalError as error:
+            raise LedgerError(
+                f"the ledger at {parsed.render_as_string(hide_password=True)} can't be opened: "
+                "check FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions"
+            ) from error
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        scripts = ScriptDirectory.from_config(config)
+        head = scripts.get_current_head()
+        with self.engine.begin() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            if current == head:
+                return
+            if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+                raise LedgerError("the ledger was written by a newer version of followup: update this one")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def lease(self, name: str, wait_seconds: float = 120.0) -> AbstractContextManager[None]:
+        """Hold a lease: see `ingest.ledger.leases.held`."""
+        return leases.held(self.engine, name, wait_seconds)
+
+    # submissions
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self.engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    def _select(self, statement: sa.Select[Any]) -> list[Submission]:
+        with self._reading() as connection:
+            return [Submission(**row._mapping) for row in connection.execute(statement)]
+
+    def submissions(
+        self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None
+    ) -> list[Submission]:
+        """All submissions of a key, oldest first; any part of the key may be left open."""
+        return self._select(
+            _narrowed(sa.select(submission), district, dataset, quarter).order_by(
+                submission.c.submitted_at, submission.c.district_code, submission.c.sequence, submission.c.submission_id
+            )
+        )
+
+    def in_force(
+        self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None
+    ) -> list[Submission]:
+        """Per (district, dataset, quarter) the newest accepted version not withdrawn; ordered by that key."""
+        accepted = _narrowed(sa.select(submission), district, dataset, quarter).where(submission.c.state == "accepted")
+        newest: dict[tuple[str, str | None, str | None], Submission] = {}
+        for found in self._select(accepted.order_by(submission.c.version)):
+            newest[(found.district_code, found.dataset, found.reporting_quarter)] = found
+        return sorted(newest.values(), key=lambda s: (s.district_code, s.dataset or "", s.reporting_quarter or ""))
+
+    def next_sequence(self, district: str, dataset: str | None, quarter: str | None) -> int:
+        """The number that the next submission of a key gets, counted from 1."""
+        with self._reading() as connection:
+            count = connection.execute(
+                sa.select(sa.func.max(submission.c.sequence)).where(
+                    submission.c.district_code == district,
+                    submission.c.dataset.is_not_distinct_from(dataset),
+                    submission.c.reporting_quarter.is_not_distinct_from(quarter),
+                )
+            ).scalar()
+        return (count or 0) + 1
+
+    def uncleared(self, district: str) -> list[Submission]:
+        """Submissions whose drop location's file was still there when they were recorded (a run was cut off)."""
+        return self._select(
+            sa.select(submission).where(
+                submission.c.district_code == district, submission.c.is_source_cleared.is_(False)
+            )
+        )
+
+    def record(self, new: Submission, counts: Sequence[RuleCount], findings: Sequence[Finding]) -> Submission:
+        """Put a submission into the ledger with what was found in it; an accepted one is in force from here on.
+
+        Returns:
+            The submission with its version.
+        """
+        kept: dict[str, int] = {}
+        rows = []
+        for found in findings:
+            kept[found.rule] = kept.get(found.rule, 0) + 1
+            if kept[found.rule] <= KEPT_PER_RULE:
+                rows.append(
+                    {
+                        "submission_id": new.submission_id,
+                        "rule": found.rule,
+                        "severity": found.severity,
+                        "source_row_number": found.row,
+                        "column_name": found.column,
+                        "message": found.message,
+                    }
+                )
+        with self.engine.begin() as connection:
+            if new.state == "accepted":
+                newest = connection.execute(
+                    sa.select(sa.func.max(submission.c.version)).where(
+                        submission.c.district_code == new.district_code,
+                        submission.c.dataset == new.dataset,
+                        submission.c.reporting_quarter == new.reporting_quarter,
+                    )
+                ).scalar()
+                new = replace(new, version=(newest or 0) + 1)
+            connection.execute(submission.insert().values(**asdict(new)))
+            if counts:
+                connection.execute(
+                    finding_count.insert(), [{"submission_id": new.submission_id, **asdict(count)} for count in counts]
+                )
+            if rows:
+                connection.execute(finding.insert(), rows)
+        return new
+
+    def mark_cleared(self, submission_id: str) -> None:
+        """Say that the drop location's file is gone."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                submission.update().where(submission.c.submission_id == submission_id).values(is_source_cleared=True)
+            )
+
+    def rule_counts(self, submission_id: str) -> list[RuleCount]:
+        """How often each rule fired in a submission, by rule."""
+        with self._reading() as connection:
+            found = connection.execute(
+                sa.select(finding_count.c.rule, finding_count.c.severity, finding_count.c.row_count)
+                .where(finding_count.c.submission_id == submission_id)
+                .order_by(finding_count.c.rule)
+            )
+            return [RuleCount(row.rule, row.severity, row.row_count) for row in found]
+
+    def findings(self, submission_id: str) -> list[Finding]:
+        """The findings kept of a submission, in the order found (at most KEPT_PER_RULE of each rule)."""
+        with self._reading() as connection:
+            found = connection.execute(
+                sa.select(finding).where(finding.c.submission_id == submission_id).order_by(finding.c.finding_id)
+            )
+            return [
+                Finding(row.rule, row.severity, row.source_row_number, row.column_name, row.message) for row in found
+            ]
+
+    # builds
+
+    def record_build(self, done: Build) -> None:
+        """Add a build to the history."""
+        with self.engine.begin() as connection:
+            connection.execute(build.insert().values(**asdict(done)))
+
+    def last_build(self, state: str = "built") -> Build | None:
+        """The newest build in a state, or None."""
+        with self._reading() as connection:
+            row = connection.execute(
+                sa.select(build.c.fingerprint, build.c.state, build.c.started_at, build.c.seconds, build.c.detail)
+                .where(build.c.state == state)
+                .order_by(build.c.build_id.desc())
+                .limit(1)
+            ).first()
+        return None if row is None else Build(**row._mapping)
+
+
+def _narrowed(
+    statement: sa.Select[Any], district: str | None, dataset: str | None, quarter: str | None
+) -> sa.Select[Any]:
+    columns = (submission.c.district_code, submission.c.dataset, submission.c.reporting_quarter)
+    for column, value in zip(columns, (district, dataset, quarter), strict=True):
+        if value is not None:
+            statement = statement.where(column == value)
+    return statement

@@ -1,0 +1,84 @@
+"""The ledger's tables. Times are UTC and stored without a zone."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+submission = sa.Table(
+    "submission",
+    METADATA,
+    sa.Column("submission_id", sa.String(26), primary_key=True),
+    sa.Column("district_code", sa.String(40), nullable=False),
+    sa.Column("dataset", sa.String(40), comment="null when the file's name could not be read"),
+    sa.Column("reporting_quarter", sa.String(6), comment="null when the file's name could not be read"),
+    sa.Column("sequence", sa.Integer, nullable=False, comment="counts every submission of the key, refused ones too"),
+    sa.Column("version", sa.Integer, comment="counts accepted ones; null when refused"),
+    sa.Column("state", sa.String(12), nullable=False, comment="accepted, refused or withdrawn"),
+    sa.Column("source_file_name", sa.String(200), nullable=False),
+    sa.Column("source_file_sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("submitted_at", sa.DateTime, nullable=False),
+    sa.Column("deadline_date", sa.Date),
+    sa.Column("is_on_time", sa.Boolean),
+    sa.Column("is_synthetic", sa.Boolean, nullable=False),
+    sa.Column("row_count", sa.Integer, nullable=False),
+    sa.Column("error_count", sa.Integer, nullable=False),
+    sa.Column("query_count", sa.Integer, nullable=False),
+    sa.Column("contract_version", sa.Integer),
+    sa.Column("person_key_version", sa.Integer),
+    sa.Column("original_path", sa.String(300), nullable=False, comment="encrypted original, under home"),
+    sa.Column("parquet_path", sa.String(300), comment="accepted rows, under home"),
+    sa.Column("parquet_sha256", sa.String(64)),
+    sa.Column("is_source_cleared", sa.Boolean, nullable=False, comment="whether the drop location's file is gone"),
+    sa.UniqueConstraint("district_code", "dataset", "reporting_quarter", "version"),
+    sa.Index(None, "district_code", "dataset", "reporting_quarter"),
+)
+
+finding_count = sa.Table(
+    "finding_count",
+    METADATA,
+    sa.Column("submission_id", sa.ForeignKey("submission.submission_id"), primary_key=True),
+    sa.Column("rule", sa.String(10), primary_key=True),
+    sa.Column("severity", sa.String(6), nullable=False),
+    sa.Column("row_count", sa.Integer, nullable=False, comment="how many times the rule fired"),
+)
+
+finding = sa.Table(
+    "finding",
+    METADATA,
+    sa.Column("finding_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("submission_id", sa.ForeignKey("submission.submission_id"), nullable=False, index=True),
+    sa.Column("rule", sa.String(10), nullable=False),
+    sa.Column("severity", sa.String(6), nullable=False),
+    sa.Column("source_row_number", sa.Integer),
+    sa.Column("column_name", sa.String(60)),
+    sa.Column("message", sa.Text, nullable=False),
+)
+
+build = sa.Table(
+    "build",
+    METADATA,
+    sa.Column("build_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(8), nullable=False, comment="built or failed"),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("detail", sa.Text, comment="names of failed models and tests"),
+)
+
+lease = sa.Table(
+    "lease",
+    METADATA,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("holder", sa.String(120), nullable=False, comment="host, process id and its start"),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+)

@@ -1,0 +1,74 @@
+"""What a file's name says: district, dataset, quarter."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ingest.contracts import load_contracts
+from ingest.districts import load_districts
+from ingest.findings import Finding, file_finding
+from ingest.persons import reads_as_number
+from ingest.quarters import Quarter
+
+_NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileName:
+    """A file's name as it may be shown and stored, and what it says.
+
+    Attributes:
+        shown: the name, or a stand-in where it holds something that reads as a person's number.
+        district, dataset, quarter: None where the name doesn't say, or says something unknown.
+        findings: what is wrong with the name.
+    """
+
+    shown: str
+    district: str | None
+    dataset: str | None
+    quarter: Quarter | None
+    findings: tuple[Finding, ...]
+
+
+def shown_name(name: str) -> str:
+    """A file's name without anything that could be a person's number, at most 200 characters, printable."""
+    clean = "".join(c if c.isprintable() else "?" for c in name)
+    return re.sub(r"\d{6,8}[-+ ]?\d{4}|\d{8,}", "•••", clean)[:200]
+
+
+def read_name(name: str, district_code: str | None = None) -> FileName:
+    """Read a file's name.
+
+    Args:
+        name: without folders.
+        district_code: whose drop location it lay in; None when that isn't known (a check by hand).
+    """
+    shown = shown_name(name)
+    if reads_as_number(name):
+        return FileName(shown, district_code, None, None, (file_finding("FIL-016"),))
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return FileName(shown, district_code, None, None, (file_finding("FIL-001"),))
+    named, dataset, quarter_text = match[1].lower(), match[2].lower(), match[3]
+    district = load_districts().get(named)
+    if district is None:
+        return FileName(shown, district_code, None, None, (file_finding("FIL-001"),))
+    if district_code is not None and district.code != district_code:
+        return FileName(
+            shown, district_code, None, None, (file_finding("FIL-002", named=district.code, district=district_code),)
+        )
+    if dataset not in load_contracts():
+        finding = file_finding("FIL-003", named=shown_name(dataset), known=", ".join(load_contracts()))
+        return FileName(shown, district.code, None, None, (finding,))
+    try:
+        quarter = Quarter.parse(quarter_text)
+    except ValueError:
+        return FileName(shown, district.code, None, None, (file_finding("FIL-001"),))
+    if district.is_valid_in(quarter):
+        return FileName(shown, district.code, dataset, quarter, ())
+    until = f" till {district.valid_to}" if district.valid_to else ""
+    finding = file_finding(
+        "FIL-017", district=district.code, quarter=quarter, validity=f"från {district.valid_from}{until}"
+    )
+    return FileName(shown, district.code, dataset, quarter, (finding,))

@@ -1,0 +1,287 @@
+"""Bytes → a table of raw cells: encoding, separator, headers, records. Nothing is blanked or guessed.
+
+Well-formed files go straight through pyarrow. Files with blank lines, stray quotes or ragged rows are first rewritten
+record by record (`_regularised`), which keeps the number that Excel gives each row.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+
+from ingest.contracts import Contract
+from ingest.findings import Finding, Unreadable, file_finding
+from ingest.folding import fold
+
+SEPARATORS = (";", ",", "\t")
+_SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
+_UNDEFINED_CP1252 = [bytes([b]) for b in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
+_BLANK_LINE = re.compile(rb"\n\r?\n|\r\r|\A\r?\n")
+_BLOCK = 4 << 20
+_CELL_LIMIT = 1_000_000
+_TOTALS_ROW = r"^\s*(summa|totalt?|totalsumma|summa totalt)\s*:?\s*$"
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A file's cells as bytes.
+
+    Attributes:
+        columns: contract column → bytes per row, dictionary-encoded unless the column is mostly distinct.
+        extra: header as written → cells, for columns that the contract doesn't know.
+        encoding: how the bytes are decoded (`ascii`, `utf-8` or `cp1252`).
+        row_numbers: int32, the row as Excel numbers it.
+        missing: required or optional contract columns that the file lacks.
+        findings: faults and queries of the file as such.
+    """
+
+    columns: dict[str, pa.ChunkedArray]
+    extra: dict[str, pa.ChunkedArray]
+    encoding: str
+    row_numbers: npt.NDArray[np.int32]
+    missing: frozenset[str]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Number of records, blank ones aside."""
+        return len(self.row_numbers)
+
+
+def _line_of(raw: bytes, position: int) -> int:
+    return raw.count(b"\n", 0, position) + 1
+
+
+def find_encoding(raw: bytes) -> str:
+    """The one encoding in which the whole file reads.
+
+    Raises:
+        Unreadable: undecodable bytes (FIL-006), mixed encodings (FIL-007), no text (FIL-008); the first bad line named.
+    """
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Unreadable(file_finding("FIL-008", kind="UTF-16"))
+    if b"\0" in raw:
+        raise Unreadable(file_finding("FIL-008", kind="binära tecken"))
+    if raw.isascii():
+        return "ascii"
+    try:
+        raw.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError as error:
+        first_bad = error.start
+    undefined = [found for byte in _UNDEFINED_CP1252 if (found := raw.find(byte)) >= 0]
+    as_utf8 = [found for letter in _SWEDISH_UTF8 if raw.find(b"\xc3") >= 0 and (found := raw.find(letter)) >= 0]
+    if as_utf8:
+        earliest = min(as_utf8)
+        raise Unreadable(file_finding("FIL-007", line=_line_of(raw, max(earliest, first_bad))))
+    if undefined:
+        raise Unreadable(file_finding("FIL-006", line=_line_of(raw, min(undefined))))
+    return "cp1252"
+
+
+def _records(text: str, separator: str) -> csv._reader:
+    csv.field_size_limit(_CELL_LIMIT)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
+
+def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
+    """Separator, header cells without trailing empty ones, and the header's record number."""
+    head = text[: 1 << 20]
+    best: tuple[int, int, str, list[str], int] | None = None
+    for separator in SEPARATORS:
+        number = 0
+        try:
+            for cells in _records(head, separator):
+                number += 1
+                if any(cell.strip() for cell in cells):
+                    break
+            else:
+                continue
+        except csv.Error:
+            continue
+        while cells and not cells[-1].strip():
+            cells.pop()
+        recognised = sum(fold(cell) in known for cell in cells)
+        candidate = (recognised, len(cells), separator, cells, number)
+        if best is None or candidate[:2] > best[:2]:
+            best = candidate
+    if best is None:
+        raise Unreadable(file_finding("FIL-009", line=1))
+    if not best[0]:
+        raise Unreadable(file_finding("FIL-021", example=";".join(list(known)[:3])))
+    return best[2], best[3], best[4]
+
+
+@dataclass(frozen=True)
+class _Regular:
+    body: bytes
+    encoding: str
+    numbers: npt.NDArray[np.int32]
+    findings: tuple[Finding, ...]
+
+
+def _regularised(text: str, separator: str, width: int, header_record: int) -> _Regular:
+    """Rewrite the records after the header so that each has exactly `width` fields; number them as Excel does."""
+    out, numbers, findings = io.StringIO(newline=""), [], []
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    reader = _records(text, separator)
+    number = 0
+    try:
+        for number, cells in enumerate(reader, start=1):
+            if number <= header_record or not any(cell.strip() for cell in cells):
+                continue
+            while len(cells) > width and not cells[-1].strip():
+                cells.pop()
+            if len(cells) != width:
+                if len(cells) < width and re.match(_TOTALS_ROW, cells[0], re.IGNORECASE):
+                    findings.append(file_finding("FIL-014", row=number))
+                else:
+                    findings.append(file_finding("FIL-013", row=number, found=len(cells), expected=width))
+                continue
+            writer.writerow(cells)
+            numbers.append(number)
+    except csv.Error:
+        raise Unreadable(file_finding("FIL-009", row=number + 1, line=number + 1)) from None
+    return _Regular(out.getvalue().encode(), "utf-8", np.array(numbers, np.int32), tuple(findings))
+
+
+def _parse(
+    body: bytes | memoryview, names: list[str], kinds: dict[str, pa.DataType], separator: str, *, quoted: bool
+) -> pa.Table:
+    return pcsv.read_csv(
+        pa.BufferReader(body),
+        pcsv.ReadOptions(column_names=names, block_size=_BLOCK),
+        pcsv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
+        pcsv.ConvertOptions(
+            column_types=kinds, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
+        ),
+    )
+
+
+def _all_empty(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Rows in which every cell is empty."""
+    empty = np.ones(table.num_rows, dtype=bool)
+    for column in table.columns:
+        if not empty.any():
+            break
+        empty &= column.is_null().to_numpy()
+    return empty
+
+
+def _match_headers(
+    headers: list[str], contract: Contract, district_code: str
+) -> tuple[list[str | None], set[str], list[Finding]]:
+    """Contract column per header (None where unknown), the columns missing, and what is wrong with the headers."""
+    known, findings = contract.header_lookup(), []
+    folded = [fold(header) for header in headers]
+    names = [known.get(header) for header in folded]
+    for name in sorted({n for n in names if n is not None and names.count(n) > 1}):
+        alike = " och ".join(f"”{_shown(h)}”" for h, n in zip(headers, names, strict=True) if n == name)
+        findings.append(file_finding("FIL-011", column=name, headers=alike))
+    unknown = {f for f, n in zip(folded, names, strict=True) if n is None and f}
+    for doubled in sorted(f for f in unknown if folded.count(f) > 1):
+        alike = " och ".join(f"”{_shown(h)}”" for h, f in zip(headers, folded, strict=True) if f == doubled)
+        findings.append(file_finding("FIL-011", headers=alike))
+    missing = {column.name for column in contract.columns} - {n for n in names if n}
+    for column in contract.columns:
+        if column.name in missing and not column.optional:
+            close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
+            hint = f" Menades kolumnen ”{_shown(headers[folded.index(close[0])])}”?" if close else ""
+            findings.append(file_finding("FIL-010", column=column.name, header=column.label_sv, hint=hint))
+    for position, (header, name) in enumerate(zip(headers, names, strict=True), start=1):
+        if name is None:
+            close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
+            hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
+            named = f" (”{_shown(header)}”)" if header.strip() and close else ""
+            findings.append(file_finding("FIL-012", position=position, named=named, hint=hint))
+    return names, missing, findings
+
+
+def _shown(header: str) -> str:
+    """A header as it may be shown: short, one line, no long runs of digits."""
+    return re.sub(r"\d{5,}", "•••", " ".join(header.split()))[:40]
+
+
+def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
+    """Read a CSV file's bytes as the contract's columns.
+
+    Args:
+        raw: the whole file.
+        contract: says which headers are known.
+        district_code: whose file it is.
+
+    Returns:
+        The cells, with every fault found on the way in `findings`. Rows with a wrong number of fields are left out
+        of the table (their finding refuses the file).
+
+    Raises:
+        Unreadable: the bytes are no table: empty, undecodable, no known header, broken quotes.
+    """
+    if not raw.strip(b" \r\n\t\xef\xbb\xbf"):
+        raise Unreadable(file_finding("FIL-004"))
+    if raw[:2] == b"PK" or raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise Unreadable(file_finding("FIL-019"))
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    encoding = find_encoding(raw)
+    known = contract.header_lookup()
+    separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), known)
+    names, missing, findings = _match_headers(headers, contract, district_code)
+    keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
+    distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
+    kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
+
+    table: pa.Table | None = None
+    numbers: npt.NDArray[np.int32]
+    end = raw.find(b"\n")
+    plain_header = header_record == 1 and end > 0 and b'"' not in raw[:end] and b"\r" not in raw[: end - 1]
+    plain_header = plain_header and not raw[:end].rstrip(b"\r").endswith(separator.encode())
+    if plain_header and raw.count(b'"') % 2 == 0 and not _BLANK_LINE.search(raw):
+        body = memoryview(raw)[end + 1 :]
+        if not len(body):
+            table, numbers = _empty_table(kinds), np.empty(0, np.int32)
+        else:
+            try:
+                table = _parse(body, keys, kinds, separator, quoted=b'"' in raw)
+                numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
+            except pa.ArrowInvalid:
+                table = None
+    if table is None:
+        regular = _regularised(raw.decode(encoding), separator, len(headers), header_record)
+        findings.extend(regular.findings)
+        encoding, numbers = regular.encoding, regular.numbers
+        quoted = b'"' in regular.body
+        table = _parse(regular.body, keys, kinds, separator, quoted=quoted) if len(numbers) else _empty_table(kinds)
+    blank = _all_empty(table)
+    if blank.any():
+        table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
+    totals = _totals_rows(table)
+    findings.extend(file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals))
+    if totals.any():
+        table, numbers = table.filter(pa.array(~totals)), numbers[~totals]
+    columns = {key: table[key] for key in keys if not key.startswith("?")}
+    extra = {headers[int(key[1:])]: table[key] for key in keys if key.startswith("?")}
+    return RawTable(columns, extra, encoding, numbers, frozenset(missing), tuple(findings))
+
+
+def _empty_table(kinds: dict[str, pa.DataType]) -> pa.Table:
+    return pa.table({key: pa.chunked_array([], kind) for key, kind in kinds.items()})
+
+
+def _totals_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Rows in which one of the first three cells says that they are a total."""
+    found = np.zeros(table.num_rows, dtype=bool)
+    for column in table.columns[:3]:
+        values = column.cast(pa.binary()) if pa.types.is_dictionary(column.type) else column
+        hits = pc.match_substring_regex(values, _TOTALS_ROW, ignore_case=True).fill_null(False)
+        found |= hits.to_numpy()
+    return found

@@ -1,0 +1,121 @@
+"""Drop locations: listing what waits, reading it, clearing what is taken. One code for folders, SFTP and S3 (fsspec)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+
+from ingest.districts import DropLocation
+
+MANIFEST = "SYNTETISK.json"
+_UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
+
+
+class DropLocationUnreachable(Exception):
+    """A district's drop location could not be listed or read. Names the district, never the address's secrets."""
+
+    def __init__(self, district_code: str, reason: str) -> None:
+        """Keep the district's code."""
+        super().__init__(
+            f"drop location of {district_code} can't be reached ({reason}): check its entry in districts.yml"
+        )
+        self.district_code = district_code
+
+
+@dataclass(frozen=True)
+class WaitingFile:
+    """A file in a drop location: its name and where it lies."""
+
+    name: str
+    path: str
+    size: int
+
+
+class Source:
+    """One district's drop location."""
+
+    def __init__(self, district_code: str, location: DropLocation) -> None:
+        """Connect to where the files lie.
+
+        Raises:
+            DropLocationUnreachable: no file system for the address, or no connection.
+        """
+        self.district_code = district_code
+        self.location = location
+        try:
+            self._files, self._folder = fsspec.core.url_to_fs(location.url)
+        except Exception as error:  # any library's own error: what matters is which district
+            raise DropLocationUnreachable(district_code, type(error).__name__) from None
+
+    def waiting(self) -> list[WaitingFile]:
+        """Files that wait, by name. Unfinished uploads, hidden files, folders and the synthetic manifest are left alone.
+
+        Raises:
+            DropLocationUnreachable: the location can't be listed.
+        """
+        try:
+            self._files.invalidate_cache()
+            entries: list[dict[str, Any]] = self._files.ls(self._folder, detail=True)
+        except Exception as error:
+            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
+        found = []
+        for entry in entries:
+            name = str(entry["name"]).rstrip("/").rpartition("/")[2]
+            if entry["type"] != "file" or name == MANIFEST or name.startswith((".", "~")):
+                continue
+            if name.lower().endswith(_UNFINISHED):
+                continue
+            found.append(WaitingFile(name, str(entry["name"]), int(entry.get("size") or 0)))
+        return sorted(found, key=lambda file: file.name)
+
+    def read(self, file: WaitingFile, limit: int) -> bytes:
+        """The file's bytes, at most one more than `limit`.
+
+        Raises:
+            DropLocationUnreachable: it can't be read.
+        """
+        try:
+            with self._files.open(file.path, "rb") as handle:
+                content: bytes = handle.read(limit + 1)
+        except Exception as error:
+            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
+        return content
+
+    def synthetic_checksums(self) -> frozenset[str]:
+        """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none."""
+        path = f"{self._folder.rstrip('/')}/{MANIFEST}"
+        try:
+            if not self._files.exists(path):
+                return frozenset()
+            declared = json.loads(self._files.cat_file(path))
+            return frozenset(str(checksum) for checksum in declared["files"].values())
+        except (ValueError, KeyError, AttributeError, TypeError):
+            return frozenset()
+        except Exception as error:
+            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
+
+    def is_synthetic(self, raw: bytes, declared: frozenset[str]) -> bool:
+        """Whether the file is drawn: by the manifest, or because all that arrives here is."""
+        return self.location.synthetic or hashlib.sha256(raw).hexdigest() in declared
+
+    def clear(self, file: WaitingFile) -> None:
+        """Remove a taken file, or move it to received/ beside it, as the location says. Nothing happens if it is gone.
+
+        Raises:
+            DropLocationUnreachable: it can't be removed.
+        """
+        try:
+            if self.location.after_receipt == "move":
+                folder = f"{self._folder.rstrip('/')}/received"
+                self._files.makedirs(folder, exist_ok=True)
+                self._files.mv(file.path, f"{folder}/{file.name}")
+            else:
+                self._files.rm_file(file.path)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None

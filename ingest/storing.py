@@ -1,0 +1,189 @@
+"""Putting files in place whole: accepted rows as Parquet, originals encrypted. Nothing here decides what counts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ingest.conforming import ConformedTable
+from ingest.contracts import Column, Contract
+from ingest.keys import Keys
+from ingest.sentinels import DATE_BAD, DATE_EMPTY
+
+_MAGIC = b"FOLLOWUP1"
+_NONCE = 12
+
+
+class DamagedOriginal(Exception):
+    """An encrypted original can't be read back: wrong key, or the file was changed."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old file or none is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def encrypt_original(path: Path, raw: bytes, submission_id: str, keys: Keys) -> None:
+    """Keep a file as it came, encrypted (AES-GCM, bound to its submission), and verify by reading it back.
+
+    Raises:
+        DamagedOriginal: what was written does not decrypt to what came.
+    """
+    nonce = secrets.token_bytes(_NONCE)
+    version = keys.original_version
+    head = _MAGIC + version.to_bytes(2, "big") + nonce
+    write_whole(path, head + AESGCM(keys.original_keys[version]).encrypt(nonce, raw, submission_id.encode()))
+    if hashlib.sha256(decrypt_original(path, submission_id, keys)).digest() != hashlib.sha256(raw).digest():
+        raise DamagedOriginal(f"the encrypted copy of submission {submission_id} could not be verified")
+
+
+def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
+    """A file as it came.
+
+    Raises:
+        DamagedOriginal: the key is missing or wrong, or the file was changed.
+    """
+    stored = path.read_bytes()
+    at = len(_MAGIC) + 2
+    key = keys.original_keys.get(int.from_bytes(stored[len(_MAGIC) : at], "big"))
+    if not stored.startswith(_MAGIC) or key is None:
+        raise DamagedOriginal(f"the original of submission {submission_id} can't be read with these keys")
+    try:
+        return AESGCM(key).decrypt(stored[at : at + _NONCE], stored[at + _NONCE :], submission_id.encode())
+    except InvalidTag:
+        raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What every stored row says about where it came from."""
+
+    submission_id: str
+    district_code: str
+    reporting_quarter: str
+    source_file_sha256: str
+    submitted_at: datetime
+    """UTC, without zone."""
+
+
+_PROVENANCE = [
+    ("submission_id", pa.string()),
+    ("district_code", pa.string()),
+    ("reporting_quarter", pa.string()),
+    ("source_file_sha256", pa.string()),
+    ("submitted_at", pa.timestamp("us")),
+    ("source_row_number", pa.int32()),
+]
+_PERSON = [
+    ("person_key", pa.string()),
+    ("match_person_key", pa.string()),
+    ("is_linkable", pa.bool_()),
+    ("birth_date", pa.date32()),
+    ("is_birth_date_exact", pa.bool_()),
+    ("id_typ", pa.string()),
+]
+_KINDS = {"date": pa.date32(), "integer": pa.int32()}
+
+
+def stored_schema(contract: Contract) -> pa.Schema:
+    """Names and types of a dataset's stored rows."""
+    person = _PERSON if contract.about_persons else []
+    own = [(column.name, _KINDS.get(column.type, pa.string())) for column in contract.stored_columns]
+    return pa.schema([*_PROVENANCE, *person, *own])
+
+
+def empty_table(contract: Contract) -> pa.Table:
+    """No rows, typed: what a dataset looks like before anything is in force."""
+    return stored_schema(contract).empty_table()
+
+
+def _picked(position: npt.NDArray[np.signedinteger], texts: pa.Array | list[str]) -> pa.Array:
+    """Texts by position; negative positions are null."""
+    values = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+    if not len(values):
+        return pa.nulls(len(position), pa.string())
+    index = pa.array(np.where(position < 0, 0, position).astype(np.int32), mask=position < 0)
+    return pa.DictionaryArray.from_arrays(index, values)
+
+
+def _dates(days: npt.NDArray[np.signedinteger]) -> pa.Array:
+    return pa.array(days.astype(np.int32), mask=days <= DATE_BAD).view(pa.date32())
+
+
+def _stored(column: Column, table: ConformedTable) -> pa.Array:
+    values = table.values[column.name]
+    if column.type == "date":
+        return _dates(values)
+    if column.type == "integer":
+        return pa.array(values.astype(np.int32), mask=values < 0)
+    if column.type == "identifier":
+        return _picked(values, table.texts[column.name])
+    codes = table.codes[column.name].codes
+    if column.type == "code_list":
+        return _picked(values, ["|".join(sorted(codes[i] for i in chosen)) for chosen in table.code_sets[column.name]])
+    return _picked(values, list(codes))
+
+
+def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provenance) -> pa.Table:
+    """Accepted rows as they are stored: canonical codes, dates, keys instead of persons, and where each row came from."""
+    count = table.rows
+
+    def constant(value: str) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([value]))
+
+    columns: list[pa.Array] = [
+        constant(provenance.submission_id),
+        constant(provenance.district_code),
+        constant(provenance.reporting_quarter),
+        constant(provenance.source_file_sha256),
+        pa.array(np.full(count, np.datetime64(provenance.submitted_at, "us"))),
+        pa.array(table.row_numbers),
+    ]
+    if contract.about_persons:
+        person = table.values["person"]
+        linkable = np.r_[table.linkable, False][person]
+        birth = table.values["birth"]
+        columns += [
+            _picked(person, table.person_keys),
+            _picked(person, table.match_keys),
+            pa.array(linkable),
+            _dates(np.where(birth == DATE_EMPTY, DATE_EMPTY, birth)),
+            pa.array(table.values["birth_exact"].astype(bool)),
+            _picked(table.values["id_typ"], list(table.codes["id_typ"].codes)),
+        ]
+    columns += [_stored(column, table) for column in contract.stored_columns]
+    schema = stored_schema(contract)
+    return pa.table([array for array in columns], names=schema.names)
+
+
+def write_rows(path: Path, rows: pa.Table) -> str:
+    """Put rows in place as one Parquet file.
+
+    Returns:
+        The file's SHA-256, hexadecimal.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", compression_level=1)
+    content = sink.getvalue().to_pybytes()
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
