@@ -79,7 +79,7 @@ install_locked() {
         .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
         entry=$(mktemp)
         lock_entry uv >"$entry"
-        .venv/bin/python -m pip install --quiet --no-deps --require-hashes -r "$entry" ||
+        .venv/bin/python -m pip install -qq --no-deps --require-hashes -r "$entry" ||
             say "uv can't be had here; using pip, which is slower"
         rm -f "$entry"
     fi
@@ -94,7 +94,8 @@ install_locked() {
         .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null
     fi
     say "installing the locked packages with pip"
-    .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
+    # The lock is complete; without --no-deps pip would want extras pinned by their own names too.
+    .venv/bin/python -m pip install -qq --no-deps --require-hashes -r requirements.txt
 }
 
 setup_python() {
@@ -119,9 +120,9 @@ setup_python() {
     install_locked
     say "installing this project into .venv"
     if [ -x .venv/bin/uv ]; then
-        VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+        VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -qq --no-deps --no-build-isolation --editable .
     else
-        .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+        .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
     fi
     # Without this every process would compile what it imports anew on machines that don't write bytecode.
     say "compiling bytecode (once)"
