@@ -1,0 +1,34 @@
+# One image for every Airflow component and for the command line: `docker compose run --rm init followup status`.
+FROM python:3.11.13-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    AIRFLOW_HOME=/opt/airflow \
+    PYTHONPATH=/app
+
+RUN groupadd --gid 50000 followup \
+    && useradd --uid 50000 --gid followup --home-dir /opt/airflow --create-home --shell /usr/sbin/nologin followup \
+    && mkdir -p /app /data /opt/airflow/logs \
+    && chown -R followup:followup /data /opt/airflow
+
+WORKDIR /app
+
+# The lock is complete, so nothing is resolved here. Compiled once, or every process would compile anew.
+COPY requirements.txt ./
+RUN pip install --no-deps --require-hashes --requirement requirements.txt
+RUN python -m compileall -q -j 0 /usr/local/lib/python3.11/site-packages || true
+
+COPY pyproject.toml requirements.in README.md LICENSE ./
+COPY expectations expectations
+COPY ingest ingest
+COPY dbt_project dbt_project
+COPY publish publish
+COPY followup followup
+COPY dags dags
+COPY docker docker
+RUN pip install --no-deps --no-build-isolation --editable . \
+    && chown -R followup:followup dbt_project
+
+USER followup
+CMD ["followup", "--help"]
