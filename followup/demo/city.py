@@ -1,0 +1,161 @@
+"""Draws the synthetic city into the folders of the districts' drop locations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from followup.demo.faults import CORRECTED, PlantedFault, plant
+from followup.demo.habits import HABITS
+from followup.demo.offices import offices_of
+from followup.demo.simulation import Simulation
+from followup.demo.views import (
+    Columns,
+    case_columns,
+    cases_shown,
+    episode_columns,
+    episodes_shown,
+    service_columns,
+)
+from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, file_bytes, sha256, write_manifest
+from ingest.districts import load_districts
+from ingest.quarters import Quarter, quarters_between
+
+Progress = Callable[[int, int, str], None]
+"""Called with files written, files in all, and the file's name."""
+DATASETS = ("arenden", "oppenvard", "serviceinsatser")
+
+
+@dataclass(frozen=True)
+class DrawnFile:
+    """One file that was written."""
+
+    path: Path
+    district: str
+    dataset: str
+    quarter: Quarter
+    rows: int
+    """Rows of the correct file; a planted fault may have left fewer or more."""
+    fault: str | None = None
+    """Name of the fault planted in it, see `faults.FAULTS`."""
+
+
+@dataclass(frozen=True)
+class CityDrawn:
+    """What was drawn."""
+
+    files: tuple[DrawnFile, ...]
+    persons: int
+    """Children in the simulation, those of the time before the first quarter included."""
+    seed: int
+    scale: float
+    notice: str
+    """Says in Swedish that all is synthetic; part of every manifest."""
+
+
+def draw_city(
+    out: Path,
+    first: Quarter,
+    last: Quarter,
+    *,
+    scale: float = 1.0,
+    seed: int = 7,
+    faults: bool = False,
+    on_progress: Progress | None = None,
+) -> CityDrawn:
+    """Write every district's files of every quarter, and a list of them as synthetic beside them.
+
+    Equal arguments give equal bytes. With one seed and scale a quarter's files are the same whatever the last quarter
+    is, and, for `arenden` and `serviceinsatser`, whatever the first one from 2018Q1 is.
+
+    Args:
+        out: gets `<district>/<district>_<dataset>_<quarter>.csv`.
+        first: first quarter with files.
+        last: last quarter with files.
+        scale: 1 gives some 300–900 rows of cases a district and quarter.
+        seed: not negative.
+        faults: whether some of the last quarter's files are broken (`faults.FAULTS`); the correct ones then stand
+            under `out/_corrected/`.
+        on_progress: told after each file.
+
+    Raises:
+        ValueError: last is before first, or the scale is not above 0.
+        NumberSpaceFull: the scale wants more children than there are numbers.
+    """
+    if last < first or scale <= 0:
+        raise ValueError("last must not be before first, and scale must be above 0")
+    quarters = quarters_between(first, last)
+    total = sum(len(load_districts().valid_in(quarter)) for quarter in quarters) * len(DATASETS)
+    simulation = Simulation(first, scale=scale, seed=seed)
+    files: list[DrawnFile] = []
+    checksums: dict[Path, dict[str, str]] = {}
+    quarter = None
+    while quarter != last:
+        quarter = simulation.run_quarter()
+        if quarter < first:
+            continue
+        drawn = _quarter_files(simulation, quarter, first)
+        planted = plant(drawn, quarter) if faults and quarter == last else {}
+        for (district, dataset), (content, rows) in drawn.items():
+            name = f"{district}_{dataset}_{quarter}.csv"
+            fault = planted.get((district, dataset))
+            file = DrawnFile(out / district / name, district, dataset, quarter, rows)
+            files.append(_write(out, file, content, fault, checksums))
+            if on_progress is not None:
+                on_progress(len(files), total, files[-1].path.name)
+    notice = NOTICE
+    if simulation.people.outside_reserved:
+        notice += NOTICE_OTHER_SERIALS.format(count=simulation.people.outside_reserved)
+    for folder in sorted(checksums):
+        write_manifest(folder, checksums[folder], notice)
+    return CityDrawn(tuple(files), simulation.people.count, seed, scale, notice)
+
+
+def _quarter_files(
+    simulation: Simulation, quarter: Quarter, first: Quarter
+) -> dict[tuple[str, str], tuple[bytes, int]]:
+    """Content and row count of the quarter's files, by district and dataset."""
+    found = {}
+    for district in load_districts().valid_in(quarter):
+        unit = district.code
+        for dataset, (columns, rows) in _unit_columns(simulation, unit, quarter, first).items():
+            found[unit, dataset] = (file_bytes(unit, dataset, columns), rows)
+    return found
+
+
+def _unit_columns(
+    simulation: Simulation, unit: str, quarter: Quarter, first: Quarter
+) -> dict[str, tuple[Columns, int]]:
+    people = simulation.people
+    cases = cases_shown(unit, quarter, simulation.cases)
+    episodes = episodes_shown(unit, quarter, simulation.episodes)
+    by_referrer = "hanvisad_fran" not in HABITS[unit].left_out
+    cells = simulation.services.of_offices(offices_of(unit), by_referrer=by_referrer)
+    return {
+        "arenden": (case_columns(unit, quarter, people, cases), cases.size),
+        "oppenvard": (episode_columns(unit, quarter, people, episodes, first), episodes.size),
+        "serviceinsatser": (service_columns(unit, cells), cells.size),
+    }
+
+
+def _write(
+    out: Path, file: DrawnFile, content: bytes, fault: PlantedFault | None, checksums: dict[Path, dict[str, str]]
+) -> DrawnFile:
+    """Write one file, or its broken version with the correct one aside."""
+    folder = out / file.district
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = checksums.setdefault(folder, {})
+    if fault is None:
+        file.path.write_bytes(content)
+        listed[file.path.name] = sha256(content)
+        return file
+    corrected = out / CORRECTED / file.district
+    corrected.mkdir(parents=True, exist_ok=True)
+    (corrected / file.path.name).write_bytes(content)
+    checksums.setdefault(corrected, {})[file.path.name] = sha256(content)
+    listed[f"{CORRECTED}/{file.path.name}"] = sha256(content)
+    broken = replace(file, path=folder / fault.file_name, fault=fault.name)
+    broken.path.write_bytes(fault.content)
+    listed[fault.file_name] = sha256(fault.content)
+    return broken
