@@ -1,0 +1,163 @@
+"""Building the warehouse: ledger snapshot → dbt → swap. A failed build leaves the last good marts in place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from followup.snapshot import PROJECT, Snapshot, take_snapshot, write_snapshot
+from ingest.ledger import Ledger
+from ingest.ledger.store import Build
+from ingest.settings import Settings
+
+_FAILED = frozenset({"error", "fail", "runtime error"})
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one seed, model or test. `seconds` is its run time."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str | None
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A build that left good marts. `status`: built, or unchanged (what is in force was built already)."""
+
+    status: str
+    fingerprint: str
+    nodes: tuple[NodeResult, ...]
+    seconds: float
+
+
+class BuildFailed(Exception):
+    """A model or test failed, or dbt could not run. The last good warehouse is still there."""
+
+    def __init__(self, nodes: tuple[NodeResult, ...], reason: str | None = None) -> None:
+        """Name what failed."""
+        self.nodes = nodes
+        failed = [node.name for node in nodes if node.status in _FAILED]
+        super().__init__(reason or f"{len(failed)} failed: {', '.join(failed[:10])}")
+
+
+def build(
+    settings: Settings, *, force: bool = False, on_node: Callable[[NodeResult], None] | None = None
+) -> BuildResult:
+    """Build the warehouse from all that is in force.
+
+    Args:
+        settings: the installation's.
+        force: build even when what is in force was built already.
+        on_node: called as each seed, model and test ends.
+
+    Returns:
+        What was done.
+
+    Raises:
+        BuildFailed: a model or test failed; the last good marts stay.
+        LeaseBusy: another build runs and did not end within five minutes.
+    """
+    ledger = Ledger(settings.ledger)
+    try:
+        with ledger.lease("build", wait_seconds=300):
+            snapshot = take_snapshot(settings, ledger)
+            fingerprint = snapshot.fingerprint()
+            last = ledger.last_build()
+            if not force and last is not None and last.fingerprint == fingerprint and settings.warehouse.exists():
+                return BuildResult("unchanged", fingerprint, (), 0.0)
+            return _build(settings, ledger, snapshot, fingerprint, on_node)
+    finally:
+        ledger.close()
+
+
+def _build(
+    settings: Settings,
+    ledger: Ledger,
+    snapshot: Snapshot,
+    fingerprint: str,
+    on_node: Callable[[NodeResult], None] | None,
+) -> BuildResult:
+    started, began = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
+    versions = {s.person_key_version for s in snapshot.in_force if s.person_key_version is not None}
+    if len(versions) > 1:
+        raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
+    folder = settings.home.absolute() / "build"
+    upcoming = settings.home.absolute() / "warehouse.next.duckdb"
+    for leftover in (upcoming, Path(f"{upcoming}.wal")):
+        leftover.unlink(missing_ok=True)
+    variables = write_snapshot(snapshot, settings, folder)
+    reason: str | None = None
+    try:
+        nodes, reason = _run_dbt(variables, upcoming, folder, on_node)
+    finally:
+        _let_go()
+    failed = [node.name for node in nodes if node.status in _FAILED]
+    seconds = time.monotonic() - began
+    if failed or reason is not None:
+        for leftover in (upcoming, Path(f"{upcoming}.wal")):
+            leftover.unlink(missing_ok=True)
+        ledger.record_build(Build(fingerprint, "failed", started, seconds, reason or ", ".join(failed)))
+        raise BuildFailed(nodes, reason)
+    with upcoming.open("rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(upcoming, settings.warehouse)
+    ledger.record_build(Build(fingerprint, "built", started, seconds, None))
+    shutil.rmtree(folder / "target", ignore_errors=True)
+    return BuildResult("built", fingerprint, nodes, seconds)
+
+
+def _run_dbt(
+    variables: dict[str, Any], warehouse: Path, folder: Path, on_node: Callable[[NodeResult], None] | None
+) -> tuple[tuple[NodeResult, ...], str | None]:
+    """Run dbt in this process; unit tests are left to the test suite.
+
+    Returns:
+        What became of each node, and why dbt could not run at all (None when it ran).
+    """
+    from dbt.cli.main import dbtRunner
+
+    done: dict[str, NodeResult] = {}
+
+    def on_event(event: Any) -> None:
+        if event.info.name != "NodeFinished":
+            return
+        info, result = event.data.node_info, event.data.run_result
+        node = NodeResult(
+            info.node_name, info.resource_type, result.status, float(result.execution_time), result.message or None
+        )
+        done[info.unique_id] = node
+        if on_node is not None:
+            on_node(node)
+
+    os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
+    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    arguments += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(folder / "target")]
+    arguments += ["--log-path", str(folder / "logs"), "--quiet", "--no-use-colors", "--no-partial-parse"]
+    outcome = dbtRunner(callbacks=[on_event]).invoke(arguments)
+    nodes = tuple(done.values())
+    if outcome.exception is not None:
+        return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}"
+    if not outcome.success and not any(node.status in _FAILED for node in nodes):
+        return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME"
+    return nodes, None
+
+
+def _let_go() -> None:
+    """Close the connections that dbt keeps, so that the file is whole and free."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    DuckDBConnectionManager.close_all_connections()
+    if environment is not None:
+        environment.close()

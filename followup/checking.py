@@ -1,0 +1,48 @@
+"""Checking files by hand, before they are submitted: nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ingest.checking import CheckReport, check_file
+from ingest.history import Past
+from ingest.keys import load_keys, throwaway_keys
+from ingest.ledger import Ledger
+from ingest.naming import read_name
+from ingest.settings import MEGABYTE, Settings
+
+
+def check_paths(
+    settings: Settings, paths: Sequence[Path], on_file: Callable[[int, int, str], None] | None = None
+) -> list[tuple[Path, CheckReport]]:
+    """Check files one by one, in the order given.
+
+    Rules over several files are tried against what is in force when this installation has a ledger and keys; else they
+    are listed as skipped.
+
+    Args:
+        settings: the installation's; a district's own computer needs none of it.
+        paths: files to check.
+        on_file: called before each with its number, how many there are, and its name.
+    """
+    has_ledger = settings.ledger_url is not None or (settings.home / "ledger.sqlite").exists()
+    use_past = has_ledger and settings.keys.exists()
+    keys = load_keys(settings.keys) if use_past else throwaway_keys()
+    ledger = Ledger(settings.ledger) if use_past else None
+    reports = []
+    try:
+        for number, path in enumerate(paths, start=1):
+            name = read_name(path.name)
+            if on_file is not None:
+                on_file(number, len(paths), name.shown)
+            past = None
+            if ledger is not None and name.district is not None and name.quarter is not None:
+                past = Past(ledger, settings.home, name.district, name.quarter)
+            with path.open("rb") as handle:
+                raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
+            reports.append((path, check_file(raw, name, keys, settings.now_date(), settings.max_file_megabytes, past)))
+    finally:
+        if ledger is not None:
+            ledger.close()
+    return reports

@@ -1,0 +1,210 @@
+"""The command line `followup`. Each command calls one function; the same functions run in the DAGs."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from followup import reporting
+from followup.status import submission_status
+from ingest.ledger import LedgerError
+from ingest.ledger.leases import LeaseBusy
+from ingest.quarters import Quarter
+from ingest.settings import Settings, SettingsError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 some file is refused, or a check failed; 2 wrong usage; "
+    "3 the operation failed (a drop location out of reach, a failed build, missing keys)."
+)
+app = typer.Typer(
+    name="followup",
+    help="Follow-up data warehouse for a city's service interventions and assessed outpatient care. " + EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    FAILED = 3
+
+
+def _quarter(text: str) -> Quarter:
+    try:
+        return Quarter.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+QuarterOption = Annotated[
+    Quarter | None, typer.Option("--quarter", "-q", parser=_quarter, metavar="YYYYQn", help="Only this quarter.")
+]
+InboxOption = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Look for files in DIR/<district>/ instead of where districts.yml says."),
+]
+FormatOption = Annotated[reporting.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]
+
+
+@app.command("demo-data")
+def demo_data(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write DIR/<district>/<files>.")],
+    first: Annotated[Quarter, typer.Option("--from", parser=_quarter, metavar="YYYYQn")] = Quarter(2018, 1),  # noqa: B008
+    last: Annotated[Quarter, typer.Option("--to", parser=_quarter, metavar="YYYYQn")] = Quarter(2019, 4),  # noqa: B008
+    scale: Annotated[float, typer.Option(min=0.01, max=1000, help="1 is a city of realistic size.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same files.")] = 7,
+    faults: Annotated[bool, typer.Option("--faults", help="Plant a named set of broken files.")] = False,
+) -> None:
+    """Draw a synthetic city: the files that fourteen districts would send. Nobody in it is real."""
+    from followup.demo.city import draw_city
+
+    if last < first:
+        raise typer.BadParameter("--to is before --from")
+    with reporting.progress(errors) as bar:
+        drawn = draw_city(out, first, last, scale=scale, seed=seed, faults=faults, on_progress=bar)
+    console.print(reporting.drawn(drawn, out), soft_wrap=True)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE…")],
+    format: FormatOption = reporting.Format.text,  # noqa: A002
+) -> None:
+    """Kontrollera filer utan att lämna in dem. Check files; nothing is stored.
+
+    Exit 0 when all would be accepted, 1 when some would be refused.
+    """
+    from followup.checking import check_paths
+
+    settings = Settings()
+    with reporting.progress(errors) as bar:
+        reports = check_paths(settings, files, bar)
+    reporting.print_checks(console, [(str(path), report) for path, report in reports], format)
+    raise typer.Exit(Exit.DONE if all(report.accepted for _, report in reports) else Exit.REFUSED)
+
+
+@app.command()
+def receive(inbox: InboxOption = None, quarter: QuarterOption = None) -> None:
+    """Take in all that waits in the drop locations. Can be run again at any time."""
+    raise typer.Exit(_receive(Settings(), inbox, quarter))
+
+
+def _receive(settings: Settings, inbox: str | None, quarter: Quarter | None) -> Exit:
+    from ingest.receiving import receive as receive_all
+
+    with reporting.progress(errors) as bar:
+        receipt = receive_all(
+            settings,
+            inbox=inbox,
+            quarter=quarter,
+            on_file=lambda district, file, number, total: bar(number, total, f"{district} {file.file_name}"),
+        )
+    reporting.print_receipt(console, settings, receipt)
+    if receipt.unreachable:
+        return Exit.FAILED
+    return Exit.REFUSED if any(d.count("refused") for d in receipt.districts) else Exit.DONE
+
+
+@app.command()
+def build(
+    force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
+) -> None:
+    """Build the warehouse from all that is in force. A failed build leaves the last good marts."""
+    raise typer.Exit(_build(Settings(), force))
+
+
+def _build(settings: Settings, force: bool = False) -> Exit:
+    from followup.building import BuildFailed
+    from followup.building import build as build_warehouse
+
+    try:
+        with reporting.progress(errors, unit="models and tests") as bar:
+            result = build_warehouse(settings, force=force, on_node=lambda node: bar(None, None, node.name))
+    except BuildFailed as error:
+        reporting.print_failed_build(errors, error)
+        return Exit.FAILED
+    reporting.print_build(console, settings, result)
+    return Exit.DONE
+
+
+@app.command()
+def publish() -> None:
+    """Publish the marts for BI tools (only synthetic data until disclosure control is built)."""
+    from publish.publishing import PublishRefused
+    from publish.publishing import publish as publish_marts
+
+    try:
+        with reporting.progress(errors) as bar:
+            published = publish_marts(Settings(), on_table=lambda name, number, total: bar(number, total, name))
+    except PublishRefused as error:
+        errors.print(f"[red]Nothing published:[/] {error}", soft_wrap=True)
+        raise typer.Exit(Exit.REFUSED) from None
+    reporting.print_published(console, published)
+
+
+@app.command()
+def status(quarter: QuarterOption = None, format: FormatOption = reporting.Format.text) -> None:  # noqa: A002
+    """Show who has submitted what, what is missing, and why files were refused."""
+    reporting.print_status(console, submission_status(Settings(), quarter), format)
+
+
+@app.command()
+def run(
+    inbox: Annotated[str, typer.Option(metavar="DIR", help="Files lie in DIR/<district>/.")],
+    quarter: QuarterOption = None,
+) -> None:
+    """Receive and build, without Airflow."""
+    settings = Settings()
+    received = _receive(settings, inbox, quarter)
+    built = _build(settings)
+    raise typer.Exit(max(received, built))
+
+
+@app.command()
+def doctor(
+    make_keys: Annotated[bool, typer.Option("--make-keys", help="Draw the secret keys; never overwrites.")] = False,
+) -> None:
+    """Look over the installation: settings, keys, ledger, drop locations, files in force, warehouse, disk."""
+    from followup.examination import examine
+    from ingest.keys import make_keys as write_keys
+
+    settings = Settings()
+    if make_keys:
+        try:
+            write_keys(settings.keys)
+        except FileExistsError:
+            errors.print(f"[red]{settings.keys} is there already and is never overwritten.[/]")
+            raise typer.Exit(Exit.FAILED) from None
+        console.print(f"Keys written to {settings.keys}. Back them up: without them no original can be read.")
+    findings = examine(settings)
+    reporting.print_examination(console, findings)
+    raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)
+
+
+def main() -> None:
+    """Run the command line. Known failures end with a line that says what to do, and exit code 3."""
+    try:
+        app()
+    except (SettingsError, LedgerError, LeaseBusy) as error:
+        errors.print(f"[red]{error}[/]", soft_wrap=True)
+        sys.exit(Exit.FAILED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.FAILED)
+
+
+if __name__ == "__main__":
+    main()

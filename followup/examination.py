@@ -1,0 +1,123 @@
+"""`followup doctor`: is this installation fit to run, and if not, what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+
+import duckdb
+
+from ingest.contracts import ContractError, load_contracts
+from ingest.checks.suites import load_rules
+from ingest.districts import load_drop_locations
+from ingest.keys import load_keys
+from ingest.ledger import Ledger, LedgerError
+from ingest.receiving import districts_to_visit
+from ingest.settings import Settings, SettingsError
+from ingest.sources import DropLocationUnreachable, Source
+
+_LEAST_FREE_GIGABYTES = 2
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing looked at."""
+
+    what: str
+    is_good: bool
+    said: str
+
+
+def examine(settings: Settings) -> list[Examined]:
+    """Look everything over; never raises for what is wrong, and changes nothing but creating an empty ledger."""
+    found = [_clock(settings), _keys(settings), _declared()]
+    try:
+        ledger = Ledger(settings.ledger)
+    except LedgerError as error:
+        return [*found, Examined("ledger", False, str(error))]
+    try:
+        found += [_ledger(ledger), _files(settings, ledger)]
+        found += _locations(settings)
+        found += [_warehouse(settings), _disk(settings)]
+    finally:
+        ledger.close()
+    return found
+
+
+def _clock(settings: Settings) -> Examined:
+    try:
+        now = settings.now()
+    except SettingsError as error:
+        return Examined("clock", False, str(error))
+    rehearsed = " (rehearsed: FOLLOWUP_NOW is set)" if settings.now_text else ""
+    return Examined("clock", True, f"{now:%Y-%m-%d %H:%M} UTC{rehearsed}")
+
+
+def _keys(settings: Settings) -> Examined:
+    try:
+        keys = load_keys(settings.keys)
+    except SettingsError as error:
+        return Examined("keys", False, str(error))
+    if settings.keys.absolute().is_relative_to(settings.home.absolute()):
+        return Examined("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
+    if settings.keys.stat().st_mode & 0o077:
+        return Examined("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
+    return Examined("keys", True, f"{settings.keys}, person key version {keys.person_version}")
+
+
+def _declared() -> Examined:
+    try:
+        counts = {dataset: len(load_rules(dataset)) for dataset in load_contracts()}
+    except (ContractError, OSError, ValueError) as error:
+        return Examined("contracts", False, str(error))
+    return Examined("contracts", True, ", ".join(f"{dataset}: {count} rules" for dataset, count in counts.items()))
+
+
+def _ledger(ledger: Ledger) -> Examined:
+    where = ledger.engine.url.render_as_string(hide_password=True)
+    return Examined("ledger", True, f"{where}, {len(ledger.in_force())} submissions in force")
+
+
+def _files(settings: Settings, ledger: Ledger) -> Examined:
+    wrong = []
+    for found in ledger.in_force():
+        path = settings.home / (found.parquet_path or "")
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != found.parquet_sha256:
+            wrong.append(found.submission_id)
+    if wrong:
+        return Examined("files in force", False, f"{len(wrong)} missing or changed: restore validated/ from backup")
+    return Examined("files in force", True, "all there, checksums right")
+
+
+def _locations(settings: Settings) -> list[Examined]:
+    try:
+        locations = load_drop_locations(settings)
+        visited = districts_to_visit(settings)
+    except SettingsError as error:
+        return [Examined("drop locations", False, str(error))]
+    lost = []
+    for code in visited:
+        try:
+            Source(code, locations[code]).waiting()
+        except DropLocationUnreachable:
+            lost.append(code)
+    if lost:
+        return [Examined("drop locations", False, f"out of reach: {', '.join(lost)}; see {settings.districts}")]
+    return [Examined("drop locations", True, f"{len(visited)} can be read")]
+
+
+def _warehouse(settings: Settings) -> Examined:
+    if not settings.warehouse.exists():
+        return Examined("warehouse", True, "not built yet")
+    try:
+        with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+            found = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
+    except duckdb.Error as error:
+        return Examined("warehouse", False, f"{settings.warehouse} can't be read ({type(error).__name__}): build again")
+    return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+
+
+def _disk(settings: Settings) -> Examined:
+    free = shutil.disk_usage(settings.home if settings.home.exists() else ".").free / 1e9
+    return Examined("disk", free >= _LEAST_FREE_GIGABYTES, f"{free:.0f} GB free")

@@ -1,0 +1,221 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ingest.feedback import as_json, as_text
+from ingest.ledger import Ledger
+from ingest.ledger.store import RuleCount
+from ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from followup.building import BuildFailed, BuildResult
+    from followup.demo.city import CityDrawn
+    from followup.examination import Examined
+    from followup.status import StatusLine, SubmissionStatus
+    from ingest.checking import CheckReport
+    from ingest.receiving import Receipt
+    from publish.publishing import Published
+
+Step = Callable[[int | None, int | None, str], None]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    text = "text"
+    json = "json"
+
+
+@contextmanager
+def progress(console: Console, unit: str = "") -> Iterator[Step]:
+    """A progress bar on standard error while the block runs; silent when that is no terminal.
+
+    Yields:
+        A function to call with (number, total, what); without a total it counts.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(unit or "…", total=None)
+
+        def step(number: int | None, total: int | None, what: str) -> None:
+            if number is None:
+                bar.update(task, advance=1, description=f"{escape(what[:50])} ({unit})" if unit else escape(what[:60]))
+            else:
+                bar.update(task, completed=number, total=total, description=escape(what[:60]))
+
+        yield step
+
+
+def drawn(city: CityDrawn, out: Path) -> str:
+    """What was drawn, in words."""
+    planted = [file for file in city.files if file.fault]
+    rows = sum(file.rows for file in city.files)
+    lines = [f"[bold]{escape(city.notice)}[/]"]
+    lines.append(f"{len(city.files)} files, {rows} rows, {city.persons} synthetic persons, seed {city.seed} → {out}")
+    lines += [f"  planted: {file.fault}: {file.path.name}" for file in planted]
+    return "\n".join(lines)
+
+
+def print_checks(console: Console, reports: Sequence[tuple[str, CheckReport]], format: Format) -> None:  # noqa: A002
+    """The verdict on each file and all that was found."""
+    if format is Format.json:
+        console.file.write(json.dumps([as_json(file, report) for file, report in reports], ensure_ascii=False) + "\n")
+        return
+    for file, report in reports:
+        for line in as_text(report.name.shown if file.endswith(report.name.shown) else "fil", report):
+            console.print(escape(line), style=_style(line), soft_wrap=True, highlight=False)
+
+
+def _style(line: str) -> str:
+    if "TAS INTE IN" in line or line.startswith("  FEL"):
+        return "red"
+    return "yellow" if line.startswith("  FRÅGA") else ""
+
+
+def _reasons(counts: Sequence[RuleCount]) -> str:
+    return ", ".join(f"{c.rule} ×{c.row_count}" for c in counts if c.severity == "error")
+
+
+def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> None:
+    """What became of the files, and the reasons of every refusal."""
+    states = Counter(file.state for district in receipt.districts for file in district.files)
+    words = {"accepted": "accepted", "refused": "refused", "duplicate": "already received", "waiting": "left waiting"}
+    console.print(", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state]) or "Nothing waits.")
+    refused = [(d.district_code, f) for d in receipt.districts for f in d.files if f.state == "refused"]
+    if refused:
+        ledger = Ledger(settings.ledger)
+        try:
+            for district, file in refused:
+                console.print(f"[red]refused[/] {district} {escape(file.file_name)}", highlight=False, soft_wrap=True)
+                for found in _first_of_each(ledger, file.submission_id or ""):
+                    console.print(f"    {escape(found)}", highlight=False, soft_wrap=True)
+        finally:
+            ledger.close()
+    for code in receipt.unreachable:
+        console.print(f"[red]out of reach[/] {code}: its drop location can't be read; the others were taken in")
+
+
+def _first_of_each(ledger: Ledger, submission_id: str) -> list[str]:
+    counts = {c.rule: c for c in ledger.rule_counts(submission_id)}
+    lines = []
+    seen: set[str] = set()
+    for found in ledger.findings(submission_id):
+        if found.severity == "error" and found.rule not in seen:
+            seen.add(found.rule)
+            row = f" rad {found.row}" if found.row is not None else ""
+            lines.append(f"{found.rule} ×{counts[found.rule].row_count}{row}: {found.message}")
+    return lines
+
+
+def print_build(console: Console, settings: Settings, result: BuildResult) -> None:
+    """What was built."""
+    if result.status == "unchanged":
+        console.print("Nothing has changed since the last build.")
+        return
+    kinds = Counter(node.kind for node in result.nodes)
+    made = ", ".join(f"{kinds[kind]} {kind}s" for kind in ("seed", "model", "test") if kinds[kind])
+    console.print(f"Built in {result.seconds:.1f} s: {made} → {settings.warehouse}", soft_wrap=True)
+
+
+def print_failed_build(console: Console, error: BuildFailed) -> None:
+    """What failed."""
+    console.print(f"[red]The build failed; the last good marts are still there.[/] {escape(str(error))}", soft_wrap=True)
+    for node in error.nodes:
+        if node.status in ("error", "fail", "runtime error"):
+            console.print(f"  {node.kind} {node.name}: {escape(node.message or node.status)}", soft_wrap=True)
+
+
+def print_published(console: Console, published: Published) -> None:
+    """What was published, where, and how to read it."""
+    console.print(f"[bold]{escape(published.notice)}[/]", soft_wrap=True)
+    for table in published.tables:
+        console.print(f"  published.{table.name}: {table.rows} rows", highlight=False)
+    console.print(f"DuckDB:  {published.duckdb_file}\nParquet: {published.parquet_folder}/", soft_wrap=True, highlight=False)
+
+
+def print_status(console: Console, found: SubmissionStatus, format: Format) -> None:  # noqa: A002
+    """Who has submitted what, and why files were refused."""
+    if format is Format.json:
+        answer = {
+            "lines": [asdict(line) for line in found.lines],
+            "refusals": [
+                {
+                    "district": r.submission.district_code,
+                    "dataset": r.submission.dataset,
+                    "quarter": r.submission.reporting_quarter,
+                    "file": r.submission.source_file_name,
+                    "submission": r.submission.submission_id,
+                    "submitted_at": r.submission.submitted_at.isoformat(),
+                    "reasons": [asdict(count) for count in r.reasons],
+                    "findings": [asdict(f) for f in r.findings],
+                }
+                for r in found.refusals
+            ],
+        }
+        console.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        return
+    if not found.lines and not found.refusals:
+        console.print("Nothing has been submitted.")
+        return
+    quarters = sorted({line.quarter for line in found.lines})
+    for quarter in quarters:
+        lines = [line for line in found.lines if line.quarter == quarter]
+        console.print(_status_table(quarter, lines))
+    for refusal in found.refusals:
+        s = refusal.submission
+        console.print(
+            f"[red]refused[/] {s.district_code} {escape(s.source_file_name)}: {_reasons(refusal.reasons)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        seen: set[str] = set()
+        for f in refusal.findings:
+            if f.severity == "error" and f.rule not in seen:
+                seen.add(f.rule)
+                row = f" rad {f.row}" if f.row is not None else ""
+                console.print(f"    {f.rule}{row}: {escape(f.message)}", highlight=False, soft_wrap=True)
+
+
+def _status_table(quarter: str, lines: Sequence[StatusLine]) -> Table:
+    datasets = sorted({line.dataset for line in lines})
+    table = Table(title=f"{quarter}", title_justify="left")
+    table.add_column("district")
+    for dataset in datasets:
+        table.add_column(dataset)
+    cells: dict[str, dict[str, str]] = {}
+    for line in lines:
+        cells.setdefault(line.district_code, {})[line.dataset] = _cell(line)
+    for district, row in cells.items():
+        table.add_row(district, *(row.get(dataset, "") for dataset in datasets))
+    return table
+
+
+def _cell(line: StatusLine) -> str:
+    if line.state != "in_force":
+        text = f"[red]{line.state}[/]" if line.state == "missing" else line.state
+    else:
+        late = "" if line.is_on_time else " [yellow]late[/]"
+        queries = f", {line.queries} queries" if line.queries else ""
+        text = f"v{line.version} {line.rows} rows{queries}{late}"
+    return text + (f" [red]{line.refused} refused[/]" if line.refused else "")
+
+
+def print_examination(console: Console, found: Sequence[Examined]) -> None:
+    """What was looked at."""
+    for one in found:
+        mark = "[green]good[/]" if one.is_good else "[red]look[/]"
+        console.print(f"{mark}  {one.what}: {escape(one.said)}", highlight=False, soft_wrap=True)

@@ -1,0 +1,125 @@
+"""What a build looks at: one snapshot of the ledger, the files in force, and the fingerprint of both."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.contracts import load_contracts
+from ingest.ledger import Ledger, Submission
+from ingest.quarters import Quarter
+from ingest.settings import ROOT, Settings
+from ingest.storing import empty_table
+
+PROJECT = ROOT / "dbt_project"
+
+_SCHEMA = pa.schema(
+    [
+        ("submission_id", pa.string()),
+        ("district_code", pa.string()),
+        ("dataset", pa.string()),
+        ("reporting_quarter", pa.string()),
+        ("version", pa.int32()),
+        ("state", pa.string()),
+        ("is_in_force", pa.bool_()),
+        ("is_synthetic", pa.bool_()),
+        ("submitted_at", pa.timestamp("us")),
+        ("deadline_date", pa.date32()),
+        ("is_on_time", pa.bool_()),
+        ("row_count", pa.int32()),
+        ("error_count", pa.int32()),
+        ("query_count", pa.int32()),
+        ("open_query_count", pa.int32()),
+        ("source_file_name", pa.string()),
+        ("source_file_sha256", pa.string()),
+        ("contract_version", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent view of the ledger.
+
+    Attributes:
+        submissions: all, oldest first.
+        in_force: those that count, one per (district, dataset, quarter).
+        as_of: the city's date by the installation's clock, ISO.
+    """
+
+    submissions: tuple[Submission, ...]
+    in_force: tuple[Submission, ...]
+    as_of: str
+
+    @property
+    def unmarked(self) -> tuple[Submission, ...]:
+        """Submissions in force that are not marked synthetic."""
+        return tuple(s for s in self.in_force if not s.is_synthetic)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and
+        which deadlines have passed."""
+        digest = hashlib.sha256()
+        for found in sorted(self.submissions, key=lambda s: s.submission_id):
+            digest.update(f"{found.submission_id}|{found.state}|{found.version}|{found.query_count}\n".encode())
+        today = date.fromisoformat(self.as_of)
+        newest = Quarter.of(today).previous()
+        digest.update(f"{newest}|{today > newest.deadline}\n".encode())
+        for path in sorted(p for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
+            relative = path.relative_to(PROJECT)
+            if relative.parts[0] not in ("target", "logs"):
+                digest.update(f"{relative}|".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
+    """Read the ledger once."""
+    submissions = ledger.submissions()
+    newest: dict[tuple[str, str | None, str | None], Submission] = {}
+    for found in submissions:
+        key = (found.district_code, found.dataset, found.reporting_quarter)
+        if found.state == "accepted" and (key not in newest or (newest[key].version or 0) < (found.version or 0)):
+            newest[key] = found
+    in_force = sorted(newest.values(), key=lambda s: (s.dataset or "", s.reporting_quarter or "", s.district_code))
+    return Snapshot(tuple(submissions), tuple(in_force), settings.now_date().isoformat())
+
+
+def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, Any]:
+    """Write what dbt reads into a folder, and return the variables that tell it where.
+
+    Returns:
+        `validated_files` (dataset → absolute paths: a typed empty file, then the files in force), `submissions_file`,
+        `as_of_date`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    counted = {s.submission_id for s in snapshot.in_force}
+    names = {field.name for field in fields(Submission)} & set(_SCHEMA.names)
+    rows = [
+        {
+            **{name: value for name, value in asdict(s).items() if name in names},
+            "is_in_force": s.submission_id in counted,
+            "open_query_count": s.query_count if s.submission_id in counted else 0,
+        }
+        for s in snapshot.submissions
+    ]
+    submissions_file = folder / "submissions.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), submissions_file)
+    files: dict[str, list[str]] = {}
+    for dataset, contract in load_contracts().items():
+        empty = folder / f"empty_{dataset}.parquet"
+        pq.write_table(empty_table(contract), empty)
+        files[dataset] = [str(empty.absolute())]
+    for found in snapshot.in_force:
+        if found.dataset is not None and found.parquet_path is not None:
+            files[found.dataset].append(str((settings.home / found.parquet_path).absolute()))
+    return {
+        "validated_files": files,
+        "submissions_file": str(submissions_file.absolute()),
+        "as_of_date": snapshot.as_of,
+    }

@@ -1,0 +1,71 @@
+"""Telling the sender what was found: Swedish text for people, JSON for programs. Nothing personal is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ingest.checking import CheckReport
+from ingest.findings import Finding
+
+SHOWN_ROWS = 8
+"""Rows named per rule in the text; all are counted."""
+_SEVERITIES = {"error": "FEL", "query": "FRÅGA"}
+
+
+def as_json(file: str, report: CheckReport) -> dict[str, Any]:
+    """One object of the array that `check --format json` prints. `file` is the path as it was given."""
+    return {
+        "file": file,
+        "accepted": report.accepted,
+        "district": report.name.district,
+        "dataset": report.name.dataset,
+        "quarter": str(report.name.quarter) if report.name.quarter else None,
+        "rows": report.rows,
+        "findings": [
+            {"rule": f.rule, "severity": f.severity, "row": f.row, "column": f.column, "message": f.message}
+            for f in report.findings()
+        ],
+        "skipped": list(report.skipped),
+    }
+
+
+def verdict(report: CheckReport) -> str:
+    """One line: whether the file would be taken in, and what was found."""
+    errors, queries = report.total("error"), report.total("query")
+    if not report.accepted:
+        return f"TAS INTE IN: {_many(errors, 'fel', 'fel')} att rätta, {_many(queries, 'fråga', 'frågor')}"
+    if queries:
+        return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, {_many(queries, 'fråga', 'frågor')} att rätta eller förklara"
+    return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, inga fel"
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
+
+
+def as_text(file: str, report: CheckReport) -> Iterator[str]:
+    """Lines of Swedish text: the verdict, then each rule with its message, the first rows and how many more."""
+    yield f"{file}: {verdict(report)}"
+    grouped: dict[str, list[Finding]] = {}
+    for found in report.findings(per_rule=SHOWN_ROWS):
+        grouped.setdefault(found.rule, []).append(found)
+    totals = {count.rule: count.row_count for count in report.counts()}
+    for severity in ("error", "query"):
+        for rule, found_list in grouped.items():
+            if found_list[0].severity == severity:
+                yield from _rule_lines(rule, found_list, totals[rule])
+    if report.skipped:
+        yield f"  Ej prövade regler (tidigare kvartal eller kolumn saknas): {', '.join(report.skipped)}"
+
+
+def _rule_lines(rule: str, findings: list[Finding], total: int) -> Iterator[str]:
+    messages = list(dict.fromkeys(f.message for f in findings))
+    head = f"  {_SEVERITIES[findings[0].severity]} {rule}"
+    for message in messages[:SHOWN_ROWS]:
+        rows = [str(f.row) for f in findings if f.message == message and f.row is not None]
+        where = f" Rad {', '.join(rows)}." if rows else ""
+        yield f"{head}: {message}{where}"
+    shown = sum(1 for f in findings)
+    if total > shown:
+        yield f"  {'':5} … och {_many(total - shown, 'ställe', 'ställen')} till med {rule}."

@@ -1,0 +1,304 @@
+"""Taking in what waits in drop locations: keep the original, check, store the rows, commit to the ledger, clear.
+
+Each step can be killed and run again. Until the ledger's commit nothing counts: what a killed run left behind has the
+same names the next run uses, since a submission's id follows from what it is and how many came before it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from ingest.checking import CheckReport, check_file
+from ingest.contracts import load_contracts
+from ingest.districts import DropLocation, load_districts, load_drop_locations
+from ingest.history import Past
+from ingest.keys import Keys, load_keys
+from ingest.ledger import Ledger, Submission
+from ingest.ledger.store import KEPT_PER_RULE
+from ingest.naming import FileName, read_name, shown_name
+from ingest.quarters import Quarter
+from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
+from ingest.sources import DropLocationUnreachable, Source, WaitingFile
+from ingest.storing import Provenance, encrypt_original, rows_to_store, write_rows
+
+__all__ = ["DistrictReceipt", "DropLocationUnreachable", "FileReceipt", "receive", "receive_district"]
+
+
+@dataclass(frozen=True)
+class FileReceipt:
+    """What became of one file. Holds nothing personal.
+
+    `state`: accepted; refused; duplicate (already received, nothing changed); waiting (left for another quarter's run).
+    """
+
+    file_name: str
+    dataset: str | None
+    quarter: str | None
+    state: str
+    submission_id: str | None = None
+    version: int | None = None
+    rows: int = 0
+    errors: int = 0
+    queries: int = 0
+
+
+@dataclass(frozen=True)
+class DistrictReceipt:
+    """What became of a district's files."""
+
+    district_code: str
+    files: tuple[FileReceipt, ...]
+
+    @property
+    def changed_quarters(self) -> tuple[str, ...]:
+        """Quarters about which the ledger says something new: what marts may have to show."""
+        changed = {f.quarter for f in self.files if f.quarter is not None and f.state in ("accepted", "refused")}
+        return tuple(sorted(changed))
+
+    def count(self, state: str) -> int:
+        """Number of files in a state."""
+        return sum(file.state == state for file in self.files)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one run of receiving works with."""
+
+    settings: Settings
+    keys: Keys
+    ledger: Ledger
+    source: Source
+    synthetic: frozenset[str]
+
+
+def _submission_id(district: str, name: FileName, checksum: str, sequence: int) -> str:
+    text = "\0".join([district, name.dataset or "", str(name.quarter or ""), name.shown, checksum, str(sequence)])
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
+
+
+def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileReceipt:
+    settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
+    dataset, quarter = name.dataset, str(name.quarter) if name.quarter else None
+    raw = intake.source.read(file, settings.max_file_megabytes * MEGABYTE)
+    checksum = hashlib.sha256(raw).hexdigest()
+    if dataset is not None and quarter is not None:
+        for current in ledger.in_force(district=district, dataset=dataset, quarter=quarter):
+            if current.source_file_sha256 == checksum:
+                intake.source.clear(file)
+                return FileReceipt(
+                    name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
+                )
+    past = None
+    if dataset is not None and name.quarter is not None:
+        past = Past(ledger, settings.home, district, name.quarter)
+    report = check_file(raw, name, intake.keys, settings.now_date(), settings.max_file_megabytes, past)
+    submission = _store(intake, name, raw, checksum, report)
+    intake.source.clear(file)
+    ledger.mark_cleared(submission.submission_id)
+    return FileReceipt(
+        file_name=name.shown,
+        dataset=dataset,
+        quarter=quarter,
+        state=submission.state,
+        submission_id=submission.submission_id,
+        version=submission.version,
+        rows=submission.row_count,
+        errors=submission.error_count,
+        queries=submission.query_count,
+    )
+
+
+def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: CheckReport) -> Submission:
+    """Keep the original, the rows when accepted, and commit: from then on the submission exists."""
+    settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
+    now = settings.now()
+    quarter = str(name.quarter) if name.quarter else None
+    sequence = ledger.next_sequence(district, name.dataset, quarter)
+    submission_id = _submission_id(district, name, checksum, sequence)
+    original = settings.landing / district / f"{submission_id}.bin"
+    encrypt_original(original, raw, submission_id, intake.keys)
+    contract = load_contracts()[name.dataset] if name.dataset else None
+    parquet_path = parquet_checksum = None
+    if report.accepted and report.table is not None and contract is not None and quarter is not None:
+        submitted_at = now.replace(tzinfo=None)
+        provenance = Provenance(submission_id, district, quarter, checksum, submitted_at)
+        target = settings.validated / contract.dataset / quarter / district / f"{submission_id}.parquet"
+        parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
+        parquet_path = str(target.relative_to(settings.home))
+    deadline = name.quarter.deadline if name.quarter else None
+    return ledger.record(
+        Submission(
+            submission_id=submission_id,
+            district_code=district,
+            dataset=name.dataset,
+            reporting_quarter=quarter,
+            sequence=sequence,
+            version=None,
+            state="accepted" if parquet_path else "refused",
+            source_file_name=name.shown,
+            source_file_sha256=checksum,
+            size_bytes=len(raw),
+            submitted_at=now.replace(tzinfo=None),
+            deadline_date=deadline,
+            is_on_time=None if deadline is None else _city_date(now) <= deadline,
+            is_synthetic=intake.source.is_synthetic(raw, intake.synthetic),
+            row_count=report.rows,
+            error_count=report.total("error"),
+            query_count=report.total("query"),
+            contract_version=contract.version if contract else None,
+            person_key_version=intake.keys.person_version if contract and contract.about_persons else None,
+            original_path=str(original.relative_to(settings.home)),
+            parquet_path=parquet_path,
+            parquet_sha256=parquet_checksum,
+            is_source_cleared=False,
+        ),
+        report.counts(),
+        list(report.findings(KEPT_PER_RULE)),
+    )
+
+
+def _city_date(moment: datetime) -> date:
+    return moment.astimezone(CITY_TIME).date()
+
+
+def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingFile]:
+    """Clear files that an earlier run recorded but was killed before clearing; return the others."""
+    unfinished = {(s.source_file_name, s.source_file_sha256): s for s in intake.ledger.uncleared(intake.source.district_code)}
+    if not unfinished:
+        return waiting
+    left = []
+    for file in waiting:
+        shown = shown_name(file.name)
+        if not any(name == shown for name, _ in unfinished):
+            left.append(file)
+            continue
+        raw = intake.source.read(file, intake.settings.max_file_megabytes * MEGABYTE)
+        if (shown, hashlib.sha256(raw).hexdigest()) in unfinished:
+            intake.source.clear(file)
+        else:
+            left.append(file)
+    for submission in unfinished.values():
+        intake.ledger.mark_cleared(submission.submission_id)
+    return left
+
+
+def _order(file: WaitingFile, name: FileName) -> tuple[str, str, str]:
+    """Older quarters first, and within one the datasets in the order of their folders (cases before episodes)."""
+    return (str(name.quarter or ""), name.dataset or "", file.name)
+
+
+def receive_district(
+    settings: Settings,
+    district_code: str,
+    quarter: Quarter | None = None,
+    *,
+    inbox: str | None = None,
+    on_file: Callable[[FileReceipt, int, int], None] | None = None,
+) -> DistrictReceipt:
+    """Take in what waits in one district's drop location.
+
+    Args:
+        settings: the installation's.
+        district_code: whose.
+        quarter: only this quarter's files (and those whose name can't be read); None takes all.
+        inbox: look in `<inbox>/<district_code>` instead of where districts.yml says.
+        on_file: called after each file with its receipt, its number and how many there are.
+
+    Returns:
+        What became of each file; also of those left waiting.
+
+    Raises:
+        DropLocationUnreachable: the location can't be listed, read or cleared. What was taken in before stays.
+        SettingsError: unknown district, no keys, no such location.
+        LeaseBusy: another process is taking in this district's files.
+    """
+    locations = load_drop_locations(settings, inbox)
+    if load_districts().get(district_code) is None or district_code not in locations:
+        raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
+    keys = load_keys(settings.keys)
+    ledger = Ledger(settings.ledger)
+    try:
+        with ledger.lease(f"receive:{district_code}"):
+            source = Source(district_code, locations[district_code])
+            waiting = source.waiting()
+            if not waiting and not ledger.uncleared(district_code):
+                return DistrictReceipt(district_code, ())
+            intake = Intake(settings, keys, ledger, source, source.synthetic_checksums())
+            files = _finish_cut_off(intake, waiting)
+            named = sorted(((f, read_name(f.name, district_code)) for f in files), key=lambda pair: _order(*pair))
+            receipts = []
+            for number, (file, name) in enumerate(named, start=1):
+                if quarter is not None and name.quarter is not None and name.quarter != quarter:
+                    receipt = FileReceipt(name.shown, name.dataset, str(name.quarter), "waiting")
+                else:
+                    receipt = _receive_file(intake, file, name)
+                receipts.append(receipt)
+                if on_file is not None:
+                    on_file(receipt, number, len(named))
+            return DistrictReceipt(district_code, tuple(receipts))
+    finally:
+        ledger.close()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of all districts' files, and which drop locations could not be reached."""
+
+    districts: tuple[DistrictReceipt, ...]
+    unreachable: tuple[str, ...]
+    """District codes."""
+
+
+def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str]:
+    """Districts whose drop locations a run looks into: those valid at the clock's last full quarter, and any others
+    whose location exists.
+
+    Raises:
+        SettingsError: districts.yml can't be read.
+    """
+    registry = load_districts()
+    last_full = Quarter.of(settings.now_date()).previous()
+    expected = {d.code for d in registry.valid_in(last_full)} if inbox is None else set()
+    visit = []
+    for code, location in load_drop_locations(settings, inbox).items():
+        if code in expected or _has_files(code, location):
+            visit.append(code)
+    return visit
+
+
+def _has_files(code: str, location: DropLocation) -> bool:
+    try:
+        return bool(Source(code, location).waiting())
+    except DropLocationUnreachable:
+        return False
+
+
+def receive(
+    settings: Settings,
+    *,
+    inbox: str | None = None,
+    quarter: Quarter | None = None,
+    on_file: Callable[[str, FileReceipt, int, int], None] | None = None,
+) -> Receipt:
+    """Take in all that waits, district by district; one that can't be reached does not stop the others.
+
+    Raises:
+        SettingsError, LeaseBusy: as `receive_district`.
+    """
+    done, unreachable = [], []
+    for code in districts_to_visit(settings, inbox):
+
+        def report(receipt: FileReceipt, number: int, total: int, code: str = code) -> None:
+            if on_file is not None:
+                on_file(code, receipt, number, total)
+
+        try:
+            done.append(receive_district(settings, code, quarter, inbox=inbox, on_file=report))
+        except DropLocationUnreachable:
+            unreachable.append(code)
+    return Receipt(tuple(done), tuple(unreachable))
+

@@ -1,0 +1,56 @@
+"""Swedish labels of tables and columns. Their one home is GLOSSARY.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ingest.settings import ROOT
+
+GLOSSARY = ROOT / "GLOSSARY.md"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One row of the glossary: machine name, Swedish, English, and what it means (Swedish)."""
+
+    name: str
+    swedish: str
+    english: str
+    explanation: str
+
+
+@lru_cache(maxsize=1)
+def load_terms() -> dict[str, Term]:
+    """All terms of GLOSSARY.md by machine name.
+
+    Raises:
+        ValueError: a row has not four cells, or a name stands twice.
+    """
+    terms: dict[str, Term] = {}
+    for line in GLOSSARY.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("|"):
+            continue
+        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        if cells[0] in ("name", "") or set(cells[0]) <= set("-: "):
+            continue
+        if len(cells) != 4:
+            raise ValueError(f"GLOSSARY.md: {cells[0]} has {len(cells)} cells, not four")
+        if cells[0] in terms:
+            raise ValueError(f"GLOSSARY.md: {cells[0]} stands twice")
+        terms[cells[0]] = Term(*cells)
+    return terms
+
+
+def label(name: str) -> str | None:
+    """The Swedish label of a table, column or indicator; a column made of a stem and an ending has both labels.
+
+    `offer_rate_low` is `offer_rate` with `_low`. None when the glossary has neither.
+    """
+    terms = load_terms()
+    if name in terms:
+        return terms[name].swedish
+    for at in range(len(name) - 1, 0, -1):
+        if name[at] == "_" and name[at:] in terms and name[:at] in terms:
+            return f"{terms[name[:at]].swedish}, {terms[name[at:]].swedish}"
+    return None

@@ -1,0 +1,207 @@
+"""Copying the marts to where readers open them: a DuckDB file and Parquet, put in place together or not at all.
+
+Disclosure control is not applied yet. Until it is, nothing is published unless every submission in force is marked
+synthetic, and what is published says so in itself.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingest.ledger import Ledger
+from ingest.settings import Settings
+from publish.labels import label
+
+STORAGE_VERSION = "v1.0.0"
+"""DuckDB 1.1 and later read what is written with it."""
+NOTICE = (
+    "SYNTETISKA UPPGIFTER. Röjandekontroll är inte tillämpad. / "
+    "SYNTHETIC DATA. Disclosure control has not been applied."
+)
+_KEPT_RELEASES = 2
+
+
+class PublishRefused(Exception):
+    """Nothing was published; the message says why. What was published before stays."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table as it went out."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published, and where readers find it."""
+
+    tables: tuple[PublishedTable, ...]
+    duckdb_file: Path
+    parquet_folder: Path
+    notice: str
+
+
+def publish(settings: Settings, *, on_table: Callable[[str, int, int], None] | None = None) -> Published:
+    """Publish all marts.
+
+    Args:
+        settings: the installation's.
+        on_table: called before each table with its name, number and how many there are.
+
+    Returns:
+        The tables and where they lie, under `FOLLOWUP_HOME/published`.
+
+    Raises:
+        PublishRefused: a submission in force, or one that the warehouse was built from, is not marked synthetic; or
+            there is no warehouse.
+        LeaseBusy: another process is publishing.
+    """
+    ledger = Ledger(settings.ledger)
+    try:
+        with ledger.lease("publish"):
+            _refuse_real_data(ledger)
+            if not settings.warehouse.exists():
+                raise PublishRefused("there is no warehouse yet: run `followup build` first")
+            return _publish(settings, on_table)
+    finally:
+        ledger.close()
+
+
+def _refuse_real_data(ledger: Ledger) -> None:
+    in_force = ledger.in_force()
+    if not in_force:
+        raise PublishRefused("nothing is in force: receive files and build first")
+    unmarked = [s for s in in_force if not s.is_synthetic]
+    if unmarked:
+        first = unmarked[0]
+        raise PublishRefused(
+            f"{len(unmarked)} of {len(in_force)} submissions in force are not marked synthetic (for example "
+            f"{first.district_code} {first.dataset} {first.reporting_quarter}). Disclosure control is not applied yet, "
+            "so nothing that could be real is published."
+        )
+
+
+def _refuse_real_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """The warehouse may be older than the ledger: what it was built from must be synthetic too."""
+    found = connection.execute(
+        "select count(*) from warehouse.core.fct_submission where is_in_force and not is_synthetic"
+    ).fetchone()
+    if found is None or found[0]:
+        raise PublishRefused(
+            "the warehouse was built from submissions that are not marked synthetic: run `followup build` again"
+        )
+
+
+def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    found = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts' order by 1"
+    ).fetchall()
+    return [row[0] for row in found]
+
+
+def _publish(settings: Settings, on_table: Callable[[str, int, int], None] | None) -> Published:
+    releases = settings.home.absolute() / "releases"
+    releases.mkdir(parents=True, exist_ok=True)
+    for leftover in releases.glob(".*"):
+        shutil.rmtree(leftover)
+    name = f"{settings.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    staged = releases / f".{name}"
+    (staged / "parquet").mkdir(parents=True)
+    tables = _write(settings, staged, on_table)
+    _sync(staged)
+    final = releases / name
+    os.replace(staged, final)
+    _point(settings.published.absolute(), final)
+    for old in sorted(p for p in releases.iterdir() if p.is_dir() and p != final)[: -(_KEPT_RELEASES - 1)]:
+        shutil.rmtree(old)
+    return Published(
+        tuple(tables), settings.published / "followup.duckdb", settings.published / "parquet", NOTICE
+    )
+
+
+def _write(
+    settings: Settings, folder: Path, on_table: Callable[[str, int, int], None] | None
+) -> list[PublishedTable]:
+    """Write the tables into a folder that nobody reads yet."""
+    target = folder / "followup.duckdb"
+    tables = []
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(settings.warehouse)}' as warehouse (read_only)")
+        _refuse_real_rows(connection)
+        connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
+        connection.execute("create schema release.published")
+        connection.execute(f"comment on schema release.published is '{_quoted(NOTICE)}'")
+        names = _marts(connection)
+        if not names:
+            raise PublishRefused("the warehouse holds no marts: run `followup build` first")
+        for number, name in enumerate(names, start=1):
+            if on_table is not None:
+                on_table(name, number, len(names))
+            connection.execute(f"create table release.published.{name} as from warehouse.marts.{name}")
+            comments = _comments(connection, name)
+            connection.execute(f"comment on table release.published.{name} is '{_quoted(NOTICE)}'")
+            for column, text in comments.items():
+                connection.execute(f"comment on column release.published.{name}.{column} is '{_quoted(text)}'")
+            described = ", ".join(f"\"{column}\": '{_quoted(text)}'" for column, text in comments.items())
+            metadata = f"kv_metadata {{notice: '{_quoted(NOTICE)}'{', ' + described if described else ''}}}"
+            parquet = folder / "parquet" / f"{name}.parquet"
+            connection.execute(
+                f"copy (from release.published.{name}) to '{_quoted(parquet)}' (format parquet, compression zstd, {metadata})"
+            )
+            count = connection.execute(f"select count(*) from release.published.{name}").fetchone()
+            tables.append(PublishedTable(name, count[0] if count else 0))
+        connection.execute("create table release.published.about (key varchar primary key, value varchar not null)")
+        connection.executemany(
+            "insert into release.published.about values (?, ?)",
+            [
+                ["notice", NOTICE],
+                ["disclosure_control", "not applied"],
+                ["is_synthetic", "true"],
+                ["published_at", settings.now().isoformat()],
+            ],
+        )
+        connection.execute("detach release")
+    return tables
+
+
+def _comments(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Column → its Swedish label and its description, where there are any."""
+    found = connection.execute(
+        "select column_name, comment from duckdb_columns() where database_name = 'warehouse' "
+        "and schema_name = 'marts' and table_name = ? order by column_index",
+        [table],
+    ).fetchall()
+    texts = {}
+    for column, comment in found:
+        text = ": ".join(part for part in (label(column), comment) if part)
+        if text:
+            texts[column] = text
+    return texts
+
+
+def _quoted(value: object) -> str:
+    return str(value).replace("'", "''")
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _point(link: Path, target: Path) -> None:
+    """Let the link that readers open point at a release: one rename, so that a reader sees the old one or the new."""
+    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    os.replace(temporary, link)
