@@ -212,6 +212,7 @@ class Orchestrator:
         return own | {f"AIRFLOW__{key}": value for key, value in settings.items()} | {
             "AIRFLOW_HOME": str(self.home),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), own.get("PYTHONPATH")])),
+            "PYTHONWARNINGS": "ignore:resource_tracker:UserWarning",  # of dbt, at the end of every task that ran it
             "NO_PROXY": local,
             "no_proxy": local,
             "SPT_NOENV": "1",  # or the process titles Airflow sets would overwrite the mark

@@ -7,6 +7,7 @@ the DAG files.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,17 +21,14 @@ log = logging.getLogger(__name__)
 
 def warm_up() -> None:
     """Import what the tasks use, so that processes forked from this one need not."""
-    for name in ("ingest.receiving", "ingest.checks", "followup.building", "dbt.cli.main"):
+    for name in (
+        "ingest.receiving",
+        "ingest.checks.expectations",
+        "followup.building",
+        "dbt.cli.main",
+        "dbt.adapters.duckdb",
+    ):
         import_module(name)
-
-
-def collected_quarter(settings: Settings, quarter: str | None) -> Quarter:
-    """The quarter asked for; else the one being collected today: the newest that has ended.
-
-    Raises:
-        ValueError: the text is no quarter.
-    """
-    return Quarter.parse(quarter) if quarter else Quarter.of(settings.now_date()).previous()
 
 
 def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | None = None) -> list[str]:
@@ -38,13 +36,15 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
 
     Args:
         quarter: the quarter that is collected; None or empty means the newest that has ended.
-        districts: exactly these; None or empty means the districts valid for the quarter (mergers are followed), and
-            the city-wide unit, where districts.yml gives them a drop location.
+        districts: exactly these; None or empty means the districts valid for the quarter (mergers are followed) where
+            districts.yml gives them a drop location, and all other units in whose location something waits.
 
     Raises:
         SettingsError: a district asked for has no drop location.
         ValueError: the quarter is not written YYYYQn.
     """
+    from ingest.receiving import districts_to_visit
+
     settings = Settings()
     located = load_drop_locations(settings)
     if districts:
@@ -52,10 +52,12 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
         if unknown:
             raise SettingsError(f"{settings.districts}: no drop location for {', '.join(unknown)}")
         return list(districts)
-    registry = load_districts()
-    valid = registry.valid_in(collected_quarter(settings, quarter))
-    citywide = [district for district in registry.districts if district.kind == "citywide"]
-    return [district.code for district in [*valid, *citywide] if district.code in located]
+    visited = set(districts_to_visit(settings))
+    if quarter:
+        registry, newest = load_districts(), Quarter.of(settings.now_date()).previous()
+        visited -= {district.code for district in registry.valid_in(newest)}
+        visited |= {district.code for district in registry.valid_in(Quarter.parse(quarter))}
+    return [code for code in located if code in visited]
 
 
 def collect_district(district: str, quarter: str | None = None) -> dict[str, int]:
@@ -87,12 +89,49 @@ def collect_district(district: str, quarter: str | None = None) -> dict[str, int
 
 
 def changes_to_build() -> list[tuple[str, str]]:
-    """(district code, quarter) of everything that has changed since the marts were last built.
+    """(district code, quarter) of everything that the ledger knows and the marts don't show.
 
-    Read from the ledger and not from what the tasks of one run took in: what a killed task, the command line or the
-    portal put in force is announced too.
+    Found by comparing the two, not from what the tasks of one run took in: what a killed task, the command line or the
+    portal put in force is told too. When nothing was submitted but a deadline has passed or the models have changed,
+    the newest quarter's districts are named. Empty when what is in force was built already, or nothing was ever sent.
     """
-    raise NotImplementedError
+    from followup.snapshot import take_snapshot
+    from ingest.ledger import Ledger
+
+    settings = Settings()
+    ledger = Ledger(settings.ledger)
+    try:
+        snapshot, built = take_snapshot(settings, ledger), ledger.last_build()
+    finally:
+        ledger.close()
+    submissions = snapshot.submissions
+    is_built = built is not None and settings.warehouse.exists()
+    if not submissions or (built is not None and is_built and built.fingerprint == snapshot.fingerprint()):
+        return []
+    shown = _shown_in_marts(settings) if is_built else set()
+    newest = str(Quarter.of(settings.now_date()).previous())
+    changed = {
+        (found.district_code, found.reporting_quarter or newest)
+        for found in submissions
+        if (found.submission_id, found.state) not in shown
+    }
+    if not changed:
+        latest = max(found.reporting_quarter or newest for found in submissions)
+        changed = {
+            (found.district_code, latest) for found in submissions if (found.reporting_quarter or newest) == latest
+        }
+    return sorted(changed)
+
+
+def _shown_in_marts(settings: Settings) -> set[tuple[str, str]]:
+    """(submission id, state) of what the warehouse was built from; empty when it can't be read."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+            return set(warehouse.execute("select submission_id, state from core.fct_submission").fetchall())
+    except duckdb.Error:
+        return set()
 
 
 def build_and_log() -> str:
@@ -111,7 +150,7 @@ def build_and_log() -> str:
         log.log(
             logging.ERROR if failed else logging.INFO,
             "%s %s: %s in %.2f s%s", node.kind, node.name, node.status, node.seconds,
-            f" ({node.message})" if failed and node.message else "",
+            f" ({_without_values(node.message)})" if failed and node.message else "",
         )  # fmt: skip
 
     result = build(Settings(), on_node=log_node)
@@ -119,3 +158,8 @@ def build_and_log() -> str:
         "%s: fingerprint %s, %d nodes, %.1f s", result.status, result.fingerprint, len(result.nodes), result.seconds
     )
     return str(result.status)
+
+
+def _without_values(message: str) -> str:
+    """The first line of a database's message, with whatever it quotes left out."""
+    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", message.strip().partition("\n")[0])[:300]
