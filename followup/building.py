@@ -111,7 +111,7 @@ def _build(
         raise BuildFailed(nodes, reason)
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
-    os.replace(upcoming, settings.warehouse)
+    upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
     shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, nodes, seconds)
@@ -142,7 +142,14 @@ def _run_dbt(
 
     os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
-    arguments += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(folder / "target")]
+    arguments += [
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(folder / "target"),
+    ]
     arguments += ["--log-path", str(folder / "logs"), "--quiet", "--no-use-colors", "--no-partial-parse"]
     outcome = dbtRunner(callbacks=[on_event]).invoke(arguments)
     nodes = tuple(done.values())

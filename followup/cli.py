@@ -81,7 +81,7 @@ def demo_data(
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE…")],
-    format: FormatOption = reporting.Format.text,  # noqa: A002
+    format: FormatOption = reporting.Format.text,
 ) -> None:
     """Kontrollera filer utan att lämna in dem. Check files; nothing is stored.
 
@@ -156,7 +156,7 @@ def publish() -> None:
 
 
 @app.command()
-def status(quarter: QuarterOption = None, format: FormatOption = reporting.Format.text) -> None:  # noqa: A002
+def status(quarter: QuarterOption = None, format: FormatOption = reporting.Format.text) -> None:
     """Show who has submitted what, what is missing, and why files were refused."""
     reporting.print_status(console, submission_status(Settings(), quarter), format)
 

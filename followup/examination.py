@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ingest.contracts import ContractError, load_contracts
 from ingest.checks.suites import load_rules
+from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_drop_locations
 from ingest.keys import load_keys
 from ingest.ledger import Ledger, LedgerError

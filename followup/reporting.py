@@ -47,7 +47,13 @@ def progress(console: Console, unit: str = "") -> Iterator[Step]:
     Yields:
         A function to call with (number, total, what); without a total it counts.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(unit or "…", total=None)
 
@@ -70,7 +76,7 @@ def drawn(city: CityDrawn, out: Path) -> str:
     return "\n".join(lines)
 
 
-def print_checks(console: Console, reports: Sequence[tuple[str, CheckReport]], format: Format) -> None:  # noqa: A002
+def print_checks(console: Console, reports: Sequence[tuple[str, CheckReport]], format: Format) -> None:
     """The verdict on each file and all that was found."""
     if format is Format.json:
         console.file.write(json.dumps([as_json(file, report) for file, report in reports], ensure_ascii=False) + "\n")
@@ -94,7 +100,9 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
     """What became of the files, and the reasons of every refusal."""
     states = Counter(file.state for district in receipt.districts for file in district.files)
     words = {"accepted": "accepted", "refused": "refused", "duplicate": "already received", "waiting": "left waiting"}
-    console.print(", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state]) or "Nothing waits.")
+    console.print(
+        ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state]) or "Nothing waits."
+    )
     refused = [(d.district_code, f) for d in receipt.districts for f in d.files if f.state == "refused"]
     if refused:
         ledger = Ledger(settings.ledger)
@@ -133,7 +141,9 @@ def print_build(console: Console, settings: Settings, result: BuildResult) -> No
 
 def print_failed_build(console: Console, error: BuildFailed) -> None:
     """What failed."""
-    console.print(f"[red]The build failed; the last good marts are still there.[/] {escape(str(error))}", soft_wrap=True)
+    console.print(
+        f"[red]The build failed; the last good marts are still there.[/] {escape(str(error))}", soft_wrap=True
+    )
     for node in error.nodes:
         if node.status in ("error", "fail", "runtime error"):
             console.print(f"  {node.kind} {node.name}: {escape(node.message or node.status)}", soft_wrap=True)
@@ -144,10 +154,12 @@ def print_published(console: Console, published: Published) -> None:
     console.print(f"[bold]{escape(published.notice)}[/]", soft_wrap=True)
     for table in published.tables:
         console.print(f"  published.{table.name}: {table.rows} rows", highlight=False)
-    console.print(f"DuckDB:  {published.duckdb_file}\nParquet: {published.parquet_folder}/", soft_wrap=True, highlight=False)
+    console.print(
+        f"DuckDB:  {published.duckdb_file}\nParquet: {published.parquet_folder}/", soft_wrap=True, highlight=False
+    )
 
 
-def print_status(console: Console, found: SubmissionStatus, format: Format) -> None:  # noqa: A002
+def print_status(console: Console, found: SubmissionStatus, format: Format) -> None:
     """Who has submitted what, and why files were refused."""
     if format is Format.json:
         answer = {

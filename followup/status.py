@@ -100,8 +100,6 @@ def submission_status(settings: Settings, quarter: Quarter | None = None) -> Sub
                             found.is_synthetic, found.row_count, found.query_count, refused,
                         )
                     )  # fmt: skip
-        return SubmissionStatus(
-            tuple(lines), tuple(_refusals(ledger, submissions, str(quarter) if quarter else None))
-        )
+        return SubmissionStatus(tuple(lines), tuple(_refusals(ledger, submissions, str(quarter) if quarter else None)))
     finally:
         ledger.close()

@@ -206,7 +206,9 @@ def conform(raw: RawTable, contract: Contract, district_code: str, quarter: Quar
             if column.type == "code_list":
                 code_sets[column.name] = []
             if column.type == "person_number":
-                numbers = read_numbers(pa.chunked_array([pa.nulls(raw.rows, pa.binary())]), quarter.end, key_maker(keys))
+                numbers = read_numbers(
+                    pa.chunked_array([pa.nulls(raw.rows, pa.binary())]), quarter.end, key_maker(keys)
+                )
             continue
         cells = raw.columns[column.name]
         if column.type == "identifier":

@@ -90,7 +90,11 @@ def load_districts() -> DistrictRegistry:
     """Read the registry from the seeds `districts`, `areas` and `district_successions`."""
     districts = tuple(
         District(
-            row["district_code"], row["name"], row["kind"], date.fromisoformat(row["valid_from"]), _date(row["valid_to"])
+            row["district_code"],
+            row["name"],
+            row["kind"],
+            date.fromisoformat(row["valid_from"]),
+            _date(row["valid_to"]),
         )
         for row in read_seed("districts")
     )
@@ -151,7 +155,9 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
         text = Path(settings.districts).read_text(encoding="utf-8")
         found = _DropLocations.model_validate(yaml.safe_load(_VARIABLE.sub(expand, text)))
     except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(f"{settings.districts}: can't be read as drop locations ({type(error).__name__})") from error
+        raise SettingsError(
+            f"{settings.districts}: can't be read as drop locations ({type(error).__name__})"
+        ) from error
     for code in found.districts:
         if registry.get(code) is None:
             raise SettingsError(f"{settings.districts}: {code} is no district in dbt_project/seeds/districts.csv")

@@ -36,7 +36,8 @@ def verdict(report: CheckReport) -> str:
     if not report.accepted:
         return f"TAS INTE IN: {_many(errors, 'fel', 'fel')} att rätta, {_many(queries, 'fråga', 'frågor')}"
     if queries:
-        return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, {_many(queries, 'fråga', 'frågor')} att rätta eller förklara"
+        asked = _many(queries, "fråga", "frågor")
+        return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, {asked} att rätta eller förklara"
     return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, inga fel"
 
 

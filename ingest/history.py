@@ -58,7 +58,7 @@ class Past:
     quarter: Quarter
 
     def rows(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pd.DataFrame | None:
-        """Rows in force of one quarter (None: of all) of this district and those it replaced; None when there are none."""
+        """Rows in force of one quarter (None: all) of this district and those it replaced; None when there are none."""
         codes = [self.district_code, *load_districts().predecessors(self.district_code)]
         chosen = [
             found
@@ -181,5 +181,3 @@ def _services(table: ConformedTable, past: Past) -> History:
             jump = judged & ((count > MANY_TIMES * median) | (count * MANY_TIMES < median))
             columns[f"unusual_{name}"] = jump.astype(np.int8)
     return History(columns, frozenset(), absent, frozenset(known))
-
-

@@ -1,4 +1,4 @@
-"""The installation's secret keys: for person keys and for encrypted originals. Configured, versioned, never in the repo."""
+"""The installation's secret keys, for persons and for encrypted originals. Configured, versioned, never in the repo."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _as_ascii(values: pa.Array) -> pa.Array:
 def _dates_and_check_digits(
     digit: npt.NDArray[np.int16],
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-    """Which twelve-digit rows are right (calendar date, check digit by Luhn), their birth day, and coordination numbers."""
+    """Which twelve-digit rows are right (date, Luhn check digit), their birth day, and coordination numbers."""
     product = digit[:, 2:] * _WEIGHTS
     ok = (product // 10 + product % 10).sum(axis=1) % 10 == 0
     year = digit[:, 0].astype(np.int64) * 1000 + digit[:, 1] * 100 + digit[:, 2] * 10 + digit[:, 3]

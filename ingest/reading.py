@@ -10,6 +10,7 @@ import csv
 import difflib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,7 +89,7 @@ def find_encoding(raw: bytes) -> str:
     return "cp1252"
 
 
-def _records(text: str, separator: str) -> csv._reader:
+def _records(text: str, separator: str) -> Iterator[list[str]]:
     csv.field_size_limit(_CELL_LIMIT)
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
@@ -197,8 +198,8 @@ def _match_headers(
             close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
             hint = f" Menades kolumnen ”{_shown(headers[folded.index(close[0])])}”?" if close else ""
             findings.append(file_finding("FIL-010", column=column.name, header=column.label_sv, hint=hint))
-    for position, (header, name) in enumerate(zip(headers, names, strict=True), start=1):
-        if name is None:
+    for position, (header, matched) in enumerate(zip(headers, names, strict=True), start=1):
+        if matched is None:
             close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
             named = f" (”{_shown(header)}”)" if header.strip() and close else ""

@@ -167,7 +167,9 @@ def _city_date(moment: datetime) -> date:
 
 def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingFile]:
     """Clear files that an earlier run recorded but was killed before clearing; return the others."""
-    unfinished = {(s.source_file_name, s.source_file_sha256): s for s in intake.ledger.uncleared(intake.source.district_code)}
+    unfinished = {
+        (s.source_file_name, s.source_file_sha256): s for s in intake.ledger.uncleared(intake.source.district_code)
+    }
     if not unfinished:
         return waiting
     left = []
@@ -301,4 +303,3 @@ def receive(
         except DropLocationUnreachable:
             unreachable.append(code)
     return Receipt(tuple(done), tuple(unreachable))
-

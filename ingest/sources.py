@@ -1,9 +1,11 @@
-"""Drop locations: listing what waits, reading it, clearing what is taken. One code for folders, SFTP and S3 (fsspec)."""
+"""Drop locations: listing what waits, reading it, clearing what is taken. Folders, SFTP and S3 by one code (fsspec)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,22 +48,26 @@ class Source:
         """
         self.district_code = district_code
         self.location = location
-        try:
+        with self._reaching():
             self._files, self._folder = fsspec.core.url_to_fs(location.url)
-        except Exception as error:  # any library's own error: what matters is which district
-            raise DropLocationUnreachable(district_code, type(error).__name__) from None
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turn whatever error the location's library has into ours: what matters is which district."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
+            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
 
     def waiting(self) -> list[WaitingFile]:
-        """Files that wait, by name. Unfinished uploads, hidden files, folders and the synthetic manifest are left alone.
+        """Files that wait, by name. Unfinished uploads, hidden files, folders and the manifest are left alone.
 
         Raises:
             DropLocationUnreachable: the location can't be listed.
         """
-        try:
+        with self._reaching():
             self._files.invalidate_cache()
             entries: list[dict[str, Any]] = self._files.ls(self._folder, detail=True)
-        except Exception as error:
-            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
         found = []
         for entry in entries:
             name = str(entry["name"]).rstrip("/").rpartition("/")[2]
@@ -78,25 +84,20 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be read.
         """
-        try:
-            with self._files.open(file.path, "rb") as handle:
-                content: bytes = handle.read(limit + 1)
-        except Exception as error:
-            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
+        with self._reaching(), self._files.open(file.path, "rb") as handle:
+            content: bytes = handle.read(limit + 1)
         return content
 
     def synthetic_checksums(self) -> frozenset[str]:
         """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none."""
         path = f"{self._folder.rstrip('/')}/{MANIFEST}"
+        with self._reaching():
+            content = self._files.cat_file(path) if self._files.exists(path) else None
         try:
-            if not self._files.exists(path):
-                return frozenset()
-            declared = json.loads(self._files.cat_file(path))
-            return frozenset(str(checksum) for checksum in declared["files"].values())
+            declared = json.loads(content)["files"] if content else {}
+            return frozenset(str(checksum) for checksum in declared.values())
         except (ValueError, KeyError, AttributeError, TypeError):
             return frozenset()
-        except Exception as error:
-            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
 
     def is_synthetic(self, raw: bytes, declared: frozenset[str]) -> bool:
         """Whether the file is drawn: by the manifest, or because all that arrives here is."""
@@ -108,14 +109,10 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be removed.
         """
-        try:
+        with self._reaching(), suppress(FileNotFoundError):
             if self.location.after_receipt == "move":
                 folder = f"{self._folder.rstrip('/')}/received"
                 self._files.makedirs(folder, exist_ok=True)
                 self._files.mv(file.path, f"{folder}/{file.name}")
             else:
                 self._files.rm_file(file.path)
-        except FileNotFoundError:
-            return
-        except Exception as error:
-            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None

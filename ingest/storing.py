@@ -30,7 +30,7 @@ class DamagedOriginal(Exception):
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old file or none is there."""
+    """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old or none is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -38,7 +38,7 @@ def write_whole(path: Path, content: bytes) -> None:
             handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -145,7 +145,7 @@ def _stored(column: Column, table: ConformedTable) -> pa.Array:
 
 
 def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provenance) -> pa.Table:
-    """Accepted rows as they are stored: canonical codes, dates, keys instead of persons, and where each row came from."""
+    """Accepted rows as they are stored: canonical codes, dates, keys instead of persons, and where they came from."""
     count = table.rows
 
     def constant(value: str) -> pa.Array:
@@ -173,7 +173,7 @@ def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provena
         ]
     columns += [_stored(column, table) for column in contract.stored_columns]
     schema = stored_schema(contract)
-    return pa.table([array for array in columns], names=schema.names)
+    return pa.table(columns, names=schema.names)
 
 
 def write_rows(path: Path, rows: pa.Table) -> str:

@@ -119,18 +119,14 @@ def _publish(settings: Settings, on_table: Callable[[str, int, int], None] | Non
     tables = _write(settings, staged, on_table)
     _sync(staged)
     final = releases / name
-    os.replace(staged, final)
+    staged.replace(final)
     _point(settings.published.absolute(), final)
     for old in sorted(p for p in releases.iterdir() if p.is_dir() and p != final)[: -(_KEPT_RELEASES - 1)]:
         shutil.rmtree(old)
-    return Published(
-        tuple(tables), settings.published / "followup.duckdb", settings.published / "parquet", NOTICE
-    )
+    return Published(tuple(tables), settings.published / "followup.duckdb", settings.published / "parquet", NOTICE)
 
 
-def _write(
-    settings: Settings, folder: Path, on_table: Callable[[str, int, int], None] | None
-) -> list[PublishedTable]:
+def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int], None] | None) -> list[PublishedTable]:
     """Write the tables into a folder that nobody reads yet."""
     target = folder / "followup.duckdb"
     tables = []
@@ -154,9 +150,8 @@ def _write(
             described = ", ".join(f"\"{column}\": '{_quoted(text)}'" for column, text in comments.items())
             metadata = f"kv_metadata {{notice: '{_quoted(NOTICE)}'{', ' + described if described else ''}}}"
             parquet = folder / "parquet" / f"{name}.parquet"
-            connection.execute(
-                f"copy (from release.published.{name}) to '{_quoted(parquet)}' (format parquet, compression zstd, {metadata})"
-            )
+            options = f"format parquet, compression zstd, {metadata}"
+            connection.execute(f"copy (from release.published.{name}) to '{_quoted(parquet)}' ({options})")
             count = connection.execute(f"select count(*) from release.published.{name}").fetchone()
             tables.append(PublishedTable(name, count[0] if count else 0))
         connection.execute("create table release.published.about (key varchar primary key, value varchar not null)")
@@ -204,4 +199,4 @@ def _point(link: Path, target: Path) -> None:
     """Let the link that readers open point at a release: one rename, so that a reader sees the old one or the new."""
     temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
     temporary.symlink_to(os.path.relpath(target, link.parent))
-    os.replace(temporary, link)
+    temporary.replace(link)

@@ -53,7 +53,8 @@ class Sheet:
 
     def is_empty(self, name: str) -> BoolArray:
         """Rows whose cell is empty."""
-        return self.columns[name] == (DATE_EMPTY if name in self.dates else EMPTY)
+        found: BoolArray = self.columns[name] == (DATE_EMPTY if name in self.dates else EMPTY)
+        return found
 
     def is_read(self, name: str) -> BoolArray:
         """Rows whose cell is filled and readable."""
@@ -70,7 +71,7 @@ class Sheet:
 
 
 def add_months(days: IntArray, months: int) -> IntArray:
-    """Days since 1970, so many calendar months later; the day is cut to the month's last (31 October + 4 = 28 February)."""
+    """Days since 1970, so many calendar months later, cut to the month's last day (31 October + 4 = 28 February)."""
     as_days = days.astype("datetime64[D]")
     month = as_days.astype("datetime64[M]")
     offset = (as_days - month.astype("datetime64[D]")).astype(np.int64)
@@ -130,13 +131,15 @@ def empty_when(sheet: Sheet, column: str, when_column: str, when_values: Sequenc
     return ~sheet.is_empty(column) & sheet.is_one_of(when_column, when_values)
 
 
-def not_together(sheet: Sheet, column: str, values: Sequence[str], other_column: str, other_values: Sequence[str]) -> BoolArray:
+def not_together(
+    sheet: Sheet, column: str, values: Sequence[str], other_column: str, other_values: Sequence[str]
+) -> BoolArray:
     """Two codes that exclude each other stand in one row."""
     return sheet.is_one_of(column, values) & sheet.is_one_of(other_column, other_values)
 
 
 def not_among(sheet: Sheet, column: str, named_set: str) -> BoolArray:
-    """The code belongs to a named set, such as the interventions that the catalogue knows in the other form only."""
+    """The code belongs to a named set, such as the interventions that the catalogue knows in one form only."""
     return sheet.is_one_of(column, sorted(sheet.sets[named_set]))
 
 
@@ -161,13 +164,14 @@ def date_between(sheet: Sheet, column: str, earliest: str | None = None, latest:
 def date_soon_after(sheet: Sheet, column: str, other_column: str, days: int) -> BoolArray:
     """The date is more than so many days after the other."""
     both = sheet.is_read(column) & sheet.is_read(other_column)
-    return both & (sheet[column] > sheet[other_column].astype(np.int64) + days)
+    found: BoolArray = both & (sheet[column] > sheet[other_column].astype(np.int64) + days)
+    return found
 
 
 def ended_within_months(
     sheet: Sheet, end_column: str, start_column: str, prolonged_column: str, months: int, as_of: str
 ) -> BoolArray:
-    """What started has not ended so many calendar months later (or by the prolongation): at its end, or as of a day if open."""
+    """What started has not ended so many calendar months later, or by its prolongation; the open judged as of a day."""
     started = sheet.is_read(start_column)
     limit = add_months(np.where(started, sheet[start_column], 0), months)
     limit = np.maximum(limit, np.where(sheet.is_read(prolonged_column), sheet[prolonged_column], DATE_EMPTY))
@@ -191,7 +195,8 @@ def younger_than(sheet: Sheet, birth_column: str, date_column: str, years: int) 
     """The person has reached the age on the day (months added by the calendar, so 29 February is 28 February)."""
     known = sheet.is_read(birth_column) & sheet.is_read(date_column)
     birthday = add_months(np.where(known, sheet[birth_column], 0), years * 12)
-    return known & (birthday <= sheet[date_column])
+    found: BoolArray = known & (birthday <= sheet[date_column])
+    return found
 
 
 def agreeing(sheet: Sheet, column: str, other_column: str, values: Sequence[str]) -> BoolArray:
@@ -201,7 +206,8 @@ def agreeing(sheet: Sheet, column: str, other_column: str, values: Sequence[str]
     for place, position in enumerate(positions):
         mine[sheet[column] == position] = place
     other = sheet[other_column]
-    return (mine >= 0) & (other >= 0) & (mine != other)
+    found: BoolArray = (mine >= 0) & (other >= 0) & (mine != other)
+    return found
 
 
 def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] = ()) -> BoolArray:
@@ -231,9 +237,7 @@ def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] 
     return found
 
 
-def not_restarted_within(
-    sheet: Sheet, person_column: str, start_column: str, end_column: str, days: int
-) -> BoolArray:
+def not_restarted_within(sheet: Sheet, person_column: str, start_column: str, end_column: str, days: int) -> BoolArray:
     """A new start of the same person lies at most so many days after the end of another of that person's rows."""
     found = np.zeros(sheet.rows, dtype=bool)
     started = np.flatnonzero((sheet[person_column] >= 0) & sheet.is_read(start_column))
@@ -246,7 +250,9 @@ def not_restarted_within(
     low = person[started] * scale + start[started] - days
     high = person[started] * scale + start[started]
     count = np.searchsorted(ends, high, side="right") - np.searchsorted(ends, low, side="left")
-    own = sheet.is_read(end_column)[started] & (end[started] >= start[started] - days) & (end[started] <= start[started])
+    own = (
+        sheet.is_read(end_column)[started] & (end[started] >= start[started] - days) & (end[started] <= start[started])
+    )
     found[started[count - own.astype(np.int64) > 0]] = True
     return found
 
@@ -275,13 +281,14 @@ def _unreadable(sheet: Sheet, columns: Sequence[str]) -> BoolArray:
 def counts_adding_up(sheet: Sheet, columns: Sequence[str], total_column: str) -> BoolArray:
     """The parts, when any is given, don't add up to the total."""
     usable = _any_read(sheet, columns) & sheet.is_read(total_column) & ~_unreadable(sheet, columns)
-    return usable & (_sum(sheet, columns) != sheet[total_column])
+    found: BoolArray = usable & (_sum(sheet, columns) != sheet[total_column])
+    return found
 
 
 def sum_within_counts(
     sheet: Sheet, sum_column: str, columns: Sequence[str], lows: Sequence[int], highs: Sequence[int | None]
 ) -> BoolArray:
-    """A sum of days lies outside what counts in bands allow: below Σ low·n, or above Σ high·n where no band is open."""
+    """A sum of days is not what counts in bands allow: below Σ low·n, or above Σ high·n where no band is open."""
     usable = sheet.is_read(sum_column) & _any_read(sheet, columns) & ~_unreadable(sheet, columns)
     low, high, unlimited = (np.zeros(sheet.rows, np.int64) for _ in range(3))
     for name, least, most in zip(columns, lows, highs, strict=True):
@@ -292,7 +299,8 @@ def sum_within_counts(
         else:
             high += count * most
     total = sheet[sum_column]
-    return usable & ((total < low) | ((total > high) & (unlimited == 0)))
+    found: BoolArray = usable & ((total < low) | ((total > high) & (unlimited == 0)))
+    return found
 
 
 def counts_at_most(sheet: Sheet, columns: Sequence[str], at_most_columns: Sequence[str]) -> BoolArray:
@@ -303,14 +311,16 @@ def counts_at_most(sheet: Sheet, columns: Sequence[str], at_most_columns: Sequen
 
 def counts_given_when_positive(sheet: Sheet, columns: Sequence[str], when_column: str) -> BoolArray:
     """None of the counts is given although the other is more than zero."""
-    return (sheet[when_column] > 0) & ~_any_read(sheet, columns) & ~_unreadable(sheet, columns)
+    found: BoolArray = (sheet[when_column] > 0) & ~_any_read(sheet, columns) & ~_unreadable(sheet, columns)
+    return found
 
 
 def positive_when_positive(
     sheet: Sheet, column: str, when_column: str, code_column: str, codes: Sequence[str]
 ) -> BoolArray:
     """The count is zero for one of the codes although the other count is more than zero."""
-    return (sheet[column] == 0) & (sheet[when_column] > 0) & sheet.is_one_of(code_column, codes)
+    found: BoolArray = (sheet[column] == 0) & (sheet[when_column] > 0) & sheet.is_one_of(code_column, codes)
+    return found
 
 
 def absent_rows(sheet: Sheet) -> IntArray:
@@ -321,7 +331,8 @@ def absent_rows(sheet: Sheet) -> IntArray:
 KINDS: dict[str, Callable[..., BoolArray]] = {
     kind.__name__: kind
     for kind in (
-        filled, readable, unambiguous, filled_when, filled_when_empty, empty_unless, empty_when, not_together, not_among,
+        filled, readable, unambiguous, filled_when, filled_when_empty, empty_unless, empty_when, not_together,
+        not_among,
         date_not_before, date_between, date_soon_after, ended_within_months, number_between, younger_than, agreeing,
         unique_together, not_restarted_within, counts_adding_up, sum_within_counts, counts_at_most,
         counts_given_when_positive, positive_when_positive,

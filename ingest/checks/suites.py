@@ -59,7 +59,8 @@ class RuleOutcome:
 
 
 _MARKS = {
-    "birth_latest": "personnummer", "birth_earliest": "personnummer", "case_known": "arende_id", "person": "personnummer",
+    "birth_latest": "personnummer", "birth_earliest": "personnummer", "case_known": "arende_id",
+    "person": "personnummer",
     "sex_by_number": "personnummer", "previous_end": "utredning_slut", "stock_gap": "antal_pagaende",
 }  # fmt: skip
 """Derived columns and the contract column that a finding on them marks."""
@@ -142,7 +143,7 @@ def run_rules(
     chosen = [entry for entry in _declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
     if not chosen:
         return []
-    frame = pd.DataFrame({name: values for name, values in sheet.columns.items()}, copy=False)
+    frame = pd.DataFrame(dict(sheet.columns), copy=False)
     frame.attrs[SHEET] = sheet
     suite = gx.ExpectationSuite(name=dataset, expectations=chosen)
     batch = batches.get_batch(batch_parameters={"dataframe": frame})
