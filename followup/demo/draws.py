@@ -90,7 +90,7 @@ def raked(weights: Floats, targets: Floats) -> Floats:
         weights: rows by choices, not negative, no row all zero.
         targets: share of each choice over all rows, adding up to 1.
     """
-    chance = weights / weights.sum(axis=1, keepdims=True)
+    chance: Floats = weights / weights.sum(axis=1, keepdims=True)
     for _ in range(12):
         chance = chance * (targets / np.maximum(chance.mean(axis=0), 1e-12))
         chance = chance / chance.sum(axis=1, keepdims=True)

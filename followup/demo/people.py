@@ -128,6 +128,11 @@ class People:
             larger[: self._rows.size] = self._rows
             self._rows = larger
 
+    def with_other_serial(self, persons: Ints) -> int:
+        """How many of these children have a number with another serial than 980–989."""
+        row = self._rows[np.unique(persons)]
+        return int(((row["id_kind"] <= SAMORDNING) & (row["serial"] < 980)).sum())
+
     def new_families(self, count: int) -> Ints:
         """Indices for so many new families."""
         self.families += count

@@ -45,6 +45,13 @@ class ReadFile:
     rows: list[Row]
 
 
+City = dict[tuple[str, str, Quarter], ReadFile]
+
+
+def quarter(text: str) -> Quarter:
+    return Quarter.parse(text)
+
+
 def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -114,7 +121,7 @@ def read_file(path: Path) -> ReadFile:
     return ReadFile(district, dataset, quarter, headers, rows)
 
 
-def read_city(folder: Path) -> dict[tuple[str, str, Quarter], ReadFile]:
+def read_city(folder: Path) -> City:
     """All files of a drawn city by district, dataset and quarter."""
     found = {}
     for path in sorted(folder.glob("[!_]*/*.csv")):

@@ -1,0 +1,47 @@
+"""Numbers for children: as long as the range lasts, and what is said when it does not."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from readback import quarter, read_person
+
+from followup.demo.draws import day_number
+from followup.demo.people import SAMORDNING, NumberSpaceFull, People, full_numbers
+
+
+def add(people: People, count: int) -> None:
+    receipt = np.full(count, day_number(date(2018, 5, 15)))
+    people.add(np.random.default_rng(1), receipt=receipt, age_days=np.full(count, 3000), family=np.arange(count))
+
+
+def numbers(people: People) -> list[str]:
+    rows = people.rows[people.rows["id_kind"] <= SAMORDNING]
+    return [str(n) for n in full_numbers(rows["birth"], rows["serial"], rows["id_kind"] == SAMORDNING)]
+
+
+def test_numbers_are_unique_and_within_the_reserved_serials_as_long_as_they_last() -> None:
+    people = People()
+    for _ in range(4):
+        add(people, 500)
+    found = [read_person(number, quarter("2018Q2")) for number in numbers(people)]
+    assert len(set(numbers(people))) == len(found) > 1900
+    assert people.outside_reserved == 0
+    assert all(person.is_valid and person.serial >= 980 for person in found)
+
+
+def test_other_serials_are_counted_when_months_are_full() -> None:
+    people = People()
+    add(people, 9000)
+    found = numbers(people)
+    other = [number for number in found if int(number[8:11]) < 980]
+    assert len(set(found)) == len(found)
+    assert all(read_person(number, quarter("2018Q2")).is_valid for number in found)
+    assert people.outside_reserved == len(other) > 1000
+
+
+def test_more_children_than_numbers_are_refused() -> None:
+    with pytest.raises(NumberSpaceFull, match="lower the scale"):
+        add(People(), 60_000)
