@@ -135,7 +135,6 @@ def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int],
         _refuse_real_rows(connection)
         connection.execute(f"attach '{_quoted(target)}' as release (storage_version '{STORAGE_VERSION}')")
         connection.execute("create schema release.published")
-        connection.execute(f"comment on schema release.published is '{_quoted(NOTICE)}'")
         names = _marts(connection)
         if not names:
             raise PublishRefused("the warehouse holds no marts: run `followup build` first")
