@@ -80,11 +80,11 @@ def draw_city(
         on_progress: told after each file.
 
     Raises:
-        ValueError: last is before first, or the scale is not above 0.
+        ValueError: last is before first, the scale is not above 0, or the seed is negative.
         NumberSpaceFull: the scale wants more children than there are numbers.
     """
-    if last < first or scale <= 0:
-        raise ValueError("last must not be before first, and scale must be above 0")
+    if last < first or scale <= 0 or seed < 0:
+        raise ValueError("last must not be before first, scale must be above 0, and seed not below 0")
     quarters = quarters_between(first, last)
     total = sum(len(load_districts().valid_in(quarter)) for quarter in quarters) * len(DATASETS)
     simulation = Simulation(first, scale=scale, seed=seed)

@@ -17,7 +17,7 @@ CHILD_SIDE = 6
 """The first so many reasons are the child's own."""
 ADULT_SIDE = 16
 """Reasons from CHILD_SIDE up to here are the adult's."""
-CONDUCT, SHOPLIFTING, OTHER_CRIME, CHILD_ABUSE, CHILD_HEALTH, VIOLENCE, ASSAULT = 1, 2, 3, 4, 5, 6, 7
+SHOPLIFTING, OTHER_CRIME, CHILD_ABUSE, CHILD_HEALTH, VIOLENCE, ASSAULT = 2, 3, 4, 5, 6, 7
 ADULT_ABUSE = 10
 
 SOURCES = (
@@ -31,7 +31,7 @@ WHY_NOT = (
     "utredning_behovs_inte", "pagaende_utredning", "pagaende_insats", "service_erbjuds", "samtycke_saknas",
     "aterkallad_ansokan", "annan_huvudman", "overflyttad", "annan",
 )  # fmt: skip
-ONGOING_INQUIRY, ONGOING_HELP, WITHDRAWN, MOVED_ON = 1, 2, 5, 7
+ONGOING_INQUIRY, ONGOING_HELP, MOVED_ON = 1, 2, 7
 REFERRED_TO = ("foraldraradgivning", "faltassistenter", "ungdomsmottagning", "bup", "skola", "civilsamhalle", "annan")
 APPLIES_TO = ("familjestod", "kontaktfamilj_kontaktperson", "annan")
 LIVES_WITH = ("ja", "delvis", "nej", "okant")

@@ -165,3 +165,8 @@ def test_intake_accepts_the_clean_files_and_refuses_each_fault_by_its_rule(broke
 def test_draw_city_refuses_an_empty_window_or_scale(tmp_path: Path, first: str, last: str, scale: float) -> None:
     with pytest.raises(ValueError, match="must"):
         draw_city(tmp_path, quarter(first), quarter(last), scale=scale)
+
+
+def test_draw_city_refuses_a_negative_seed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="seed"):
+        draw_city(tmp_path, quarter("2018Q1"), quarter("2018Q1"), seed=-1)
