@@ -1,0 +1,66 @@
+{#-
+    Which cuts a mart holds beside district and quarter: every cut by at most two of its dimensions, and
+    sex x age band x any one more. All dimensions crossed would be millions of ones and twos.
+
+    `dimensions` is a list of dimensions; each is the list of its columns from the outermost to the innermost, so that
+    a nested dimension (reason in its side) counts as one: it is cut at either level, and the inner level carries the
+    outer. Returns a list of cuts, each a list of columns; the first is the total.
+-#}
+{% macro cuts(dimensions) -%}
+    {%- set found = [[]] -%}
+    {%- for first in dimensions -%}
+        {%- set later = dimensions[loop.index:] -%}
+        {%- for first_depth in range(1, first | length + 1) -%}
+            {%- do found.append(first[:first_depth]) -%}
+            {%- for second in later -%}
+                {%- for second_depth in range(1, second | length + 1) -%}
+                    {%- do found.append(first[:first_depth] + second[:second_depth]) -%}
+                {%- endfor -%}
+            {%- endfor -%}
+            {%- if first[0] not in ('sex', 'age_band') and ['sex'] in dimensions and ['age_band'] in dimensions -%}
+                {%- do found.append(['sex', 'age_band'] + first[:first_depth]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- The group by of a mart: its keys with every cut. -#}
+{% macro grouping_sets(keys, dimensions) -%}
+    grouping sets (
+    {%- for cut in cuts(dimensions) %}
+        ({{ (keys + cut) | join(', ') }}){{ "," if not loop.last }}
+    {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The dimensions' columns, `alla` where the row is not cut by them. -#}
+{% macro cut_columns(dimensions) -%}
+    {%- for columns in dimensions -%}
+        {%- set outer_loop = loop -%}
+        {%- for column in columns %}
+    coalesce({{ column }}, 'alla') as {{ column }}{{ "," if not (outer_loop.last and loop.last) }}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- The two divisions a mart is told in; joined to rows whose `counts_in_basis` is one of them or `both`. -#}
+{% macro district_bases() -%}
+    (values ('as_submitted'), ('{{ division_name() }}')) as bases (district_basis)
+{%- endmacro %}
+
+{#- How complete a row's inputs are; expects the aliases `cells` and `bases` of a mart's last step. -#}
+{% macro join_completeness(dataset) -%}
+left join {{ ref('fct_completeness') }} as completeness
+    on
+        cells.district_code = completeness.district_code
+        and bases.district_basis = completeness.district_basis
+        and cells.reporting_quarter = completeness.reporting_quarter
+        and completeness.dataset = '{{ dataset }}'
+{%- endmacro %}
+
+{% macro completeness_columns() -%}
+    {%- for column in ['districts_in_force', 'districts_expected', 'late', 'open_queries'] -%}
+    coalesce(completeness.{{ column }}, 0) as {{ column }}{{ ",\n    " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

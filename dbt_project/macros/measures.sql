@@ -1,0 +1,76 @@
+{#-
+    Measures that every mart writes the same way. `name` is the measure's column stem.
+-#}
+
+{#- A quantile of the rows that pass `condition`, interpolated between neighbours. -#}
+{% macro quantile(expression, share, condition) -%}
+    {{ adapter.dispatch('quantile', 'followup')(expression, share, condition) }}
+{%- endmacro %}
+
+{% macro default__quantile(expression, share, condition) -%}
+    percentile_cont({{ share }}) within group (order by {{ expression }}) filter (where {{ condition }})
+{%- endmacro %}
+
+{% macro duckdb__quantile(expression, share, condition) -%}
+    quantile_cont({{ expression }}, {{ share }}) filter (where {{ condition }})
+{%- endmacro %}
+
+{% macro spark__quantile(expression, share, condition) -%}
+    percentile({{ expression }}, {{ share }}) filter (where {{ condition }})
+{%- endmacro %}
+
+{#- How many rows pass `condition`. -#}
+{% macro count_where(condition) -%}
+    cast(count(*) filter (where {{ condition }}) as integer)
+{%- endmacro %}
+
+{#- Sum of a count over the rows that pass `condition`; 0 when there are none. -#}
+{% macro sum_of(expression, condition='true') -%}
+    cast(coalesce(sum({{ expression }}) filter (where {{ condition }}), 0) as integer)
+{%- endmacro %}
+
+{#- Numerator and denominator of a rate, counted over rows. -#}
+{% macro rate_counts(name, numerator, denominator) -%}
+    {{ count_where('(' ~ denominator ~ ') and (' ~ numerator ~ ')') }} as {{ name }}_numerator,
+    {{ count_where(denominator) }} as {{ name }}_denominator
+{%- endmacro %}
+
+{#-
+    A limit of the Wilson score interval (E. B. Wilson, JASA 22, 1927), z = 1.959964 for 95 %:
+    (n + z^2/2 -/+ z * sqrt(n * (d - n) / d + z^2/4)) / (d + z^2).
+    Null where there is nobody in the denominator, or more in the numerator than in it.
+-#}
+{% macro wilson_limit(numerator, denominator, side) -%}
+    case
+        when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
+            then
+                {{ "greatest(0.0, " if side == "low" else "least(1.0, " }}(
+                    {{ numerator }} + 1.920729410347062 {{ "-" if side == "low" else "+" }} 1.959963984540054 * sqrt(
+                        {{ numerator }} * (1.0 - {{ numerator }} / cast({{ denominator }} as double)) + 0.960364705173531
+                    )
+                ) / ({{ denominator }} + 3.841458820694124))
+    end
+{%- endmacro %}
+
+{#- A rate's five columns, from `<name>_numerator` and `<name>_denominator`. -#}
+{% macro rate(name) -%}
+    {%- set numerator = name ~ '_numerator' -%}
+    {%- set denominator = name ~ '_denominator' -%}
+    {{ numerator }},
+    {{ denominator }},
+    case
+        when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
+            then {{ numerator }} / cast({{ denominator }} as double)
+    end as {{ name }},
+    {{ wilson_limit(numerator, denominator, 'low') }} as {{ name }}_low,
+    {{ wilson_limit(numerator, denominator, 'high') }} as {{ name }}_high
+{%- endmacro %}
+
+{#- A duration's four columns over the rows that pass `condition` and have it. -#}
+{% macro duration(name, days, condition) -%}
+    {%- set known = condition ~ ' and ' ~ days ~ ' is not null' -%}
+    {{ count_where(known) }} as {{ name }}_n,
+    avg({{ days }}) filter (where {{ known }}) as {{ name }}_mean_days,
+    cast({{ quantile(days, 0.5, known) }} as double) as {{ name }}_median_days,
+    cast({{ quantile(days, 0.9, known) }} as double) as {{ name }}_p90_days
+{%- endmacro %}

@@ -1,0 +1,38 @@
+with quarters as (
+    select
+        reporting_quarter,
+        quarter_end_date
+    from {{ ref('dim_quarter') }}
+),
+
+-- an episode stands in a quarter's stock when it was decided or begun by the quarter's last day and had not ended then
+standing as (
+    select
+        episodes.episode_key,
+        episodes.district_code,
+        quarters.reporting_quarter,
+        quarters.quarter_end_date,
+        episodes.start_date,
+        {{ age_on('episodes.birth_date', 'quarters.quarter_end_date') }} as age_at_quarter_end
+    from {{ ref('int_episodes__in_force') }} as episodes
+    inner join quarters
+        on
+            episodes.known_until_date >= quarters.quarter_end_date
+            and episodes.first_known_quarter <= quarters.reporting_quarter
+            and coalesce(episodes.end_date, date '9999-12-31') > quarters.quarter_end_date
+            and (
+                episodes.decision_date <= quarters.quarter_end_date
+                or episodes.start_date <= quarters.quarter_end_date
+            )
+)
+
+select
+    episode_key || '|' || reporting_quarter as stock_key,
+    episode_key,
+    district_code,
+    reporting_quarter,
+    {{ age_band('age_at_quarter_end') }} as age_band_at_quarter_end,
+    coalesce(start_date <= quarter_end_date, false) as is_ongoing,
+    coalesce(start_date > quarter_end_date, true) as is_waiting,
+    quarter_end_date
+from standing

@@ -1,0 +1,20 @@
+select
+    submission_id,
+    district_code,
+    coalesce(dataset, 'okand') as dataset,
+    coalesce(reporting_quarter, 'okand') as reporting_quarter,
+    source_file_sha256,
+    source_file_name,
+    submission_state,
+    version,
+    contract_version,
+    row_count,
+    error_count,
+    query_count,
+    open_query_count,
+    is_in_force,
+    is_synthetic,
+    is_on_time,
+    deadline_date,
+    submitted_at
+from {{ ref('int_submissions__received') }}

@@ -1,0 +1,129 @@
+with rows_in_force as (
+    select episodes.*
+    from {{ ref('stg_oppenvard') }} as episodes
+    where
+        episodes.submission_id in (
+            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
+            where submissions.is_in_force
+        )
+),
+
+{{ newest_rows('episode_id') }},
+
+followed as (
+    select
+        newest_rows.*,
+        dates.first_quarter as first_known_quarter,
+        dates.newest_quarter,
+        dates.as_of_date as district_as_of_date,
+        newest_rows.end_date is null as is_open,
+        newest_rows.end_date is null and newest_rows.last_reporting_quarter < dates.newest_quarter as is_lost
+    from newest_rows
+    inner join {{ ref('int_districts__dated') }} as dates
+        on newest_rows.district_code = dates.district_code and dates.dataset = 'oppenvard'
+),
+
+-- the case behind the episode: same number and child, in any unit that is one with the episode's
+families as (
+    select
+        ancestor_code as district_code,
+        descendant_code as family_code
+    from {{ ref('int_districts__succeeded') }}
+    where is_last
+),
+
+cases as (
+    select
+        cases.case_key,
+        cases.case_id,
+        cases.match_person_key,
+        cases.district_code,
+        cases.received_date,
+        cases.investigation_start_date,
+        families.family_code
+    from {{ ref('int_cases__in_force') }} as cases
+    inner join families
+        on cases.district_code = families.district_code
+),
+
+matched as (
+    select
+        followed.*,
+        cases.case_key,
+        cases.received_date as case_received_date,
+        cases.investigation_start_date as case_investigation_start_date,
+        row_number() over (
+            partition by followed.identity_key
+            order by
+                case when cases.district_code = followed.first_district_code then 0 else 1 end asc,
+                cases.received_date desc,
+                cases.case_key asc
+        ) as choice
+    from followed
+    inner join families
+        on followed.first_district_code = families.district_code
+    left join cases
+        on
+            families.family_code = cases.family_code
+            and followed.case_id = cases.case_id
+            and followed.match_person_key = cases.match_person_key
+)
+
+select
+    -- ids
+    identity_key as episode_key,
+    episode_id,
+    case_key,
+    person_key,
+    match_person_key,
+    first_district_code as district_code,
+    district_code as last_district_code,
+    submission_id,
+    source_file_sha256,
+    source_row_number,
+    first_reporting_quarter,
+    last_reporting_quarter,
+    first_known_quarter,
+
+    -- strings
+    id_type,
+    sex,
+    area_code,
+    target_group,
+    intervention_code,
+    provider,
+    end_reason,
+    goal_attainment,
+    follow_up_method,
+
+    -- numerics
+    session_count,
+
+    -- booleans
+    is_linkable,
+    is_birth_date_exact,
+    is_followed_up,
+    is_open,
+    is_lost,
+
+    -- dates
+    birth_date,
+    case_received_date,
+    case_investigation_start_date,
+    application_date,
+    decision_date,
+    start_date,
+    end_date,
+    followed_up_date,
+    case
+        when is_lost then least(district_as_of_date, {{ quarter_end('last_reporting_quarter') }})
+        else district_as_of_date
+    end as as_of_date,
+    -- how far the episode's own files tell whether it goes on
+    case
+        when is_lost then {{ quarter_end('last_reporting_quarter') }}
+        else {{ quarter_end('newest_quarter') }}
+    end as known_until_date,
+    submitted_at
+from matched
+where choice = 1

@@ -1,0 +1,145 @@
+{%- set dimensions = [
+    ['reason_side', 'reason_code'],
+    ['source_code'],
+    ['referral_type'],
+    ['intervention_category', 'intervention_code'],
+    ['history'],
+    ['sex'],
+    ['age_band'],
+    ['socioeconomic'],
+] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'cohort_basis'] -%}
+{%- set cohorts = [
+    ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true'),
+    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'is_decided'),
+    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'is_concluded'),
+] -%}
+
+with cohorts as (
+    {%- for cohort_basis, quarter, age_band, condition in cohorts %}
+    select
+        district_code,
+        '{{ cohort_basis }}' as cohort_basis,
+        {{ quarter }} as reporting_quarter,
+        {{ age_band }} as age_band,
+        reason_side,
+        reason_code,
+        source_code,
+        referral_type,
+        intervention_category,
+        intervention_code,
+        history,
+        sex,
+        socioeconomic,
+        person_key,
+        {{ quarter }} < first_known_quarter as is_survivor,
+        is_decided,
+        is_investigated,
+        is_concluded,
+        is_offered,
+        is_answered,
+        is_accepted,
+        is_child_heard,
+        is_school_contacted,
+        is_lost,
+        is_linkable,
+        is_ripening
+    from {{ ref('fct_case') }}
+    where {{ condition }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+-- each case once in every unit that it counts in
+counted as (
+    select
+        cohorts.* exclude (district_code),
+        membership.counts_in_code as district_code,
+        membership.counts_in_basis
+    from cohorts
+    inner join {{ ref('dim_district_membership') }} as membership
+        on cohorts.district_code = membership.district_code
+),
+
+marked as (
+    select
+        *,
+        -- most children have one case in a quarter: only the others need to be told apart in every cut
+        count(*) over (partition by {{ keys | join(', ') }}, person_key) = 1 as is_only_case
+    from counted
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        cast(count(*) as integer) as cases,
+        {{ count_where('is_only_case') }}
+        + cast(count(distinct person_key) filter (where not is_only_case) as integer) as persons,
+        {{ count_where('is_decided') }} as decided,
+        {{ count_where('is_investigated') }} as investigations,
+        {{ count_where('is_concluded') }} as concluded,
+        {{ count_where('is_offered') }} as offered,
+        {{ count_where('is_accepted') }} as accepted,
+        {{ count_where('is_child_heard') }} as child_heard,
+        {{ count_where('is_school_contacted') }} as school_contacted,
+        {{ count_where('is_lost') }} as lost,
+        {{ count_where('not is_linkable') }} as unlinkable,
+        {{ rate_counts('investigation_rate', 'is_investigated',
+            "is_decided and cohort_basis <> 'avslutad' and not is_survivor") | indent(8) }},
+        {%- for rate_name, numerator, denominator in [
+            ('offer_rate', 'is_offered', 'is_concluded'),
+            ('acceptance_rate', 'is_accepted', 'is_answered'),
+            ('given_rate', 'is_accepted', 'is_concluded'),
+            ('child_heard_rate', 'is_child_heard', 'is_concluded'),
+            ('school_contacted_rate', 'is_school_contacted', 'is_concluded'),
+        ] %}
+        {{ rate_counts(rate_name, numerator,
+            denominator ~ " and cohort_basis = 'avslutad' and not is_survivor") | indent(8) }},
+        {%- endfor %}
+        bool_and(is_survivor) as is_survivors_only,
+        bool_or(is_ripening) as is_ripening
+    from marked
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+)
+
+select
+    cells.district_code,
+    bases.district_basis,
+    cells.reporting_quarter,
+    cells.cohort_basis,
+    {%- for dimension in dimensions %}
+    {%- for column in dimension %}
+    cells.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    cells.cases,
+    cells.persons,
+    cells.decided,
+    cells.investigations,
+    cells.concluded,
+    cells.offered,
+    cells.accepted,
+    cells.child_heard,
+    cells.school_contacted,
+    {{ rate('investigation_rate') | indent(4) }},
+    {{ rate('offer_rate') | indent(4) }},
+    {{ rate('acceptance_rate') | indent(4) }},
+    {{ rate('given_rate') | indent(4) }},
+    {{ rate('child_heard_rate') | indent(4) }},
+    {{ rate('school_contacted_rate') | indent(4) }},
+    -- the whole quarter ripens, not the cell: an open case can still move from one cell to another
+    not bool_or(cells.is_ripening) over (
+        partition by cells.district_code, bases.district_basis, cells.reporting_quarter, cells.cohort_basis
+    ) as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    cells.lost,
+    cells.unlinkable
+from cells
+inner join {{ district_bases() }}
+    on cells.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('arenden') }}

@@ -1,0 +1,132 @@
+{%- set dimensions = [
+    ['intervention_category', 'intervention_code'],
+    ['target_group'],
+    ['sex'],
+    ['age_band'],
+    ['provider'],
+] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set events = [
+    ('decided', 'decided_quarter', 'age_band_at_decision'),
+    ('started', 'started_quarter', 'age_band_at_start'),
+    ('ended', 'ended_quarter', 'age_band_at_end'),
+] -%}
+
+with events as (
+    {%- for event, quarter, age_band in events %}
+    select
+        episodes.*,
+        '{{ event }}' as event_name,
+        episodes.{{ quarter }} as reporting_quarter,
+        episodes.{{ age_band }} as age_band,
+        episodes.{{ quarter }} < episodes.first_known_quarter as is_survivor,
+        -- followed up until it leaves the files, two quarters after its end
+        {{ quarter_index('episodes.' ~ quarter) }} + 2
+        > {{ quarter_index('(' ~ quarter_of('episodes.known_until_date') ~ ')') }}
+        and not episodes.is_lost as is_ripening
+    from {{ ref('fct_outpatient_episode') }} as episodes
+    where episodes.{{ quarter }} is not null
+
+    union all
+    {% endfor %}
+    select
+        episodes.*,
+        case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
+        stock.reporting_quarter,
+        stock.age_band_at_quarter_end as age_band,
+        false as is_survivor,
+        false as is_ripening
+    from {{ ref('fct_outpatient_stock') }} as stock
+    inner join {{ ref('fct_outpatient_episode') }} as episodes
+        on stock.episode_key = episodes.episode_key
+),
+
+-- each event once in every unit that it counts in
+counted as (
+    select
+        events.* exclude (district_code),
+        membership.counts_in_code as district_code,
+        membership.counts_in_basis,
+        {{ dbt.dateadd('day', 90, 'events.decision_date') }} as decided_90_days_on,
+        {{ dbt.dateadd('day', 90, 'events.end_date') }} as ended_90_days_on,
+        events.event_name = 'ended' and events.end_reason <> 'ej_paborjad' as is_end_of_started
+    from events
+    inner join {{ ref('dim_district_membership') }} as membership
+        on events.district_code = membership.district_code
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        {%- for event in ['decided', 'started', 'ended', 'ongoing', 'waiting'] %}
+        {{ count_where("event_name = '" ~ event ~ "'") }} as {{ event }},
+        {%- endfor %}
+        {{ sum_of('session_count', "event_name = 'ended'") }} as sessions,
+        {{ count_where("is_lost and event_name in ('decided', 'started')") }} as lost,
+        {{ count_where('not is_linkable') }} as unlinkable,
+        bool_and(is_survivor) as is_survivors_only,
+        bool_or(is_ripening) as is_ripening,
+        {{ rate_counts('not_started_90_days_rate',
+            'coalesce(start_date > decided_90_days_on, true) and coalesce(end_date > decided_90_days_on, true)',
+            "event_name = 'decided' and decided_90_days_on <= as_of_date and not is_survivor") | indent(8) }},
+        {{ duration('wait_investigation', 'wait_investigation_days',
+            "event_name = 'decided' and not is_survivor") | indent(8) }},
+        {{ duration('wait_to_start', 'wait_to_start_days', "event_name = 'started' and not is_survivor") | indent(8) }},
+        {{ duration('wait_total', 'wait_total_days', "event_name = 'started' and not is_survivor") | indent(8) }},
+        {{ rate_counts('completion_rate', "end_reason = 'fullfoljd'",
+            "is_end_of_started and end_reason not in ('flytt', 'overflyttad', 'avliden') and not is_survivor"
+        ) | indent(8) }},
+        {%- for share, attainment in [
+            ('full', 'helt'), ('partial', 'delvis'), ('none', 'inte'), ('not_assessed', 'ej_bedomd')
+        ] %}
+        {{ rate_counts('goal_' ~ share ~ '_rate', "goal_attainment = '" ~ attainment ~ "'",
+            'is_end_of_started and not is_survivor') | indent(8) }},
+        {%- endfor %}
+        {{ rate_counts('follow_up_rate', 'is_followed_up',
+            'is_end_of_started and ended_90_days_on <= as_of_date and not is_survivor') | indent(8) }}
+    from counted
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+)
+
+select
+    cells.district_code,
+    bases.district_basis,
+    cells.reporting_quarter,
+    'handelse' as cohort_basis,
+    {%- for dimension in dimensions %}
+    {%- for column in dimension %}
+    cells.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    cells.decided,
+    cells.started,
+    cells.ended,
+    cells.ongoing,
+    cells.waiting,
+    cells.sessions,
+    {{ rate('not_started_90_days_rate') | indent(4) }},
+    {%- for wait in ['wait_investigation', 'wait_to_start', 'wait_total'] %}
+    cells.{{ wait }}_n,
+    cells.{{ wait }}_mean_days,
+    cells.{{ wait }}_median_days,
+    cells.{{ wait }}_p90_days,
+    {%- endfor %}
+    {{ rate('completion_rate') | indent(4) }},
+    {{ rate('goal_full_rate') | indent(4) }},
+    {{ rate('goal_partial_rate') | indent(4) }},
+    {{ rate('goal_none_rate') | indent(4) }},
+    {{ rate('goal_not_assessed_rate') | indent(4) }},
+    {{ rate('follow_up_rate') | indent(4) }},
+    -- the whole quarter ripens, not the cell
+    not bool_or(cells.is_ripening) over (
+        partition by cells.district_code, bases.district_basis, cells.reporting_quarter
+    ) as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    cells.lost,
+    cells.unlinkable
+from cells
+inner join {{ district_bases() }}
+    on cells.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('oppenvard') }}
