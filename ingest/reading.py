@@ -168,13 +168,28 @@ def _parse(
     )
 
 
-def _all_empty(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Rows in which every cell is empty."""
+def _blank(column: pa.ChunkedArray, encoding: str) -> npt.NDArray[np.bool_]:
+    """Cells that are empty or hold nothing but white space."""
+    if pa.types.is_dictionary(column.type):
+        parts = []
+        for chunk in column.chunks:
+            blank = np.array([not cell.decode(encoding).strip() for cell in chunk.dictionary.to_pylist()] + [True])
+            parts.append(blank[chunk.indices.fill_null(len(blank) - 1).to_numpy(zero_copy_only=False)])
+        return np.concatenate(parts) if parts else np.empty(0, dtype=bool)
+    found: npt.NDArray[np.bool_] = column.is_null().to_numpy().copy()
+    unprinted = pc.match_substring_regex(column, r"^[^!-~]*$").fill_null(False).to_numpy()
+    for place in np.flatnonzero(unprinted):
+        found[place] = not column[int(place)].as_py().decode(encoding).strip()
+    return found
+
+
+def _all_empty(table: pa.Table, encoding: str) -> npt.NDArray[np.bool_]:
+    """Records in which every cell is blank."""
     empty = np.ones(table.num_rows, dtype=bool)
     for column in table.columns:
         if not empty.any():
             break
-        empty &= column.is_null().to_numpy()
+        empty &= _blank(column, encoding)
     return empty
 
 
@@ -262,7 +277,7 @@ def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
         encoding, numbers = regular.encoding, regular.numbers
         quoted = b'"' in regular.body
         table = _parse(regular.body, keys, kinds, separator, quoted=quoted) if len(numbers) else _empty_table(kinds)
-    blank = _all_empty(table)
+    blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
     totals = _totals_rows(table)

@@ -1,0 +1,166 @@
+"""Dates, numbers, codes and persons: what is read, what is refused, and that one person has one key."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from files import base_row, check, csv_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.conforming import read_date, read_whole
+from ingest.contracts import load_contracts
+from ingest.folding import fold
+from ingest.keys import throwaway_keys
+from ingest.persons import FEMALE, MALE, key_maker, read_numbers, reads_as_number
+from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
+
+KEYS = throwaway_keys()
+
+
+def luhn(nine: str) -> str:
+    """Check digit of nine digits, worked out apart from the code under test."""
+    doubled = "".join(str(int(d) * (2 - i % 2)) for i, d in enumerate(nine))
+    return str(-sum(map(int, doubled)) % 10)
+
+
+def number(birth: date, serial: int) -> str:
+    nine = f"{birth:%y%m%d}{serial:03d}"
+    return f"{birth:%Y%m%d}-{serial:03d}{luhn(nine)}"
+
+
+def read(*cells: str | None, reference: date = date(2018, 9, 30)) -> object:
+    column = pa.chunked_array([pa.array([None if c is None else c.encode() for c in cells], pa.binary())])
+    return read_numbers(column, reference, key_maker(KEYS))
+
+
+@pytest.mark.parametrize("text", ["2018-09-30", "20180930", "30.9.2018", "30/9/2018", "30.09.2018"])
+def test_date_forms(text: str) -> None:
+    assert read_date(text) == day_number(date(2018, 9, 30))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12/31/2018", "43373", "2018-02-29", "2018-9-30", "30-9-2018", "2018-0930", "30.9/2018", "18-09-30", "٣٠.9.2018"],
+)
+def test_what_is_no_date_is_never_guessed(text: str) -> None:
+    assert read_date(text) == DATE_BAD
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 12, 31)))
+def test_every_date_reads_the_same_in_every_form(day: date) -> None:
+    forms = [f"{day:%Y-%m-%d}", f"{day:%Y%m%d}", f"{day.day}.{day.month}.{day.year}", f"{day:%d/%m/%Y}"]
+    assert {read_date(form) for form in forms} == {day_number(day)}
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0), ("12", 12), ("12,0", 12), ("12.00", 12)])
+def test_whole_numbers(text: str, value: int) -> None:
+    assert read_whole(text) == value
+
+
+@pytest.mark.parametrize("text", ["-1", "1 200", "1,5", "tolv", "1e3", "²", "1234567890"])
+def test_what_is_no_whole_number_is_never_guessed(text: str) -> None:
+    assert read_whole(text) == BAD
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [(" Våld  i-familjen ", "vald_i_familjen"), ("0–5 år", "0_5_ar"), ("Hälso-/sjukvård", "halso_sjukvard")],
+)
+def test_folding(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_decomposed_letters_fold_as_composed_ones() -> None:
+    assert fold("Ko\u0308n") == "kon"
+
+
+def test_local_name_of_an_intervention_is_read_in_its_district_only() -> None:
+    contract = load_contracts()["oppenvard"]
+    assert "foraldrasamtal" in contract.code_list("insats", "bromma").lookup
+    assert "foraldrasamtal" not in contract.code_list("insats", "farsta").lookup
+
+
+def test_ambiguous_word_names_both_codes() -> None:
+    report = check(csv_bytes("arenden", [base_row("arenden", orsak="Missbruk")]))
+    message = next(f.message for f in report.findings() if f.column == "orsak")
+    assert "barn_missbruk" in message and "vuxen_missbruk" in message
+
+
+def test_unknown_code_gets_the_nearest_one() -> None:
+    report = check(csv_bytes("arenden", [base_row("arenden", orsak="skolproblem")]))
+    assert any("skolproblematik" in f.message for f in report.findings())
+
+
+def test_one_person_has_one_key_in_every_spelling() -> None:
+    full = number(date(2010, 3, 15), 980)
+    found = read(full, full.replace("-", ""), full[2:], full[2:].replace("-", ""))
+    assert found.status.tolist() == [0, 0, 0, 0]
+    assert len(found.keys) == 1 and set(found.person.tolist()) == {0}
+    assert full.replace("-", "") not in found.keys[0]
+
+
+def test_keys_differ_between_persons_and_between_installations() -> None:
+    one, other = number(date(2010, 3, 15), 980), number(date(2010, 3, 15), 982)
+    assert len(set(read(one, other).keys)) == 2
+    column = pa.chunked_array([pa.array([one.encode()], pa.binary())])
+    assert read_numbers(column, date(2018, 9, 30), key_maker(throwaway_keys())).keys != read(one).keys
+
+
+def test_sex_and_birth_are_read_from_the_number() -> None:
+    found = read(number(date(2010, 3, 15), 980), number(date(2010, 3, 15), 981))
+    assert found.sex.tolist() == [FEMALE, MALE]
+    assert found.birth.tolist() == [day_number(date(2010, 3, 15))] * 2
+
+
+def test_century_of_ten_digits_follows_the_quarter_and_the_plus() -> None:
+    young, old = number(date(2017, 5, 4), 980)[2:], number(date(1917, 5, 4), 980)[2:].replace("-", "+")
+    before = number(date(1919, 5, 4), 980)[2:]
+    assert read(young, old, before).birth.tolist() == [
+        day_number(date(2017, 5, 4)),
+        day_number(date(1917, 5, 4)),
+        day_number(date(1919, 5, 4)),
+    ]
+
+
+def test_coordination_number_has_sixty_added_to_the_day() -> None:
+    nine = "100375984"
+    found = read(f"20{nine[:6]}-{nine[6:]}{luhn(nine)}")
+    assert found.status.tolist() == [0] and found.coordination.tolist() == [True]
+    assert found.birth.tolist() == [day_number(date(2010, 3, 15))]
+
+
+@pytest.mark.parametrize(
+    "cell", ["20100315-9802", "20100230-9806", "2010-0315-9801", "20100315 9801", "201003159", "ÅÄÖ", "20100391-9800"]
+)
+def test_wrong_numbers_are_refused(cell: str) -> None:
+    assert read(cell).status.tolist() == [BAD]
+
+
+def test_empty_cells_are_empty() -> None:
+    assert read(None, "  ").status.tolist() == [EMPTY, EMPTY]
+
+
+@given(st.dates(date(1998, 1, 1), date(2018, 9, 30)), st.integers(980, 989), st.integers(0, 9))
+def test_only_the_right_check_digit_is_read(birth: date, serial: int, digit: int) -> None:
+    right = number(birth, serial)
+    tried = right[:-1] + str(digit)
+    assert (read(tried).status[0] == 0) == (tried == right)
+    assert reads_as_number(f"se {tried} i akten") == (tried == right)
+
+
+@pytest.mark.parametrize("column", ["arende_id", "hanvisad_till", "orsak", "lopnummer"])
+def test_person_number_in_another_column_is_an_error_and_never_quoted(column: str) -> None:
+    planted = number(date(2010, 3, 15), 980)
+    report = check(csv_bytes("arenden", [base_row("arenden", **{column: planted})]))
+    assert "FIL-015" in {c.rule for c in report.counts()} and not report.accepted
+    assert all(planted not in f.message and planted[2:] not in f.message for f in report.findings())
+
+
+def test_person_number_in_an_unknown_column_is_an_error() -> None:
+    planted = number(date(2010, 3, 15), 980)
+    lines = csv_bytes("arenden", [base_row("arenden")]).split(b"\r\n")
+    report = check(b"\r\n".join([lines[0] + b";Not", lines[1] + b";om " + planted.encode(), b""]))
+    assert "FIL-015" in {c.rule for c in report.counts()}

@@ -1,0 +1,76 @@
+"""Every declared rule fires on its failing rows and is silent on its passing ones."""
+
+from __future__ import annotations
+
+import pytest
+from files import DISTRICT, QUARTER, base_row, check, csv_bytes, examples, fired
+
+from ingest.checks.suites import load_rules
+from ingest.contracts import EXPECTATIONS, load_contracts
+
+DATASETS = sorted(load_contracts())
+PAIRED = ("expect_rows_to_be_unique_by", "expect_no_restart_within_days")
+"""Rules about several rows: their examples stand beside the base row."""
+
+
+def declared(dataset: str) -> list[tuple[str, str, str]]:
+    return [(dataset, rule.code, rule.kind) for rule in load_rules(dataset) if rule.needs is None]
+
+
+CASES = [case for dataset in DATASETS for case in declared(dataset)]
+
+
+def found(dataset: str, rows: list[dict[str, str]]) -> set[str]:
+    report = check(csv_bytes(dataset, rows), f"{DISTRICT}_{dataset}_{QUARTER}.csv")
+    assert not any(outcome.raised for outcome in report.outcomes)
+    return fired(report)
+
+
+@pytest.mark.parametrize(("dataset", "code", "kind"), CASES, ids=[code for _, code, _ in CASES])
+def test_rule_fires_on_failing_rows_and_is_silent_on_passing_ones(dataset: str, code: str, kind: str) -> None:
+    example = examples(dataset)["rules"][code]
+    beside = [base_row(dataset)] if kind in PAIRED else []
+    for change in example["fail"]:
+        assert code in found(dataset, [*beside, base_row(dataset, **change)]), change
+    for change in example.get("pass", [{}]):
+        rows = [] if kind in PAIRED and not change else [base_row(dataset, **change)]
+        assert code not in found(dataset, [*beside, *rows]), change
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_base_row_breaks_no_rule(dataset: str) -> None:
+    assert found(dataset, [base_row(dataset)]) == set()
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_rule_has_an_example_or_needs_other_files(dataset: str) -> None:
+    shown = set(examples(dataset)["rules"])
+    assert shown == {rule.code for rule in load_rules(dataset) if rule.needs is None}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_rules_name_known_columns_and_say_what_to_do(dataset: str) -> None:
+    contract = load_contracts()[dataset]
+    names = {column.name for column in contract.columns}
+    for rule in load_rules(dataset):
+        assert set(rule.columns) <= names, rule.code
+        assert rule.code.startswith(contract.prefix + "-")
+        assert len(rule.message_sv) > 20 and rule.why, rule.code
+
+
+def test_every_folder_with_a_contract_has_a_suite_and_examples() -> None:
+    for folder in EXPECTATIONS.iterdir():
+        if folder.is_dir():
+            assert {"contract.yml", "suite.json", "examples"} <= {path.name for path in folder.iterdir()}
+
+
+def test_a_rule_that_raises_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest.checks import arithmetic
+
+    def broken(sheet: object, column: str) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(arithmetic.KINDS, "filled", broken)
+    report = check(csv_bytes("arenden", [base_row("arenden")]))
+    assert not report.accepted
+    assert fired(report) == {"FIL-020"}
