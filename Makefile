@@ -54,7 +54,7 @@ types:
 
 sql:
 	@echo "sqlfluff"
-	@cd dbt_project && ../.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar .
+	@cd dbt_project && ../.venv/bin/sqlfluff lint --disable-progress-bar .
 
 imports:
 	@echo "import-linter"
