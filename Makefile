@@ -65,7 +65,7 @@ parse:
 	@tools/dbt_parse.sh
 
 bench: setup ## measure speed and memory; prints figures, asserts nothing
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@shopt -s nullglob; for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh
