@@ -23,7 +23,7 @@ from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source, WaitingFile
-from ingest.storing import Provenance, encrypt_original, rows_to_store, write_rows
+from ingest.storing import Provenance, encrypt_original, rows_to_store, sweep, write_rows
 
 __all__ = ["DistrictReceipt", "DropLocationUnreachable", "FileReceipt", "receive", "receive_district"]
 
@@ -225,6 +225,7 @@ def receive_district(
     ledger = Ledger(settings.ledger)
     try:
         with ledger.lease(f"receive:{district_code}"):
+            sweep([settings.landing / district_code, *settings.validated.glob(f"*/*/{district_code}")])
             source = Source(district_code, locations[district_code])
             waiting = source.waiting()
             if not waiting and not ledger.uncleared(district_code):

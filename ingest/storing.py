@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from ingest.sentinels import DATE_BAD, DATE_EMPTY
 
 _MAGIC = b"FOLLOWUP1"
 _NONCE = 12
+_UNFINISHED = ".tmp"
 
 
 class DamagedOriginal(Exception):
@@ -30,9 +32,12 @@ class DamagedOriginal(Exception):
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old or none is there."""
+    """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old or none is there.
+
+    One writer at a time for a path (the caller holds a lease); `sweep` removes what a killed one left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}{_UNFINISHED}")
     try:
         with temporary.open("wb") as handle:
             handle.write(content)
@@ -72,6 +77,13 @@ def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
         return AESGCM(key).decrypt(stored[at : at + _NONCE], stored[at + _NONCE :], submission_id.encode())
     except InvalidTag:
         raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove the temporary files that killed writers left in these folders."""
+    for folder in folders:
+        for leftover in folder.glob(f".*{_UNFINISHED}"):
+            leftover.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
