@@ -58,7 +58,7 @@ sql:
 
 imports:
 	@echo "import-linter"
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 parse:
 	@echo "dbt parse"
