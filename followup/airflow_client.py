@@ -33,6 +33,8 @@ class TaskOutcome:
     """A task of a run, named by what it maps (`farsta`) when it is mapped."""
 
     task_id: str
+    map_index: int
+    """-1 when it is not mapped."""
     mapped_name: str | None
     state: str | None
     try_number: int
@@ -123,7 +125,9 @@ class AirflowClient:
         """The tasks of a run, mapped ones by name."""
         answer = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=200)
         return [
-            TaskOutcome(task["task_id"], task.get("rendered_map_index"), task["state"], task["try_number"])
+            TaskOutcome(
+                task["task_id"], task["map_index"], task.get("rendered_map_index"), task["state"], task["try_number"]
+            )
             for task in answer["task_instances"]
         ]
 

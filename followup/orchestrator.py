@@ -25,6 +25,7 @@ from rich.console import Console
 from followup.airflow_client import AirflowClient, AirflowError
 from ingest.settings import ROOT, Settings
 
+HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
 DEFAULT_HOME = ROOT / "data" / "airflow"
 USER = "admin"
 PREFERRED_PORT = 8080
@@ -331,7 +332,10 @@ def main(arguments: list[str] | None = None) -> int:
     """`up` starts Airflow and leaves it running, `down` stops it, `status` exits with 1 when it does not run."""
     parser = argparse.ArgumentParser(prog="python -m followup.orchestrator", description=main.__doc__)
     parser.add_argument("command", choices=("up", "down", "status"))
-    parser.add_argument("--home", type=Path, default=DEFAULT_HOME, help="Airflow's home (default: data/airflow)")
+    home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    parser.add_argument(
+        "--home", type=Path, default=home, help=f"Airflow's home (default: {HOME_VARIABLE}, data/airflow)"
+    )
     chosen = parser.parse_args(arguments)
     orchestrator = Orchestrator(chosen.home)
     console = Console(soft_wrap=True, markup=False, highlight=False)

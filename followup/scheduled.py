@@ -161,5 +161,6 @@ def build_and_log() -> str:
 
 
 def _without_values(message: str) -> str:
-    """The first line of a database's message, with whatever it quotes left out."""
-    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", message.strip().partition("\n")[0])[:300]
+    """The first lines of a database's message, with whatever it quotes left out."""
+    lines = [line.strip() for line in message.strip().splitlines()[:3]]
+    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", " ".join(lines))[:400]
