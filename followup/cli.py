@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from followup import reporting
@@ -42,7 +43,9 @@ class Exit(IntEnum):
     FAILED = 3
 
 
-def _quarter(text: str) -> Quarter:
+def _quarter(text: str | Quarter) -> Quarter:
+    if isinstance(text, Quarter):  # a default
+        return text
     try:
         return Quarter.parse(text)
     except ValueError as error:
@@ -65,16 +68,20 @@ def demo_data(
     first: Annotated[Quarter, typer.Option("--from", parser=_quarter, metavar="YYYYQn")] = Quarter(2018, 1),  # noqa: B008
     last: Annotated[Quarter, typer.Option("--to", parser=_quarter, metavar="YYYYQn")] = Quarter(2019, 4),  # noqa: B008
     scale: Annotated[float, typer.Option(min=0.01, max=1000, help="1 is a city of realistic size.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same files.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")] = 7,
     faults: Annotated[bool, typer.Option("--faults", help="Plant a named set of broken files.")] = False,
 ) -> None:
     """Draw a synthetic city: the files that fourteen districts would send. Nobody in it is real."""
     from followup.demo.city import draw_city
+    from followup.demo.people import NumberSpaceFull
 
     if last < first:
         raise typer.BadParameter("--to is before --from")
-    with reporting.progress(errors) as bar:
-        drawn = draw_city(out, first, last, scale=scale, seed=seed, faults=faults, on_progress=bar)
+    try:
+        with reporting.progress(errors) as bar:
+            drawn = draw_city(out, first, last, scale=scale, seed=seed, faults=faults, on_progress=bar)
+    except NumberSpaceFull as error:
+        raise typer.BadParameter(f"{error}: choose a smaller --scale or fewer quarters") from None
     console.print(reporting.drawn(drawn, out), soft_wrap=True)
 
 
@@ -200,6 +207,11 @@ def main() -> None:
         app()
     except (SettingsError, LedgerError, LeaseBusy) as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True)
+        sys.exit(Exit.FAILED)
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False, include_url=False):
+            name = str(wrong["loc"][0]).upper().removeprefix("FOLLOWUP_")
+            errors.print(f"[red]FOLLOWUP_{name}: {wrong['msg']}[/]", soft_wrap=True)
         sys.exit(Exit.FAILED)
     except BrokenPipeError:
         sys.stderr.close()

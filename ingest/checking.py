@@ -91,7 +91,10 @@ class CheckReport:
         return Finding(rule.code, rule.severity, row, rule.column, rule.message_sv + self._detail(rule, place))
 
     def _detail(self, rule: Rule, place: int) -> str:
-        """What the cell holds and which code is nearest, where the contract allows it to be quoted."""
+        """Which code is nearest, or what a date or number cell holds.
+
+        Text is never quoted, in whatever column: a name or number may stand anywhere. Suggestions are our own words.
+        """
         if rule.kind not in ("expect_values_to_be_readable", "expect_codes_to_be_unambiguous") or rule.column is None:
             return ""
         if self.raw is None or self.table is None or self.name.dataset is None:
@@ -106,20 +109,14 @@ class CheckReport:
         codes = self.table.codes[column.name]
         parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
         hints = []
-        for part in parts:
-            folded = fold(part)
+        for folded in map(fold, parts):
             if folded in codes.ambiguous:
-                hints.append(f"”{_short(part)}” kan betyda {' eller '.join(codes.ambiguous[folded])}")
+                hints.append(f"{folded} kan betyda {' eller '.join(codes.ambiguous[folded])}")
             elif folded not in codes.lookup:
                 near = difflib.get_close_matches(folded, list(codes.lookup), n=1, cutoff=0.6)
                 if near:
-                    hints.append(f"”{_short(part)}”; menades {codes.codes[codes.lookup[near[0]]]}?")
+                    hints.append(f"menades {codes.codes[codes.lookup[near[0]]]}?")
         return f" ({'; '.join(hints)})" if hints else ""
-
-
-def _short(text: str) -> str:
-    stripped = text.strip()
-    return stripped if len(stripped) <= _QUOTED_AT_MOST else stripped[:_QUOTED_AT_MOST] + "…"
 
 
 def _is_harmless(text: str) -> bool:

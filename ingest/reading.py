@@ -201,30 +201,30 @@ def _match_headers(
     folded = [fold(header) for header in headers]
     names = [known.get(header) for header in folded]
     for name in sorted({n for n in names if n is not None and names.count(n) > 1}):
-        alike = " och ".join(f"”{_shown(h)}”" for h, n in zip(headers, names, strict=True) if n == name)
-        findings.append(file_finding("FIL-011", column=name, headers=alike))
+        places = [place for place, n in enumerate(names, start=1) if n == name]
+        label = f" (båda läses som {contract.column(name).label_sv})"
+        findings.append(file_finding("FIL-011", column=name, places=_places(places), label=label))
     unknown = {f for f, n in zip(folded, names, strict=True) if n is None and f}
     for doubled in sorted(f for f in unknown if folded.count(f) > 1):
-        alike = " och ".join(f"”{_shown(h)}”" for h, f in zip(headers, folded, strict=True) if f == doubled)
-        findings.append(file_finding("FIL-011", headers=alike))
+        places = [place for place, f in enumerate(folded, start=1) if f == doubled]
+        findings.append(file_finding("FIL-011", places=_places(places), label=""))
     missing = {column.name for column in contract.columns} - {n for n in names if n}
     for column in contract.columns:
         if column.name in missing and not column.optional:
             close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
-            hint = f" Menades kolumnen ”{_shown(headers[folded.index(close[0])])}”?" if close else ""
+            hint = f" Menades kolumn {folded.index(close[0]) + 1}? Rätta dess rubrik." if close else ""
             findings.append(file_finding("FIL-010", column=column.name, header=column.label_sv, hint=hint))
     for position, (header, matched) in enumerate(zip(headers, names, strict=True), start=1):
         if matched is None:
             close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
-            named = f" (”{_shown(header)}”)" if header.strip() and close else ""
-            findings.append(file_finding("FIL-012", position=position, named=named, hint=hint))
+            findings.append(file_finding("FIL-012", position=position, hint=hint))
     return names, missing, findings
 
 
-def _shown(header: str) -> str:
-    """A header as it may be shown: short, one line, no long runs of digits."""
-    return re.sub(r"\d{5,}", "•••", " ".join(header.split()))[:40]
+def _places(places: list[int]) -> str:
+    """Column positions in words. Headers are not quoted: a file without headers has its first row there."""
+    return " och ".join(str(place) for place in places)
 
 
 def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:

@@ -107,7 +107,7 @@ def test_header_spellings_fold() -> None:
 def test_missing_required_column_is_an_error_that_names_it_and_hints() -> None:
     report = check(TWO.replace(b"Orsak;", b"Orsk;", 1))
     messages = [f.message for f in report.findings() if f.rule == "FIL-010"]
-    assert len(messages) == 1 and "Orsak" in messages[0] and "Orsk" in messages[0]
+    assert len(messages) == 1 and "Orsak" in messages[0] and "kolumn 12" in messages[0]
     assert not report.accepted
 
 
