@@ -43,22 +43,24 @@ def collect_submissions() -> None:
         pool="intake", map_index_template="{{ task.op_kwargs['district'] }}",
         retries=2, retry_exponential_backoff=True,
     )  # fmt: skip
-    def receive_district(district: str, params: dict[str, Any]) -> dict[str, int]:
+    def receive_district(district: str, params: dict[str, Any]) -> list[str]:
         from followup.scheduled import collect_district
 
-        return collect_district(district, params["quarter"])
+        return [partition_key(district, quarter) for quarter in collect_district(district, params["quarter"])]
 
     @task(outlets=[SUBMISSIONS], trigger_rule=TriggerRule.ALL_DONE, retries=2)
-    def announce_changes(outlet_events: Any) -> None:
+    def announce_changes(received: Any, ti: Any, outlet_events: Any) -> None:
         from followup.scheduled import changes_to_build
 
-        changes = changes_to_build()
+        changes = {key for keys in received for key in keys}
+        if not ti.get_dr_count(dag_id="build_marts", states=["queued"]):  # one still to start will show the rest anyway
+            changes |= {partition_key(*change) for change in changes_to_build()}
         if not changes:
             raise AirflowSkipException("nothing has changed since the last build")
-        outlet_events[SUBMISSIONS].add_partitions([partition_key(district, quarter) for district, quarter in changes])
+        outlet_events[SUBMISSIONS].add_partitions(sorted(changes))
 
     received = receive_district.expand(district=list_districts())
-    received >> announce_changes()
+    announce_changes(received)
     # Announcing succeeds whatever became of the districts; this makes the run fail when one of them did.
     received >> EmptyOperator(task_id="every_district_received")
 

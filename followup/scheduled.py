@@ -60,15 +60,15 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
     return [code for code in located if code in visited]
 
 
-def collect_district(district: str, quarter: str | None = None) -> dict[str, int]:
-    """Take in all that waits in one district's drop location.
+def collect_district(district: str, quarter: str | None = None) -> tuple[str, ...]:
+    """Take in all that waits in one district's drop location, with a line in the log for every file.
 
     Args:
         district: the district's code.
         quarter: take only this quarter's files; None or empty takes all.
 
     Returns:
-        Files by state: `accepted`, `refused`, `duplicate`, `waiting`.
+        The quarters, as `2018Q3`, about which the ledger now says something new.
 
     Raises:
         DropLocationUnreachable: the drop location can't be read.
@@ -83,9 +83,9 @@ def collect_district(district: str, quarter: str | None = None) -> dict[str, int
             district, file.dataset or "unknown dataset", file.quarter or "unknown quarter", file.state,
             file.rows, file.errors, file.queries, file.submission_id or "-",
         )  # fmt: skip
-    counts = dict(Counter(file.state for file in receipt.files))
+    counts = Counter(file.state for file in receipt.files)
     log.info("%s: %s", district, ", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "nothing waited")
-    return counts
+    return receipt.changed_quarters
 
 
 def changes_to_build() -> list[tuple[str, str]]:
