@@ -25,6 +25,18 @@
     {{ return(found) }}
 {%- endmacro %}
 
+{#-
+    Where a row counts, from the alias `membership`, and `told_number`: a small number for each combination of the
+    mart's keys, so that the many cuts are grouped by one number instead of several texts.
+-#}
+{% macro told_columns(keys) -%}
+membership.counts_in_code as district_code,
+membership.counts_in_basis,
+dense_rank() over (
+    order by membership.counts_in_code, membership.counts_in_basis, {{ keys[2:] | join(', ') }}
+) as told_number
+{%- endmacro %}
+
 {#- The group by of a mart: its keys with every cut. -#}
 {% macro grouping_sets(keys, dimensions) -%}
     grouping sets (
@@ -49,13 +61,13 @@
     (values ('as_submitted'), ('{{ division_name() }}')) as bases (district_basis)
 {%- endmacro %}
 
-{#- How complete a row's inputs are; expects the aliases `cells` and `bases` of a mart's last step. -#}
+{#- How complete a row's inputs are; expects the aliases `told` and `bases` of a mart's last step. -#}
 {% macro join_completeness(dataset) -%}
 left join {{ ref('fct_completeness') }} as completeness
     on
-        cells.district_code = completeness.district_code
+        told.district_code = completeness.district_code
         and bases.district_basis = completeness.district_basis
-        and cells.reporting_quarter = completeness.reporting_quarter
+        and told.reporting_quarter = completeness.reporting_quarter
         and completeness.dataset = '{{ dataset }}'
 {%- endmacro %}
 

@@ -21,12 +21,12 @@
 
 {#- How many rows pass `condition`. -#}
 {% macro count_where(condition) -%}
-    cast(count(*) filter (where {{ condition }}) as integer)
+    cast(count(case when {{ condition }} then 1 end) as integer)
 {%- endmacro %}
 
 {#- Sum of a count over the rows that pass `condition`; 0 when there are none. -#}
 {% macro sum_of(expression, condition='true') -%}
-    cast(coalesce(sum({{ expression }}) filter (where {{ condition }}), 0) as integer)
+    cast(coalesce(sum(case when {{ condition }} then {{ expression }} end), 0) as integer)
 {%- endmacro %}
 
 {#- Numerator and denominator of a rate, counted over rows. -#}
@@ -44,11 +44,11 @@
     case
         when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
             then
-                {{ "greatest(0.0, " if side == "low" else "least(1.0, " }}(
-                    {{ numerator }} + 1.920729410347062 {{ "-" if side == "low" else "+" }} 1.959963984540054 * sqrt(
-                        {{ numerator }} * (1.0 - {{ numerator }} / cast({{ denominator }} as double)) + 0.960364705173531
+                {{ "greatest(0e0, " if side == "low" else "least(1e0, " }}(
+                    {{ numerator }} + 1.920729410347062e0 {{ "-" if side == "low" else "+" }} 1.959963984540054e0 * sqrt(
+                        {{ numerator }} * (1e0 - {{ numerator }} / cast({{ denominator }} as double)) + 0.960364705173531e0
                     )
-                ) / ({{ denominator }} + 3.841458820694124))
+                ) / ({{ denominator }} + 3.841458820694124e0))
     end
 {%- endmacro %}
 

@@ -41,7 +41,7 @@ placed as (
     left join {{ ref('areas') }} as areas
         on cases.last_district_code = areas.district_code and cases.area_code = areas.area_code
     left join {{ ref('int_persons__traced') }} as traces
-        on cases.person_key = traces.person_key and cases.is_linkable
+        on cases.person_key = traces.person_key
 )
 
 select

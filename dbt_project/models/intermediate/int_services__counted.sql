@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with rows_in_force as (
     select services.*
     from {{ ref('stg_serviceinsatser') }} as services

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 select
     submission_id,
     district_code,

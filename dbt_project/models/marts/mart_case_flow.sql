@@ -33,6 +33,7 @@ with cohorts as (
         socioeconomic,
         person_key,
         {{ quarter }} < first_known_quarter as is_survivor,
+        '{{ cohort_basis }}' = 'avslutad' as is_of_conclusion,
         is_decided,
         is_investigated,
         is_concluded,
@@ -57,8 +58,7 @@ with cohorts as (
 counted as (
     select
         cohorts.* exclude (district_code),
-        membership.counts_in_code as district_code,
-        membership.counts_in_basis
+        {{ told_columns(keys) | indent(8) }}
     from cohorts
     inner join {{ ref('dim_district_membership') }} as membership
         on cohorts.district_code = membership.district_code
@@ -68,13 +68,23 @@ marked as (
     select
         *,
         -- most children have one case in a quarter: only the others need to be told apart in every cut
-        count(*) over (partition by {{ keys | join(', ') }}, person_key) = 1 as is_only_case
+        count(*) over (partition by told_number, person_key) = 1 as is_only_case
     from counted
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        -- the whole quarter ripens, not the cell: an open case can still move from one cell to another
+        bool_or(is_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
 ),
 
 cells as (
     select
-        {{ keys | join(',\n        ') }},
+        told_number,
         {{ cut_columns(dimensions) | indent(8) }},
         cast(count(*) as integer) as cases,
         {{ count_where('is_only_case') }}
@@ -89,7 +99,7 @@ cells as (
         {{ count_where('is_lost') }} as lost,
         {{ count_where('not is_linkable') }} as unlinkable,
         {{ rate_counts('investigation_rate', 'is_investigated',
-            "is_decided and cohort_basis <> 'avslutad' and not is_survivor") | indent(8) }},
+            'is_decided and not is_of_conclusion and not is_survivor') | indent(8) }},
         {%- for rate_name, numerator, denominator in [
             ('offer_rate', 'is_offered', 'is_concluded'),
             ('acceptance_rate', 'is_accepted', 'is_answered'),
@@ -98,19 +108,18 @@ cells as (
             ('school_contacted_rate', 'is_school_contacted', 'is_concluded'),
         ] %}
         {{ rate_counts(rate_name, numerator,
-            denominator ~ " and cohort_basis = 'avslutad' and not is_survivor") | indent(8) }},
+            denominator ~ ' and is_of_conclusion and not is_survivor') | indent(8) }},
         {%- endfor %}
-        bool_and(is_survivor) as is_survivors_only,
-        bool_or(is_ripening) as is_ripening
+        bool_and(is_survivor) as is_survivors_only
     from marked
-    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
 )
 
 select
-    cells.district_code,
+    told.district_code,
     bases.district_basis,
-    cells.reporting_quarter,
-    cells.cohort_basis,
+    told.reporting_quarter,
+    told.cohort_basis,
     {%- for dimension in dimensions %}
     {%- for column in dimension %}
     cells.{{ column }},
@@ -131,15 +140,14 @@ select
     {{ rate('given_rate') | indent(4) }},
     {{ rate('child_heard_rate') | indent(4) }},
     {{ rate('school_contacted_rate') | indent(4) }},
-    -- the whole quarter ripens, not the cell: an open case can still move from one cell to another
-    not bool_or(cells.is_ripening) over (
-        partition by cells.district_code, bases.district_basis, cells.reporting_quarter, cells.cohort_basis
-    ) as is_cohort_complete,
+    not told.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
 from cells
+inner join told
+    on cells.told_number = told.told_number
 inner join {{ district_bases() }}
-    on cells.counts_in_basis in ('both', bases.district_basis)
+    on told.counts_in_basis in ('both', bases.district_basis)
 {{ join_completeness('arenden') }}

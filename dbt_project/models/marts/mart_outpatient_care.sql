@@ -45,8 +45,7 @@ with events as (
 counted as (
     select
         events.* exclude (district_code),
-        membership.counts_in_code as district_code,
-        membership.counts_in_basis,
+        {{ told_columns(keys) | indent(8) }},
         {{ dbt.dateadd('day', 90, 'events.decision_date') }} as decided_90_days_on,
         {{ dbt.dateadd('day', 90, 'events.end_date') }} as ended_90_days_on,
         events.event_name = 'ended' and events.end_reason <> 'ej_paborjad' as is_end_of_started
@@ -55,9 +54,19 @@ counted as (
         on events.district_code = membership.district_code
 ),
 
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        -- the whole quarter ripens, not the cell
+        bool_or(is_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
+),
+
 cells as (
     select
-        {{ keys | join(',\n        ') }},
+        told_number,
         {{ cut_columns(dimensions) | indent(8) }},
         {%- for event in ['decided', 'started', 'ended', 'ongoing', 'waiting'] %}
         {{ count_where("event_name = '" ~ event ~ "'") }} as {{ event }},
@@ -66,7 +75,6 @@ cells as (
         {{ count_where("is_lost and event_name in ('decided', 'started')") }} as lost,
         {{ count_where('not is_linkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only,
-        bool_or(is_ripening) as is_ripening,
         {{ rate_counts('not_started_90_days_rate',
             'coalesce(start_date > decided_90_days_on, true) and coalesce(end_date > decided_90_days_on, true)',
             "event_name = 'decided' and decided_90_days_on <= as_of_date and not is_survivor") | indent(8) }},
@@ -86,13 +94,13 @@ cells as (
         {{ rate_counts('follow_up_rate', 'is_followed_up',
             'is_end_of_started and ended_90_days_on <= as_of_date and not is_survivor') | indent(8) }}
     from counted
-    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
 )
 
 select
-    cells.district_code,
+    told.district_code,
     bases.district_basis,
-    cells.reporting_quarter,
+    told.reporting_quarter,
     'handelse' as cohort_basis,
     {%- for dimension in dimensions %}
     {%- for column in dimension %}
@@ -118,15 +126,14 @@ select
     {{ rate('goal_none_rate') | indent(4) }},
     {{ rate('goal_not_assessed_rate') | indent(4) }},
     {{ rate('follow_up_rate') | indent(4) }},
-    -- the whole quarter ripens, not the cell
-    not bool_or(cells.is_ripening) over (
-        partition by cells.district_code, bases.district_basis, cells.reporting_quarter
-    ) as is_cohort_complete,
+    not told.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
 from cells
+inner join told
+    on cells.told_number = told.told_number
 inner join {{ district_bases() }}
-    on cells.counts_in_basis in ('both', bases.district_basis)
+    on told.counts_in_basis in ('both', bases.district_basis)
 {{ join_completeness('oppenvard') }}

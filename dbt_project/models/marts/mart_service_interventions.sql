@@ -18,16 +18,22 @@
 with counted as (
     select
         services.* exclude (district_code),
-        membership.counts_in_code as district_code,
-        membership.counts_in_basis
+        {{ told_columns(keys) | indent(8) }}
     from {{ ref('fct_service_intervention') }} as services
     inner join {{ ref('dim_district_membership') }} as membership
         on services.district_code = membership.district_code
 ),
 
+told as (
+    select distinct
+        told_number,
+        {{ keys | join(',\n        ') }}
+    from counted
+),
+
 cells as (
     select
-        {{ keys | join(',\n        ') }},
+        told_number,
         {{ cut_columns(dimensions) | indent(8) }},
         {%- for measure, count_column in counts %}
         {{ sum_of(count_column) }} as {{ measure }},
@@ -39,13 +45,13 @@ cells as (
         {{ sum_of('followed_up_count') }} as follow_up_rate_numerator,
         {{ sum_of('completed_count + interrupted_count') }} as follow_up_rate_denominator
     from counted
-    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
 )
 
 select
-    cells.district_code,
+    told.district_code,
     bases.district_basis,
-    cells.reporting_quarter,
+    told.reporting_quarter,
     'handelse' as cohort_basis,
     {%- for dimension in dimensions %}
     {%- for column in dimension %}
@@ -68,6 +74,8 @@ select
     0 as lost,
     0 as unlinkable
 from cells
+inner join told
+    on cells.told_number = told.told_number
 inner join {{ district_bases() }}
-    on cells.counts_in_basis in ('both', bases.district_basis)
+    on told.counts_in_basis in ('both', bases.district_basis)
 {{ join_completeness('serviceinsatser') }}
