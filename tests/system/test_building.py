@@ -1,0 +1,99 @@
+"""Building: unchanged is left alone, what fails leaves the last good marts, and figures match the files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from city import DISTRICTS, Place, draw, settle
+
+from followup import building, snapshot
+from followup.building import BuildFailed, build
+from ingest.settings import Settings
+
+
+def settings(place: Place) -> Settings:
+    return Settings.model_validate(
+        {"home": place.home, "keys": place.root / "keys.json", "FOLLOWUP_NOW": "2018-04-10T08:00:00"}
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Place:
+    place = settle(tmp_path_factory.mktemp("place") / "p", files)
+    place.followup("run", "--inbox", str(place.inbox))
+    return place
+
+
+def funnel(place: Place) -> tuple[object, ...]:
+    with duckdb.connect(str(place.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        row = warehouse.execute(
+            "select sum(cases) from marts.mart_case_flow where district_code = 'stockholm' "
+            "and district_basis = 'as_submitted' and cohort_basis = 'inkommen' and reporting_quarter = '2018Q1' "
+            "and columns(['reason_code', 'reason_side', 'source_code', 'referral_type', 'intervention_code', "
+            "'intervention_category', 'history', 'sex', 'age_band', 'socioeconomic']) = 'alla'"
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+def test_city_total_is_the_number_of_cases_that_the_files_hold(built: Place, files: Path) -> None:
+    """Counted in the files by hand: rows received in the quarter."""
+    received = 0
+    for district in DISTRICTS:
+        raw = (files / district / f"{district}_arenden_2018Q1.csv").read_bytes()
+        text = raw.decode("utf-8-sig") if raw.startswith(b"\xef\xbb\xbf") else raw.decode("cp1252")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(";,\t", key=text.splitlines()[0].count))
+        head = [h.lower() for h in next(reader)]
+        at = next(i for i, h in enumerate(head) if "inkom" in h)
+        for row in reader:
+            digits = row[at].replace("/", ".").split(".")
+            day = date(*map(int, reversed(digits))) if len(digits) == 3 else date.fromisoformat(row[at])
+            received += date(2018, 1, 1) <= day <= date(2018, 3, 31)
+    assert received > 20
+    assert funnel(built) == (received,)
+
+
+def test_second_build_changes_nothing_and_force_builds_again(built: Place) -> None:
+    assert build(settings(built)).status == "unchanged"
+    again = build(settings(built), force=True)
+    assert again.status == "built" and {node.kind for node in again.nodes} >= {"model", "test", "seed"}
+    assert not any(node.kind == "unit_test" for node in again.nodes)
+
+
+def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
+    built: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = funnel(built)
+    project = tmp_path / "dbt_project"
+    shutil.copytree(building.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / "tests" / "assert_never.sql").write_text("select 1 as wrong from {{ ref('mart_case_flow') }} limit 1\n")
+    monkeypatch.setattr(building, "PROJECT", project)
+    monkeypatch.setattr(snapshot, "PROJECT", project)
+    with pytest.raises(BuildFailed, match="assert_never"):
+        build(settings(built))
+    assert funnel(built) == before
+    assert not (built.home / "warehouse.next.duckdb").exists()
+    failed = built.ledger().last_build("failed")
+    assert failed is not None and failed.detail == "assert_never"
+
+
+def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path, files: Path) -> None:
+    place = settle(tmp_path / "p", files)
+    place.followup("run", "--inbox", str(place.inbox))
+    before = funnel(place)
+    damaged = next(place.home.glob("validated/arenden/*/*/*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    place.followup("build", "--force", expect=3)
+    assert funnel(place) == before
+    assert "missing or changed" in place.followup("doctor", expect=3)
