@@ -129,7 +129,7 @@ def _shown_in_marts(settings: Settings) -> set[tuple[str, str]]:
 
     try:
         with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
-            return set(warehouse.execute("select submission_id, state from core.fct_submission").fetchall())
+            return set(warehouse.execute("select submission_id, submission_state from core.fct_submission").fetchall())
     except duckdb.Error:
         return set()
 

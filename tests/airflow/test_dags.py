@@ -1,0 +1,150 @@
+"""The DAGs as Airflow reads them: what is there, how it hangs together, when it runs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ingest.quarters import Quarter
+from ingest.settings import CITY_TIME, ROOT
+
+DAG_FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
+
+
+def test_dags_are_their_files(dags):
+    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts"}
+
+
+def test_every_dag_has_its_row_and_heading_in_the_catalogue():
+    catalogue = (ROOT / "dags" / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| \[(\w+)\]", catalogue, re.MULTILINE)) == set(DAG_FILES)
+    assert set(re.findall(r"^## (\w+)$", catalogue, re.MULTILINE)) == set(DAG_FILES)
+
+
+def test_every_task_is_in_the_catalogue(dags):
+    catalogue = (ROOT / "dags" / "README.md").read_text(encoding="utf-8")
+    for dag in dags.values():
+        for task_id in dag.task_ids:
+            assert f"`{task_id}`" in catalogue
+
+
+@pytest.mark.parametrize("path", DAG_FILES.values(), ids=DAG_FILES)
+def test_dag_file_is_wiring_only(path):
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 70
+    loops = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.While | ast.For | ast.With)]
+    assert not loops
+
+
+def test_reading_the_dags_imports_nothing_heavy():
+    code = (
+        "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
+        "import collect_submissions, build_marts\n"
+        "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_collection_goes_from_districts_to_one_announcement(dags):
+    dag = dags["collect_submissions"]
+    assert dag.task_dict["receive_district"].upstream_task_ids == {"list_districts"}
+    assert dag.task_dict["announce_changes"].upstream_task_ids == {"receive_district"}
+    assert dag.task_dict["announce_changes"].trigger_rule == "all_done"
+    assert dag.task_dict["every_district_received"].trigger_rule == "all_success"
+    assert [asset.name for asset in dag.task_dict["announce_changes"].outlets] == ["submissions"]
+
+
+def test_districts_are_received_two_at_a_time_and_tried_again_with_growing_pauses(dags):
+    task = dags["collect_submissions"].task_dict["receive_district"]
+    assert task.partial_kwargs["pool"] == "intake"
+    assert task.partial_kwargs["retries"] >= 2
+    assert task.partial_kwargs["retry_exponential_backoff"]
+
+
+def test_one_build_at_a_time_in_the_writers_pool(dags):
+    dag = dags["build_marts"]
+    assert dag.max_active_runs == 1
+    assert dag.task_dict["build"].pool == "duckdb_writer"
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES)
+def test_dags_run_without_being_switched_on_and_never_catch_up(dags, dag_id):
+    assert dags[dag_id].is_paused_upon_creation is False
+    assert dags[dag_id].catchup is False
+
+
+@pytest.mark.parametrize("quarter", [None, "", "2018Q1", "2031Q4"])
+def test_quarter_param_takes_a_quarter_or_nothing(dags, quarter):
+    dags["collect_submissions"].params.get_param("quarter").resolve(quarter)
+
+
+@pytest.mark.parametrize("quarter", ["2018Q5", "2018", "Q1 2018", "2018Q1 "])
+def test_quarter_param_refuses_anything_else(dags, quarter):
+    with pytest.raises(ValueError, match="does not match"):
+        dags["collect_submissions"].params.get_param("quarter").resolve(quarter)
+
+
+def test_districts_param_knows_the_codes(dags):
+    param = dags["collect_submissions"].params.get_param("districts")
+    param.resolve(["farsta", "socialforvaltningen"])
+    with pytest.raises(ValueError, match="is not one of"):
+        param.resolve(["lund"])
+
+
+@pytest.mark.parametrize("year", [2018, 2019, 2020])
+def test_collection_runs_daily_from_quarters_end_to_day_sixty(dags, year):
+    days = _days_of_collection(dags["collect_submissions"], date(year, 1, 1), date(year, 12, 31))
+    for number in (1, 2, 3, 4):
+        end = Quarter(year - 1, 4).end if number == 4 else Quarter(year, number).end
+        window = {end + timedelta(days=n) for n in range(1, 61)}
+        assert window <= days
+        assert {end + timedelta(days=n) for n in range(64, 85)}.isdisjoint(days)
+
+
+def _days_of_collection(dag, first, last):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import instance
+
+    timetable, days = coerce_to_core_timetable(dag.timetable), set()
+    moment = instance(datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(days=1))
+    interval = DataInterval.exact(moment)
+    restriction = TimeRestriction(earliest=moment, latest=None, catchup=True)
+    while True:
+        info = timetable.next_dagrun_info(last_automated_data_interval=interval, restriction=restriction)
+        local = info.run_after.astimezone(CITY_TIME)
+        if local.date() > last:
+            return days
+        assert (local.hour, local.minute) == (6, 0)
+        days.add(local.date())
+        interval = info.data_interval
+
+
+def test_mapper_makes_the_quarter_of_a_key():
+    from submission_partitions import QuarterOfSubmission, partition_key
+
+    assert partition_key("hagersten-liljeholmen", "2018Q3") == "hagersten-liljeholmen|2018Q3"
+    assert QuarterOfSubmission().to_downstream("hagersten-liljeholmen|2018Q3") == "2018Q3"
+
+
+@pytest.mark.parametrize("key", ["2018Q3", "farsta|2018", "farsta|2018Q5", "|2018Q3", "farsta|2018Q3|x", ""])
+def test_mapper_refuses_other_keys(key):
+    from submission_partitions import QuarterOfSubmission
+
+    with pytest.raises(ValueError, match="district"):
+        QuarterOfSubmission().to_downstream(key)
+
+
+def test_dags_survive_being_stored_and_read_back(dags):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.values():
+        again = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        assert set(again.task_ids) == set(dag.task_ids)
+        assert type(again.timetable).__name__ == type(dag.timetable).__name__

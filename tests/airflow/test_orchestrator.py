@@ -1,0 +1,136 @@
+"""Starting and stopping the native Airflow: secrets, ports, settings, what an earlier start left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from followup import orchestrator
+from followup.orchestrator import MARK, Orchestrator, Running, followup_environment
+
+
+def _sleeper(mark: str) -> subprocess.Popen[bytes]:
+    """A process with the mark that takes no notice of TERM, in a session of its own."""
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(300)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, MARK: mark}, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def _left_behind(home: Path, pids: dict[str, int], mark: str = "m") -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "running.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "mark": mark, "pids": pids}))
+
+
+def test_an_airflow_whose_processes_are_gone_does_not_run(tmp_path: Path) -> None:
+    _left_behind(tmp_path, {"scheduler": 2**22 - 1})
+    assert Orchestrator(tmp_path).running() is None
+
+
+def test_another_process_under_an_old_id_is_not_taken_for_airflow(tmp_path: Path) -> None:
+    _left_behind(tmp_path, {"scheduler": os.getpid()})
+    assert Orchestrator(tmp_path).running() is None
+    assert not Orchestrator(tmp_path).stop()
+
+
+def test_stop_ends_marked_processes_that_ignore_term_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "STOP_SECONDS", 1)
+    ours, other = _sleeper("ours"), _sleeper("other")
+    try:
+        _left_behind(tmp_path, {"scheduler": ours.pid}, mark="ours")
+        assert Orchestrator(tmp_path).running() == Running("http://127.0.0.1:1", "ours", {"scheduler": ours.pid})
+        assert Orchestrator(tmp_path).stop()
+        assert ours.wait(10) == -signal.SIGKILL or ours.returncode == 0  # 0: taken up by the orchestrator itself
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+        ours.kill()
+
+
+def test_state_that_can_not_be_read_means_not_running(tmp_path: Path) -> None:
+    (tmp_path / "running.json").write_text("{")
+    assert Orchestrator(tmp_path).running() is None
+
+
+def test_a_taken_port_is_avoided() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert orchestrator._free_port(port) != port
+
+
+def test_secrets_are_the_owners_alone_and_stay_the_same(tmp_path: Path) -> None:
+    home = tmp_path / "airflow"
+    first = Orchestrator(home)._secrets()
+    assert Orchestrator(home)._secrets() == first
+    for name in ("password.json", "secrets.json"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+    assert len(json.loads((home / "password.json").read_text())["admin"]) >= 20
+
+
+def test_the_environment_passes_our_settings_on_and_nobody_elses_airflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://somewhere/else")
+    monkeypatch.setenv("FOLLOWUP_SFTP_PASSWORD", "x")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = Orchestrator(tmp_path, {"AIRFLOW__CORE__PARALLELISM": "7"})._environment(1234)
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/airflow.db"
+    assert environment["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "7"
+    assert environment["FOLLOWUP_SFTP_PASSWORD"] == "x"
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+
+
+def test_settings_are_passed_on_as_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOLLOWUP_HOME", "some/home")
+    monkeypatch.setenv("FOLLOWUP_INBOX", "sftp://drop.example/in")
+    monkeypatch.setenv("FOLLOWUP_NOW", "@clock")
+    found = followup_environment()
+    assert found["FOLLOWUP_HOME"] == str(tmp_path / "some" / "home")
+    assert found["FOLLOWUP_INBOX"] == "sftp://drop.example/in"
+    assert found["FOLLOWUP_NOW"] == f"@{tmp_path / 'clock'}"
+
+
+def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert orchestrator.main(["status", "--home", str(tmp_path)]) == 1
+    assert "does not run" in capsys.readouterr().out
+    assert orchestrator.main(["down", "--home", str(tmp_path)]) == 0
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(120)
+def test_interrupting_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    up = subprocess.Popen([sys.executable, "-m", "followup.orchestrator", "up", "--home", str(tmp_path)])
+    give_up_at = time.monotonic() + 60
+    while not (tmp_path / "logs" / "scheduler.log").exists() and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(60) == 143
+    wanted, left = f"AIRFLOW_HOME={tmp_path}".encode(), []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    left.append((entry / "cmdline").read_bytes())
+            except OSError:
+                continue
+    assert left == []
+    assert not (tmp_path / "running.json").exists()
