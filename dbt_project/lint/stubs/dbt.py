@@ -11,6 +11,6 @@ def datediff(first: str, second: str, part: str) -> str:
     return f"date_diff('{part}', {first}, {second})"
 
 
-def hash(expression: str) -> str:  # noqa: A001
+def hash(expression: str) -> str:
     """A hash of a text."""
     return f"md5({expression})"

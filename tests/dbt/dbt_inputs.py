@@ -59,7 +59,7 @@ def case(arende_id: str, person: str, received: str, **columns: Any) -> Row:
         "uppgiftslamnare": "skola",
         "orsak": "beteende",
     }
-    return _about(person, columns) | plain | columns
+    return {**_about(person, columns), **plain, **columns}
 
 
 def investigated(arende_id: str, person: str, received: str, started: str, **columns: Any) -> Row:
@@ -84,7 +84,7 @@ def episode(insats_id: str, person: str, decided: str, **columns: Any) -> Row:
         "regi": "egen",
         "beslut_datum": decided,
     }
-    return _about(person, columns) | plain | columns
+    return {**_about(person, columns), **plain, **columns}
 
 
 def ended_episode(insats_id: str, person: str, decided: str, started: str | None, ended: str, **columns: Any) -> Row:
@@ -104,7 +104,7 @@ def service(insats: str, **columns: Any) -> Row:
     plain: dict[str, Any] = {"insats": insats, "malgrupp": "foralder", "kon": "kvinna", "aldersgrupp": "vuxen"}
     for count in ("nya", "pagaende", "fullfoljt", "avbrutit", "samtal", "uppfoljda", "i_ko"):
         plain[f"antal_{count}"] = 0
-    return plain | columns
+    return {**plain, **columns}
 
 
 def _about(person: str, columns: Row) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""Building a warehouse from small inputs, in this process, and asking it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_inputs import Inputs
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+DIMENSIONS = {
+    mart: tuple(columns.split())
+    for mart, columns in {
+        "mart_case_flow": "reason_side reason_code source_code referral_type intervention_category intervention_code"
+        " history sex age_band socioeconomic",
+        "mart_outpatient_care": "intervention_category intervention_code target_group sex age_band provider",
+        "mart_service_interventions": "intervention_category intervention_code target_group sex age_band referred_from",
+    }.items()
+}
+"""What each mart is cut by, beside district, division, quarter and cohort basis."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A built warehouse: where it lies, how to run dbt on it again, and what its build did."""
+
+    path: Path
+    run: Callable[..., dbtRunnerResult]
+    built: dbtRunnerResult
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """What a query gives, a dictionary a row."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            found = connection.sql(sql)
+            return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+    def row(self, sql: str) -> dict[str, Any]:
+        """The one row that a query gives."""
+        (found,) = self.rows(sql)
+        return found
+
+
+def let_go() -> None:
+    """Close the connection that dbt keeps to the file."""
+    environment = DuckDBConnectionManager._ENV
+    DuckDBConnectionManager.close_all_connections()
+    if environment is not None:
+        environment.close()
+
+
+def build_warehouse(folder: Path, inputs: Inputs) -> Warehouse:
+    """Write the inputs and build them; the warehouse lies under another name than the one it was built under."""
+    variables = json.dumps(inputs.write())
+    built_as, read_as = folder / "warehouse.next.duckdb", folder / "warehouse.duckdb"
+
+    def run(*arguments: str, warehouse: Path = read_as) -> dbtRunnerResult:
+        os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
+        where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+        try:
+            return dbtRunner().invoke(["--quiet", *arguments, *where, "--vars", variables])
+        finally:
+            let_go()
+            del os.environ["FOLLOWUP_WAREHOUSE"]
+
+    built = run("build", "--exclude-resource-type", "unit_test", warehouse=built_as)
+    built_as.replace(read_as)
+    return Warehouse(read_as, run, built)

@@ -1,0 +1,79 @@
+"""Which cuts a mart holds, the intervals of its rates, and that labels and layers are as declared."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import duckdb
+import pytest
+from dbt_built import DIMENSIONS, Warehouse
+
+NESTED = {"reason_code": "reason_side", "intervention_code": "intervention_category"}
+
+
+def expected_cuts(columns: list[str]) -> set[frozenset[str]]:
+    """Every cut by at most two dimensions, and sex x age band x any one more; an inner level carries its outer."""
+    apart = [
+        pair
+        for size in (0, 1, 2)
+        for pair in itertools.combinations(columns, size)
+        if not any(NESTED.get(a) == b for a, b in itertools.permutations(pair, 2))
+    ]
+    three = [("sex", "age_band", column) for column in columns if column not in ("sex", "age_band")]
+    return {frozenset(cut) | {NESTED[c] for c in cut if c in NESTED} for cut in [*apart, *three]}
+
+
+@pytest.mark.parametrize("mart", DIMENSIONS)
+def test_a_mart_holds_every_cut_by_two_and_sex_by_age_by_one_more(warehouse: Warehouse, mart: str) -> None:
+    columns = list(DIMENSIONS[mart])
+    flags = ", ".join(f"{column} <> 'alla' as {column}" for column in columns)
+    found = {
+        frozenset(column for column in columns if row[column])
+        for row in warehouse.rows(f"select distinct {flags} from marts.{mart}")
+    }
+    assert found == expected_cuts(columns)
+
+
+@pytest.mark.parametrize("mart", DIMENSIONS)
+def test_every_cut_of_a_dimension_adds_up_to_the_total(warehouse: Warehouse, mart: str) -> None:
+    columns = list(DIMENSIONS[mart])
+    measure = {"mart_case_flow": "cases", "mart_outpatient_care": "decided", "mart_service_interventions": "started"}
+    cut = ", ".join(f"{column} <> 'alla'" for column in columns)
+    sums = warehouse.rows(f"select sum({measure[mart]}) as found from marts.{mart} group by {cut}")
+    assert len({row["found"] for row in sums}) == 1
+
+
+def test_wilson_limits_are_the_literatures(warehouse: Warehouse) -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3 (score): 81/263, 15/148, 0/20, 1/29.
+    known = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    inline = (
+        "select {{ wilson_limit('n', 'd', 'low') }} as low, {{ wilson_limit('n', 'd', 'high') }} as high from given"
+    )
+    outcome = warehouse.run("compile", "--inline", inline)
+    assert outcome.exception is None
+    sql = outcome.result.results[0].node.compiled_code
+    for (numerator, denominator), limits in known.items():
+        found = duckdb.sql(f"with given as (select {numerator} as n, {denominator} as d) {sql}").fetchone()
+        assert found is not None
+        assert found == pytest.approx(limits, abs=6e-5)
+    assert duckdb.sql(f"with given as (select 0 as n, 0 as d) {sql}").fetchone() == (None, None)
+
+
+def test_intervals_in_a_mart_are_wilsons(warehouse: Warehouse) -> None:
+    z = 1.959963984540054
+    rows = warehouse.rows(
+        "select distinct offer_rate_numerator as n, offer_rate_denominator as d, offer_rate_low as low, "
+        "offer_rate_high as high from marts.mart_case_flow where offer_rate_denominator > 0"
+    )
+    assert len(rows) >= 3
+    for row in rows:
+        p, d = row["n"] / row["d"], row["d"]
+        middle, spread = p + z * z / (2 * d), z * math.sqrt(p * (1 - p) / d + z * z / (4 * d * d))
+        assert row["low"] == pytest.approx((middle - spread) / (1 + z * z / d), abs=1e-12)
+        assert row["high"] == pytest.approx((middle + spread) / (1 + z * z / d), abs=1e-12)
