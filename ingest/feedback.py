@@ -13,8 +13,12 @@ SHOWN_ROWS = 8
 _SEVERITIES = {"error": "FEL", "query": "FRÅGA"}
 
 
-def as_json(file: str, report: CheckReport) -> dict[str, Any]:
-    """One object of the array that `check --format json` prints. `file` is the path as it was given."""
+def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict[str, Any]:
+    """One object of the array that `check --format json` prints. `file` is the path as it was given.
+
+    With `per_rule`, at most so many findings of each rule are listed, and `counts` says how many there are.
+    """
+    counts = {} if per_rule is None else {"counts": {count.rule: count.row_count for count in report.counts()}}
     return {
         "file": file,
         "accepted": report.accepted,
@@ -24,9 +28,10 @@ def as_json(file: str, report: CheckReport) -> dict[str, Any]:
         "rows": report.rows,
         "findings": [
             {"rule": f.rule, "severity": f.severity, "row": f.row, "column": f.column, "message": f.message}
-            for f in report.findings()
+            for f in report.findings(per_rule)
         ],
         "skipped": list(report.skipped),
+        **counts,
     }
 
 

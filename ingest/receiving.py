@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from ingest.checking import CheckReport, check_file
 from ingest.contracts import load_contracts
 from ingest.districts import DropLocation, load_districts, load_drop_locations
+from ingest.feedback import as_json, as_text
 from ingest.history import Past
 from ingest.keys import Keys, load_keys
 from ingest.ledger import Ledger, Submission
@@ -23,7 +26,7 @@ from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source, WaitingFile
-from ingest.storing import Provenance, encrypt_original, rows_to_store, sweep, write_rows
+from ingest.storing import Provenance, encrypt_original, rows_to_store, sweep, write_rows, write_whole
 
 __all__ = ["DistrictReceipt", "DropLocationUnreachable", "FileReceipt", "receive", "receive_district"]
 
@@ -97,8 +100,7 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
         past = Past(ledger, settings.home, district, name.quarter)
     report = check_file(raw, name, intake.keys, settings.now_date(), settings.max_file_megabytes, past)
     submission = _store(intake, name, raw, checksum, report)
-    intake.source.clear(file)
-    ledger.mark_cleared(submission.submission_id)
+    _answer_and_clear(intake, file, submission)
     return FileReceipt(
         file_name=name.shown,
         dataset=dataset,
@@ -112,6 +114,30 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     )
 
 
+def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission) -> None:
+    """What follows the commit: tell the sender, and take the file away. Done again when a run was cut off here."""
+    for ending in ("txt", "json"):
+        kept = _feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
+        if kept.exists():
+            intake.source.answer(f"{submission.source_file_name}.{ending}", kept.read_bytes())
+    intake.source.clear(file)
+    intake.ledger.mark_cleared(submission.submission_id)
+
+
+def _feedback_path(settings: Settings, district: str, submission_id: str, ending: str) -> Path:
+    return settings.feedback / district / f"{submission_id}.{ending}"
+
+
+def _keep_feedback(settings: Settings, submission_id: str, report: CheckReport) -> None:
+    district = report.name.district or ""
+    text = "\n".join(as_text(report.name.shown, report)) + "\n"
+    write_whole(_feedback_path(settings, district, submission_id, "txt"), text.encode())
+    answer = as_json(report.name.shown, report, KEPT_PER_RULE)
+    write_whole(
+        _feedback_path(settings, district, submission_id, "json"), json.dumps(answer, ensure_ascii=False).encode()
+    )
+
+
 def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: CheckReport) -> Submission:
     """Keep the original, the rows when accepted, and commit: from then on the submission exists."""
     settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
@@ -121,6 +147,7 @@ def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: Ch
     submission_id = _submission_id(district, name, checksum, sequence)
     original = settings.landing / district / f"{submission_id}.bin"
     encrypt_original(original, raw, submission_id, intake.keys)
+    _keep_feedback(settings, submission_id, report)
     contract = load_contracts()[name.dataset] if name.dataset else None
     parquet_path = parquet_checksum = None
     if report.accepted and report.table is not None and contract is not None and quarter is not None:
@@ -179,8 +206,9 @@ def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingF
             left.append(file)
             continue
         raw = intake.source.read(file, intake.settings.max_file_megabytes * MEGABYTE)
-        if (shown, hashlib.sha256(raw).hexdigest()) in unfinished:
-            intake.source.clear(file)
+        recorded = unfinished.get((shown, hashlib.sha256(raw).hexdigest()))
+        if recorded is not None:
+            _answer_and_clear(intake, file, recorded)
         else:
             left.append(file)
     for submission in unfinished.values():
@@ -225,7 +253,8 @@ def receive_district(
     ledger = Ledger(settings.ledger)
     try:
         with ledger.lease(f"receive:{district_code}"):
-            sweep([settings.landing / district_code, *settings.validated.glob(f"*/*/{district_code}")])
+            own = [settings.landing / district_code, settings.feedback / district_code]
+            sweep([*own, *settings.validated.glob(f"*/*/{district_code}")])
             source = Source(district_code, locations[district_code])
             waiting = source.waiting()
             if not waiting and not ledger.uncleared(district_code):

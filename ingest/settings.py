@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         return self.home / "validated"
 
     @property
+    def feedback(self) -> Path:
+        """What each sender was told."""
+        return self.home / "feedback"
+
+    @property
     def warehouse(self) -> Path:
         """The private warehouse, a DuckDB file."""
         return self.home / "warehouse.duckdb"

@@ -14,6 +14,7 @@ import fsspec
 from ingest.districts import DropLocation
 
 MANIFEST = "SYNTETISK.json"
+ANSWERS = "aterkoppling"
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
 
 
@@ -102,6 +103,20 @@ class Source:
     def is_synthetic(self, raw: bytes, declared: frozenset[str]) -> bool:
         """Whether the file is drawn: by the manifest, or because all that arrives here is."""
         return self.location.synthetic or hashlib.sha256(raw).hexdigest() in declared
+
+    def answer(self, name: str, content: bytes) -> None:
+        """Leave an answer for the sender in the folder `aterkoppling/` beside the files; an older one is replaced.
+
+        Raises:
+            DropLocationUnreachable: it can't be written.
+        """
+        folder = f"{self._folder.rstrip('/')}/{ANSWERS}"
+        with self._reaching():
+            self._files.makedirs(folder, exist_ok=True)
+            self._files.pipe_file(f"{folder}/{name}.part", content)
+            if self._files.exists(f"{folder}/{name}"):
+                self._files.rm_file(f"{folder}/{name}")
+            self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}")
 
     def clear(self, file: WaitingFile) -> None:
         """Remove a taken file, or move it to received/ beside it, as the location says. Nothing happens if it is gone.

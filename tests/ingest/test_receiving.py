@@ -56,6 +56,19 @@ def test_refused_file_leaves_no_row_and_its_reasons_stand_in_the_ledger(installa
     assert [(f.rule, f.row) for f in reasons if f.severity == "error"] == [("ARE-033", 2)]
 
 
+def test_sender_finds_the_answer_beside_the_drop_location(installation: Installation) -> None:
+    installation.drop(NAME, BAD)
+    take(installation)
+    answers = installation.root / "inbox" / DISTRICT / "aterkoppling"
+    assert sorted(p.name for p in answers.iterdir()) == [f"{NAME}.json", f"{NAME}.txt"]
+    text = (answers / f"{NAME}.txt").read_text()
+    assert "TAS INTE IN" in text and "ARE-033" in text and "Rad 2" in text
+    assert json.loads((answers / f"{NAME}.json").read_text())["counts"]["ARE-033"] == 1
+    installation.drop(NAME, GOOD)
+    take(installation)
+    assert "TAS IN: 1 rad" in (answers / f"{NAME}.txt").read_text()
+
+
 def test_corrected_file_goes_in_after_a_refusal(installation: Installation) -> None:
     installation.drop(NAME, BAD)
     take(installation)
@@ -184,7 +197,7 @@ def test_taken_file_is_moved_when_the_location_says_so(installation: Installatio
     installation.drop(NAME, GOOD)
     settings = installation.settings.model_copy(update={"districts": declared})
     receive_district(settings, DISTRICT)
-    assert [p.name for p in folder.iterdir()] == ["received"]
+    assert sorted(p.name for p in folder.iterdir()) == ["aterkoppling", "received"]
     assert (folder / "received" / NAME).read_bytes() == GOOD
     assert installation.ledger().in_force()[0].is_synthetic
 
