@@ -26,7 +26,7 @@ from ingest.folding import fold
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
 _UNDEFINED_CP1252 = [bytes([b]) for b in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
-_BLANK_LINE = re.compile(rb"\n\r?\n|\r\r|\A\r?\n")
+_BLANK_LINE = re.compile(rb"\n\r?\n|\r(?!\n)")
 _BLOCK = 4 << 20
 _CELL_LIMIT = 1_000_000
 _TOTALS_ROW = r"^\s*(summa|totalt?|totalsumma|summa totalt)\s*:?\s*$"
@@ -168,6 +168,26 @@ def _parse(
     )
 
 
+def _parsed_straight(raw: bytes, names: list[str], kinds: dict[str, pa.DataType], separator: str) -> pa.Table | None:
+    """The records after the header line, when they are so regular that the n-th one is Excel's row n + 1; else None."""
+    end = raw.find(b"\n")
+    head, body = raw[:end].rstrip(b"\r"), memoryview(raw)[end + 1 :]
+    if end <= 0 or b'"' in head or b"\r" in head or head.endswith(separator.encode()):
+        return None
+    if not len(body):
+        return _empty_table(kinds)
+    quotes = raw.count(b'"')
+    if quotes % 2 or (quotes and _BLANK_LINE.search(raw)):
+        return None
+    try:
+        table = _parse(body, names, kinds, separator, quoted=quotes > 0)
+    except pa.ArrowInvalid:
+        return None
+    lines = raw.count(b"\n") - 1 + (not raw.endswith(b"\n"))
+    # pyarrow passes over blank lines, and takes a bare carriage return for a line's end
+    return table if quotes or lines == table.num_rows else None
+
+
 def _blank(column: pa.ChunkedArray, encoding: str) -> npt.NDArray[np.bool_]:
     """Cells that are empty or hold nothing but white space."""
     if pa.types.is_dictionary(column.type):
@@ -256,22 +276,10 @@ def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
     distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
     kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
 
-    table: pa.Table | None = None
-    numbers: npt.NDArray[np.int32]
-    end = raw.find(b"\n")
-    plain_header = header_record == 1 and end > 0 and b'"' not in raw[:end] and b"\r" not in raw[: end - 1]
-    plain_header = plain_header and not raw[:end].rstrip(b"\r").endswith(separator.encode())
-    if plain_header and raw.count(b'"') % 2 == 0 and not _BLANK_LINE.search(raw):
-        body = memoryview(raw)[end + 1 :]
-        if not len(body):
-            table, numbers = _empty_table(kinds), np.empty(0, np.int32)
-        else:
-            try:
-                table = _parse(body, keys, kinds, separator, quoted=b'"' in raw)
-                numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
-            except pa.ArrowInvalid:
-                table = None
-    if table is None:
+    table = _parsed_straight(raw, keys, kinds, separator) if header_record == 1 else None
+    if table is not None:
+        numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
+    else:
         regular = _regularised(raw.decode(encoding), separator, len(headers), header_record)
         findings.extend(regular.findings)
         encoding, numbers = regular.encoding, regular.numbers
