@@ -88,7 +88,10 @@ class CheckReport:
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
         assert self.table is not None
         row = int(self.table.row_numbers[place])
-        return Finding(rule.code, rule.severity, row, rule.column, rule.message_sv + self._detail(rule, place))
+        message = rule.message_sv
+        if "{codes}" in message and rule.column is not None:
+            message = message.replace("{codes}", ", ".join(self.table.codes[rule.column].codes))
+        return Finding(rule.code, rule.severity, row, rule.column, message + self._detail(rule, place))
 
     def _detail(self, rule: Rule, place: int) -> str:
         """Which code is nearest, or what a date or number cell holds.
@@ -228,7 +231,9 @@ def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
         wrong = [cell for cell in maybe.to_pylist() if reads_as_number(cell.decode(table.encoding))]
         if wrong:
             hits = pc.is_in(values, value_set=pa.array(wrong, pa.binary())).to_numpy()
+            header = "en kolumn utanför datasetet" if name is None else contract.column(name).label_sv
             findings += [
-                file_finding("FIL-015", row=int(table.row_numbers[i]), column=name) for i in np.flatnonzero(hits)
+                file_finding("FIL-015", row=int(table.row_numbers[i]), column=name, header=header)
+                for i in np.flatnonzero(hits)
             ]
     return findings
