@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
 PACKAGES := ingest publish followup
+# Tests run in as many processes; a file's tests stay together. WORKERS=0 runs them in one, where a debugger can stop.
+WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
 PYTHON_FOLDERS := $(wildcard ingest publish followup dags tests benchmarks tools)
 
@@ -35,7 +37,7 @@ down: setup ## stop what `make up` started
 	@$(PY) -m followup.orchestrator down
 
 test: setup test-system ## the whole test suite
-	@$(PY) -m pytest tests $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(or $(ARGS),tests)
 
 test-system:
 	@tools/setup.sh system
