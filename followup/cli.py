@@ -183,9 +183,12 @@ def run(
 @app.command()
 def doctor(
     make_keys: Annotated[bool, typer.Option("--make-keys", help="Draw the secret keys; never overwrites.")] = False,
+    make_folders: Annotated[
+        bool, typer.Option("--make-folders", help="Make the drop locations that are local folders and missing.")
+    ] = False,
 ) -> None:
     """Look over the installation: settings, keys, ledger, drop locations, files in force, warehouse, disk."""
-    from followup.examination import examine
+    from followup.examination import examine, make_local_folders
     from ingest.keys import make_keys as write_keys
 
     settings = Settings()
@@ -196,6 +199,9 @@ def doctor(
             errors.print(f"[red]{settings.keys} is there already and is never overwritten.[/]")
             raise typer.Exit(Exit.FAILED) from None
         console.print(f"Keys written to {settings.keys}. Back them up: without them no original can be read.")
+    if make_folders:
+        made = make_local_folders(settings)
+        console.print(f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}", soft_wrap=True)
     findings = examine(settings)
     reporting.print_examination(console, findings)
     raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)

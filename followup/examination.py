@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
-from ingest.districts import load_drop_locations
+from ingest.districts import load_districts, load_drop_locations
 from ingest.keys import load_keys
 from ingest.ledger import Ledger, LedgerError
+from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source
@@ -43,6 +45,28 @@ def examine(settings: Settings) -> list[Examined]:
     finally:
         ledger.close()
     return found
+
+
+def make_local_folders(settings: Settings) -> list[str]:
+    """Make the drop locations that are folders of this machine and missing, for the units that report now.
+
+    Returns:
+        Codes of the districts whose folder was made.
+
+    Raises:
+        SettingsError: districts.yml can't be read.
+    """
+    registry, quarter = load_districts(), Quarter.of(settings.now_date()).previous()
+    made = []
+    for code, location in load_drop_locations(settings).items():
+        district = registry.get(code)
+        folder = Path(location.url.removeprefix("file://"))
+        if "://" in str(location.url.removeprefix("file://")) or district is None or not district.is_valid_in(quarter):
+            continue
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            made.append(code)
+    return made
 
 
 def _clock(settings: Settings) -> Examined:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
 def _engine() -> tuple[Any, Any]:
     """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every metric it registers
     import great_expectations as gx
 
     import ingest.checks.expectations  # noqa: F401  (registers the family)

@@ -51,6 +51,8 @@ def test_wilson_limits_are_the_literatures(warehouse: Warehouse) -> None:
         (15, 148): (0.0624, 0.1605),
         (0, 20): (0.0, 0.1611),
         (1, 29): (0.0061, 0.1718),
+        # a whole city: half a million of a million, 0.5 ± 1.96 · 0.5 / 1000
+        (500_000, 1_000_000): (0.4990, 0.5010),
     }
     inline = (
         "select {{ wilson_limit('n', 'd', 'low') }} as low, {{ wilson_limit('n', 'd', 'high') }} as high from given"

@@ -107,6 +107,9 @@ def test_doctor_makes_keys_once_and_sees_what_is_wrong(tmp_path: Path) -> None:
     assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
     place.followup("doctor", "--make-keys", expect=3)
     assert (tmp_path / "keys.json").read_bytes() == keys
+    printed = place.followup("doctor", "--make-folders")
+    assert "15 drop folders made" in printed and "look" not in printed
+    assert "all were there" in place.followup("doctor", "--make-folders")
 
 
 def test_demo_data_says_that_it_is_synthetic(tmp_path: Path) -> None:
