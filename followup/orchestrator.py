@@ -7,6 +7,7 @@ process carries a mark in its environment by which all of them are found again, 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -109,10 +110,10 @@ class Orchestrator:
         if running is not None:
             return running
         self.stop()
-        self.logs.mkdir(parents=True, exist_ok=True)
         port = _free_port(PREFERRED_PORT)
         mark = secrets.token_hex(8)
         environment = self._environment(port) | {MARK: mark}
+        self.logs.mkdir(parents=True, exist_ok=True)
         try:
             self._migrate(environment, tell)
             tell(f"Airflow starts on port {port}")
@@ -193,7 +194,7 @@ class Orchestrator:
             "CORE__EXECUTOR": "warm_executor.WarmLocalExecutor",
             "CORE__PARALLELISM": "4",
             "CORE__DEFAULT_TASK_RETRY_DELAY": "60",
-            "CORE__FERNET_KEY": "",
+            "CORE__FERNET_KEY": hidden["fernet"],
             "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -221,12 +222,14 @@ class Orchestrator:
 
     def _secrets(self) -> dict[str, str]:
         """Secrets of this home, made the first time, readable by the owner alone."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.password_file.exists():
             _write(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
         path = self.home / "secrets.json"
         if not path.exists():
-            _write(path, json.dumps({"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48)}))
+            fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            drawn = {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48), "fernet": fernet}
+            _write(path, json.dumps(drawn))
         found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
