@@ -19,7 +19,7 @@ from ingest.storing import empty_table
 
 PROJECT = ROOT / "dbt_project"
 
-_SCHEMA = pa.schema(
+SUBMISSIONS_SCHEMA = pa.schema(
     [
         ("submission_id", pa.string()),
         ("district_code", pa.string()),
@@ -41,6 +41,7 @@ _SCHEMA = pa.schema(
         ("contract_version", pa.int32()),
     ]
 )
+"""One row per submission, as dbt's base view reads it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
     """
     folder.mkdir(parents=True, exist_ok=True)
     counted = {s.submission_id for s in snapshot.in_force}
-    names = {field.name for field in fields(Submission)} & set(_SCHEMA.names)
+    names = {field.name for field in fields(Submission)} & set(SUBMISSIONS_SCHEMA.names)
     rows = [
         {
             **{name: value for name, value in asdict(s).items() if name in names},
@@ -109,7 +110,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         for s in snapshot.submissions
     ]
     submissions_file = folder / "submissions.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), submissions_file)
+    pq.write_table(pa.Table.from_pylist(rows, schema=SUBMISSIONS_SCHEMA), submissions_file)
     files: dict[str, list[str]] = {}
     for dataset, contract in load_contracts().items():
         empty = folder / f"empty_{dataset}.parquet"

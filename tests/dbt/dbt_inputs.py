@@ -14,34 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from followup.snapshot import SUBMISSIONS_SCHEMA
 from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from ingest.storing import stored_schema
 
 Row = Mapping[str, Any]
-
-_SUBMISSIONS = pa.schema(
-    [
-        ("submission_id", pa.string()),
-        ("district_code", pa.string()),
-        ("dataset", pa.string()),
-        ("reporting_quarter", pa.string()),
-        ("version", pa.int32()),
-        ("state", pa.string()),
-        ("is_in_force", pa.bool_()),
-        ("is_synthetic", pa.bool_()),
-        ("submitted_at", pa.timestamp("us")),
-        ("deadline_date", pa.date32()),
-        ("is_on_time", pa.bool_()),
-        ("row_count", pa.int32()),
-        ("error_count", pa.int32()),
-        ("query_count", pa.int32()),
-        ("open_query_count", pa.int32()),
-        ("source_file_name", pa.string()),
-        ("source_file_sha256", pa.string()),
-        ("contract_version", pa.int32()),
-    ]
-)
 
 
 def day(text: str | None) -> date | None:
@@ -172,7 +150,7 @@ class Inputs:
             if submission.in_force:
                 files[submission.dataset].append(str(self._write_rows(submission)))
         ledger = self.folder / "submissions.parquet"
-        pq.write_table(pa.Table.from_pylist([_ledger_row(s) for s in self.submissions], _SUBMISSIONS), ledger)
+        pq.write_table(pa.Table.from_pylist([_ledger_row(s) for s in self.submissions], SUBMISSIONS_SCHEMA), ledger)
         return {"validated_files": files, "submissions_file": str(ledger), "as_of_date": self.as_of_date}
 
     def _write_rows(self, submission: Submission) -> Path:
