@@ -59,7 +59,7 @@ def read_name(name: str, district_code: str | None = None) -> FileName:
             shown, district_code, None, None, (file_finding("FIL-002", named=district.code, district=district_code),)
         )
     if dataset not in load_contracts():
-        finding = file_finding("FIL-003", named=shown_name(dataset), known=", ".join(load_contracts()))
+        finding = file_finding("FIL-003", known=", ".join(load_contracts()))
         return FileName(shown, district.code, None, None, (finding,))
     try:
         quarter = Quarter.parse(quarter_text)

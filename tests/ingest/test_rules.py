@@ -74,3 +74,9 @@ def test_a_rule_that_raises_refuses_the_file(monkeypatch: pytest.MonkeyPatch) ->
     report = check(csv_bytes("arenden", [base_row("arenden")]))
     assert not report.accepted
     assert fired(report) == {"FIL-020"}
+
+
+def test_the_page_of_rules_is_as_the_suites_are() -> None:
+    from ingest.rulebook import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m ingest.rulebook`"

@@ -1,0 +1,60 @@
+"""The rules as a page to read: expectations/RULES.md, made from the suites. `python -m ingest.rulebook` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ingest.checks.suites import load_rules
+from ingest.contracts import EXPECTATIONS, Contract, load_contracts
+from ingest.findings import file_rules
+
+PAGE = EXPECTATIONS / "RULES.md"
+_SEVERITIES = {"error": "fel", "query": "fråga"}
+_NEEDS = {
+    None: "",
+    "previous_quarter": "förra kvartalet",
+    "cases": "kvartalets ärenden",
+    "four_quarters": "fyra kvartal",
+}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("{codes}", "…")
+
+
+def _rules_of(contract: Contract) -> Iterator[str]:
+    yield f"## {contract.dataset} – {contract.title_sv}"
+    yield ""
+    yield "| regel | slag | kolumner | vad avsändaren läser | ser även på | why |"
+    yield "|---|---|---|---|---|---|"
+    for rule in load_rules(contract.dataset):
+        columns = ", ".join(f"`{name}`" for name in rule.columns)
+        cells = (rule.code, _SEVERITIES[rule.severity], columns, rule.message_sv, _NEEDS[rule.needs], rule.why)
+        yield f"| {' | '.join(map(_cell, cells))} |"
+    yield ""
+
+
+def page() -> str:
+    """The whole page, Markdown. The same suites give the same text."""
+    lines = [
+        "# Regler",
+        "",
+        "Made by `python -m ingest.rulebook` from the suites and `file_rules.yml`; edit those, not this page.",
+        "",
+        "Ett **fel** gör att filen inte tas in; en **fråga** släpper in filen och ska rättas eller förklaras.",
+        "",
+        "## Filen som sådan",
+        "",
+        "| regel | slag | vad avsändaren läser | why |",
+        "|---|---|---|---|",
+    ]
+    for rule in file_rules().values():
+        lines.append(f"| {rule.code} | {_SEVERITIES[rule.severity]} | {_cell(rule.message_sv)} | {_cell(rule.why)} |")
+    lines.append("")
+    for contract in load_contracts().values():
+        lines.extend(_rules_of(contract))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
