@@ -226,12 +226,12 @@ class Orchestrator:
         if not self.password_file.exists():
             _write(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
         path = self.home / "secrets.json"
-        if not path.exists():
-            fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-            drawn = {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48), "fernet": fernet}
-            _write(path, json.dumps(drawn))
-        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        drawn = {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48), "fernet": fernet}
+        if not drawn.keys() <= known.keys():
+            _write(path, json.dumps(drawn | known))
+        return drawn | known
 
 
 def followup_environment() -> dict[str, str]:
