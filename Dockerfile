@@ -19,7 +19,7 @@ COPY requirements.txt ./
 RUN pip install --no-deps --require-hashes --requirement requirements.txt
 RUN python -m compileall -q -j 0 /usr/local/lib/python3.11/site-packages || true
 
-COPY pyproject.toml requirements.in README.md LICENSE ./
+COPY pyproject.toml requirements.in README.md GLOSSARY.md LICENSE ./
 COPY expectations expectations
 COPY ingest ingest
 COPY dbt_project dbt_project
