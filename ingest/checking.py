@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import re
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +32,10 @@ from ingest.quarters import Quarter
 from ingest.reading import RawTable, read_table
 from ingest.sentinels import DATE_EMPTY
 
-_DIGITS = r"(^|\D)(\d{6}|\d{8})[-+ ]?\d{4}(\D|$)"
-_QUOTED_AT_MOST = 40
+log = logging.getLogger(__name__)
+_DIGITS = r"(^|\D)(\d{6}|\d{8})[^0-9A-Za-z]{0,12}\d{4}(\D|$)|^\s*\d{5}[-+ ]?\d{4}\s*$"
+"""What may read as a person's number, in bytes of any encoding; `reads_as_number` decides."""
+_HARMLESS = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{8}|-?\d{1,5}([.,]\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,11 @@ class CheckReport:
 
     def findings(self, per_rule: int | None = None) -> Iterator[Finding]:
         """All findings, those about the file first, then rule by rule; at most `per_rule` of each rule's."""
-        yield from self.file_findings
+        given: Counter[str] = Counter()
+        for found in self.file_findings:
+            given[found.rule] += 1
+            if per_rule is None or given[found.rule] <= per_rule:
+                yield found
         for outcome in self.outcomes:
             if outcome.raised:
                 yield file_finding("FIL-020", rule=outcome.rule.code)
@@ -123,12 +133,27 @@ class CheckReport:
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether a cell of a date or number column may be quoted: only digits and signs, and no person's number."""
-    harmless = set("0123456789-./,:; ")
-    return 0 < len(text) <= _QUOTED_AT_MOST and set(text) <= harmless and sum(c.isdigit() for c in text) <= 9
+    """Whether a cell of a date or number column may be quoted: it has the look of a date or a small number."""
+    return _HARMLESS.fullmatch(text) is not None
 
 
 def check_file(
+    raw: bytes, name: FileName, keys: Keys, today: date, limit_megabytes: int, past: Past | None
+) -> CheckReport:
+    """Check one file; a fault of ours refuses it (FIL-020) instead of stopping what comes after.
+
+    See `_check_file`. Never raises, whatever the file holds; only where a fault arose is logged, never with what.
+    """
+    try:
+        return _check_file(raw, name, keys, today, limit_megabytes, past)
+    except Exception as error:  # noqa: BLE001  (any fault of ours must refuse this file and leave the others be)
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        kind = type(error).__name__
+        log.error("%s while checking %s, at %s", kind, name.shown, " > ".join(places[-6:]))
+        return CheckReport(name, 0, (*name.findings, file_finding("FIL-020", rule=kind)))
+
+
+def _check_file(
     raw: bytes, name: FileName, keys: Keys, today: date, limit_megabytes: int, past: Past | None
 ) -> CheckReport:
     """Check one file.
@@ -142,7 +167,7 @@ def check_file(
         past: what is in force; None skips the rules over several files.
 
     Returns:
-        Every fault and query at once. Never raises for bad input.
+        Every fault and query at once.
     """
     findings = list(name.findings)
     if name.quarter is not None and today <= name.quarter.end:
@@ -222,13 +247,18 @@ def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     """Cells outside the person columns that read as a person's number. They are never quoted."""
     kept = {c.name for c in contract.columns if c.name in PERSON_COLUMNS and c.type == "person_number"}
     findings = []
+    identifiers = {c.name for c in contract.columns if c.type == "identifier"}
     named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
     named += [(None, cells) for cells in table.extra.values()]
     for name, column in named:
         values = column.cast(pa.binary()) if pa.types.is_dictionary(column.type) else column
         distinct = pc.unique(values).drop_null()
         maybe = distinct.filter(pc.match_substring_regex(distinct, _DIGITS))
-        wrong = [cell for cell in maybe.to_pylist() if reads_as_number(cell.decode(table.encoding))]
+        wrong = [
+            cell
+            for cell in maybe.to_pylist()
+            if reads_as_number(cell.decode(table.encoding), without_zero=name not in identifiers)
+        ]
         if wrong:
             hits = pc.is_in(values, value_set=pa.array(wrong, pa.binary())).to_numpy()
             header = "en kolumn utanför datasetet" if name is None else contract.column(name).label_sv

@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.signedinteger]
 _IDENTIFIER = r"^[A-Za-z0-9/_-]{1,40}$"
 _YEAR_FIRST = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})", re.ASCII)
-_WHOLE = re.compile(r"(\d{1,9})([.,]0{1,6})?", re.ASCII)
+_WHOLE = re.compile(r"(\d{1,9})([.,]0{1,2})?", re.ASCII)
 MIDYEAR = (7, 1)
 """Month and day that stand for a birth known by its year alone."""
 
@@ -80,7 +80,7 @@ def read_date(text: str) -> int:
 
 
 def read_whole(text: str) -> int:
-    """A whole number of zero or more, also as `12,0`; BAD for anything else."""
+    """A whole number of zero or more, also as `12,0` or `12,00` (never `1.000`, a thousand to some); BAD otherwise."""
     match = _WHOLE.fullmatch(text)
     return int(match[1]) if match else BAD
 

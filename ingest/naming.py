@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from ingest.contracts import load_contracts
@@ -12,6 +13,8 @@ from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
 
 _NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx)", re.IGNORECASE)
+_SHOWN_BYTES = 180
+_YEARS = range(2000, 2101)
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,10 @@ class FileName:
 
 
 def shown_name(name: str) -> str:
-    """A file's name without anything that could be a person's number, at most 200 characters, printable."""
-    clean = "".join(c if c.isprintable() else "?" for c in name)
-    return re.sub(r"\d{6,8}[-+ ]?\d{4}|\d{8,}", "•••", clean)[:200]
+    """A file's name without anything that could be a person's number, printable, short enough to add an ending to."""
+    clean = "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", name))
+    masked = re.sub(r"\d{6,8}[\W_]{0,3}\d{4}|\d{8,}", "•••", clean)
+    return masked.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
 def read_name(name: str, district_code: str | None = None) -> FileName:
@@ -64,6 +68,8 @@ def read_name(name: str, district_code: str | None = None) -> FileName:
     try:
         quarter = Quarter.parse(quarter_text)
     except ValueError:
+        return FileName(shown, district.code, None, None, (file_finding("FIL-001"),))
+    if quarter.year not in _YEARS:
         return FileName(shown, district.code, None, None, (file_finding("FIL-001"),))
     if district.is_valid_in(quarter):
         return FileName(shown, district.code, dataset, quarter, ())

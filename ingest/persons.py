@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -25,7 +26,8 @@ from ingest.sentinels import BAD, DATE_EMPTY, EMPTY
 
 _FORM = r"^(\d{2})?\d{6}[-+]?\d{4}$"
 _WEIGHTS = np.array([2, 1, 2, 1, 2, 1, 2, 1, 2, 1], np.int16)
-_MAYBE_NUMBER = re.compile(r"(?<!\d)(\d{2})?(\d{2})(\d{2})(\d{2})[-+ ]?(\d{3})(\d)(?!\d)")
+_MAYBE_NUMBER = re.compile(r"(?<!\d)(\d{2})?(\d{2})(\d{2})(\d{2})[\W_]{0,3}(\d{3})(\d)(?!\d)")
+_LOST_ZERO = re.compile(r"\d{5}[-+ ]?\d{4}")
 
 FEMALE, MALE = 0, 1
 
@@ -161,8 +163,16 @@ def _dates_and_check_digits(
     return ok, (first.astype(np.int64) + day - 1).astype(np.int32), coordination
 
 
-def reads_as_number(text: str) -> bool:
-    """Whether a text holds something that reads as a person or coordination number: right date and check digit."""
+def reads_as_number(text: str, *, without_zero: bool = False) -> bool:
+    """Whether a text holds something that reads as a person or coordination number: right date and check digit.
+
+    Up to three signs or spaces of any kind may stand before the last four digits. With `without_zero`, a whole text of
+    nine digits counts too, as spreadsheets leave it of a number that begins with 0 (for columns where no such number
+    belongs; running numbers of nine digits would be mistaken).
+    """
+    text = unicodedata.normalize("NFKC", text)
+    if without_zero and _LOST_ZERO.fullmatch(text.strip()):
+        text = "0" + text.strip()
     for match in _MAYBE_NUMBER.finditer(text):
         _, year, month, day, serial, check = match.groups()
         number = int(day) - 60 if int(day) > 60 else int(day)

@@ -22,13 +22,15 @@ import pyarrow.csv as pcsv
 from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
+from ingest.persons import reads_as_number
 
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
 _UNDEFINED_CP1252 = [bytes([b]) for b in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
-_BLANK_LINE = re.compile(rb"\n\r?\n|\r(?!\n)")
 _BLOCK = 4 << 20
 _CELL_LIMIT = 1_000_000
+MOST_COLUMNS = 500
+"""A header with more is no header of ours: refused before anything is compared."""
 _TOTALS_ROW = r"^\s*(summa|totalt?|totalsumma|summa totalt)\s*:?\s*$"
 
 
@@ -38,7 +40,7 @@ class RawTable:
 
     Attributes:
         columns: contract column → bytes per row, dictionary-encoded unless the column is mostly distinct.
-        extra: header as written → cells, for columns that the contract doesn't know.
+        extra: position of the header (from 1) → cells, for columns that the contract doesn't know.
         encoding: how the bytes are decoded (`ascii`, `utf-8` or `cp1252`).
         row_numbers: int32, the row as Excel numbers it.
         missing: required or optional contract columns that the file lacks.
@@ -46,7 +48,7 @@ class RawTable:
     """
 
     columns: dict[str, pa.ChunkedArray]
-    extra: dict[str, pa.ChunkedArray]
+    extra: dict[int, pa.ChunkedArray]
     encoding: str
     row_numbers: npt.NDArray[np.int32]
     missing: frozenset[str]
@@ -111,14 +113,16 @@ def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
             continue
         while cells and not cells[-1].strip():
             cells.pop()
-        recognised = sum(fold(cell) in known for cell in cells)
+        recognised = sum(fold(cell) in known for cell in cells[:MOST_COLUMNS])
         candidate = (recognised, len(cells), separator, cells, number)
         if best is None or candidate[:2] > best[:2]:
             best = candidate
     if best is None:
         raise Unreadable(file_finding("FIL-009", line=1))
     if not best[0]:
-        raise Unreadable(file_finding("FIL-021", example=";".join(list(known)[:3])))
+        raise Unreadable(file_finding("FIL-021", example=";".join(list(dict.fromkeys(known.values()))[:3])))
+    if len(best[3]) > MOST_COLUMNS:
+        raise Unreadable(file_finding("FIL-022", found=len(best[3]), limit=MOST_COLUMNS))
     return best[2], best[3], best[4]
 
 
@@ -133,7 +137,7 @@ class _Regular:
 def _regularised(text: str, separator: str, width: int, header_record: int) -> _Regular:
     """Rewrite the records after the header so that each has exactly `width` fields; number them as Excel does."""
     out, numbers, findings = io.StringIO(newline=""), [], []
-    writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
     reader = _records(text, separator)
     number = 0
     try:
@@ -148,11 +152,23 @@ def _regularised(text: str, separator: str, width: int, header_record: int) -> _
                 else:
                     findings.append(file_finding("FIL-013", row=number, found=len(cells), expected=width))
                 continue
+            if any(_swallowed_rows(cell, separator, width) for cell in cells):
+                findings.append(file_finding("FIL-009", row=number, line=number))
+                continue
             writer.writerow(cells)
             numbers.append(number)
-    except csv.Error:
+    except csv.Error as error:
+        if "field limit" in str(error):
+            raise Unreadable(file_finding("FIL-023", row=number + 1, limit=_CELL_LIMIT)) from None
         raise Unreadable(file_finding("FIL-009", row=number + 1, line=number + 1)) from None
     return _Regular(out.getvalue().encode(), "utf-8", np.array(numbers, np.int32), tuple(findings))
+
+
+def _swallowed_rows(cell: str, separator: str, width: int) -> bool:
+    """Whether a quoted cell holds a whole record: a stray quote has taken the rows after it into one cell."""
+    return ("\n" in cell or "\r" in cell) and any(
+        line.count(separator) >= width - 1 for line in cell.splitlines() if width > 1
+    )
 
 
 def _parse(
@@ -172,20 +188,17 @@ def _parsed_straight(raw: bytes, names: list[str], kinds: dict[str, pa.DataType]
     """The records after the header line, when they are so regular that the n-th one is Excel's row n + 1; else None."""
     end = raw.find(b"\n")
     head, body = raw[:end].rstrip(b"\r"), memoryview(raw)[end + 1 :]
-    if end <= 0 or b'"' in head or b"\r" in head or head.endswith(separator.encode()):
+    if end <= 0 or b'"' in raw or b"\r" in head or head.endswith(separator.encode()):
         return None
     if not len(body):
         return _empty_table(kinds)
-    quotes = raw.count(b'"')
-    if quotes % 2 or (quotes and _BLANK_LINE.search(raw)):
-        return None
     try:
-        table = _parse(body, names, kinds, separator, quoted=quotes > 0)
+        table = _parse(body, names, kinds, separator, quoted=False)
     except pa.ArrowInvalid:
         return None
     lines = raw.count(b"\n") - 1 + (not raw.endswith(b"\n"))
     # pyarrow passes over blank lines, and takes a bare carriage return for a line's end
-    return table if quotes or lines == table.num_rows else None
+    return table if lines == table.num_rows else None
 
 
 def _blank(column: pa.ChunkedArray, encoding: str) -> npt.NDArray[np.bool_]:
@@ -234,6 +247,11 @@ def _match_headers(
             close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
             hint = f" Menades kolumn {folded.index(close[0]) + 1}? Rätta dess rubrik." if close else ""
             findings.append(file_finding("FIL-010", column=column.name, header=column.label_sv, hint=hint))
+    findings += [
+        file_finding("FIL-015", header=f"rubriken i kolumn {place}")
+        for place, header in enumerate(headers, start=1)
+        if reads_as_number(header)
+    ]
     for position, (header, matched) in enumerate(zip(headers, names, strict=True), start=1):
         if matched is None:
             close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
@@ -283,8 +301,7 @@ def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
         regular = _regularised(raw.decode(encoding), separator, len(headers), header_record)
         findings.extend(regular.findings)
         encoding, numbers = regular.encoding, regular.numbers
-        quoted = b'"' in regular.body
-        table = _parse(regular.body, keys, kinds, separator, quoted=quoted) if len(numbers) else _empty_table(kinds)
+        table = _parse(regular.body, keys, kinds, separator, quoted=True) if len(numbers) else _empty_table(kinds)
     blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
@@ -293,7 +310,7 @@ def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
     if totals.any():
         table, numbers = table.filter(pa.array(~totals)), numbers[~totals]
     columns = {key: table[key] for key in keys if not key.startswith("?")}
-    extra = {headers[int(key[1:])]: table[key] for key in keys if key.startswith("?")}
+    extra = {int(key[1:]) + 1: table[key] for key in keys if key.startswith("?")}
     return RawTable(columns, extra, encoding, numbers, frozenset(missing), tuple(findings))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,6 +28,8 @@ from ingest.quarters import Quarter
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source, WaitingFile
 from ingest.storing import Provenance, encrypt_original, rows_to_store, sweep, write_rows, write_whole
+
+log = logging.getLogger(__name__)
 
 __all__ = ["DistrictReceipt", "DropLocationUnreachable", "FileReceipt", "receive", "receive_district"]
 
@@ -91,7 +94,9 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     if dataset is not None and quarter is not None:
         for current in ledger.in_force(district=district, dataset=dataset, quarter=quarter):
             if current.source_file_sha256 == checksum:
-                intake.source.clear(file)
+                told = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {current.version}, som gäller.\n"
+                _answer(intake, f"{name.shown}.txt", told.encode())
+                intake.source.clear(file, checksum)
                 return FileReceipt(
                     name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
                 )
@@ -99,7 +104,7 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     if dataset is not None and name.quarter is not None:
         past = Past(ledger, settings.home, district, name.quarter)
     report = check_file(raw, name, intake.keys, settings.now_date(), settings.max_file_megabytes, past)
-    submission = _store(intake, name, raw, checksum, report)
+    submission = _store(intake, file, name, raw, checksum, report)
     _answer_and_clear(intake, file, submission)
     return FileReceipt(
         file_name=name.shown,
@@ -119,9 +124,20 @@ def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission)
     for ending in ("txt", "json"):
         kept = _feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
         if kept.exists():
-            intake.source.answer(f"{submission.source_file_name}.{ending}", kept.read_bytes())
-    intake.source.clear(file)
+            _answer(intake, f"{submission.source_file_name}.{ending}", kept.read_bytes())
+    if submission.original_path:
+        intake.source.clear(file, submission.source_file_sha256)
+    else:
+        intake.source.set_aside(file)
     intake.ledger.mark_cleared(submission.submission_id)
+
+
+def _answer(intake: Intake, name: str, content: bytes) -> None:
+    """Leave an answer beside the files. That it can't be left is a warning: `status` and feedback/ have it too."""
+    try:
+        intake.source.answer(name, content)
+    except DropLocationUnreachable as error:
+        log.warning("%s; its answers are kept under FOLLOWUP_HOME/feedback", error)
 
 
 def _feedback_path(settings: Settings, district: str, submission_id: str, ending: str) -> Path:
@@ -138,15 +154,25 @@ def _keep_feedback(settings: Settings, submission_id: str, report: CheckReport) 
     )
 
 
-def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: CheckReport) -> Submission:
-    """Keep the original, the rows when accepted, and commit: from then on the submission exists."""
+def _store(
+    intake: Intake, file: WaitingFile, name: FileName, raw: bytes, checksum: str, report: CheckReport
+) -> Submission:
+    """Keep the original, the rows when accepted, and commit: from then on the submission exists.
+
+    Of a file too large to be read nothing is kept here; it is set aside beside its drop location (`original_path` is
+    empty, and size and checksum are those of the whole file).
+    """
     settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
     now = settings.now()
     quarter = str(name.quarter) if name.quarter else None
-    sequence = ledger.next_sequence(district, name.dataset, quarter)
+    sequence, size = ledger.next_sequence(district, name.dataset, quarter), len(raw)
+    is_too_large = size > settings.max_file_megabytes * MEGABYTE
+    if is_too_large:
+        size, checksum = intake.source.measure(file)
     submission_id = _submission_id(district, name, checksum, sequence)
     original = settings.landing / district / f"{submission_id}.bin"
-    encrypt_original(original, raw, submission_id, intake.keys)
+    if not is_too_large:
+        encrypt_original(original, raw, submission_id, intake.keys)
     _keep_feedback(settings, submission_id, report)
     contract = load_contracts()[name.dataset] if name.dataset else None
     parquet_path = parquet_checksum = None
@@ -168,7 +194,7 @@ def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: Ch
             state="accepted" if parquet_path else "refused",
             source_file_name=name.shown,
             source_file_sha256=checksum,
-            size_bytes=len(raw),
+            size_bytes=size,
             submitted_at=now.replace(tzinfo=None),
             deadline_date=deadline,
             is_on_time=None if deadline is None else _city_date(now) <= deadline,
@@ -178,7 +204,7 @@ def _store(intake: Intake, name: FileName, raw: bytes, checksum: str, report: Ch
             query_count=report.total("query"),
             contract_version=contract.version if contract else None,
             person_key_version=intake.keys.person_version if contract and contract.about_persons else None,
-            original_path=str(original.relative_to(settings.home)),
+            original_path="" if is_too_large else str(original.relative_to(settings.home)),
             parquet_path=parquet_path,
             parquet_sha256=parquet_checksum,
             is_source_cleared=False,
@@ -205,8 +231,7 @@ def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingF
         if not any(name == shown for name, _ in unfinished):
             left.append(file)
             continue
-        raw = intake.source.read(file, intake.settings.max_file_megabytes * MEGABYTE)
-        recorded = unfinished.get((shown, hashlib.sha256(raw).hexdigest()))
+        recorded = unfinished.get((shown, intake.source.measure(file)[1]))
         if recorded is not None:
             _answer_and_clear(intake, file, recorded)
         else:

@@ -15,6 +15,10 @@ from ingest.districts import DropLocation
 
 MANIFEST = "SYNTETISK.json"
 ANSWERS = "aterkoppling"
+SET_ASIDE = "for_stora"
+"""Folder, beside the files, for those too large to be read."""
+_MANIFEST_AT_MOST = 20_000_000
+_CHUNK = 1 << 20
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
 
 
@@ -93,12 +97,20 @@ class Source:
         """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none."""
         path = f"{self._folder.rstrip('/')}/{MANIFEST}"
         with self._reaching():
-            content = self._files.cat_file(path) if self._files.exists(path) else None
+            if not self._is_plain(path, "file") or self._files.size(path) > _MANIFEST_AT_MOST:
+                return frozenset()
+            content = self._files.cat_file(path)
         try:
-            declared = json.loads(content)["files"] if content else {}
-            return frozenset(str(checksum) for checksum in declared.values())
-        except (ValueError, KeyError, AttributeError, TypeError):
+            return frozenset(str(checksum) for checksum in json.loads(content)["files"].values())
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             return frozenset()
+
+    def _is_plain(self, path: str, kind: str) -> bool:
+        """Whether a path is a file (or directory) of its own, not a link to somewhere else."""
+        if not self._files.exists(path):
+            return False
+        found = self._files.info(path)
+        return found["type"] == kind and not found.get("islink")
 
     def is_synthetic(self, raw: bytes, declared: frozenset[str]) -> bool:
         """Whether the file is drawn: by the manifest, or because all that arrives here is."""
@@ -108,26 +120,58 @@ class Source:
         """Leave an answer for the sender in the folder `aterkoppling/` beside the files; an older one is replaced.
 
         Raises:
-            DropLocationUnreachable: it can't be written.
+            DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
         """
         folder = f"{self._folder.rstrip('/')}/{ANSWERS}"
         with self._reaching():
             self._files.makedirs(folder, exist_ok=True)
+            if not self._is_plain(folder, "directory"):
+                raise NotADirectoryError
             self._files.pipe_file(f"{folder}/{name}.part", content)
             if self._files.exists(f"{folder}/{name}"):
                 self._files.rm_file(f"{folder}/{name}")
             self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}")
 
-    def clear(self, file: WaitingFile) -> None:
-        """Remove a taken file, or move it to received/ beside it, as the location says. Nothing happens if it is gone.
+    def measure(self, file: WaitingFile) -> tuple[int, str]:
+        """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
+
+        Raises:
+            DropLocationUnreachable: it can't be read.
+        """
+        digest, size = hashlib.sha256(), 0
+        with self._reaching(), self._files.open(file.path, "rb") as handle:
+            while piece := handle.read(_CHUNK):
+                digest.update(piece)
+                size += len(piece)
+        return size, digest.hexdigest()
+
+    def set_aside(self, file: WaitingFile) -> None:
+        """Move a file that is too large to be read into `for_stora/` beside it: it stays with the sender.
+
+        Raises:
+            DropLocationUnreachable: it can't be moved.
+        """
+        self._move(file, SET_ASIDE)
+
+    def _move(self, file: WaitingFile, folder_name: str) -> None:
+        folder = f"{self._folder.rstrip('/')}/{folder_name}"
+        with self._reaching(), suppress(FileNotFoundError):
+            self._files.makedirs(folder, exist_ok=True)
+            self._files.mv(file.path, f"{folder}/{file.name}")
+
+    def clear(self, file: WaitingFile, checksum: str) -> None:
+        """Remove a taken file, or move it to received/ beside it, as the location says.
+
+        A file that is gone is fine. One that is no longer what was taken (it was replaced, or still being written) is
+        left: the next run takes it.
 
         Raises:
             DropLocationUnreachable: it can't be removed.
         """
         with self._reaching(), suppress(FileNotFoundError):
+            if not self._files.exists(file.path) or self.measure(file)[1] != checksum:
+                return
             if self.location.after_receipt == "move":
-                folder = f"{self._folder.rstrip('/')}/received"
-                self._files.makedirs(folder, exist_ok=True)
-                self._files.mv(file.path, f"{folder}/{file.name}")
+                self._move(file, "received")
             else:
                 self._files.rm_file(file.path)

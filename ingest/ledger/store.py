@@ -108,10 +108,10 @@ class Ledger:
             sa.event.listen(self.engine, "begin", _begin)
         try:
             self._migrate()
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             raise LedgerError(
-                f"the ledger at {parsed.render_as_string(hide_password=True)} can't be opened: "
-                "check FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions"
+                f"the ledger at {parsed.render_as_string(hide_password=True)} can't be opened: it is busy, damaged or "
+                "out of reach. Check FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions; restore it if damaged"
             ) from error
 
     def _migrate(self) -> None:
