@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -29,6 +30,11 @@ class Keys:
     person_version: int
     original_keys: dict[int, bytes] = field(repr=False)
     original_version: int
+
+
+def fingerprint(keys: Keys) -> str:
+    """What tells one installation's person keys from another's, without telling anything of them: 32 hex digits."""
+    return hashlib.sha256(b"person keys of this installation\0" + keys.person_secret).hexdigest()[:32]
 
 
 def make_keys(path: Path) -> None:

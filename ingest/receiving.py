@@ -20,7 +20,7 @@ from ingest.contracts import load_contracts
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.feedback import as_json, as_text
 from ingest.history import Past
-from ingest.keys import Keys, load_keys
+from ingest.keys import Keys, fingerprint, load_keys
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.store import KEPT_PER_RULE
 from ingest.naming import FileName, read_name, shown_name
@@ -277,6 +277,10 @@ def receive_district(
     keys = load_keys(settings.keys)
     ledger = Ledger(settings.ledger)
     try:
+        if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
+            raise SettingsError(
+                f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
+            )
         with ledger.lease(f"receive:{district_code}"):
             own = [settings.landing / district_code, settings.feedback / district_code]
             sweep([*own, *settings.validated.glob(f"*/*/{district_code}")])

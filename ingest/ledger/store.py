@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
-from ingest.ledger.tables import build, finding, finding_count, submission
+from ingest.ledger.tables import build, finding, finding_count, installation, submission
 
 KEPT_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
@@ -127,6 +127,15 @@ class Ledger:
                 raise LedgerError("the ledger was written by a newer version of followup: update this one")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def claim(self, name: str, value: str) -> str:
+        """Remember a fact of the installation unless one is remembered already; returns what is remembered."""
+        with self.engine.begin() as connection:
+            kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
+            if kept is not None:
+                return str(kept)
+            connection.execute(installation.insert().values(name=name, value=value))
+            return value
 
     def close(self) -> None:
         """Close all connections."""

@@ -75,6 +75,13 @@ build = sa.Table(
     sa.Column("detail", sa.Text, comment="names of failed models and tests"),
 )
 
+installation = sa.Table(
+    "installation",
+    METADATA,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+
 lease = sa.Table(
     "lease",
     METADATA,

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest.keys import load_keys
+from ingest.keys import load_keys, make_keys
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
 from ingest.receiving import DistrictReceipt, DropLocationUnreachable, receive, receive_district
+from ingest.settings import SettingsError
 from ingest.storing import DamagedOriginal, decrypt_original
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -209,6 +210,17 @@ def test_unreachable_location_is_named_and_the_others_are_taken_in(installation:
     assert [d.district_code for d in receipt.districts] == [DISTRICT]
     with pytest.raises(DropLocationUnreachable, match="farsta"):
         take(installation, "farsta")
+
+
+def test_other_keys_than_the_ledgers_are_refused(installation: Installation) -> None:
+    installation.drop(NAME, GOOD)
+    take(installation)
+    installation.settings.keys.unlink()
+    make_keys(installation.settings.keys)
+    waiting = installation.drop(NAME, BAD)
+    with pytest.raises(SettingsError, match="restore the right key file"):
+        take(installation)
+    assert waiting.exists()
 
 
 def test_child_without_number_has_a_key_of_its_district_only(installation: Installation) -> None:
