@@ -143,7 +143,8 @@ def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int],
                 on_table(name, number, len(names))
             connection.execute(f"create table release.published.{name} as from warehouse.marts.{name}")
             comments = _comments(connection, name)
-            connection.execute(f"comment on table release.published.{name} is '{_quoted(NOTICE)}'")
+            about = _table_comment(connection, name)
+            connection.execute(f"comment on table release.published.{name} is '{_quoted(about)}'")
             for column, text in comments.items():
                 connection.execute(f"comment on column release.published.{name}.{column} is '{_quoted(text)}'")
             described = ", ".join(f"\"{column}\": '{_quoted(text)}'" for column, text in comments.items())
@@ -165,6 +166,17 @@ def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int],
         )
         connection.execute("detach release")
     return tables
+
+
+def _table_comment(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The notice, and after it what the table tells where its model says so."""
+    found = connection.execute(
+        "select comment from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts' "
+        "and table_name = ?",
+        [table],
+    ).fetchone()
+    described = (found[0] or "").strip() if found else ""
+    return f"{NOTICE} {described}".strip()
 
 
 def _comments(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -56,8 +56,8 @@ def let_go() -> None:
         environment.close()
 
 
-def build_warehouse(folder: Path, inputs: Inputs) -> Warehouse:
-    """Write the inputs and build them; the warehouse lies under another name than the one it was built under."""
+def build_warehouse(folder: Path, inputs: Inputs, *selected: str) -> Warehouse:
+    """Write the inputs and build them, all or what is selected; the warehouse is renamed once it is built."""
     variables = json.dumps(inputs.write())
     built_as, read_as = folder / "warehouse.next.duckdb", folder / "warehouse.duckdb"
 
@@ -71,6 +71,7 @@ def build_warehouse(folder: Path, inputs: Inputs) -> Warehouse:
             let_go()
             del os.environ["FOLLOWUP_WAREHOUSE"]
 
-    built = run("build", "--exclude-resource-type", "unit_test", warehouse=built_as)
+    selection = ["--select", *selected] if selected else []
+    built = run("build", "--exclude-resource-type", "unit_test", *selection, warehouse=built_as)
     built_as.replace(read_as)
     return Warehouse(read_as, run, built)

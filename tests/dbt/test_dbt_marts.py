@@ -226,3 +226,28 @@ def test_submission_status_by_district_and_city(warehouse: Warehouse) -> None:
     assert city["completeness_rate"] == pytest.approx(3 / 14)
     # Outpatient care and service interventions are expected only from the first quarter that anyone has sent.
     assert ("bromma", "oppenvard") not in status
+
+
+def test_unlinkable_rows_are_counted_in_each_file_and_lost_cases_in_their_last(warehouse: Warehouse) -> None:
+    # F5's child has only Farsta's own number: a row of the file of 2020Q2. F2 was open and last seen in 2020Q1's.
+    found = {
+        row["reporting_quarter"]: (row["lost"], row["unlinkable"])
+        for row in warehouse.rows(
+            "select * from marts.mart_submission_status where district_code = 'farsta' and dataset = 'arenden' "
+            "and district_basis = 'today' and files_in_force > 0"
+        )
+    }
+    assert found == {"2020Q1": (1, 0), "2020Q2": (0, 1), "2020Q3": (0, 0)}
+
+
+def test_nothing_is_on_time_while_what_was_due_is_missing(warehouse: Warehouse) -> None:
+    # Seen on 25 October 2020, five days after the last day for 2020Q3, for which eleven districts have sent nothing.
+    found = {
+        (row["district_code"], row["dataset"]): row["is_on_time"]
+        for row in warehouse.rows(
+            "select * from marts.mart_submission_status where reporting_quarter = '2020Q3' and district_basis = 'today'"
+        )
+    }
+    assert (found["farsta", "alla"], found["farsta", "arenden"]) == (True, True)
+    assert (found["hagersten-alvsjo", "arenden"], found["hagersten-alvsjo", "alla"]) == (True, False)
+    assert (found["bromma", "arenden"], found["stockholm", "arenden"]) == (False, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dbt_built import PROJECT, Warehouse
+from dbt_built import DIMENSIONS, PROJECT, Warehouse
 
 READS = {
     "base": {"source"},
@@ -113,3 +113,22 @@ def test_comments_of_tables_and_columns_are_in_the_warehouse(warehouse: Warehous
         "select comment from duckdb_columns() where table_name = 'mart_case_flow' and column_name = 'persons'"
     )
     assert "Not additive" in column["comment"]
+
+
+def test_every_dimension_of_a_mart_says_that_alla_is_the_row_not_cut_by_it(manifest: Any) -> None:
+    cut = DIMENSIONS | {"mart_submission_status": ("dataset",)}
+    marts = {n.name: n for n in models(manifest) if layer(n) == "marts"}
+    assert set(cut) == set(marts)
+    silent = [
+        f"{name}.{column}"
+        for name, columns in cut.items()
+        for column in columns
+        if "`alla` is the row that is not cut by it" not in marts[name].columns[column].description
+    ]
+    assert silent == []
+
+
+def test_every_mart_says_where_to_see_who_is_missing(manifest: Any) -> None:
+    descriptions = {n.name: n.description for n in models(manifest) if layer(n) == "marts"}
+    missing = [name for name, text in descriptions.items() if "without a file for the quarter" not in text]
+    assert missing == []

@@ -10,6 +10,7 @@ select
     row_count,
     error_count,
     open_query_count,
+    unlinkable_count,
     is_expected,
     is_in_force,
     is_on_time,

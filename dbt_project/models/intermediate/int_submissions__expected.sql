@@ -89,6 +89,7 @@ select
     combined.row_count,
     combined.error_count,
     combined.open_query_count,
+    coalesce(unlinkable.unlinkable_count, 0) as unlinkable_count,
     combined.is_expected,
     combined.is_in_force,
     combined.is_on_time,
@@ -97,3 +98,5 @@ select
 from combined
 inner join {{ ref('dim_quarter') }} as quarters
     on combined.reporting_quarter = quarters.reporting_quarter
+left join {{ ref('int_submissions__unlinkable') }} as unlinkable
+    on combined.submission_id = unlinkable.submission_id

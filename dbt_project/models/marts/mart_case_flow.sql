@@ -11,41 +11,49 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'cohort_basis'] -%}
 {%- set cohorts = [
     ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true'),
-    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'is_decided'),
-    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'is_concluded'),
+    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'cases.is_decided'),
+    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'cases.is_concluded'),
 ] -%}
 
 with cohorts as (
     {%- for cohort_basis, quarter, age_band, condition in cohorts %}
     select
-        district_code,
+        cases.district_code,
         '{{ cohort_basis }}' as cohort_basis,
-        {{ quarter }} as reporting_quarter,
-        {{ age_band }} as age_band,
-        reason_side,
-        reason_code,
-        source_code,
-        referral_type,
-        intervention_category,
-        intervention_code,
-        history,
-        sex,
-        socioeconomic,
-        person_key,
-        {{ quarter }} < first_known_quarter as is_survivor,
+        cases.{{ quarter }} as reporting_quarter,
+        cases.{{ age_band }} as age_band,
+        cases.reason_side,
+        cases.reason_code,
+        cases.source_code,
+        cases.referral_type,
+        cases.intervention_category,
+        cases.intervention_code,
+        cases.history,
+        cases.sex,
+        cases.socioeconomic,
+        cases.person_key,
+        -- without a file of the quarter only those that later files still hold are known
+        covered.district_code is null as is_survivor,
         '{{ cohort_basis }}' = 'avslutad' as is_of_conclusion,
-        is_decided,
-        is_investigated,
-        is_concluded,
-        is_offered,
-        is_answered,
-        is_accepted,
-        is_child_heard,
-        is_school_contacted,
-        is_lost,
-        is_linkable,
-        is_ripening
-    from {{ ref('fct_case') }}
+        cases.is_decided,
+        cases.is_investigated,
+        cases.is_concluded,
+        cases.is_offered,
+        cases.is_answered,
+        cases.is_accepted,
+        cases.is_child_heard,
+        cases.is_school_contacted,
+        cases.is_lost,
+        cases.is_linkable,
+        -- a file that is missing can still come; from before the first one none is expected
+        cases.is_ripening
+        or (covered.district_code is null and cases.{{ quarter }} >= cases.first_known_quarter) as is_ripening
+    from {{ ref('fct_case') }} as cases
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            cases.district_code = covered.district_code
+            and cases.{{ quarter }} = covered.reporting_quarter
+            and covered.dataset = 'arenden'
     where {{ condition }}
     {%- if not loop.last %}
 

@@ -72,8 +72,9 @@ cells as (
         {{ count_where("event_name = '" ~ event ~ "'") }} as {{ event }},
         {%- endfor %}
         {{ sum_of('session_count', "event_name = 'ended'") }} as sessions,
-        {{ count_where("is_lost and event_name in ('decided', 'started')") }} as lost,
-        {{ count_where('not is_linkable') }} as unlinkable,
+        -- an episode has a row for each of its events in the quarter
+        cast(count(distinct episode_key) filter (where is_lost) as integer) as lost,
+        cast(count(distinct episode_key) filter (where not is_linkable) as integer) as unlinkable,
         bool_and(is_survivor) as is_survivors_only,
         {{ rate_counts('not_started_90_days_rate',
             'coalesce(start_date > decided_90_days_on, true) and coalesce(end_date > decided_90_days_on, true)',

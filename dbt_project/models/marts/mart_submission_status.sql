@@ -6,8 +6,7 @@ with left_behind as (
         last_district_code as district_code,
         last_reporting_quarter as reporting_quarter,
         'arenden' as dataset,
-        is_lost,
-        is_linkable
+        is_lost
     from {{ ref('fct_case') }}
 
     union all
@@ -16,8 +15,7 @@ with left_behind as (
         last_district_code as district_code,
         last_reporting_quarter as reporting_quarter,
         'oppenvard' as dataset,
-        is_lost,
-        is_linkable
+        is_lost
     from {{ ref('fct_outpatient_episode') }}
 ),
 
@@ -26,8 +24,7 @@ last_seen as (
         district_code,
         reporting_quarter,
         dataset,
-        {{ count_where('is_lost') }} as lost,
-        {{ count_where('not is_linkable') }} as unlinkable
+        {{ count_where('is_lost') }} as lost
     from left_behind
     group by district_code, reporting_quarter, dataset
 ),
@@ -39,7 +36,6 @@ counted as (
         membership.counts_in_basis,
         status.district_code as reporting_code,
         coalesce(last_seen.lost, 0) as lost,
-        coalesce(last_seen.unlinkable, 0) as unlinkable,
         -- a district is in force when every dataset it should submit is
         bool_and(status.is_in_force or not status.is_expected) over (
             partition by
@@ -73,7 +69,11 @@ cells as (
         end as state,
         -- a version is one file's; of several files there is none to tell
         case when count(*) = 1 then min(version) end as version,
-        bool_and(is_on_time) filter (where is_in_force) as is_on_time,
+        -- what is missing and due is late; what is still awaited leaves it open
+        case
+            when bool_or(is_expected and not is_in_force and deadline_date < {{ clock_date() }}) then false
+            when not bool_or(is_expected and not is_in_force) then bool_and(is_on_time) filter (where is_in_force)
+        end as is_on_time,
         min(deadline_date) as deadline_date,
         {{ sum_of('row_count') }} as row_count,
         {{ sum_of('error_count') }} as error_count,
@@ -89,7 +89,7 @@ cells as (
         cast(count(distinct reporting_code) filter (where is_expected and is_whole_district_in_force) as integer)
             as districts_with_all,
         {{ sum_of('lost') }} as lost,
-        {{ sum_of('unlinkable') }} as unlinkable,
+        {{ sum_of('unlinkable_count') }} as unlinkable,
         {{ rate_counts('completeness_rate', 'is_in_force', 'is_expected') | indent(8) }},
         {{ rate_counts('timeliness_rate', 'is_in_force and is_on_time', 'is_expected') | indent(8) }}
     from counted
