@@ -43,7 +43,7 @@ def _cases_of_farsta(inputs: Inputs) -> None:
         concluded("F3", "p3", "2020-04-03", "2020-04-10", "2020-06-01", insats_accepterad="vantar", **OFFER),
         case("F5", "löp-7", "2020-05-05", forhandsbedomning_klar="2020-05-10", utredning_inledd="nej"),
     )
-    # F1 is concluded in its third file; F3's answer is in; F7 has come and is pending.
+    # F1 is concluded in its third file; F3's answer is in; F5 is told again; F7 has come and is pending.
     inputs.submit(
         "farsta",
         "arenden",
@@ -52,6 +52,7 @@ def _cases_of_farsta(inputs: Inputs) -> None:
             "F1", "p1", "2020-01-15", "2020-01-25", "2020-08-10", barnet_horts="ja", insats_accepterad="ja", **OFFER
         ),
         concluded("F3", "p3", "2020-04-03", "2020-04-10", "2020-06-01", insats_accepterad="nej", **OFFER),
+        case("F5", "löp-7", "2020-05-05", forhandsbedomning_klar="2020-05-10", utredning_inledd="nej"),
         case("F7", "p7", "2020-09-20"),
         case("F8", "p7", "2020-09-25", orsak="vanvard"),
     )

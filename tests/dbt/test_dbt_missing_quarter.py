@@ -22,7 +22,9 @@ def farsta(folder: Path, *second_quarter: Row, state: str = "accepted") -> Wareh
         inputs.submit("farsta", "arenden", "2020Q2", goes_on, *second_quarter)
     ended = concluded("F2", "p2", "2020-05-02", "2020-05-05", "2020-08-01")
     inputs.submit("farsta", "arenden", "2020Q3", ended)
-    return build_warehouse(folder, inputs, "+mart_case_flow")
+    warehouse = build_warehouse(folder, inputs, "+mart_case_flow")
+    assert warehouse.built.success
+    return warehouse
 
 
 def received(warehouse: Warehouse, district: str, quarter: str) -> dict[str, Any]:
