@@ -56,6 +56,7 @@ def test_rules_name_known_columns_and_say_what_to_do(dataset: str) -> None:
         assert set(rule.columns) <= names, rule.code
         assert rule.code.startswith(contract.prefix + "-")
         assert len(rule.message_sv) > 20 and rule.why, rule.code
+        assert rule.severity == "error" or "förklara" in rule.message_sv, rule.code
 
 
 def test_every_folder_with_a_contract_has_a_suite_and_examples() -> None:
