@@ -97,7 +97,6 @@ def _build(
     for leftover in (upcoming, Path(f"{upcoming}.wal")):
         leftover.unlink(missing_ok=True)
     variables = write_snapshot(snapshot, settings, folder)
-    reason: str | None = None
     try:
         nodes, reason = _run_dbt(variables, upcoming, folder, on_node)
     finally:

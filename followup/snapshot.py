@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, Submission
+from ingest.ledger.store import newest_accepted
 from ingest.quarters import Quarter
 from ingest.settings import ROOT, Settings
 from ingest.storing import empty_table
@@ -58,11 +59,6 @@ class Snapshot:
     in_force: tuple[Submission, ...]
     as_of: str
 
-    @property
-    def unmarked(self) -> tuple[Submission, ...]:
-        """Submissions in force that are not marked synthetic."""
-        return tuple(s for s in self.in_force if not s.is_synthetic)
-
     def fingerprint(self) -> str:
         """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and
         which deadlines have passed."""
@@ -82,13 +78,7 @@ class Snapshot:
 def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
     """Read the ledger once."""
     submissions = ledger.submissions()
-    newest: dict[tuple[str, str | None, str | None], Submission] = {}
-    for found in submissions:
-        key = (found.district_code, found.dataset, found.reporting_quarter)
-        if found.state == "accepted" and (key not in newest or (newest[key].version or 0) < (found.version or 0)):
-            newest[key] = found
-    in_force = sorted(newest.values(), key=lambda s: (s.dataset or "", s.reporting_quarter or "", s.district_code))
-    return Snapshot(tuple(submissions), tuple(in_force), settings.now_date().isoformat())
+    return Snapshot(tuple(submissions), tuple(newest_accepted(submissions)), settings.now_date().isoformat())
 
 
 def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, Any]:

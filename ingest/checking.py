@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ingest.checks.arithmetic import Sheet
 from ingest.checks.suites import Rule, RuleOutcome, load_rules, run_rules
 from ingest.conforming import ConformedTable, conform
-from ingest.contracts import PERSON_COLUMNS, Contract, load_contracts
+from ingest.contracts import Contract, load_contracts
 from ingest.districts import read_seed
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
@@ -56,8 +56,6 @@ class CheckReport:
     skipped: tuple[str, ...] = ()
     table: ConformedTable | None = field(default=None, repr=False)
     raw: RawTable | None = field(default=None, repr=False)
-    absent: tuple[int, ...] = ()
-    """Row numbers in the previous quarter's file of what this one lacks."""
 
     @property
     def accepted(self) -> bool:
@@ -179,7 +177,7 @@ def _check_file(
         return CheckReport(name, 0, tuple(findings))
     contract = load_contracts()[name.dataset]
     try:
-        table = read_table(raw, contract, name.district)
+        table = read_table(raw, contract)
     except Unreadable as error:
         return CheckReport(name, 0, (*findings, error.finding))
     findings.extend(table.findings)
@@ -245,7 +243,7 @@ def _sheet(table: ConformedTable, contract: Contract, history: History) -> Sheet
 
 def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     """Cells outside the person columns that read as a person's number. They are never quoted."""
-    kept = {c.name for c in contract.columns if c.name in PERSON_COLUMNS and c.type == "person_number"}
+    kept = {c.name for c in contract.columns if c.type == "person_number"}
     findings = []
     identifiers = {c.name for c in contract.columns if c.type == "identifier"}
     named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contracts import CodeList, Column, Contract
+from ingest.contracts import CodeList, Contract
 from ingest.folding import fold
 from ingest.keys import Keys
 from ingest.persons import PersonNumbers, key_maker, read_numbers
@@ -170,11 +170,6 @@ _TYPES: dict[str, tuple[int, type[np.signedinteger]]] = {
     "identifier": (EMPTY, np.int32),
     "person_number": (EMPTY, np.int8),
 }
-
-
-def empty_value(column: Column) -> int:
-    """The sentinel of an empty cell in this column."""
-    return _TYPES[column.type][0]
 
 
 def conform(raw: RawTable, contract: Contract, district_code: str, quarter: Quarter, keys: Keys) -> ConformedTable:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import re
 import unicodedata
 from collections.abc import Callable
@@ -68,12 +67,6 @@ def key_maker(keys: Keys) -> Callable[[bytes], str]:
         return encode(encrypt(second.digest()[:16], None)).rstrip(b"=").decode()
 
     return key
-
-
-def keyed_hash(keys: Keys, purpose: str, text: str) -> str:
-    """A short keyed hash (22 characters) of something that is not a person's number, such as a row key."""
-    digest = hmac.new(keys.person_secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
 def read_numbers(column: pa.ChunkedArray, reference: date, make_key: Callable[[bytes], str]) -> PersonNumbers:

@@ -226,9 +226,7 @@ def _all_empty(table: pa.Table, encoding: str) -> npt.NDArray[np.bool_]:
     return empty
 
 
-def _match_headers(
-    headers: list[str], contract: Contract, district_code: str
-) -> tuple[list[str | None], set[str], list[Finding]]:
+def _match_headers(headers: list[str], contract: Contract) -> tuple[list[str | None], set[str], list[Finding]]:
     """Contract column per header (None where unknown), the columns missing, and what is wrong with the headers."""
     known, findings = contract.header_lookup(), []
     folded = [fold(header) for header in headers]
@@ -265,13 +263,12 @@ def _places(places: list[int]) -> str:
     return " och ".join(str(place) for place in places)
 
 
-def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
+def read_table(raw: bytes, contract: Contract) -> RawTable:
     """Read a CSV file's bytes as the contract's columns.
 
     Args:
         raw: the whole file.
         contract: says which headers are known.
-        district_code: whose file it is.
 
     Returns:
         The cells, with every fault found on the way in `findings`. Rows with a wrong number of fields are left out
@@ -289,7 +286,7 @@ def read_table(raw: bytes, contract: Contract, district_code: str) -> RawTable:
     encoding = find_encoding(raw)
     known = contract.header_lookup()
     separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), known)
-    names, missing, findings = _match_headers(headers, contract, district_code)
+    names, missing, findings = _match_headers(headers, contract)
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
     distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
     kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}

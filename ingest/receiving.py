@@ -198,7 +198,7 @@ def _store(
             submitted_at=now.replace(tzinfo=None),
             deadline_date=deadline,
             is_on_time=None if deadline is None else _city_date(now) <= deadline,
-            is_synthetic=intake.source.is_synthetic(raw, intake.synthetic),
+            is_synthetic=intake.source.is_synthetic(checksum, intake.synthetic),
             row_count=report.rows,
             error_count=report.total("error"),
             query_count=report.total("query"),

@@ -16,8 +16,3 @@ _EPOCH = date(1970, 1, 1)
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - _EPOCH).days
-
-
-def from_day_number(days: int) -> date:
-    """The date so many days after 1970-01-01."""
-    return date.fromordinal(_EPOCH.toordinal() + days)

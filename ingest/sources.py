@@ -112,9 +112,9 @@ class Source:
         found = self._files.info(path)
         return found["type"] == kind and not found.get("islink")
 
-    def is_synthetic(self, raw: bytes, declared: frozenset[str]) -> bool:
-        """Whether the file is drawn: by the manifest, or because all that arrives here is."""
-        return self.location.synthetic or hashlib.sha256(raw).hexdigest() in declared
+    def is_synthetic(self, checksum: str, declared: frozenset[str]) -> bool:
+        """Whether the file with this SHA-256 is drawn: by the manifest, or because all that arrives here is."""
+        return self.location.synthetic or checksum in declared
 
     def answer(self, name: str, content: bytes) -> None:
         """Leave an answer for the sender in the folder `aterkoppling/` beside the files; an older one is replaced.

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ingest.conforming import ConformedTable
 from ingest.contracts import Column, Contract
 from ingest.keys import Keys
-from ingest.sentinels import DATE_BAD, DATE_EMPTY
+from ingest.sentinels import DATE_BAD
 
 _MAGIC = b"FOLLOWUP1"
 _NONCE = 12
@@ -179,7 +179,7 @@ def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provena
             _picked(person, table.person_keys),
             _picked(person, table.match_keys),
             pa.array(linkable),
-            _dates(np.where(birth == DATE_EMPTY, DATE_EMPTY, birth)),
+            _dates(birth),
             pa.array(table.values["birth_exact"].astype(bool)),
             _picked(table.values["id_typ"], list(table.codes["id_typ"].codes)),
         ]

@@ -17,12 +17,11 @@ from ingest.contracts import EXPECTATIONS
 from ingest.findings import Severity
 
 _COLUMN_ARGUMENTS = (
-    "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column",
+    "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column", "when_column",
+    "other_column", "unless_column", "at_most_columns", "prolonged_column", "code_column", "birth_column",
+    "person_column",
 )  # fmt: skip
-_ALL_ARGUMENTS = (
-    *_COLUMN_ARGUMENTS, "when_column", "other_column", "unless_column", "at_most_columns", "prolonged_column",
-    "code_column",
-)  # fmt: skip
+"""Arguments of expectations that name columns, the one to mark first."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ _MARKS = {
 
 def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     found: list[str] = []
-    for argument in ("column", *_ALL_ARGUMENTS[1:], "birth_column", "person_column"):
+    for argument in _COLUMN_ARGUMENTS:
         value = kwargs.get(argument)
         for name in [value] if isinstance(value, str) else value or []:
             found.append(_MARKS.get(name, name.removeprefix("unusual_")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -74,6 +74,16 @@ class Build:
     started_at: datetime
     seconds: float
     detail: str | None
+
+
+def newest_accepted(submissions: Iterable[Submission]) -> list[Submission]:
+    """What is in force among submissions: per (district, dataset, quarter) the newest accepted; ordered by that key."""
+    newest: dict[tuple[str, str, str], Submission] = {}
+    for found in submissions:
+        key = (found.district_code, found.dataset or "", found.reporting_quarter or "")
+        if found.state == "accepted" and (key not in newest or (newest[key].version or 0) < (found.version or 0)):
+            newest[key] = found
+    return [newest[key] for key in sorted(newest)]
 
 
 def _on_sqlite_connect(connection: Any, _: Any) -> None:
@@ -171,10 +181,7 @@ class Ledger:
     ) -> list[Submission]:
         """Per (district, dataset, quarter) the newest accepted version not withdrawn; ordered by that key."""
         accepted = _narrowed(sa.select(submission), district, dataset, quarter).where(submission.c.state == "accepted")
-        newest: dict[tuple[str, str | None, str | None], Submission] = {}
-        for found in self._select(accepted.order_by(submission.c.version)):
-            newest[(found.district_code, found.dataset, found.reporting_quarter)] = found
-        return sorted(newest.values(), key=lambda s: (s.district_code, s.dataset or "", s.reporting_quarter or ""))
+        return newest_accepted(self._select(accepted))
 
     def next_sequence(self, district: str, dataset: str | None, quarter: str | None) -> int:
         """The number that the next submission of a key gets, counted from 1."""

@@ -157,7 +157,7 @@ def test_any_table_reads_back_the_same(
     writer.writerows(rows)
     raw = out.getvalue().encode(encoding)
     try:
-        table = read_table(raw, CONTRACT, "bromma")
+        table = read_table(raw, CONTRACT)
     except Unreadable as refused:
         # Windows-1252 text can by chance hold bytes that read as UTF-8 letters: refused then, never guessed.
         assert refused.finding.rule == "FIL-007" and encoding == "cp1252"
