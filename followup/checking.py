@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.checking import CheckReport, check_file
+from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.history import Past
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
@@ -41,7 +41,8 @@ def check_paths(
                 past = Past(ledger, settings.home, name.district, name.quarter)
             with path.open("rb") as handle:
                 raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
-            reports.append((path, check_file(raw, name, keys, settings.now_date(), settings.max_file_megabytes, past)))
+            circumstances = Circumstances(keys, settings.now_date(), settings.max_file_megabytes, past)
+            reports.append((path, check_file(raw, name, circumstances)))
     finally:
         if ledger is not None:
             ledger.close()

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import sys
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from followup import reporting
+from followup.commandline import (
+    EXIT_CODES,
+    Exit,
+    FormatOption,
+    InboxOption,
+    QuarterOption,
+    console,
+    errors,
+    quarter_of,
+)
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 some file is refused, or a check failed; 2 wrong usage; "
-    "3 the operation failed (a drop location out of reach, a failed build, missing keys)."
-)
 app = typer.Typer(
     name="followup",
     help="Follow-up data warehouse for a city's service interventions and assessed outpatient care. " + EXIT_CODES,
@@ -30,43 +34,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console()
-errors = Console(stderr=True)
-
-
-class Exit(IntEnum):
-    """Exit codes."""
-
-    DONE = 0
-    REFUSED = 1
-    USAGE = 2
-    FAILED = 3
-
-
-def _quarter(text: str | Quarter) -> Quarter:
-    if isinstance(text, Quarter):  # a default
-        return text
-    try:
-        return Quarter.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-QuarterOption = Annotated[
-    Quarter | None, typer.Option("--quarter", "-q", parser=_quarter, metavar="YYYYQn", help="Only this quarter.")
-]
-InboxOption = Annotated[
-    str | None,
-    typer.Option(metavar="DIR", help="Look for files in DIR/<district>/ instead of where districts.yml says."),
-]
-FormatOption = Annotated[reporting.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]
 
 
 @app.command("demo-data")
 def demo_data(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write DIR/<district>/<files>.")],
-    first: Annotated[Quarter, typer.Option("--from", parser=_quarter, metavar="YYYYQn")] = Quarter(2018, 1),  # noqa: B008
-    last: Annotated[Quarter, typer.Option("--to", parser=_quarter, metavar="YYYYQn")] = Quarter(2019, 4),  # noqa: B008
+    first: Annotated[Quarter, typer.Option("--from", parser=quarter_of, metavar="YYYYQn")] = Quarter(2018, 1),  # noqa: B008
+    last: Annotated[Quarter, typer.Option("--to", parser=quarter_of, metavar="YYYYQn")] = Quarter(2019, 4),  # noqa: B008
     scale: Annotated[float, typer.Option(min=0.01, max=1000, help="1 is a city of realistic size.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")] = 7,
     faults: Annotated[bool, typer.Option("--faults", help="Plant a named set of broken files.")] = False,

@@ -31,6 +31,7 @@ from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
 from ingest.reading import RawTable, read_table
 from ingest.sentinels import DATE_EMPTY
+from ingest.settings import MEGABYTE
 
 log = logging.getLogger(__name__)
 _DIGITS = r"(^|\D)(\d{6}|\d{8})[^0-9A-Za-z]{0,12}\d{4}(\D|$)|^\s*\d{5}[-+ ]?\d{4}\s*$"
@@ -135,15 +136,30 @@ def _is_harmless(text: str) -> bool:
     return _HARMLESS.fullmatch(text) is not None
 
 
-def check_file(
-    raw: bytes, name: FileName, keys: Keys, today: date, limit_megabytes: int, past: Past | None
-) -> CheckReport:
+@dataclass(frozen=True)
+class Circumstances:
+    """What a check depends on beside the file itself.
+
+    Attributes:
+        keys: for person keys; throwaway ones when nothing is stored and nothing looked up.
+        today: the city's date, which decides whether the quarter is over.
+        limit_megabytes: a larger file is refused unread.
+        past: what is in force; None skips the rules over several files.
+    """
+
+    keys: Keys = field(repr=False)
+    today: date
+    limit_megabytes: int
+    past: Past | None = None
+
+
+def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
     """Check one file; a fault of ours refuses it (FIL-020) instead of stopping what comes after.
 
     See `_check_file`. Never raises, whatever the file holds; only where a fault arose is logged, never with what.
     """
     try:
-        return _check_file(raw, name, keys, today, limit_megabytes, past)
+        return _check_file(raw, name, circumstances)
     except Exception as error:  # noqa: BLE001  (any fault of ours must refuse this file and leave the others be)
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         kind = type(error).__name__
@@ -151,27 +167,22 @@ def check_file(
         return CheckReport(name, 0, (*name.findings, file_finding("FIL-020", rule=kind)))
 
 
-def _check_file(
-    raw: bytes, name: FileName, keys: Keys, today: date, limit_megabytes: int, past: Past | None
-) -> CheckReport:
+def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
     """Check one file.
 
     Args:
         raw: its bytes.
         name: from `read_name`.
-        keys: for person keys; throwaway ones when nothing is stored and nothing looked up.
-        today: the city's date, which decides whether the quarter is over.
-        limit_megabytes: a larger file is refused unread.
-        past: what is in force; None skips the rules over several files.
+        circumstances: what else decides.
 
     Returns:
         Every fault and query at once.
     """
     findings = list(name.findings)
-    if name.quarter is not None and today <= name.quarter.end:
+    if name.quarter is not None and circumstances.today <= name.quarter.end:
         findings.append(file_finding("FIL-018", quarter=name.quarter, end=name.quarter.end))
-    if len(raw) > limit_megabytes * 1_000_000:
-        findings.append(file_finding("FIL-005", limit=limit_megabytes))
+    if len(raw) > circumstances.limit_megabytes * MEGABYTE:
+        findings.append(file_finding("FIL-005", limit=circumstances.limit_megabytes))
         return CheckReport(name, 0, tuple(findings))
     if name.dataset is None or name.quarter is None or name.district is None:
         return CheckReport(name, 0, tuple(findings))
@@ -182,8 +193,8 @@ def _check_file(
         return CheckReport(name, 0, (*findings, error.finding))
     findings.extend(table.findings)
     findings.extend(_numbers_out_of_place(table, contract))
-    conformed = conform(table, contract, name.district, name.quarter, keys)
-    history = look_back(name.dataset, conformed, past)
+    conformed = conform(table, contract, name.district, name.quarter, circumstances.keys)
+    history = look_back(name.dataset, conformed, circumstances.past)
     skipped = _skipped(contract, table.missing, history)
     outcomes = run_rules(
         name.dataset, _sheet(conformed, contract, history), _parameters(name.quarter), frozenset(skipped)

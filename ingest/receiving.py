@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from ingest.checking import CheckReport, check_file
+from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.contracts import load_contracts
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.feedback import as_json, as_text
@@ -103,7 +103,8 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     past = None
     if dataset is not None and name.quarter is not None:
         past = Past(ledger, settings.home, district, name.quarter)
-    report = check_file(raw, name, intake.keys, settings.now_date(), settings.max_file_megabytes, past)
+    circumstances = Circumstances(intake.keys, settings.now_date(), settings.max_file_megabytes, past)
+    report = check_file(raw, name, circumstances)
     submission = _store(intake, file, name, raw, checksum, report)
     _answer_and_clear(intake, file, submission)
     return FileReceipt(

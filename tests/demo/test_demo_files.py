@@ -15,7 +15,7 @@ from readback import decode, quarter
 
 from followup.demo.city import CityDrawn, draw_city
 from followup.demo.faults import FAULTS
-from ingest.checking import check_file
+from ingest.checking import Circumstances, check_file
 from ingest.districts import load_districts
 from ingest.keys import load_keys, make_keys
 from ingest.naming import read_name
@@ -147,7 +147,7 @@ def test_intake_accepts_the_clean_files_and_refuses_each_fault_by_its_rule(broke
     today = quarter("2018Q2").start
 
     def errors(path: Path, district: str) -> set[str]:
-        report = check_file(path.read_bytes(), read_name(path.name, district), keys, today, 200, None)
+        report = check_file(path.read_bytes(), read_name(path.name, district), Circumstances(keys, today, 200))
         return {count.rule for count in report.counts() if count.severity == "error"}
 
     rules = {fault.name: fault.rule for fault in FAULTS}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ingest.checking import CheckReport, check_file
+from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.contracts import EXPECTATIONS, load_contracts
 from ingest.keys import throwaway_keys
 from ingest.ledger import Ledger
@@ -41,7 +41,7 @@ def csv_bytes(dataset: str, rows: list[dict[str, str]], encoding: str = "cp1252"
 
 def check(raw: bytes, name: str = f"{DISTRICT}_arenden_{QUARTER}.csv") -> CheckReport:
     """Check a file's bytes without an installation."""
-    return check_file(raw, read_name(name), KEYS, date(2019, 1, 1), 200, None)
+    return check_file(raw, read_name(name), Circumstances(KEYS, date(2019, 1, 1), 200))
 
 
 def fired(report: CheckReport) -> set[str]:
