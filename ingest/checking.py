@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ingest.checks.arithmetic import Sheet
 from ingest.checks.suites import Rule, RuleOutcome, load_rules, run_rules
 from ingest.conforming import ConformedTable, conform
-from ingest.contracts import Contract, load_contracts
+from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
@@ -145,12 +145,16 @@ class Circumstances:
         today: the city's date, which decides whether the quarter is over.
         limit_megabytes: a larger file is refused unread.
         past: what is in force; None skips the rules over several files.
+        local_names: names of interventions that the city has added beside the seed.
+        is_locked: whether the quarter is locked and no exception is open for the file.
     """
 
     keys: Keys = field(repr=False)
     today: date
     limit_megabytes: int
     past: Past | None = None
+    local_names: tuple[LocalName, ...] = ()
+    is_locked: bool = False
 
 
 def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
@@ -181,6 +185,8 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings = list(name.findings)
     if name.quarter is not None and circumstances.today <= name.quarter.end:
         findings.append(file_finding("FIL-018", quarter=name.quarter, end=name.quarter.end))
+    if circumstances.is_locked:
+        findings.append(file_finding("FIL-040", quarter=name.quarter))
     if len(raw) > circumstances.limit_megabytes * MEGABYTE:
         findings.append(file_finding("FIL-005", limit=circumstances.limit_megabytes))
         return CheckReport(name, 0, tuple(findings))
@@ -193,7 +199,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         return CheckReport(name, 0, (*findings, error.finding))
     findings.extend(table.findings)
     findings.extend(_numbers_out_of_place(table, contract))
-    conformed = conform(table, contract, name.district, name.quarter, circumstances.keys)
+    conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
     history = look_back(name.dataset, conformed, circumstances.past)
     skipped = _skipped(contract, table.missing, history)
     outcomes = run_rules(

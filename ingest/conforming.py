@@ -6,7 +6,7 @@ What can't be read keeps a sentinel (BAD, AMBIGUOUS) for the rules to report; no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contracts import CodeList, Contract
+from ingest.contracts import CodeList, Contract, LocalName
 from ingest.folding import fold
 from ingest.keys import Keys
 from ingest.persons import PersonNumbers, key_maker, read_numbers
@@ -172,7 +172,14 @@ _TYPES: dict[str, tuple[int, type[np.signedinteger]]] = {
 }
 
 
-def conform(raw: RawTable, contract: Contract, district_code: str, quarter: Quarter, keys: Keys) -> ConformedTable:
+def conform(
+    raw: RawTable,
+    contract: Contract,
+    district_code: str,
+    quarter: Quarter,
+    keys: Keys,
+    local_names: Sequence[LocalName] = (),
+) -> ConformedTable:
     """Read a table's cells by the contract's types.
 
     Args:
@@ -181,6 +188,7 @@ def conform(raw: RawTable, contract: Contract, district_code: str, quarter: Quar
         district_code: whose codes (areas, local names) and whose running numbers.
         quarter: decides the century of ten-digit numbers.
         keys: for person keys.
+        local_names: districts' own names of interventions, beside those of the seed.
 
     Returns:
         The conformed table. Columns that the file lacks are empty throughout and named in `missing`.
@@ -193,7 +201,7 @@ def conform(raw: RawTable, contract: Contract, district_code: str, quarter: Quar
     for column in contract.columns:
         empty, kind = _TYPES[column.type]
         if column.type in ("code", "code_list"):
-            codes[column.name] = contract.code_list(column.name, district_code)
+            codes[column.name] = contract.code_list(column.name, district_code, local_names)
         if column.name not in raw.columns:
             values[column.name] = np.full(raw.rows, empty, kind)
             if column.type == "identifier":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -58,6 +59,18 @@ class Column(BaseModel):
         if (self.type in ("code", "code_list")) != bool(self.codes or self.codes_from):
             raise ValueError(f"{self.name}: a column has codes exactly when it is a code column")
         return self
+
+
+@dataclass(frozen=True)
+class LocalName:
+    """A district's own name of an intervention, added by the city beside the seed `intervention_aliases`.
+
+    An empty `district_code` means every district.
+    """
+
+    district_code: str
+    alias: str
+    intervention_code: str
 
 
 @dataclass(frozen=True)
@@ -126,16 +139,23 @@ class Contract(BaseModel):
                 found[fold(spelling)] = column.name
         return found
 
-    def code_list(self, name: str, district_code: str) -> CodeList:
+    def code_list(self, name: str, district_code: str, local_names: Sequence[LocalName] = ()) -> CodeList:
         """The codes of a column as one district may spell them (its areas, its local names of interventions).
+
+        Args:
+            name: the column's.
+            district_code: whose spelling.
+            local_names: names of interventions that the city has added; those of other districts are passed over.
 
         Raises:
             ContractError: an alias names a code that is not in the list.
         """
-        return _code_list(self.column(name), district_code)
+        return _code_list(self.column(name), district_code, local_names)
 
 
-def _declared_codes(column: Column, district_code: str) -> list[tuple[str, str, tuple[str, ...]]]:
+def _declared_codes(
+    column: Column, district_code: str, local_names: Sequence[LocalName]
+) -> list[tuple[str, str, tuple[str, ...]]]:
     """(code, label, other spellings) of a column in a district."""
     if column.codes_from is None:
         return [(code, entry.label_sv, entry.aliases) for code, entry in column.codes.items()]
@@ -150,11 +170,14 @@ def _declared_codes(column: Column, district_code: str) -> list[tuple[str, str, 
     for row in read_seed("intervention_aliases"):
         if row["district_code"] in ("", district_code):
             local.setdefault(row["intervention_code"], []).append(row["alias"])
+    for added in local_names:
+        if added.district_code in ("", district_code):
+            local.setdefault(added.intervention_code, []).append(added.alias)
     return [(code, label, tuple(local.get(code, ()))) for code, label, _ in found]
 
 
-def _code_list(column: Column, district_code: str) -> CodeList:
-    declared = _declared_codes(column, district_code)
+def _code_list(column: Column, district_code: str, local_names: Sequence[LocalName]) -> CodeList:
+    declared = _declared_codes(column, district_code, local_names)
     codes = tuple(code for code, _, _ in declared)
     lookup: dict[str, int] = {}
     for position, (code, label, aliases) in enumerate(declared):
