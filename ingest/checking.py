@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.checks.arithmetic import Sheet
-from ingest.checks.suites import Rule, RuleOutcome, load_rules, run_rules
+from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
@@ -48,6 +48,8 @@ class CheckReport:
         file_findings: about the file as such; `outcomes`: rows that break rules of the suite.
         skipped: codes of rules that could not be tried (no earlier quarter, a missing column).
         table: the conformed rows, for storing; None when the file could not be read.
+        absent_keys: row keys of rows that the previous quarter's file left open and this one lacks, in the order of
+            the rule's rows.
     """
 
     name: FileName
@@ -57,6 +59,7 @@ class CheckReport:
     skipped: tuple[str, ...] = ()
     table: ConformedTable | None = field(default=None, repr=False)
     raw: RawTable | None = field(default=None, repr=False)
+    absent_keys: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
     @property
     def accepted(self) -> bool:
@@ -92,7 +95,7 @@ class CheckReport:
                 yield self._finding(outcome.rule, place)
 
     def _finding(self, rule: Rule, place: int) -> Finding:
-        if rule.kind == "expect_open_rows_to_be_carried_on":
+        if rule.kind == ABOUT_ABSENT_ROWS:
             where = f" (rad {place} i förra kvartalets fil)"
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
         assert self.table is not None
@@ -213,6 +216,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         tuple(skipped),
         conformed,
         table,
+        history.absent_keys,
     )
 
 

@@ -39,12 +39,14 @@ class History:
         columns: derived columns for the rules.
         dates: those of them that hold days.
         absent: source row numbers in the previous quarter's file of what this file should have carried on.
+        absent_keys: for each of them the parts of its row key, as `queries.row_key` takes them.
         known: which needs of rules could be met (`previous_quarter`, `cases`, `four_quarters`).
     """
 
     columns: dict[str, IntArray] = field(default_factory=dict)
     dates: frozenset[str] = frozenset()
     absent: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    absent_keys: tuple[tuple[str, ...], ...] = ()
     known: frozenset[str] = frozenset()
 
 
@@ -118,10 +120,13 @@ def _cases(table: ConformedTable, past: Past) -> History:
     ended = before["utredning_slut"].notna()
     still_open = (before["utredning_inledd"] != "nej") & ~ended
     here = before.merge(now.drop_duplicates(key), on=key, how="left", indicator=True)["_merge"].eq("both").to_numpy()
-    absent = before.loc[still_open.to_numpy() & ~here, "source_row_number"].to_numpy(np.int64)
+    gone = before[still_open.to_numpy() & ~here]
+    absent = gone["source_row_number"].to_numpy(np.int64)
+    absent_keys = tuple(zip(gone["arende_id"], gone["match_person_key"], strict=True))
     previous = now.merge(before[[*key, "utredning_slut"]], on=key, how="left")["utredning_slut"]
     days = np.array([DATE_EMPTY if pd.isna(day) else day_number(day) for day in previous], np.int32)
-    return History({"previous_end": days}, frozenset({"previous_end"}), absent, frozenset({"previous_quarter"}))
+    known = frozenset({"previous_quarter"})
+    return History({"previous_end": days}, frozenset({"previous_end"}), absent, absent_keys, known)
 
 
 def _episodes(table: ConformedTable, past: Past) -> History:
@@ -148,6 +153,7 @@ def _services(table: ConformedTable, past: Past) -> History:
     columns: dict[str, IntArray] = {}
     known: set[str] = set()
     absent = np.empty(0, np.int64)
+    absent_keys: tuple[tuple[str, ...], ...] = ()
     before = past.rows("serviceinsatser", past.quarter.previous(), [*STOCK_GROUP, *stock, "source_row_number"])
     if before is not None:
         known.add("previous_quarter")
@@ -162,7 +168,8 @@ def _services(table: ConformedTable, past: Past) -> History:
         columns["stock_gap"] = column
         gone = earlier[(earlier > 0) & ~earlier.index.isin(sums.index)].index
         first = before.groupby(STOCK_GROUP)["source_row_number"].min()
-        absent = np.sort(first.reindex(gone).to_numpy(np.int64))
+        rows = first.reindex(gone).sort_values()
+        absent, absent_keys = rows.to_numpy(np.int64), tuple(rows.index)
     quarters = [past.quarter.back(n) for n in range(1, 5)]
     earlier_files = [past.rows("serviceinsatser", q, [*SERVICE_KEY, *USUAL_COUNTS]) for q in quarters]
     frames = [frame for frame in earlier_files if frame is not None]
@@ -180,4 +187,4 @@ def _services(table: ConformedTable, past: Past) -> History:
             judged = np.nan_to_num(median, nan=0.0) >= LEAST_MEDIAN
             jump = judged & ((count > MANY_TIMES * median) | (count * MANY_TIMES < median))
             columns[f"unusual_{name}"] = jump.astype(np.int8)
-    return History(columns, frozenset(), absent, frozenset(known))
+    return History(columns, frozenset(), absent, absent_keys, frozenset(known))

@@ -16,6 +16,8 @@ from ingest.checks.arithmetic import IntArray, Sheet
 from ingest.contracts import EXPECTATIONS
 from ingest.findings import Severity
 
+ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
+"""The one kind whose rows are those of another file: the previous quarter's."""
 _COLUMN_ARGUMENTS = (
     "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column", "when_column",
     "other_column", "unless_column", "at_most_columns", "prolonged_column", "code_column", "birth_column",

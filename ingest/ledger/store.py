@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
-from ingest.ledger.tables import build, finding, finding_count, installation, submission
+from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
 KEPT_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
@@ -54,6 +54,8 @@ class Submission:
     parquet_path: str | None
     parquet_sha256: str | None
     is_source_cleared: bool
+    open_query_count: int = 0
+    original_erased_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ class RuleCount:
     rule: str
     severity: Severity
     row_count: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A district's words about a query: under rule and row key, or `*` for a rule about the file."""
+
+    submission_id: str
+    rule: str
+    row_key: str
+    text: str
+    explained_at: datetime
+    carried_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,12 +172,13 @@ class Ledger:
     # submissions
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for reading only: it takes no lock."""
         with self.engine.connect().execution_options(reading=True) as connection:
             yield connection
 
     def _select(self, statement: sa.Select[Any]) -> list[Submission]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [Submission(**row._mapping) for row in connection.execute(statement)]
 
     def submissions(
@@ -185,7 +200,7 @@ class Ledger:
 
     def next_sequence(self, district: str, dataset: str | None, quarter: str | None) -> int:
         """The number that the next submission of a key gets, counted from 1."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             count = connection.execute(
                 sa.select(sa.func.max(submission.c.sequence)).where(
                     submission.c.district_code == district,
@@ -203,27 +218,24 @@ class Ledger:
             )
         )
 
-    def record(self, new: Submission, counts: Sequence[RuleCount], findings: Sequence[Finding]) -> Submission:
+    def record(
+        self,
+        new: Submission,
+        counts: Sequence[RuleCount],
+        findings: Sequence[Finding],
+        explanations: Sequence[Explanation] = (),
+    ) -> Submission:
         """Put a submission into the ledger with what was found in it; an accepted one is in force from here on.
+
+        Args:
+            new: the submission; its version is decided here.
+            counts: how often each rule fired.
+            findings: of which the first KEPT_PER_RULE of each rule are kept.
+            explanations: those carried over to it from an earlier submission.
 
         Returns:
             The submission with its version.
         """
-        kept: dict[str, int] = {}
-        rows = []
-        for found in findings:
-            kept[found.rule] = kept.get(found.rule, 0) + 1
-            if kept[found.rule] <= KEPT_PER_RULE:
-                rows.append(
-                    {
-                        "submission_id": new.submission_id,
-                        "rule": found.rule,
-                        "severity": found.severity,
-                        "source_row_number": found.row,
-                        "column_name": found.column,
-                        "message": found.message,
-                    }
-                )
         with self.engine.begin() as connection:
             if new.state == "accepted":
                 newest = connection.execute(
@@ -235,12 +247,9 @@ class Ledger:
                 ).scalar()
                 new = replace(new, version=(newest or 0) + 1)
             connection.execute(submission.insert().values(**asdict(new)))
-            if counts:
-                connection.execute(
-                    finding_count.insert(), [{"submission_id": new.submission_id, **asdict(count)} for count in counts]
-                )
-            if rows:
-                connection.execute(finding.insert(), rows)
+            insert_findings(connection, new.submission_id, counts, findings)
+            if explanations:
+                connection.execute(explanation.insert(), [asdict(one) for one in explanations])
         return new
 
     def mark_cleared(self, submission_id: str) -> None:
@@ -252,7 +261,7 @@ class Ledger:
 
     def rule_counts(self, submission_id: str) -> list[RuleCount]:
         """How often each rule fired in a submission, by rule."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = connection.execute(
                 sa.select(finding_count.c.rule, finding_count.c.severity, finding_count.c.row_count)
                 .where(finding_count.c.submission_id == submission_id)
@@ -262,7 +271,7 @@ class Ledger:
 
     def findings(self, submission_id: str) -> list[Finding]:
         """The findings kept of a submission, in the order found (at most KEPT_PER_RULE of each rule)."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = connection.execute(
                 sa.select(finding).where(finding.c.submission_id == submission_id).order_by(finding.c.finding_id)
             )
@@ -279,7 +288,7 @@ class Ledger:
 
     def last_build(self, state: str = "built") -> Build | None:
         """The newest build in a state, or None."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(
                 sa.select(build.c.fingerprint, build.c.state, build.c.started_at, build.c.seconds, build.c.detail)
                 .where(build.c.state == state)
@@ -287,6 +296,33 @@ class Ledger:
                 .limit(1)
             ).first()
         return None if row is None else Build(**row._mapping)
+
+
+def insert_findings(
+    connection: sa.Connection, submission_id: str, counts: Sequence[RuleCount], findings: Sequence[Finding]
+) -> None:
+    """Add what was found in a submission, in the caller's transaction."""
+    if counts:
+        connection.execute(
+            finding_count.insert(), [{"submission_id": submission_id, **asdict(count)} for count in counts]
+        )
+    kept: dict[str, int] = {}
+    rows = []
+    for found in findings:
+        kept[found.rule] = kept.get(found.rule, 0) + 1
+        if kept[found.rule] <= KEPT_PER_RULE:
+            rows.append(
+                {
+                    "submission_id": submission_id,
+                    "rule": found.rule,
+                    "severity": found.severity,
+                    "source_row_number": found.row,
+                    "column_name": found.column,
+                    "message": found.message,
+                }
+            )
+    if rows:
+        connection.execute(finding.insert(), rows)
 
 
 def _narrowed(

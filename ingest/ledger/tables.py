@@ -39,6 +39,8 @@ submission = sa.Table(
     sa.Column("parquet_path", sa.String(300), comment="accepted rows, under home"),
     sa.Column("parquet_sha256", sa.String(64)),
     sa.Column("is_source_cleared", sa.Boolean, nullable=False, comment="whether the drop location's file is gone"),
+    sa.Column("open_query_count", sa.Integer, nullable=False, server_default="0", comment="queries not explained"),
+    sa.Column("original_erased_at", sa.DateTime, comment="when the encrypted original was erased"),
     sa.UniqueConstraint("district_code", "dataset", "reporting_quarter", "version"),
     sa.Index(None, "district_code", "dataset", "reporting_quarter"),
 )
@@ -62,6 +64,68 @@ finding = sa.Table(
     sa.Column("source_row_number", sa.Integer),
     sa.Column("column_name", sa.String(60)),
     sa.Column("message", sa.Text, nullable=False),
+)
+
+explanation = sa.Table(
+    "explanation",
+    METADATA,
+    sa.Column("submission_id", sa.ForeignKey("submission.submission_id"), primary_key=True),
+    sa.Column("rule", sa.String(10), primary_key=True),
+    sa.Column("row_key", sa.String(200), primary_key=True, comment="* for a rule about the file"),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("explained_at", sa.DateTime, nullable=False, comment="when it was first given"),
+    sa.Column("carried_from", sa.String(26), comment="submission from which it was carried; null when given here"),
+)
+
+withdrawal = sa.Table(
+    "withdrawal",
+    METADATA,
+    sa.Column("submission_id", sa.ForeignKey("submission.submission_id"), primary_key=True),
+    sa.Column("withdrawn_at", sa.DateTime, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+quarter_lock = sa.Table(
+    "quarter_lock",
+    METADATA,
+    sa.Column("quarter_lock_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("reporting_quarter", sa.String(6), nullable=False, index=True),
+    sa.Column("locked_at", sa.DateTime, nullable=False),
+    sa.Column("unlocked_at", sa.DateTime, comment="null while it is locked"),
+)
+
+lock_exception = sa.Table(
+    "lock_exception",
+    METADATA,
+    sa.Column("lock_exception_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("reporting_quarter", sa.String(6), nullable=False),
+    sa.Column("district_code", sa.String(40), nullable=False),
+    sa.Column("dataset", sa.String(40), comment="null: every dataset"),
+    sa.Column("opened_at", sa.DateTime, nullable=False),
+    sa.Column("until_date", sa.Date, comment="last day on which it holds, by the city's date; null: until closed"),
+    sa.Column("closed_at", sa.DateTime),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Index(None, "reporting_quarter", "district_code"),
+)
+
+local_name = sa.Table(
+    "local_name",
+    METADATA,
+    sa.Column("district_code", sa.String(40), primary_key=True, comment="empty: every district"),
+    sa.Column("folded_alias", sa.String(200), primary_key=True),
+    sa.Column("alias", sa.String(200), nullable=False),
+    sa.Column("intervention_code", sa.String(60), nullable=False),
+    sa.Column("added_at", sa.DateTime, nullable=False),
+)
+
+erasure = sa.Table(
+    "erasure",
+    METADATA,
+    sa.Column("erasure_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String(10), nullable=False, comment="originals (by age) or person"),
+    sa.Column("erased_at", sa.DateTime, nullable=False),
+    sa.Column("original_count", sa.Integer, nullable=False, comment="originals erased"),
+    sa.Column("row_count", sa.Integer, nullable=False, comment="rows removed, over all versions"),
 )
 
 build = sa.Table(

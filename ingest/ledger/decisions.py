@@ -1,0 +1,179 @@
+"""What the city decides about submissions: locked quarters, exceptions, withdrawals, local names of interventions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from ingest.contracts import LocalName
+from ingest.folding import fold
+from ingest.ledger.store import Ledger, LedgerError, Submission
+from ingest.ledger.tables import local_name, lock_exception, quarter_lock, submission, withdrawal
+from ingest.quarters import Quarter
+
+
+@dataclass(frozen=True)
+class LockException:
+    """Leave to submit into a locked quarter. `dataset` None means every dataset; `until_date` None: until closed."""
+
+    lock_exception_id: int
+    reporting_quarter: str
+    district_code: str
+    dataset: str | None
+    opened_at: datetime
+    until_date: date | None
+    why: str
+
+
+def lock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
+    """Lock a quarter: from now on its files are refused unless an exception is open.
+
+    Returns:
+        Whether it was open until now.
+    """
+    with ledger.engine.begin() as connection:
+        if _is_locked(connection, quarter):
+            return False
+        connection.execute(quarter_lock.insert().values(reporting_quarter=str(quarter), locked_at=now))
+        return True
+
+
+def unlock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
+    """Open a locked quarter again.
+
+    Returns:
+        Whether it was locked until now.
+    """
+    with ledger.engine.begin() as connection:
+        changed = connection.execute(
+            quarter_lock.update()
+            .where(quarter_lock.c.reporting_quarter == str(quarter), quarter_lock.c.unlocked_at.is_(None))
+            .values(unlocked_at=now)
+        )
+        return bool(changed.rowcount)
+
+
+def locked_quarters(ledger: Ledger) -> set[str]:
+    """The quarters that are locked now, such as `2018Q3`."""
+    with ledger.reading() as connection:
+        return set(
+            connection.scalars(sa.select(quarter_lock.c.reporting_quarter).where(quarter_lock.c.unlocked_at.is_(None)))
+        )
+
+
+def _is_locked(connection: sa.Connection, quarter: Quarter) -> bool:
+    found = connection.execute(
+        sa.select(quarter_lock.c.quarter_lock_id).where(
+            quarter_lock.c.reporting_quarter == str(quarter), quarter_lock.c.unlocked_at.is_(None)
+        )
+    ).first()
+    return found is not None
+
+
+def open_exception(
+    ledger: Ledger,
+    quarter: Quarter,
+    district_code: str,
+    dataset: str | None,
+    *,
+    until: date | None,
+    why: str,
+    now: datetime,
+) -> int:
+    """Let a district submit into a locked quarter, until a day or until it is closed.
+
+    Returns:
+        The exception's number.
+    """
+    with ledger.engine.begin() as connection:
+        added = connection.execute(
+            lock_exception.insert().values(
+                reporting_quarter=str(quarter),
+                district_code=district_code,
+                dataset=dataset,
+                opened_at=now,
+                until_date=until,
+                why=why,
+            )
+        )
+        return int(added.inserted_primary_key[0])  # type: ignore[index]
+
+
+def close_exception(ledger: Ledger, number: int, now: datetime) -> bool:
+    """Close an exception.
+
+    Returns:
+        Whether it was open until now.
+    """
+    with ledger.engine.begin() as connection:
+        changed = connection.execute(
+            lock_exception.update()
+            .where(lock_exception.c.lock_exception_id == number, lock_exception.c.closed_at.is_(None))
+            .values(closed_at=now)
+        )
+        return bool(changed.rowcount)
+
+
+def open_exceptions(ledger: Ledger, today: date) -> list[LockException]:
+    """The exceptions that hold today, oldest first."""
+    columns = [lock_exception.c[name] for name in LockException.__dataclass_fields__]
+    statement = sa.select(*columns).where(
+        lock_exception.c.closed_at.is_(None),
+        sa.or_(lock_exception.c.until_date.is_(None), lock_exception.c.until_date >= today),
+    )
+    with ledger.reading() as connection:
+        rows = connection.execute(statement.order_by(lock_exception.c.lock_exception_id))
+        return [LockException(**row._mapping) for row in rows]
+
+
+def is_closed_to(ledger: Ledger, district_code: str, dataset: str, quarter: Quarter, today: date) -> bool:
+    """Whether the quarter is locked and no exception is open for this district and dataset."""
+    if str(quarter) not in locked_quarters(ledger):
+        return False
+    return not any(
+        found.reporting_quarter == str(quarter)
+        and found.district_code == district_code
+        and found.dataset in (None, dataset)
+        for found in open_exceptions(ledger, today)
+    )
+
+
+def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None:
+    """Take an accepted submission out of force; the newest accepted version before it, if any, is in force again.
+
+    Raises:
+        LedgerError: it is not accepted.
+    """
+    with ledger.engine.begin() as connection:
+        changed = connection.execute(
+            submission.update()
+            .where(submission.c.submission_id == found.submission_id, submission.c.state == "accepted")
+            .values(state="withdrawn")
+        )
+        if not changed.rowcount:
+            raise LedgerError(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
+        connection.execute(withdrawal.insert().values(submission_id=found.submission_id, withdrawn_at=now, why=why))
+
+
+def add_local_name(ledger: Ledger, name: LocalName, now: datetime) -> None:
+    """Add a district's own name of an intervention, or say anew what it means."""
+    key = {"district_code": name.district_code, "folded_alias": fold(name.alias)}
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            local_name.delete().where(
+                local_name.c.district_code == key["district_code"], local_name.c.folded_alias == key["folded_alias"]
+            )
+        )
+        connection.execute(
+            local_name.insert().values(**key, alias=name.alias, intervention_code=name.intervention_code, added_at=now)
+        )
+
+
+def local_names(ledger: Ledger) -> tuple[LocalName, ...]:
+    """The names that the city has added beside the seed `intervention_aliases`."""
+    columns = (local_name.c.district_code, local_name.c.alias, local_name.c.intervention_code)
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(*columns).order_by(local_name.c.district_code, local_name.c.folded_alias))
+        return tuple(LocalName(row.district_code, row.alias, row.intervention_code) for row in rows)

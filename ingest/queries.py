@@ -1,0 +1,108 @@
+"""The queries of a submission row by row: under which key each stands, so that its explanation finds it again.
+
+A row's key is the same in the next quarter's file. Where the dataset's row key is made of codes it is those codes;
+where an identifier, a free text or a person is in it, a keyed digest stands for it, so that nothing personal is shown
+or kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.checking import CheckReport
+from ingest.checks.suites import ABOUT_ABSENT_ROWS
+from ingest.conforming import ConformedTable
+from ingest.contracts import Contract
+from ingest.keys import Keys
+from ingest.storing import write_whole
+
+WHOLE_FILE = "*"
+"""The row key of a rule about the file."""
+SCHEMA = pa.schema([("rule", pa.string()), ("source_row_number", pa.int32()), ("row_key", pa.string())])
+_DIGEST_BYTES = 10
+
+
+def _is_made_of_codes(contract: Contract) -> bool:
+    return all(name != "person" and contract.column(name).type == "code" for name in contract.row_key)
+
+
+def row_key(contract: Contract, keys: Keys, parts: Sequence[str]) -> str:
+    """A row's key from its parts in the order of the contract's row key; missing parts are empty.
+
+    Codes joined by `|`, or a keyed digest of 16 letters and digits.
+    """
+    if _is_made_of_codes(contract):
+        return "|".join(parts)
+    content = "\0".join([contract.dataset, *parts]).encode()
+    digest = hashlib.blake2b(content, key=keys.person_secret, digest_size=_DIGEST_BYTES).digest()
+    return base64.b32encode(digest).decode().lower()
+
+
+def _texts_at(table: ConformedTable, contract: Contract, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
+    """Cells of a part of the row key as texts."""
+    if name == "person":
+        texts: Sequence[str] = table.match_keys
+        position = table.values["person"][rows]
+    elif contract.column(name).type == "code":
+        texts, position = table.codes[name].codes, table.values[name][rows]
+    else:
+        texts, position = table.texts[name].to_pylist(), table.values[name][rows]
+    return [texts[place] if place >= 0 else "" for place in position.tolist()]
+
+
+def _keys_of_rows(table: ConformedTable, contract: Contract, keys: Keys, rows: npt.NDArray[np.int64]) -> dict[int, str]:
+    distinct = np.unique(rows)
+    parts = [_texts_at(table, contract, name, distinct) for name in contract.row_key]
+    return {
+        row: row_key(contract, keys, cells)
+        for row, cells in zip(distinct.tolist(), zip(*parts, strict=True), strict=True)
+    }
+
+
+def queries_of(report: CheckReport, contract: Contract, keys: Keys) -> pa.Table:
+    """The queries that a check found, one row each, as SCHEMA says; those about the file under WHOLE_FILE."""
+    rules: list[str] = [f.rule for f in report.file_findings if f.severity == "query"]
+    numbers: list[int | None] = [f.row for f in report.file_findings if f.severity == "query"]
+    found: list[str] = [WHOLE_FILE] * len(rules)
+    outcomes = [outcome for outcome in report.outcomes if outcome.rule.severity == "query" and not outcome.raised]
+    own = [outcome for outcome in outcomes if outcome.rule.kind != ABOUT_ABSENT_ROWS]
+    table = report.table
+    if own and table is not None:
+        by_row = _keys_of_rows(table, contract, keys, np.concatenate([outcome.rows for outcome in own]))
+    for outcome in outcomes:
+        rules += [outcome.rule.code] * len(outcome.rows)
+        if outcome.rule.kind == ABOUT_ABSENT_ROWS:
+            numbers += [None] * len(outcome.rows)
+            found += [row_key(contract, keys, parts) for parts in report.absent_keys]
+        elif table is not None:
+            numbers += table.row_numbers[outcome.rows].tolist()
+            found += [by_row[row] for row in outcome.rows.tolist()]
+    return pa.table([rules, numbers, found], schema=SCHEMA)
+
+
+def queries_path(home: Path, district_code: str, submission_id: str) -> Path:
+    """Where the queries of a submission lie."""
+    return home / "queries" / district_code / f"{submission_id}.parquet"
+
+
+def write_queries(path: Path, queries: pa.Table) -> None:
+    """Put the queries of a submission in place whole; an older file is replaced. Without queries there is no file."""
+    if queries.num_rows == 0:
+        path.unlink(missing_ok=True)
+        return
+    sink = pa.BufferOutputStream()
+    pq.write_table(queries, sink, compression="zstd")
+    write_whole(path, sink.getvalue().to_pybytes())
+
+
+def read_queries(path: Path) -> pa.Table:
+    """The queries of a submission; none when there is no file."""
+    return pq.read_table(path, schema=SCHEMA) if path.exists() else SCHEMA.empty_table()
