@@ -10,7 +10,7 @@ from followup.demo.arrivals import newcomers
 from followup.demo.cases import CourseDraw
 from followup.demo.draws import Ints, Table, day_number, stream
 from followup.demo.offices import UNIT_INDEX, offices_of
-from followup.demo.people import People
+from followup.demo.people import People, age_years
 from followup.demo.views import Columns, case_columns, cases_shown
 from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, encoded, header_line, lines, sha256, write_manifest
 from ingest.districts import load_districts
@@ -65,7 +65,7 @@ def draw_cases_file(
             cases = _cases(rng, people, district, quarter)
             cases["number"] += numbered
             numbered = int(cases["number"].max(initial=numbered))
-            shown = cases_shown(district, quarter, cases)[: rows - written]
+            shown = _young(people, cases_shown(district, quarter, cases))[: rows - written]
             columns = case_columns(district, quarter, people, shown)
             _spoil(rng, columns, _positions(rng, bad_share, shown.size), quarter)
             plain = encoding.replace("-sig", "")
@@ -98,6 +98,11 @@ def _cases(rng: np.random.Generator, people: People, district: str, quarter: Qua
         events += size
         parts.append(cases[cases["closed"] >= day_number(quarter.start)])
     return np.concatenate(parts)
+
+
+def _young(people: People, cases: Table) -> Table:
+    """Cases of children up to 20: where a birth month's numbers run out, children are born earlier than drawn."""
+    return cases[age_years(people.rows["birth"][cases["person"]], cases["receipt"]) <= 20]
 
 
 def _spoil(rng: np.random.Generator, columns: Columns, rows: Ints, quarter: Quarter) -> None:

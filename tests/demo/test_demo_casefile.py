@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
+import pytest
 from readback import quarter, read_file
 
+from followup.demo import casefile
 from followup.demo.casefile import draw_cases_file
+from followup.demo.people import People
+from ingest.checking import Circumstances, check_file
+from ingest.keys import throwaway_keys
+from ingest.naming import read_name
 
 
 def test_draw_cases_file_gives_rows_as_asked_and_the_same_bytes_again(tmp_path: Path) -> None:
@@ -32,3 +39,20 @@ def test_draw_cases_file_spoils_the_share_asked_for(tmp_path: Path) -> None:
     )
     changed = sum(a != b for a, b in pairs)
     assert 0.17 * 3000 < changed < 0.23 * 3000
+
+
+def test_draw_cases_file_holds_nobody_over_20_although_birth_months_are_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crowded(People):
+        def __init__(self) -> None:
+            super().__init__()
+            self._taken += 5 * 31  # every month's reserved numbers are given: children are born months earlier
+
+    monkeypatch.setattr(casefile, "People", Crowded)
+    path = tmp_path / "farsta_arenden_2018Q3.csv"
+    draw_cases_file(path, "farsta", quarter("2018Q3"), 2000, seed=3)
+    name = read_name(path.name)
+    report = check_file(path.read_bytes(), name, Circumstances(throwaway_keys(), date(2019, 1, 1), 200))
+    assert report.rows == 2000
+    assert report.accepted
