@@ -64,7 +64,8 @@ class Snapshot:
         which deadlines have passed."""
         digest = hashlib.sha256()
         for found in sorted(self.submissions, key=lambda s: s.submission_id):
-            digest.update(f"{found.submission_id}|{found.state}|{found.version}|{found.query_count}\n".encode())
+            told = (found.state, found.version, found.query_count, found.open_query_count, found.parquet_sha256)
+            digest.update("|".join([found.submission_id, *map(str, told)]).encode() + b"\n")
         today = date.fromisoformat(self.as_of)
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
@@ -95,7 +96,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         {
             **{name: value for name, value in asdict(s).items() if name in names},
             "is_in_force": s.submission_id in counted,
-            "open_query_count": s.query_count if s.submission_id in counted else 0,
+            "open_query_count": s.open_query_count if s.submission_id in counted else 0,
         }
         for s in snapshot.submissions
     ]

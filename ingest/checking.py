@@ -206,7 +206,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     history = look_back(name.dataset, conformed, circumstances.past)
     skipped = _skipped(contract, table.missing, history)
     outcomes = run_rules(
-        name.dataset, _sheet(conformed, contract, history), _parameters(name.quarter), frozenset(skipped)
+        name.dataset, sheet_of(conformed, contract, history), parameters_of(name.quarter), frozenset(skipped)
     )
     return CheckReport(
         name,
@@ -220,7 +220,8 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     )
 
 
-def _parameters(quarter: Quarter) -> dict[str, str]:
+def parameters_of(quarter: Quarter) -> dict[str, str]:
+    """What suites call $PARAMETER."""
     return {"quarter_start": quarter.start.isoformat(), "quarter_end": quarter.end.isoformat()}
 
 
@@ -243,7 +244,8 @@ def _catalogue_sets() -> dict[str, frozenset[str]]:
     }
 
 
-def _sheet(table: ConformedTable, contract: Contract, history: History) -> Sheet:
+def sheet_of(table: ConformedTable, contract: Contract, history: History) -> Sheet:
+    """The columns that rules look at: the conformed ones, those from other files, and dates of birth as limits."""
     columns = {**table.values, **history.columns}
     dates = {column.name for column in contract.columns if column.type == "date"} | history.dates
     if contract.about_persons:

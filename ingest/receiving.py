@@ -6,28 +6,21 @@ same names the next run uses, since a submission's id follows from what it is an
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
 
-from ingest.checking import CheckReport, Circumstances, check_file
-from ingest.contracts import load_contracts
+from ingest.checking import check_file
 from ingest.districts import DropLocation, load_districts, load_drop_locations
-from ingest.feedback import as_json, as_text
-from ingest.history import Past
-from ingest.keys import Keys, fingerprint, load_keys
-from ingest.ledger import Ledger, Submission
-from ingest.ledger.store import KEPT_PER_RULE
+from ingest.ledger import Submission
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
-from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
+from ingest.rechecking import recheck_after
+from ingest.recording import ANSWERS, Arrival, Office, answer_path, circumstances_of, open_office, record
+from ingest.settings import MEGABYTE, Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source, WaitingFile
-from ingest.storing import Provenance, encrypt_original, rows_to_store, sweep, write_rows, write_whole
+from ingest.storing import sweep
 
 log = logging.getLogger(__name__)
 
@@ -72,22 +65,16 @@ class DistrictReceipt:
 
 @dataclass(frozen=True)
 class Intake:
-    """What one run of receiving works with."""
+    """What one run of receiving works with: the office, and the drop location that it empties."""
 
-    settings: Settings
-    keys: Keys
-    ledger: Ledger
+    office: Office
     source: Source
     synthetic: frozenset[str]
 
 
-def _submission_id(district: str, name: FileName, checksum: str, sequence: int) -> str:
-    text = "\0".join([district, name.dataset or "", str(name.quarter or ""), name.shown, checksum, str(sequence)])
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
-
-
 def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileReceipt:
-    settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
+    office, district = intake.office, intake.source.district_code
+    settings, ledger = office.settings, office.ledger
     dataset, quarter = name.dataset, str(name.quarter) if name.quarter else None
     raw = intake.source.read(file, settings.max_file_megabytes * MEGABYTE)
     checksum = hashlib.sha256(raw).hexdigest()
@@ -100,12 +87,8 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
                 return FileReceipt(
                     name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
                 )
-    past = None
-    if dataset is not None and name.quarter is not None:
-        past = Past(ledger, settings.home, district, name.quarter)
-    circumstances = Circumstances(intake.keys, settings.now_date(), settings.max_file_megabytes, past)
-    report = check_file(raw, name, circumstances)
-    submission = _store(intake, file, name, raw, checksum, report)
+    report = check_file(raw, name, circumstances_of(settings, office.keys, ledger, name, district))
+    submission = record(office, _arrival(intake, file, name, raw, checksum), report)
     _answer_and_clear(intake, file, submission)
     return FileReceipt(
         file_name=name.shown,
@@ -120,17 +103,42 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     )
 
 
+def _arrival(intake: Intake, file: WaitingFile, name: FileName, raw: bytes, checksum: str) -> Arrival:
+    settings, size = intake.office.settings, len(raw)
+    is_too_large = size > settings.max_file_megabytes * MEGABYTE
+    if is_too_large:
+        size, checksum = intake.source.measure(file)
+    return Arrival(
+        district_code=intake.source.district_code,
+        name=name,
+        raw=raw,
+        size_bytes=size,
+        checksum=checksum,
+        is_synthetic=intake.source.is_synthetic(checksum, intake.synthetic),
+        submitted_at=settings.now(),
+        is_too_large=is_too_large,
+    )
+
+
 def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission) -> None:
-    """What follows the commit: tell the sender, and take the file away. Done again when a run was cut off here."""
-    for ending in ("txt", "json"):
-        kept = _feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
+    """What follows the commit. Done again when a run was cut off here.
+
+    The sender is told, queries that look back at this quarter are looked at again, and the file is taken away.
+    """
+    office = intake.office
+    for ending in ANSWERS:
+        kept = answer_path(office.settings, submission.district_code, submission.submission_id, ending)
         if kept.exists():
             _answer(intake, f"{submission.source_file_name}.{ending}", kept.read_bytes())
+    if submission.state == "accepted":
+        for again in recheck_after(office, submission):
+            if again.submission.district_code == submission.district_code:
+                _answer(intake, f"{again.submission.source_file_name}.omprovad.txt", again.text.encode())
     if submission.original_path:
         intake.source.clear(file, submission.source_file_sha256)
     else:
         intake.source.set_aside(file)
-    intake.ledger.mark_cleared(submission.submission_id)
+    office.ledger.mark_cleared(submission.submission_id)
 
 
 def _answer(intake: Intake, name: str, content: bytes) -> None:
@@ -141,88 +149,11 @@ def _answer(intake: Intake, name: str, content: bytes) -> None:
         log.warning("%s; its answers are kept under FOLLOWUP_HOME/feedback", error)
 
 
-def _feedback_path(settings: Settings, district: str, submission_id: str, ending: str) -> Path:
-    return settings.feedback / district / f"{submission_id}.{ending}"
-
-
-def _keep_feedback(settings: Settings, submission_id: str, report: CheckReport) -> None:
-    district = report.name.district or ""
-    text = "\n".join(as_text(report.name.shown, report)) + "\n"
-    write_whole(_feedback_path(settings, district, submission_id, "txt"), text.encode())
-    answer = as_json(report.name.shown, report, KEPT_PER_RULE)
-    write_whole(
-        _feedback_path(settings, district, submission_id, "json"), json.dumps(answer, ensure_ascii=False).encode()
-    )
-
-
-def _store(
-    intake: Intake, file: WaitingFile, name: FileName, raw: bytes, checksum: str, report: CheckReport
-) -> Submission:
-    """Keep the original, the rows when accepted, and commit: from then on the submission exists.
-
-    Of a file too large to be read nothing is kept here; it is set aside beside its drop location (`original_path` is
-    empty, and size and checksum are those of the whole file).
-    """
-    settings, ledger, district = intake.settings, intake.ledger, intake.source.district_code
-    now = settings.now()
-    quarter = str(name.quarter) if name.quarter else None
-    sequence, size = ledger.next_sequence(district, name.dataset, quarter), len(raw)
-    is_too_large = size > settings.max_file_megabytes * MEGABYTE
-    if is_too_large:
-        size, checksum = intake.source.measure(file)
-    submission_id = _submission_id(district, name, checksum, sequence)
-    original = settings.landing / district / f"{submission_id}.bin"
-    if not is_too_large:
-        encrypt_original(original, raw, submission_id, intake.keys)
-    _keep_feedback(settings, submission_id, report)
-    contract = load_contracts()[name.dataset] if name.dataset else None
-    parquet_path = parquet_checksum = None
-    if report.accepted and report.table is not None and contract is not None and quarter is not None:
-        submitted_at = now.replace(tzinfo=None)
-        provenance = Provenance(submission_id, district, quarter, checksum, submitted_at)
-        target = settings.validated / contract.dataset / quarter / district / f"{submission_id}.parquet"
-        parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
-        parquet_path = str(target.relative_to(settings.home))
-    deadline = name.quarter.deadline if name.quarter else None
-    return ledger.record(
-        Submission(
-            submission_id=submission_id,
-            district_code=district,
-            dataset=name.dataset,
-            reporting_quarter=quarter,
-            sequence=sequence,
-            version=None,
-            state="accepted" if parquet_path else "refused",
-            source_file_name=name.shown,
-            source_file_sha256=checksum,
-            size_bytes=size,
-            submitted_at=now.replace(tzinfo=None),
-            deadline_date=deadline,
-            is_on_time=None if deadline is None else _city_date(now) <= deadline,
-            is_synthetic=intake.source.is_synthetic(checksum, intake.synthetic),
-            row_count=report.rows,
-            error_count=report.total("error"),
-            query_count=report.total("query"),
-            contract_version=contract.version if contract else None,
-            person_key_version=intake.keys.person_version if contract and contract.about_persons else None,
-            original_path="" if is_too_large else str(original.relative_to(settings.home)),
-            parquet_path=parquet_path,
-            parquet_sha256=parquet_checksum,
-            is_source_cleared=False,
-        ),
-        report.counts(),
-        list(report.findings(KEPT_PER_RULE)),
-    )
-
-
-def _city_date(moment: datetime) -> date:
-    return moment.astimezone(CITY_TIME).date()
-
-
 def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingFile]:
     """Clear files that an earlier run recorded but was killed before clearing; return the others."""
     unfinished = {
-        (s.source_file_name, s.source_file_sha256): s for s in intake.ledger.uncleared(intake.source.district_code)
+        (s.source_file_name, s.source_file_sha256): s
+        for s in intake.office.ledger.uncleared(intake.source.district_code)
     }
     if not unfinished:
         return waiting
@@ -238,7 +169,7 @@ def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingF
         else:
             left.append(file)
     for submission in unfinished.values():
-        intake.ledger.mark_cleared(submission.submission_id)
+        intake.office.ledger.mark_cleared(submission.submission_id)
     return left
 
 
@@ -275,21 +206,18 @@ def receive_district(
     locations = load_drop_locations(settings, inbox)
     if load_districts().get(district_code) is None or district_code not in locations:
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
-    keys = load_keys(settings.keys)
-    ledger = Ledger(settings.ledger)
-    try:
-        if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
-            raise SettingsError(
-                f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
-            )
+    with open_office(settings) as office:
+        ledger = office.ledger
         with ledger.lease(f"receive:{district_code}"):
-            own = [settings.landing / district_code, settings.feedback / district_code]
+            own = [
+                folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")
+            ]
             sweep([*own, *settings.validated.glob(f"*/*/{district_code}")])
             source = Source(district_code, locations[district_code])
             waiting = source.waiting()
             if not waiting and not ledger.uncleared(district_code):
                 return DistrictReceipt(district_code, ())
-            intake = Intake(settings, keys, ledger, source, source.synthetic_checksums())
+            intake = Intake(office, source, source.synthetic_checksums())
             files = _finish_cut_off(intake, waiting)
             named = sorted(((f, read_name(f.name, district_code)) for f in files), key=lambda pair: _order(*pair))
             receipts = []
@@ -302,8 +230,6 @@ def receive_district(
                 if on_file is not None:
                     on_file(receipt, number, len(named))
             return DistrictReceipt(district_code, tuple(receipts))
-    finally:
-        ledger.close()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     districts: Path = Field(ROOT / "ingest" / "districts.yml", description="drop locations")
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
 
+    originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
+
     @property
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL."""

@@ -79,6 +79,11 @@ def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
         raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
 
 
+def original_id(path: str) -> str:
+    """The submission to which an encrypted original is bound: the first that came with it, after which it is named."""
+    return path.rpartition("/")[2].removesuffix(".bin")
+
+
 def sweep(folders: Iterable[Path]) -> None:
     """Remove the temporary files that killed writers left in these folders."""
     for folder in folders:

@@ -1,0 +1,59 @@
+"""What the ledger does when originals or a person's rows are erased."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ingest.ledger.store import Ledger
+from ingest.ledger.tables import erasure, explanation, finding, submission
+
+
+def mark_original_erased(ledger: Ledger, original_path: str, now: datetime) -> None:
+    """Say of every submission that shares an original that it is gone."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            submission.update().where(submission.c.original_path == original_path).values(original_erased_at=now)
+        )
+
+
+def record_rows_removed(
+    ledger: Ledger,
+    submission_id: str,
+    *,
+    parquet_sha256: str,
+    row_count: int,
+    row_numbers: Collection[int],
+    row_keys: Collection[str],
+    open_query_count: int,
+) -> None:
+    """Say what a submission's file of rows is after some were removed; what was told and explained of them goes too.
+
+    Args:
+        ledger: where.
+        submission_id: whose.
+        parquet_sha256: of the file as it is now.
+        row_count: rows that are left.
+        row_numbers: source row numbers of the removed rows.
+        row_keys: their row keys, whose explanations are removed.
+        open_query_count: queries that stay open.
+    """
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            submission.update()
+            .where(submission.c.submission_id == submission_id)
+            .values(parquet_sha256=parquet_sha256, row_count=row_count, open_query_count=open_query_count)
+        )
+        for column, gone in ((finding.c.source_row_number, row_numbers), (explanation.c.row_key, row_keys)):
+            table = column.table
+            connection.execute(sa.delete(table).where(table.c.submission_id == submission_id, column.in_(list(gone))))
+
+
+def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int, row_count: int) -> None:
+    """Note that something was erased: how much, never of whom."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            erasure.insert().values(kind=kind, erased_at=now, original_count=original_count, row_count=row_count)
+        )

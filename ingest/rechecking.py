@@ -1,0 +1,163 @@
+"""When a quarter changes: the queries that look back at it, in files already in force, are looked at again.
+
+Only the queries of the quarter after it, and those of the same quarter's episodes when its cases change, since they
+name the cases behind them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingest.checking import CheckReport, parameters_of, sheet_of
+from ingest.checks.suites import load_rules, run_rules
+from ingest.conforming import ConformedTable
+from ingest.contracts import Contract, load_contracts
+from ingest.districts import load_districts
+from ingest.explaining import carried_over, explained_before, open_count
+from ingest.feedback import as_text
+from ingest.history import Past, look_back
+from ingest.ledger import Submission
+from ingest.ledger.decisions import local_names
+from ingest.ledger.explanations import explanations_of, replace_queries
+from ingest.ledger.store import KEPT_PER_RULE
+from ingest.naming import FileName
+from ingest.quarters import Quarter
+from ingest.queries import SCHEMA, queries_of, queries_path, read_queries, write_queries
+from ingest.recording import Office, answer_path
+from ingest.sentinels import DATE_EMPTY, EMPTY
+from ingest.storing import write_whole
+
+_LOOK_AT = {"arenden": ("arenden", "oppenvard"), "serviceinsatser": ("serviceinsatser",)}
+"""Dataset → datasets with rules that look at it."""
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """A submission whose queries changed. `text` tells the district, in Swedish."""
+
+    submission: Submission
+    text: str
+
+
+def recheck_after(office: Office, changed: Submission) -> list[Rechecked]:
+    """Look again at the queries that a changed submission decides; safe to repeat.
+
+    Args:
+        office: the installation's.
+        changed: one that came into force, or was withdrawn.
+
+    Returns:
+        The submissions whose queries came out otherwise than before.
+    """
+    if changed.dataset not in _LOOK_AT or changed.reporting_quarter is None:
+        return []
+    quarter = Quarter.parse(changed.reporting_quarter)
+    heirs = [
+        d.code
+        for d in load_districts().districts
+        if changed.district_code in (d.code, *load_districts().predecessors(d.code))
+    ]
+    wanted = [(code, dataset, quarter.next()) for code in heirs for dataset in _LOOK_AT[changed.dataset]]
+    if changed.dataset == "arenden":
+        wanted.append((changed.district_code, "oppenvard", quarter))
+    found = []
+    for code, dataset, when in wanted:
+        for later in office.ledger.in_force(district=code, dataset=dataset, quarter=str(when)):
+            again = _recheck(office, later)
+            if again is not None:
+                found.append(again)
+    return found
+
+
+def _recheck(office: Office, found: Submission) -> Rechecked | None:
+    """Try the rules over several files of one submission in force again, and keep what they find now."""
+    if found.dataset is None or found.reporting_quarter is None or found.parquet_path is None:
+        return None
+    home, ledger = office.settings.home, office.ledger
+    contract, quarter = load_contracts()[found.dataset], Quarter.parse(found.reporting_quarter)
+    table = _stored(pq.read_table(home / found.parquet_path), contract, office, found.district_code)
+    history = look_back(found.dataset, table, Past(ledger, home, found.district_code, quarter))
+    rules = load_rules(found.dataset)
+    about = {rule.code for rule in rules if rule.needs is not None}
+    skipped = {rule.code for rule in rules if rule.needs is None or rule.needs not in history.known}
+    outcomes = run_rules(found.dataset, sheet_of(table, contract, history), parameters_of(quarter), frozenset(skipped))
+    name = FileName(found.source_file_name, found.district_code, found.dataset, quarter, ())
+    report = CheckReport(
+        name, found.row_count, (), tuple(o for o in outcomes if not o.raised), (), table, None, history.absent_keys
+    )
+    path = queries_path(home, found.district_code, found.submission_id)
+    before = read_queries(path)
+    is_about = pc.is_in(before["rule"], value_set=pa.array(sorted(about), pa.string()))
+    queries = pa.concat_tables([before.filter(pc.invert(is_about)), queries_of(report, contract, office.keys)])
+    if _counted(before) == _counted(queries):
+        return None
+    write_queries(path, queries.cast(SCHEMA))
+    own = explanations_of(ledger, found.submission_id)
+    given = {(one.rule, one.row_key) for one in own}
+    earlier = explained_before(ledger, found.district_code, found.dataset, quarter)
+    carried = [
+        one for one in carried_over(queries, found.submission_id, earlier) if (one.rule, one.row_key) not in given
+    ]
+    replace_queries(
+        ledger,
+        found.submission_id,
+        about,
+        report.counts(),
+        list(report.findings(KEPT_PER_RULE)),
+        carried,
+        open_count(queries, [*own, *carried]),
+    )
+    told = [f"{found.source_file_name}: frågor som ser på andra filer har prövats igen, eftersom en sådan har ändrats."]
+    told += list(as_text(name.shown, report))[1:] or ["  Inga sådana frågor finns längre."]
+    text = "\n".join(told) + "\n"
+    write_whole(answer_path(office.settings, found.district_code, found.submission_id, "omprovad.txt"), text.encode())
+    return Rechecked(found, text)
+
+
+def _counted(queries: pa.Table) -> Counter[tuple[str, str]]:
+    return Counter(zip(queries["rule"].to_pylist(), queries["row_key"].to_pylist(), strict=True))
+
+
+def _stored(rows: pa.Table, contract: Contract, office: Office, district_code: str) -> ConformedTable:
+    """Stored rows as a conformed table again, as far as rules over several files look at it."""
+    names = local_names(office.ledger)
+    values: dict[str, np.ndarray] = {}
+    codes, texts = {}, {}
+    for column in contract.stored_columns:
+        cells = rows[column.name].combine_chunks()
+        if column.type in ("code", "code_list"):
+            codes[column.name] = contract.code_list(column.name, district_code, names)
+            place = pa.array(codes[column.name].codes, pa.string())
+            values[column.name] = _positions(cells, place)
+        elif column.type == "date":
+            values[column.name] = cells.cast(pa.int32()).fill_null(DATE_EMPTY).to_numpy(zero_copy_only=False)
+        elif column.type == "integer":
+            values[column.name] = cells.fill_null(EMPTY).to_numpy(zero_copy_only=False)
+        else:
+            texts[column.name] = pc.unique(cells.cast(pa.string())).drop_null()
+            values[column.name] = _positions(cells, texts[column.name])
+    match_keys: list[str] = []
+    if contract.about_persons:
+        keys = pc.unique(rows["match_person_key"].combine_chunks().cast(pa.string())).drop_null()
+        values["person"] = _positions(rows["match_person_key"].combine_chunks(), keys)
+        match_keys = keys.to_pylist()
+        birth = rows["birth_date"].combine_chunks().cast(pa.int32()).fill_null(DATE_EMPTY)
+        values["birth"] = birth.to_numpy(zero_copy_only=False)
+        values["birth_exact"] = rows["is_birth_date_exact"].to_numpy().astype(np.int8)
+        codes["id_typ"] = contract.code_list("id_typ", district_code)
+        values["id_typ"] = _positions(rows["id_typ"].combine_chunks(), pa.array(codes["id_typ"].codes, pa.string()))
+    numbers = rows["source_row_number"].to_numpy()
+    return ConformedTable(values, codes, texts, {}, numbers, frozenset(), match_keys=match_keys)
+
+
+def _positions(cells: pa.Array, known: pa.Array) -> np.ndarray:
+    """Positions of texts among known ones; EMPTY where null or (in a list of codes) several."""
+    found = pc.index_in(cells.cast(pa.string()), value_set=known).fill_null(EMPTY)
+    positions: np.ndarray = found.to_numpy(zero_copy_only=False)
+    return positions

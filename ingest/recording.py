@@ -1,0 +1,194 @@
+"""Keeping what came: the original, the rows when accepted, the answer, and the ledger's commit that makes it count."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from ingest.checking import CheckReport, Circumstances
+from ingest.contracts import Contract, load_contracts
+from ingest.explaining import carried_over, explained_before, open_count
+from ingest.feedback import as_json, as_text
+from ingest.history import Past
+from ingest.keys import Keys, fingerprint, load_keys
+from ingest.ledger import Ledger, Submission
+from ingest.ledger.decisions import is_closed_to, local_names
+from ingest.ledger.store import KEPT_PER_RULE, Explanation
+from ingest.naming import FileName
+from ingest.queries import queries_of, queries_path, write_queries
+from ingest.settings import CITY_TIME, Settings, SettingsError
+from ingest.storing import Provenance, encrypt_original, rows_to_store, write_rows, write_whole
+
+ANSWERS = ("txt", "json")
+"""Endings of the answers that are kept for each submission."""
+
+
+@dataclass(frozen=True)
+class Office:
+    """What intake works with, whoever hands over the file."""
+
+    settings: Settings
+    keys: Keys
+    ledger: Ledger
+
+
+@contextmanager
+def open_office(settings: Settings) -> Iterator[Office]:
+    """Load the keys, open the ledger, and see that they belong together.
+
+    Raises:
+        SettingsError: no keys, or other keys than this ledger's rows were made with.
+        LedgerError: the ledger can't be opened.
+    """
+    keys = load_keys(settings.keys)
+    ledger = Ledger(settings.ledger)
+    try:
+        if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
+            raise SettingsError(
+                f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
+            )
+        yield Office(settings, keys, ledger)
+    finally:
+        ledger.close()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file as it came.
+
+    Attributes:
+        raw: its bytes; of a file too large to be read only the beginning.
+        size_bytes, checksum: of the whole file.
+        original_path: where the encrypted original lies already, under home, when it is checked again.
+        submitted_at: with zone.
+    """
+
+    district_code: str
+    name: FileName
+    raw: bytes
+    size_bytes: int
+    checksum: str
+    is_synthetic: bool
+    submitted_at: datetime
+    is_too_large: bool = False
+    original_path: str | None = None
+
+
+def circumstances_of(
+    settings: Settings, keys: Keys, ledger: Ledger | None, name: FileName, district_code: str | None
+) -> Circumstances:
+    """What a check of a file depends on, as things stand now. Without a ledger only the file itself is looked at."""
+    today = settings.now_date()
+    if ledger is None:
+        return Circumstances(keys, today, settings.max_file_megabytes)
+    past, is_locked = None, False
+    if district_code is not None and name.dataset is not None and name.quarter is not None:
+        past = Past(ledger, settings.home, district_code, name.quarter)
+        is_locked = is_closed_to(ledger, district_code, name.dataset, name.quarter, today)
+    return Circumstances(keys, today, settings.max_file_megabytes, past, local_names(ledger), is_locked)
+
+
+def answer_path(settings: Settings, district_code: str, submission_id: str, ending: str) -> Path:
+    """Where an answer to the sender is kept."""
+    return settings.feedback / district_code / f"{submission_id}.{ending}"
+
+
+def _submission_id(arrival: Arrival, sequence: int) -> str:
+    name = arrival.name
+    parts = [arrival.district_code, name.dataset or "", str(name.quarter or ""), name.shown, arrival.checksum]
+    text = "\0".join([*parts, str(sequence)])
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
+
+
+def _keep_answers(settings: Settings, submission_id: str, district_code: str, report: CheckReport) -> None:
+    text = "\n".join(as_text(report.name.shown, report)) + "\n"
+    write_whole(answer_path(settings, district_code, submission_id, "txt"), text.encode())
+    answer = as_json(report.name.shown, report, KEPT_PER_RULE)
+    content = json.dumps(answer, ensure_ascii=False).encode()
+    write_whole(answer_path(settings, district_code, submission_id, "json"), content)
+
+
+def _city_date(moment: datetime) -> date:
+    return moment.astimezone(CITY_TIME).date()
+
+
+def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
+    """Keep the original, the rows when accepted, and commit: from then on the submission exists.
+
+    Of a file too large to be read nothing is kept (`original_path` is empty). Killed before the commit, nothing counts;
+    what was written has the same names the next time.
+    """
+    settings, ledger, name = office.settings, office.ledger, arrival.name
+    quarter = str(name.quarter) if name.quarter else None
+    district = arrival.district_code
+    sequence = ledger.next_sequence(district, name.dataset, quarter)
+    submission_id = _submission_id(arrival, sequence)
+    original_path = arrival.original_path or ""
+    if not arrival.is_too_large and not original_path:
+        original = settings.landing / district / f"{submission_id}.bin"
+        encrypt_original(original, arrival.raw, submission_id, office.keys)
+        original_path = str(original.relative_to(settings.home))
+    _keep_answers(settings, submission_id, district, report)
+    contract = load_contracts()[name.dataset] if name.dataset else None
+    parquet_path = parquet_checksum = None
+    explanations: list[Explanation] = []
+    open_queries = 0
+    if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
+        target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
+        provenance = Provenance(
+            submission_id, district, str(name.quarter), arrival.checksum, arrival.submitted_at.replace(tzinfo=None)
+        )
+        parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
+        parquet_path = str(target.relative_to(settings.home))
+        explanations, open_queries = _queries(office, submission_id, district, contract, report)
+    deadline = name.quarter.deadline if name.quarter else None
+    return ledger.record(
+        Submission(
+            submission_id=submission_id,
+            district_code=district,
+            dataset=name.dataset,
+            reporting_quarter=quarter,
+            sequence=sequence,
+            version=None,
+            state="accepted" if parquet_path else "refused",
+            source_file_name=name.shown,
+            source_file_sha256=arrival.checksum,
+            size_bytes=arrival.size_bytes,
+            submitted_at=arrival.submitted_at.replace(tzinfo=None),
+            deadline_date=deadline,
+            is_on_time=None if deadline is None else _city_date(arrival.submitted_at) <= deadline,
+            is_synthetic=arrival.is_synthetic,
+            row_count=report.rows,
+            error_count=report.total("error"),
+            query_count=report.total("query"),
+            contract_version=contract.version if contract else None,
+            person_key_version=office.keys.person_version if contract and contract.about_persons else None,
+            original_path=original_path,
+            parquet_path=parquet_path,
+            parquet_sha256=parquet_checksum,
+            is_source_cleared=arrival.original_path is not None,
+            open_query_count=open_queries,
+        ),
+        report.counts(),
+        list(report.findings(KEPT_PER_RULE)),
+        explanations,
+    )
+
+
+def _queries(
+    office: Office, submission_id: str, district: str, contract: Contract, report: CheckReport
+) -> tuple[list[Explanation], int]:
+    """Keep the queries row by row; return the explanations that come over, and how many queries stay open."""
+    queries = queries_of(report, contract, office.keys)
+    write_queries(queries_path(office.settings.home, district, submission_id), queries)
+    if not queries.num_rows or report.name.quarter is None:
+        return [], 0
+    earlier = explained_before(office.ledger, district, contract.dataset, report.name.quarter)
+    carried = carried_over(queries, submission_id, earlier)
+    return carried, open_count(queries, carried)

@@ -1,0 +1,93 @@
+"""Checking refused files again from their kept originals, when what refused them lay with the city (a missing name)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC
+
+from ingest.checking import check_file
+from ingest.ledger import Ledger, Submission
+from ingest.naming import read_name
+from ingest.rechecking import recheck_after
+from ingest.recording import Arrival, Office, circumstances_of, record
+from ingest.storing import decrypt_original, original_id
+
+
+def standing_refusals(
+    ledger: Ledger,
+    *,
+    district: str | None = None,
+    dataset: str | None = None,
+    quarter: str | None = None,
+    rules: Collection[str] = (),
+) -> list[Submission]:
+    """Refused submissions that no later one of their key has followed and whose original is kept.
+
+    Args:
+        ledger: where.
+        district, dataset, quarter: only theirs.
+        rules: only those that one of these rules refused; empty means any.
+    """
+    newest: dict[tuple[str, str | None, str | None], Submission] = {}
+    for found in ledger.submissions(district=district, dataset=dataset, quarter=quarter):
+        if found.dataset is not None and found.reporting_quarter is not None:
+            newest[(found.district_code, found.dataset, found.reporting_quarter)] = found
+    return [
+        found
+        for found in newest.values()
+        if found.state == "refused"
+        and found.original_path
+        and found.original_erased_at is None
+        and (not rules or {c.rule for c in ledger.rule_counts(found.submission_id)} & set(rules))
+    ]
+
+
+def reprocess(
+    office: Office,
+    refused: Collection[Submission],
+    on_file: Callable[[Submission, int, int], None] | None = None,
+) -> list[Submission]:
+    """Check refused files again, as if they came anew, on time if they were.
+
+    Args:
+        office: the installation's.
+        refused: from `standing_refusals`.
+        on_file: called after each with the new submission, its number and how many there are.
+
+    Returns:
+        For each the new submission, accepted or refused.
+
+    Raises:
+        DamagedOriginal: an original can't be read back.
+        LeaseBusy: the district's files are being taken in.
+    """
+    done = []
+    for number, earlier in enumerate(refused, start=1):
+        with office.ledger.lease(f"receive:{earlier.district_code}"):
+            done.append(_again(office, earlier))
+        if on_file is not None:
+            on_file(done[-1], number, len(refused))
+    return done
+
+
+def _again(office: Office, earlier: Submission) -> Submission:
+    home = office.settings.home
+    raw = decrypt_original(home / earlier.original_path, original_id(earlier.original_path), office.keys)
+    name = read_name(earlier.source_file_name, earlier.district_code)
+    report = check_file(
+        raw, name, circumstances_of(office.settings, office.keys, office.ledger, name, earlier.district_code)
+    )
+    arrival = Arrival(
+        district_code=earlier.district_code,
+        name=name,
+        raw=raw,
+        size_bytes=earlier.size_bytes,
+        checksum=earlier.source_file_sha256,
+        is_synthetic=earlier.is_synthetic,
+        submitted_at=earlier.submitted_at.replace(tzinfo=UTC),
+        original_path=earlier.original_path,
+    )
+    new = record(office, arrival, report)
+    if new.state == "accepted":
+        recheck_after(office, new)
+    return new
