@@ -41,7 +41,7 @@ class ConformedTable:
             sentinels. Person datasets also have `person` (distinct persons within the file), `birth`,
             `sex_by_number`, and `id_typ` filled in from the number where the file leaves it out.
         codes: code lists of the code columns.
-        texts: identifier column → its distinct texts.
+        texts: identifier or free-text column → its distinct texts.
         code_sets: code_list column → the sets of codes that occur, as sorted tuples of positions.
         person_keys, match_keys: position in `person` → key (see `storing`); empty for counts.
         linkable: position in `person` → whether the key is a number's.
@@ -118,6 +118,21 @@ class _CodeSets:
         return list(self._seen)
 
 
+class _FreeTexts:
+    """Parser of free text: each distinct text gets a position, as it was written; BAD when longer than may be."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        return BAD if len(text) > self._most else self._seen.setdefault(text, len(self._seen))
+
+    @property
+    def texts(self) -> pa.Array:
+        return pa.array(list(self._seen), pa.string())
+
+
 def _by_distinct(
     column: pa.ChunkedArray, parse: Callable[[str], int], empty: int, kind: type[np.signedinteger], encoding: str
 ) -> IntArray:
@@ -169,6 +184,7 @@ _TYPES: dict[str, tuple[int, type[np.signedinteger]]] = {
     "code_list": (EMPTY, np.int32),
     "identifier": (EMPTY, np.int32),
     "person_number": (EMPTY, np.int8),
+    "text": (EMPTY, np.int32),
 }
 
 
@@ -204,7 +220,7 @@ def conform(
             codes[column.name] = contract.code_list(column.name, district_code, local_names)
         if column.name not in raw.columns:
             values[column.name] = np.full(raw.rows, empty, kind)
-            if column.type == "identifier":
+            if column.type in ("identifier", "text"):
                 texts[column.name] = pa.array([], pa.string())
             if column.type == "code_list":
                 code_sets[column.name] = []
@@ -223,6 +239,11 @@ def conform(
             parser = _CodeSets(codes[column.name])
             values[column.name] = _by_distinct(cells, parser, empty, kind, raw.encoding)
             code_sets[column.name] = parser.sets
+        elif column.type == "text":
+            assert column.max_length is not None
+            free = _FreeTexts(column.max_length)
+            values[column.name] = _by_distinct(cells, free, empty, kind, raw.encoding)
+            texts[column.name] = free.texts
         else:
             parse = {"date": read_date, "integer": read_whole}.get(column.type) or read_code(codes[column.name])
             values[column.name] = _by_distinct(cells, parse, empty, kind, raw.encoding)

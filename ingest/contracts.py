@@ -16,8 +16,18 @@ from ingest.folding import fold
 from ingest.settings import ROOT
 
 EXPECTATIONS = ROOT / "expectations"
-ColumnType = Literal["identifier", "person_number", "code", "code_list", "date", "integer"]
-CodeSource = Literal["areas", "sources", "reasons", "interventions"]
+ColumnType = Literal["identifier", "person_number", "code", "code_list", "date", "integer", "text"]
+CodeSource = Literal[
+    "areas", "sources", "reasons", "interventions", "languages",
+    "ja_nej", "kon", "malgrupp", "regi", "riktad_till",
+]  # fmt: skip
+"""Where a column's codes are listed when several datasets share them: seeds, and expectations/code_lists.yml."""
+_SEED_KEYS = {
+    "sources": "source_code",
+    "reasons": "reason_code",
+    "interventions": "intervention_code",
+    "languages": "language_code",
+}
 PERSON_COLUMNS = ("personnummer", "lopnummer", "fodelsear")
 """Columns replaced by keys and birth date before anything is stored."""
 
@@ -53,11 +63,19 @@ class Column(BaseModel):
     codes_except: tuple[str, ...] = ()
     code_aliases: dict[str, str] = {}
     ambiguous: dict[str, tuple[str, ...]] = {}
+    max_length: int | None = None
+    """Most characters that a cell of free text may hold."""
 
     @model_validator(mode="after")
     def _codes_belong_to_code_columns(self) -> Column:
         if (self.type in ("code", "code_list")) != bool(self.codes or self.codes_from):
             raise ValueError(f"{self.name}: a column has codes exactly when it is a code column")
+        return self
+
+    @model_validator(mode="after")
+    def _free_text_is_bounded(self) -> Column:
+        if (self.type == "text") != (self.max_length is not None):
+            raise ValueError(f"{self.name}: a column has a greatest length exactly when it is free text")
         return self
 
 
@@ -153,16 +171,27 @@ class Contract(BaseModel):
         return _code_list(self.column(name), district_code, local_names)
 
 
+@lru_cache(maxsize=1)
+def _shared_lists() -> dict[str, dict[str, Code]]:
+    """The lists of code_lists.yml, by name."""
+    declared = yaml.safe_load((EXPECTATIONS / "code_lists.yml").read_text(encoding="utf-8"))
+    return {
+        name: {code: Code.model_validate(entry) for code, entry in entries.items()}
+        for name, entries in declared.items()
+    }
+
+
 def _declared_codes(
     column: Column, district_code: str, local_names: Sequence[LocalName]
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """(code, label, other spellings) of a column in a district."""
-    if column.codes_from is None:
-        return [(code, entry.label_sv, entry.aliases) for code, entry in column.codes.items()]
     if column.codes_from == "areas":
         return [(area.code, area.name, ()) for area in load_districts().areas(district_code)]
+    if column.codes_from not in _SEED_KEYS:
+        entries = column.codes if column.codes_from is None else _shared_lists()[column.codes_from]
+        return [(code, entry.label_sv, entry.aliases) for code, entry in entries.items()]
     rows = read_seed(column.codes_from)
-    key = {"sources": "source_code", "reasons": "reason_code", "interventions": "intervention_code"}[column.codes_from]
+    key = _SEED_KEYS[column.codes_from]
     found = [(row[key], row["name"], ()) for row in rows if row[key] not in column.codes_except]
     if column.codes_from != "interventions":
         return list(found)

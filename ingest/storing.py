@@ -153,7 +153,7 @@ def _stored(column: Column, table: ConformedTable) -> pa.Array:
         return _dates(values)
     if column.type == "integer":
         return pa.array(values.astype(np.int32), mask=values < 0)
-    if column.type == "identifier":
+    if column.type in ("identifier", "text"):
         return _picked(values, table.texts[column.name])
     codes = table.codes[column.name].codes
     if column.type == "code_list":
