@@ -33,9 +33,8 @@ def test_refused_file_then_corrected_one(place: Place) -> None:
     (refusal,) = status["refusals"]
     assert refusal["file"] == name and {"FIL-010"} <= {r["rule"] for r in refusal["reasons"]}
     assert refusal["findings"][0]["message"].startswith("Kolumnen Orsak saknas")
-    assert [line["state"] for line in status["lines"] if line["district_code"] == "norrmalm"] == [
-        "awaited", "in_force", "in_force",
-    ]  # fmt: skip
+    states = {line["dataset"]: line["state"] for line in status["lines"] if line["district_code"] == "norrmalm"}
+    assert (states["arenden"], states["oppenvard"], states["serviceinsatser"]) == ("awaited", "in_force", "in_force")
     assert "FIL-010" in place.followup("status")
     path.write_bytes(good)
     assert "1 accepted" in place.followup("receive", "--inbox", str(place.inbox))
