@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.checks.arithmetic import Sheet
+from ingest.checks.arithmetic import IntArray, Sheet
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
@@ -260,8 +260,19 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
             np.int32
         )
         dates |= {"birth", "birth_latest", "birth_earliest"}
+    for key in contract.row_key:
+        if key != "person" and contract.column(key).type == "text":
+            columns[f"{key}_folded"] = _folded(table, key)
     codes = {name: found.codes for name, found in table.codes.items() if name in table.values}
     return Sheet(columns, frozenset(dates), codes, _catalogue_sets(), history.absent)
+
+
+def _folded(table: ConformedTable, name: str) -> IntArray:
+    """Positions of a text column's distinct texts as they compare, however they are spelt."""
+    places: dict[str, int] = {}
+    same = [places.setdefault(fold(text), len(places)) for text in table.texts[name].to_pylist()]
+    position = table.values[name]
+    return np.where(position >= 0, np.array([*same, 0], np.int32)[np.maximum(position, 0)], position)
 
 
 def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:

@@ -138,9 +138,15 @@ def not_together(
     return sheet.is_one_of(column, values) & sheet.is_one_of(other_column, other_values)
 
 
-def not_among(sheet: Sheet, column: str, named_set: str) -> BoolArray:
-    """The code belongs to a named set, such as the interventions that the catalogue knows in one form only."""
-    return sheet.is_one_of(column, sorted(sheet.sets[named_set]))
+def not_among(
+    sheet: Sheet, column: str, named_set: str, when_column: str | None = None, when_values: Sequence[str] = ()
+) -> BoolArray:
+    """The code belongs to a named set, such as the interventions that the catalogue knows in one form only.
+
+    With `when_column`, only where that one holds one of the values.
+    """
+    among = sheet.is_one_of(column, sorted(sheet.sets[named_set]))
+    return among & sheet.is_one_of(when_column, when_values) if when_column else among
 
 
 def date_not_before(sheet: Sheet, column: str, other_column: str, strictly: bool = False) -> BoolArray:
@@ -166,6 +172,14 @@ def date_soon_after(sheet: Sheet, column: str, other_column: str, days: int) -> 
     both = sheet.is_read(column) & sheet.is_read(other_column)
     found: BoolArray = both & (sheet[column] > sheet[other_column].astype(np.int64) + days)
     return found
+
+
+def date_recent_when(
+    sheet: Sheet, column: str, as_of: str, days: int, when_column: str, when_values: Sequence[str]
+) -> BoolArray:
+    """The date is more than so many days before a day although the other column holds one of the values."""
+    old = sheet.is_read(column) & (sheet[column] < day_number(date.fromisoformat(as_of)) - days)
+    return old & sheet.is_one_of(when_column, when_values)
 
 
 def ended_within_months(
@@ -304,9 +318,24 @@ def sum_within_counts(
 
 
 def counts_at_most(sheet: Sheet, columns: Sequence[str], at_most_columns: Sequence[str]) -> BoolArray:
-    """The sum of some counts is more than the sum of others."""
-    usable = _any_read(sheet, columns) & ~_unreadable(sheet, [*columns, *at_most_columns])
+    """The sum of some counts is more than the sum of others, which are all given."""
+    usable = _any_read(sheet, columns) & ~_unreadable(sheet, columns)
+    for name in at_most_columns:
+        usable &= sheet.is_read(name)
     return usable & (_sum(sheet, columns) > _sum(sheet, at_most_columns))
+
+
+def counts_zero_when(sheet: Sheet, columns: Sequence[str], when_column: str, when_values: Sequence[str]) -> BoolArray:
+    """One of the counts is more than zero although the other column holds one of the values."""
+    found: BoolArray = (_sum(sheet, columns) > 0) & sheet.is_one_of(when_column, when_values)
+    return found
+
+
+def sum_with_someone(sheet: Sheet, sum_column: str, columns: Sequence[str]) -> BoolArray:
+    """A sum over persons is more than zero although the counts that are given are all zero."""
+    usable = _any_read(sheet, columns) & ~_unreadable(sheet, columns)
+    found: BoolArray = usable & (sheet[sum_column] > 0) & (_sum(sheet, columns) == 0)
+    return found
 
 
 def counts_given_when_positive(sheet: Sheet, columns: Sequence[str], when_column: str) -> BoolArray:
@@ -333,8 +362,9 @@ KINDS: dict[str, Callable[..., BoolArray]] = {
     for kind in (
         filled, readable, unambiguous, filled_when, filled_when_empty, empty_unless, empty_when, not_together,
         not_among,
-        date_not_before, date_between, date_soon_after, ended_within_months, number_between, younger_than, agreeing,
+        date_not_before, date_between, date_soon_after, date_recent_when, ended_within_months, number_between,
+        younger_than, agreeing,
         unique_together, not_restarted_within, counts_adding_up, sum_within_counts, counts_at_most,
-        counts_given_when_positive, positive_when_positive,
+        counts_given_when_positive, positive_when_positive, counts_zero_when, sum_with_someone,
     )
 }  # fmt: skip

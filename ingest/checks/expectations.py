@@ -163,12 +163,14 @@ class ExpectCodesNotToStandTogether(RowRule):
 
 
 class ExpectCodesNotToBeAmong(RowRule):
-    """The code is not in a named set of the catalogue."""
+    """The code is not in a named set of the catalogue, always or where the other column holds one of the values."""
 
     kind = "not_among"
-    success_keys: ClassVar[tuple[str, ...]] = ("column", "named_set")
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "named_set", "when_column", "when_values")
     column: str
     named_set: str
+    when_column: str | None = None
+    when_values: list[str] | None = None
 
 
 class ExpectDatesNotToBeBefore(RowRule):
@@ -199,6 +201,18 @@ class ExpectDatesToFollowWithinDays(RowRule):
     column: str
     other_column: str
     days: int
+
+
+class ExpectDatesToBeRecentWhen(RowRule):
+    """The date is at most so many days before a day, where the other column holds one of the values."""
+
+    kind = "date_recent_when"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "as_of", "days", "when_column", "when_values")
+    column: str
+    as_of: str | SuiteParameterDict
+    days: int
+    when_column: str
+    when_values: list[str]
 
 
 class ExpectToEndWithinMonths(RowRule):
@@ -310,6 +324,25 @@ class ExpectCountsToBePositiveWhenPositive(RowRule):
     when_column: str
     code_column: str
     codes: list[str]
+
+
+class ExpectCountsToBeZeroWhen(RowRule):
+    """The counts are zero or empty where the other column holds one of the values."""
+
+    kind = "counts_zero_when"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "when_column", "when_values")
+    columns: list[str]
+    when_column: str
+    when_values: list[str]
+
+
+class ExpectSumsToHaveSomeone(RowRule):
+    """A sum over persons is zero where the counts of persons are."""
+
+    kind = "sum_with_someone"
+    success_keys: ClassVar[tuple[str, ...]] = ("sum_column", "columns")
+    sum_column: str
+    columns: list[str]
 
 
 class ExpectOpenRowsToBeCarriedOn(RowRule):

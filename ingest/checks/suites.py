@@ -73,7 +73,7 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     for argument in _COLUMN_ARGUMENTS:
         value = kwargs.get(argument)
         for name in [value] if isinstance(value, str) else value or []:
-            found.append(_MARKS.get(name, name.removeprefix("unusual_")))
+            found.append(_MARKS.get(name, name.removeprefix("unusual_").removesuffix("_folded")))
     return tuple(dict.fromkeys(found))
 
 
