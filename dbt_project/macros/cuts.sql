@@ -8,6 +8,7 @@
 -#}
 {% macro cuts(dimensions) -%}
     {%- set found = [[]] -%}
+    {%- set age = 'clinic_age_band' if ['clinic_age_band'] in dimensions else 'age_band' -%}
     {%- for first in dimensions -%}
         {%- set later = dimensions[loop.index:] -%}
         {%- for first_depth in range(1, first | length + 1) -%}
@@ -17,8 +18,8 @@
                     {%- do found.append(first[:first_depth] + second[:second_depth]) -%}
                 {%- endfor -%}
             {%- endfor -%}
-            {%- if first[0] not in ('sex', 'age_band') and ['sex'] in dimensions and ['age_band'] in dimensions -%}
-                {%- do found.append(['sex', 'age_band'] + first[:first_depth]) -%}
+            {%- if first[0] not in ('sex', age) and ['sex'] in dimensions and [age] in dimensions -%}
+                {%- do found.append(['sex', age] + first[:first_depth]) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -61,12 +62,12 @@ dense_rank() over (
     (values ('as_submitted'), ('{{ division_name() }}')) as bases (district_basis)
 {%- endmacro %}
 
-{#- How complete a row's inputs are; expects the aliases `told` and `bases` of a mart's last step. -#}
-{% macro join_completeness(dataset) -%}
+{#- How complete a row's inputs are; expects the alias `told` of a mart's last step, and `bases` unless told otherwise. -#}
+{% macro join_completeness(dataset, basis='bases.district_basis') -%}
 left join {{ ref('fct_completeness') }} as completeness
     on
         told.district_code = completeness.district_code
-        and bases.district_basis = completeness.district_basis
+        and {{ basis }} = completeness.district_basis
         and told.reporting_quarter = completeness.reporting_quarter
         and completeness.dataset = '{{ dataset }}'
 {%- endmacro %}

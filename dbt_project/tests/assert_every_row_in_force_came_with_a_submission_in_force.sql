@@ -1,10 +1,14 @@
 -- A file that the ledger does not hold in force would be left out in silence.
 with files as (
-    select distinct submission_id from {{ ref('stg_arenden') }}
+    {%- for staged in [
+        'stg_arenden', 'stg_oppenvard', 'stg_serviceinsatser', 'stg_grupper', 'stg_utbud', 'stg_ungdomsmottagning',
+        'stg_aktiviteter', 'stg_skyddsuppfoljning', 'stg_rutiner',
+    ] %}
+    select distinct submission_id from {{ ref(staged) }}
+    {%- if not loop.last %}
     union all
-    select distinct submission_id from {{ ref('stg_oppenvard') }}
-    union all
-    select distinct submission_id from {{ ref('stg_serviceinsatser') }}
+    {%- endif %}
+    {%- endfor %}
 )
 
 select files.submission_id

@@ -1,0 +1,22 @@
+select
+    supply_key,
+    district_code,
+    reporting_quarter,
+    submission_id,
+    source_file_sha256,
+    source_row_number,
+    intervention_category,
+    intervention_code,
+    form,
+    supply_status,
+    provider,
+    target_group,
+    directed_at,
+    evidence_based,
+    languages,
+    session_limit,
+    quoted_wait_days,
+    cast(web_age_days as integer) as web_age_days,
+    web_updated_date,
+    submitted_at
+from {{ ref('int_supply__in_force') }}

@@ -1,0 +1,23 @@
+select
+    clinic_key,
+    district_code,
+    reporting_quarter,
+    submission_id,
+    source_file_sha256,
+    source_row_number,
+    clinic,
+    sex,
+    clinic_age_band,
+    visit_count,
+    new_visitor_count,
+    digital_visit_count,
+    waited_0_7_days_count,
+    waited_8_14_days_count,
+    waited_15_30_days_count,
+    waited_31_90_days_count,
+    waited_over_90_days_count,
+    wait_known_count,
+    wait_summed_count,
+    wait_sum_days,
+    submitted_at
+from {{ ref('int_clinics__counted') }}

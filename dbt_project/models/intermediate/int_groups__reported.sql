@@ -1,0 +1,51 @@
+with rows_in_force as (
+    select
+        groups.*,
+        -- a group is about nobody: its number alone says which it is
+        '' as match_person_key
+    from {{ ref('stg_grupper') }} as groups
+    where
+        groups.submission_id in (
+            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
+            where submissions.is_in_force
+        )
+),
+
+{{ newest_rows('group_id') }}
+
+select
+    newest_rows.identity_key as group_key,
+    identified.first_district_code as district_code,
+    identified.district_code as reported_district_code,
+    identified.reporting_quarter,
+    identified.submission_id,
+    identified.source_file_sha256,
+    identified.source_row_number,
+    newest_rows.first_reporting_quarter,
+    newest_rows.last_reporting_quarter,
+    identified.intervention_code,
+    identified.target_group,
+    identified.directed_at,
+    identified.group_status,
+    identified.cancelled_reason,
+    identified.seat_count,
+    identified.registered_count,
+    identified.girl_count,
+    identified.boy_count,
+    identified.mother_count,
+    identified.father_count,
+    identified.social_services_count,
+    identified.completed_count,
+    identified.queue_count,
+    identified.wait_sum_days,
+    identified.is_open_to_others,
+    identified.submission_id = newest_rows.submission_id
+    and identified.source_row_number = newest_rows.source_row_number as is_newest,
+    identified.planned_start_date,
+    identified.actual_start_date,
+    identified.submitted_at
+from identified
+inner join newest_rows
+    on
+        identified.first_district_code = newest_rows.first_district_code
+        and identified.group_id = newest_rows.group_id
