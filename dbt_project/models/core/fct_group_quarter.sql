@@ -1,27 +1,29 @@
 select
-    groups.group_key || '|' || groups.reporting_quarter as group_quarter_key,
-    groups.group_key,
-    groups.reported_district_code as district_code,
-    groups.reporting_quarter,
+    reported.group_key || '|' || reported.reporting_quarter as group_quarter_key,
+    reported.group_key,
+    reported.reported_district_code as district_code,
+    reported.reporting_quarter,
     coalesce(interventions.category, 'okand') as intervention_category,
-    coalesce(groups.intervention_code, 'okand') as intervention_code,
-    coalesce(groups.target_group, 'okand') as target_group,
-    {{ directed_at('groups.directed_at') }} as directed_at,
-    coalesce(groups.group_status, 'okand') as group_status,
-    coalesce(groups.seat_count, 0) as seat_count,
-    coalesce(groups.registered_count, 0) as registered_count,
-    coalesce(groups.queue_count, 0) as queue_count,
+    coalesce(reported.intervention_code, 'okand') as intervention_code,
+    coalesce(reported.target_group, 'okand') as target_group,
+    {{ directed_at('reported.directed_at') }} as directed_at,
+    coalesce(reported.group_status, 'okand') as group_status,
+    coalesce(reported.seat_count, 0) as seat_count,
+    coalesce(reported.registered_count, 0) as registered_count,
+    coalesce(reported.queue_count, 0) as queue_count,
     -- a seat is free while the group has not begun, and the group's own queue has the first claim
     case
-        when groups.group_status = 'planerad'
+        when reported.group_status = 'planerad'
             then greatest(
-                coalesce(groups.seat_count, 0) - coalesce(groups.registered_count, 0) - coalesce(groups.queue_count, 0),
+                coalesce(reported.seat_count, 0)
+                - coalesce(reported.registered_count, 0)
+                - coalesce(reported.queue_count, 0),
                 0
             )
         else 0
     end as free_seat_count,
-    coalesce(groups.is_open_to_others, false) as is_open_to_others,
-    groups.planned_start_date
-from {{ ref('int_groups__reported') }} as groups
+    coalesce(reported.is_open_to_others, false) as is_open_to_others,
+    reported.planned_start_date
+from {{ ref('int_groups__reported') }} as reported
 left join {{ ref('interventions') }} as interventions
-    on groups.intervention_code = interventions.intervention_code
+    on reported.intervention_code = interventions.intervention_code

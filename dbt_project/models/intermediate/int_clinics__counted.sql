@@ -28,9 +28,11 @@ select
     coalesce(visit_count, 0) as visit_count,
     coalesce(new_visitor_count, 0) as new_visitor_count,
     coalesce(digital_visit_count, 0) as digital_visit_count,
-    {%- for column, first_day, last_day in waiting_bands() %}
-    coalesce({{ column }}_count, 0) as {{ column }}_count,
-    {%- endfor %}
+    coalesce(waited_0_7_days_count, 0) as waited_0_7_days_count,
+    coalesce(waited_8_14_days_count, 0) as waited_8_14_days_count,
+    coalesce(waited_15_30_days_count, 0) as waited_15_30_days_count,
+    coalesce(waited_31_90_days_count, 0) as waited_31_90_days_count,
+    coalesce(waited_over_90_days_count, 0) as waited_over_90_days_count,
     cast(wait_known_count as integer) as wait_known_count,
     -- those whose days are in the sum: the mean's denominator
     cast(case when wait_sum_days is not null then wait_known_count else 0 end as integer) as wait_summed_count,

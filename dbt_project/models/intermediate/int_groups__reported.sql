@@ -1,14 +1,13 @@
-with rows_in_force as (
+with in_force as (
+    {{ rows_in_force('stg_grupper') }}
+),
+
+rows_in_force as (
     select
-        groups.*,
+        *,
         -- a group is about nobody: its number alone says which it is
         '' as match_person_key
-    from {{ ref('stg_grupper') }} as groups
-    where
-        groups.submission_id in (
-            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
-            where submissions.is_in_force
-        )
+    from in_force
 ),
 
 {{ newest_rows('group_id') }}
