@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.checking import CheckReport, Circumstances, check_file
-from ingest.history import Past
+from ingest.checking import CheckReport, check_file
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
+from ingest.recording import circumstances_of
 from ingest.settings import MEGABYTE, Settings
 
 
@@ -36,12 +36,9 @@ def check_paths(
             name = read_name(path.name)
             if on_file is not None:
                 on_file(number, len(paths), name.shown)
-            past = None
-            if ledger is not None and name.district is not None and name.quarter is not None:
-                past = Past(ledger, settings.home, name.district, name.quarter)
             with path.open("rb") as handle:
                 raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
-            circumstances = Circumstances(keys, settings.now_date(), settings.max_file_megabytes, past)
+            circumstances = circumstances_of(settings, keys, ledger, name, name.district)
             reports.append((path, check_file(raw, name, circumstances)))
     finally:
         if ledger is not None:

@@ -20,6 +20,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
+from followup.commands import city
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -137,9 +138,13 @@ def publish() -> None:
 
 
 @app.command()
-def status(quarter: QuarterOption = None, format: FormatOption = reporting.Format.text) -> None:
-    """Show who has submitted what, what is missing, and why files were refused."""
-    reporting.print_status(console, submission_status(Settings(), quarter), format)
+def status(
+    quarter: QuarterOption = None,
+    queries: Annotated[bool, typer.Option("--queries", help="List the open queries one by one.")] = False,
+    format: FormatOption = reporting.Format.text,
+) -> None:
+    """Show who has submitted what, what is missing, why files were refused, and which queries are open."""
+    reporting.print_status(console, submission_status(Settings(), quarter, with_queries=queries), format)
 
 
 @app.command()
@@ -179,6 +184,9 @@ def doctor(
     findings = examine(settings)
     reporting.print_examination(console, findings)
     raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)
+
+
+city.register(app)
 
 
 def main() -> None:

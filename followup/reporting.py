@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from followup.building import BuildFailed, BuildResult
     from followup.demo.city import CityDrawn
     from followup.examination import Examined
-    from followup.status import StatusLine, SubmissionStatus
+    from followup.status import OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
     from ingest.receiving import Receipt
     from publish.publishing import Published
@@ -164,6 +165,8 @@ def print_status(console: Console, found: SubmissionStatus, format: Format) -> N
     if format is Format.json:
         answer = {
             "lines": [asdict(line) for line in found.lines],
+            "to_lock": list(found.to_lock),
+            "open_queries": [asdict(query) for query in found.open_queries],
             "refusals": [
                 {
                     "district": r.submission.district_code,
@@ -200,11 +203,31 @@ def print_status(console: Console, found: SubmissionStatus, format: Format) -> N
                 seen.add(f.rule)
                 row = f" rad {f.row}" if f.row is not None else ""
                 console.print(f"    {f.rule}{row}: {escape(f.message)}", highlight=False, soft_wrap=True)
+    _print_open_queries(console, found.open_queries)
+    if found.to_lock:
+        which = ", ".join(found.to_lock)
+        console.print(
+            f"Old enough to be locked (`followup lock --quarter …`): {which}", highlight=False, soft_wrap=True
+        )
+
+
+def _print_open_queries(console: Console, queries: Sequence[OpenQuery]) -> None:
+    """What is to be corrected or explained, file by file."""
+    for submission_id, listed in groupby(queries, key=lambda query: query.submission_id):
+        of_file = list(listed)
+        first = of_file[0]
+        console.print(f"[yellow]open queries[/] {first.district_code} {first.dataset} {first.quarter}, {submission_id}")
+        for (rule, message), same in groupby(of_file, key=lambda query: (query.rule, query.message)):
+            rows = list(same)
+            places = ", ".join(f"rad {q.row} [{q.row_key}]" if q.row else f"[{q.row_key}]" for q in rows[:5])
+            more = f" … ({len(rows)})" if len(rows) > 5 else ""
+            console.print(f"    {rule}: {message} {places}{more}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _status_table(quarter: str, lines: Sequence[StatusLine]) -> Table:
     datasets = sorted({line.dataset for line in lines})
-    table = Table(title=f"{quarter}", title_justify="left")
+    is_locked = any(line.is_locked for line in lines)
+    table = Table(title=f"{quarter}{' (locked)' if is_locked else ''}", title_justify="left")
     table.add_column("district")
     for dataset in datasets:
         table.add_column(dataset)
@@ -221,7 +244,7 @@ def _cell(line: StatusLine) -> str:
         text = f"[red]{line.state}[/]" if line.state == "missing" else line.state
     else:
         late = "" if line.is_on_time else " [yellow]late[/]"
-        queries = f", {line.queries} queries" if line.queries else ""
+        queries = f", {line.open_queries} open of {line.queries} queries" if line.queries else ""
         text = f"v{line.version} {line.rows} rows{queries}{late}"
     return text + (f" [red]{line.refused} refused[/]" if line.refused else "")
 

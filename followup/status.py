@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.findings import Finding
 from ingest.ledger import Ledger, Submission
-from ingest.ledger.store import RuleCount
+from ingest.ledger.decisions import locked_quarters
+from ingest.ledger.explanations import explanations_of
+from ingest.ledger.store import KEPT_PER_RULE, RuleCount
 from ingest.quarters import Quarter, quarters_between
+from ingest.queries import queries_path, read_queries
 from ingest.settings import Settings
+
+DAYS_UNTIL_LOCK = 60
+"""Days after a quarter's end at which locking it is proposed (the contract: Deadline)."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +46,43 @@ class StatusLine:
     is_synthetic: bool | None = None
     rows: int = 0
     queries: int = 0
+    open_queries: int = 0
+    """Queries that no explanation answers."""
     refused: int = 0
     """Refused submissions of the key that no accepted one has followed."""
+    submission_id: str | None = None
+    is_locked: bool = False
+
+
+@dataclass(frozen=True)
+class OpenQuery:
+    """One query of a submission in force that nobody has explained. `row_key` is what `explain` takes."""
+
+    submission_id: str
+    district_code: str
+    dataset: str
+    quarter: str
+    rule: str
+    row: int | None
+    row_key: str
+    message: str
 
 
 @dataclass(frozen=True)
 class SubmissionStatus:
-    """The whole picture: a line per expected file, and what stands refused (also files whose name can't be read)."""
+    """The whole picture.
+
+    Attributes:
+        lines: one per expected file.
+        refusals: what stands refused, also files whose name can't be read.
+        to_lock: quarters that are old enough to be locked and are not.
+        open_queries: when asked for; of each rule and file at most the first KEPT_PER_RULE.
+    """
 
     lines: tuple[StatusLine, ...]
     refusals: tuple[Refusal, ...]
+    to_lock: tuple[str, ...] = ()
+    open_queries: tuple[OpenQuery, ...] = ()
 
 
 def _refusals(ledger: Ledger, submissions: list[Submission], quarter: str | None) -> list[Refusal]:
@@ -63,18 +98,45 @@ def _refusals(ledger: Ledger, submissions: list[Submission], quarter: str | None
     ]
 
 
-def submission_status(settings: Settings, quarter: Quarter | None = None) -> SubmissionStatus:
+def open_queries_of(settings: Settings, ledger: Ledger, found: Submission) -> list[OpenQuery]:
+    """The open queries of one submission, in the order of its rules; at most KEPT_PER_RULE of each rule."""
+    if not found.open_query_count:
+        return []
+    queries = read_queries(queries_path(settings.home, found.district_code, found.submission_id))
+    explained = {(one.rule, one.row_key) for one in explanations_of(ledger, found.submission_id)}
+    messages = {(f.rule, f.row): f.message for f in ledger.findings(found.submission_id)}
+    any_row = {f.rule: f.message for f in reversed(ledger.findings(found.submission_id))}
+    given: Counter[str] = Counter()
+    listed = []
+    for one in queries.to_pylist():
+        rule, row, key = one["rule"], one["source_row_number"], one["row_key"]
+        given[rule] += (rule, key) not in explained
+        if (rule, key) not in explained and given[rule] <= KEPT_PER_RULE:
+            message = messages.get((rule, row), any_row.get(rule, ""))
+            listed.append(
+                OpenQuery(
+                    found.submission_id, found.district_code, found.dataset or "", found.reporting_quarter or "",
+                    rule, row, key, message,
+                )
+            )  # fmt: skip
+    return listed
+
+
+def submission_status(
+    settings: Settings, quarter: Quarter | None = None, *, with_queries: bool = False
+) -> SubmissionStatus:
     """What has been submitted.
 
     Args:
         settings: the installation's; its clock decides what is missing and what is only awaited.
+        with_queries: whether to list the open queries one by one.
         quarter: only this one; None gives every quarter from the first that holds a submission to the newest ended.
     """
     ledger = Ledger(settings.ledger)
     try:
         submissions = ledger.submissions()
         in_force = {(s.reporting_quarter, s.district_code, s.dataset): s for s in ledger.in_force()}
-        today = settings.now_date()
+        today, locked = settings.now_date(), locked_quarters(ledger)
         named = sorted({s.reporting_quarter for s in submissions if s.reporting_quarter})
         last = Quarter.of(today).previous()
         quarters = [quarter] if quarter else quarters_between(Quarter.parse(named[0]), last) if named else []
@@ -92,14 +154,25 @@ def submission_status(settings: Settings, quarter: Quarter | None = None) -> Sub
                 )
                 if found is None:
                     state = "missing" if today > one.deadline else "awaited"
-                    lines.append(StatusLine(str(one), district, dataset, state, refused=refused))
+                    line = StatusLine(str(one), district, dataset, state, refused=refused, is_locked=str(one) in locked)
+                    lines.append(line)
                 else:
                     lines.append(
                         StatusLine(
                             str(one), district, dataset, "in_force", found.version, found.is_on_time,
-                            found.is_synthetic, found.row_count, found.query_count, refused,
+                            found.is_synthetic, found.row_count, found.query_count, found.open_query_count, refused,
+                            found.submission_id, str(one) in locked,
                         )
                     )  # fmt: skip
-        return SubmissionStatus(tuple(lines), tuple(_refusals(ledger, submissions, str(quarter) if quarter else None)))
+        shown = {str(one) for one in quarters}
+        listed = [
+            query
+            for key, found in sorted(in_force.items(), key=str)
+            if with_queries and key[0] in shown
+            for query in open_queries_of(settings, ledger, found)
+        ]
+        ripe = [str(q) for q in quarters if today >= q.end + timedelta(days=DAYS_UNTIL_LOCK) and str(q) not in locked]
+        refusals = _refusals(ledger, submissions, str(quarter) if quarter else None)
+        return SubmissionStatus(tuple(lines), tuple(refusals), tuple(ripe), tuple(listed))
     finally:
         ledger.close()

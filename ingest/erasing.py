@@ -6,6 +6,7 @@ it held the person.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zipfile
@@ -108,6 +109,8 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
             if gone is not None and contract is not None:
                 _remove_rows(office, found, contract, gone)
                 files, rows = files + 1, rows + gone.num_rows
+            elif contract is not None and contract.about_persons:
+                _mend_cut_off(office, found)
     record_erasure(office.ledger, "person", now, len(originals), rows)
     return Erased(len(originals), files, rows)
 
@@ -162,6 +165,22 @@ def _remove_rows(office: Office, found: Submission, contract: Contract, gone: pa
         row_keys=keys,
         open_query_count=open_count(queries, explained),
     )
+
+
+def _mend_cut_off(office: Office, found: Submission) -> None:
+    """Let the ledger say what the file is, where a run was cut off between rewriting it and saying so."""
+    if found.parquet_path is None:
+        return
+    path = office.settings.home / found.parquet_path
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if actual != found.parquet_sha256:
+        rows = pq.read_metadata(path).num_rows
+        queries = read_queries(queries_path(office.settings.home, found.district_code, found.submission_id))
+        explained = explanations_of(office.ledger, found.submission_id)
+        record_rows_removed(
+            office.ledger, found.submission_id, parquet_sha256=actual, row_count=rows, row_numbers=(), row_keys=(),
+            open_query_count=open_count(queries, explained),
+        )  # fmt: skip
 
 
 def _forget_answers(office: Office, found: Submission) -> None:

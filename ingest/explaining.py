@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,9 +17,17 @@ from ingest.ledger.explanations import explanations_of
 from ingest.ledger.store import Explanation
 from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
-from ingest.queries import WHOLE_FILE, queries_path, read_queries
+from ingest.queries import queries_path, read_queries
 
 LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How many queries an explanation answers, and how many of the submission's stay open."""
+
+    explained: int
+    still_open: int
 
 
 class CannotBeExplained(Exception):
@@ -73,7 +81,7 @@ def explain(
     *,
     row_key: str | None = None,
     row: int | None = None,
-) -> int:
+) -> Explained:
     """Explain a rule's queries in a submission: those under a row key, those of a row, or all that are there now.
 
     Args:
@@ -86,7 +94,7 @@ def explain(
         row: as Excel numbers it.
 
     Returns:
-        How many queries are explained by it.
+        What it answers.
 
     Raises:
         CannotBeExplained: no such query in the submission, or the text can't be kept.
@@ -111,10 +119,8 @@ def explain(
         raise CannotBeExplained(f"{rule} has no query in that row of submission {found.submission_id}")
     keys = sorted(set(chosen["row_key"].to_pylist()))
     given = [Explanation(found.submission_id, rule, key, text, now) for key in keys]
-    others = [one for one in explanations_of(ledger, found.submission_id) if (one.rule, one.row_key) not in
-              {(rule, key) for key in keys}]  # fmt: skip
-    keep(ledger, given, open_count(queries, [*others, *given]))
-    return int(chosen.num_rows)
-
-
-__all__ = ["WHOLE_FILE", "CannotBeExplained", "carried_over", "explain", "explained_before", "open_count"]
+    answered = {(rule, key) for key in keys}
+    own = explanations_of(ledger, found.submission_id)
+    still_open = open_count(queries, [*(one for one in own if (one.rule, one.row_key) not in answered), *given])
+    keep(ledger, given, still_open)
+    return Explained(int(chosen.num_rows), still_open)

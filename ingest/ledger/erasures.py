@@ -57,3 +57,8 @@ def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int
         connection.execute(
             erasure.insert().values(kind=kind, erased_at=now, original_count=original_count, row_count=row_count)
         )
+    if ledger.engine.dialect.name == "sqlite":
+        # what was deleted is overwritten in the file (secure_delete), but the write-ahead log still holds the old pages
+        with ledger.reading() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
