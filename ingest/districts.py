@@ -7,16 +7,18 @@ marts can't disagree. Drop locations are the installation's own and stand in dis
 from __future__ import annotations
 
 import csv
+import ipaddress
 import os
 import re
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from ingest.quarters import Quarter
 from ingest.settings import ROOT, Settings, SettingsError
@@ -111,24 +113,142 @@ def load_districts() -> DistrictRegistry:
 
 
 class DropLocation(BaseModel):
-    """Where one unit leaves its files, as districts.yml says."""
+    """Where one unit leaves its files, as districts.yml says: a folder, `sftp://user@host[:port]/folder`, or
+    `s3://bucket/folder`.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Secrets are never part of the address: districts.yml takes them from the environment (`password: ${A_VARIABLE}`)
+    or names a key file. They are masked wherever this is shown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: str
     synthetic: bool = False
     """All that arrives here is drawn, never real."""
     after_receipt: Literal["remove", "move"] = "remove"
     """What happens to a taken file: `remove`, or `move` to the folder received/ beside it."""
+    settle_seconds: int = Field(60, ge=0, le=3600)
+    """A file counts as whole when nothing has been written to it for so long. Objects (s3://) are whole at once."""
+    timeout_seconds: int = Field(30, ge=1, le=600)
+    """A server that does not answer for so long counts as out of reach."""
+    password: SecretStr | None = None
+    key_file: Path | None = None
+    key_passphrase: SecretStr | None = None
+    known_hosts: Path | None = None
+    """Host keys that are believed, in OpenSSH's format; default ~/.ssh/known_hosts."""
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    endpoint_url: str | None = None
+    """Address of an S3-compatible server; default that of the cloud that invented S3."""
+    region: str | None = None
+
+    @property
+    def kind(self) -> Literal["folder", "sftp", "s3"]:
+        """What sort of place the address names."""
+        scheme = self.url.partition("://")[0] if "://" in self.url else ""
+        return "sftp" if scheme == "sftp" else "s3" if scheme == "s3" else "folder"
+
+    @model_validator(mode="after")
+    def _options_fit_the_address(self) -> DropLocation:
+        scheme, found, _ = self.url.partition("://")
+        if found and scheme not in _OPTIONS_OF:
+            raise ValueError("the address must be a folder, or begin with sftp:// or s3://")
+        parts = _parts(self.url) if found else None
+        if parts is not None and parts.password is not None:
+            raise ValueError("the address holds a password: take it out and set password (or key_file) instead")
+        allowed = _OPTIONS_OF[scheme if found else "file"]
+        for name in sorted(set().union(*_OPTIONS_OF.values()) - allowed):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is no option of such an address")
+        for name in ("key_file", "known_hosts"):
+            path = getattr(self, name)
+            if path is not None and not path.expanduser().is_absolute():
+                raise ValueError(f"{name} must be a whole path, beginning with / or ~")
+        if self.kind == "sftp":
+            self._check_sftp(parts)
+        if self.kind == "s3":
+            self._check_s3(parts)
+        return self
+
+    def _check_sftp(self, parts: SplitResult | None) -> None:
+        if parts is None or not parts.hostname or not parts.username or not parts.path.strip("/"):
+            raise ValueError("an SFTP address reads sftp://user@host/folder, or sftp://user@host:port/folder")
+        if self.password is None and self.key_file is None:
+            raise ValueError("an SFTP location needs password or key_file")
+
+    def _check_s3(self, parts: SplitResult | None) -> None:
+        if parts is None or not parts.netloc or parts.username is not None:
+            raise ValueError("an S3 address reads s3://bucket/folder; keys are set as access_key and secret_key")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key are set together, or neither (then the machine's own role)")
+        if self.endpoint_url is not None:
+            endpoint = _parts(self.endpoint_url)
+            if endpoint.scheme != "https" and not (endpoint.scheme == "http" and _is_this_machine(endpoint.hostname)):
+                raise ValueError("endpoint_url must begin with https:// (http:// only for a server on this machine)")
+            if endpoint.username is not None:
+                raise ValueError("endpoint_url must hold no user or password")
 
 
-class _DropLocations(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_OPTIONS_OF: dict[str, frozenset[str]] = {
+    "file": frozenset(),
+    "sftp": frozenset({"password", "key_file", "key_passphrase", "known_hosts"}),
+    "s3": frozenset({"access_key", "secret_key", "endpoint_url", "region"}),
+}
+"""Which options belong to which addresses."""
 
-    districts: dict[str, DropLocation]
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address. What can't be taken apart is not repeated: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = None
+    if parts is None:
+        raise ValueError("the address can't be read (a password in it? set password instead)")
+    return parts
+
+
+def _is_this_machine(host: str | None) -> bool:
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+
+def _expanded(settings: Settings, value: Any, name: str = "") -> Any:
+    """A value of districts.yml with its variables filled in. What a variable holds is never read as YAML."""
+    if isinstance(value, dict):
+        return {key: _expanded(settings, inner, str(key)) for key, inner in value.items()}
+    if not isinstance(value, str):
+        return value
+
+    def replacement(match: re.Match[str]) -> str:
+        text = str(settings.inbox) if match[1] == "FOLLOWUP_INBOX" else os.environ.get(match[1])
+        if text is None:
+            raise SettingsError(f"{settings.districts}: the variable {match[1]} is not set")
+        return text.rstrip("/") if name == "url" else text
+
+    return _VARIABLE.sub(replacement, value)
+
+
+def _complaint(error: ValidationError) -> str:
+    """What is wrong, by place and reason; never what was given there, which may be a secret."""
+    wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in wrong["loc"] if part != "[key]")
+    reason = str(wrong["msg"]).removeprefix("Value error, ")
+    return f"{place}: {reason}" if place else reason
+
+
+class _DropLocations(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    districts: dict[str, DropLocation]
 
 
 def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[str, DropLocation]:
@@ -139,26 +259,25 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
         inbox: when given, every location is `<inbox>/<district>` instead (the option --inbox).
 
     Raises:
-        SettingsError: the file can't be read, names an unknown district or an unset variable.
+        SettingsError: the file can't be read, a location is wrong, names an unknown district or an unset variable. No
+            value of the file or the environment is repeated, nor linked to the error.
     """
     registry = load_districts()
-    if inbox is not None:
-        return {d.code: DropLocation(url=f"{inbox.rstrip('/')}/{d.code}") for d in registry.districts}
-
-    def expand(match: re.Match[str]) -> str:
-        value = str(settings.inbox) if match[1] == "FOLLOWUP_INBOX" else os.environ.get(match[1])
-        if value is None:
-            raise SettingsError(f"{settings.districts}: the variable {match[1]} is not set")
-        return value.rstrip("/")
-
     try:
-        text = Path(settings.districts).read_text(encoding="utf-8")
-        found = _DropLocations.model_validate(yaml.safe_load(_VARIABLE.sub(expand, text)))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(
-            f"{settings.districts}: can't be read as drop locations ({type(error).__name__})"
-        ) from error
-    for code in found.districts:
-        if registry.get(code) is None:
-            raise SettingsError(f"{settings.districts}: {code} is no district in dbt_project/seeds/districts.csv")
-    return found.districts
+        if inbox is not None:
+            return {d.code: DropLocation(url=f"{inbox.rstrip('/')}/{d.code}") for d in registry.districts}
+        declared = yaml.safe_load(Path(settings.districts).read_text(encoding="utf-8"))
+        if not isinstance(declared, dict) or not isinstance(declared.get("districts"), dict):
+            raise SettingsError(f"{settings.districts}: holds no `districts:`")
+        unknown = next((code for code in declared["districts"] if registry.get(str(code)) is None), None)
+        if unknown is not None:
+            raise SettingsError(f"{settings.districts}: {unknown} is no district in dbt_project/seeds/districts.csv")
+        return _DropLocations.model_validate(_expanded(settings, declared)).districts
+    except ValidationError as error:
+        complaint = f"{'--inbox' if inbox is not None else settings.districts}: {_complaint(error)}"
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        complaint = f"{settings.districts}: is no YAML{f', line {mark.line + 1}' if mark else ''}"
+    except OSError as error:
+        complaint = f"{settings.districts}: can't be read ({type(error).__name__})"
+    raise SettingsError(complaint)

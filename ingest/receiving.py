@@ -19,7 +19,7 @@ from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
 from ingest.recording import ANSWERS, Arrival, Office, answer_path, circumstances_of, open_office, record
 from ingest.settings import MEGABYTE, Settings, SettingsError
-from ingest.sources import DropLocationUnreachable, Source, WaitingFile
+from ingest.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
 from ingest.storing import sweep
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ __all__ = ["DistrictReceipt", "DropLocationUnreachable", "FileReceipt", "receive
 class FileReceipt:
     """What became of one file. Holds nothing personal.
 
-    `state`: accepted; refused; duplicate (already received, nothing changed); waiting (left for another quarter's run).
+    `state`: accepted; refused; duplicate (already received, nothing changed); waiting (left for another quarter's run,
+    or because it may still be being written).
     """
 
     file_name: str
@@ -178,6 +179,35 @@ def _order(file: WaitingFile, name: FileName) -> tuple[str, str, str]:
     return (str(name.quarter or ""), name.dataset or "", file.name)
 
 
+def _receive_files(
+    intake: Intake,
+    waiting: list[WaitingFile],
+    quarter: Quarter | None,
+    on_file: Callable[[FileReceipt, int, int], None] | None,
+) -> tuple[FileReceipt, ...]:
+    district = intake.source.district_code
+    files = _finish_cut_off(intake, waiting)
+    named = sorted(((f, read_name(f.name, district)) for f in files), key=lambda pair: _order(*pair))
+    receipts = []
+    for number, (file, name) in enumerate(named, start=1):
+        left = FileReceipt(name.shown, name.dataset, str(name.quarter) if name.quarter else None, "waiting")
+        if quarter is not None and name.quarter is not None and name.quarter != quarter:
+            receipt = left
+        elif not file.is_settled:
+            log.info("%s: %s may still be being written: left for a later run", district, name.shown)
+            receipt = left
+        else:
+            try:
+                receipt = _receive_file(intake, file, name)
+            except FileNotReady:
+                log.warning("%s: %s changed, or can't be opened: left for a later run", district, name.shown)
+                receipt = left
+        receipts.append(receipt)
+        if on_file is not None:
+            on_file(receipt, number, len(named))
+    return tuple(receipts)
+
+
 def receive_district(
     settings: Settings,
     district_code: str,
@@ -213,23 +243,17 @@ def receive_district(
                 folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")
             ]
             sweep([*own, *settings.validated.glob(f"*/*/{district_code}")])
-            source = Source(district_code, locations[district_code])
-            waiting = source.waiting()
-            if not waiting and not ledger.uncleared(district_code):
-                return DistrictReceipt(district_code, ())
-            intake = Intake(office, source, source.synthetic_checksums())
-            files = _finish_cut_off(intake, waiting)
-            named = sorted(((f, read_name(f.name, district_code)) for f in files), key=lambda pair: _order(*pair))
-            receipts = []
-            for number, (file, name) in enumerate(named, start=1):
-                if quarter is not None and name.quarter is not None and name.quarter != quarter:
-                    receipt = FileReceipt(name.shown, name.dataset, str(name.quarter), "waiting")
-                else:
-                    receipt = _receive_file(intake, file, name)
-                receipts.append(receipt)
-                if on_file is not None:
-                    on_file(receipt, number, len(named))
-            return DistrictReceipt(district_code, tuple(receipts))
+            with Source(district_code, locations[district_code]) as source:
+                waiting = source.waiting()
+                if source.never_read:
+                    told = ", ".join(source.never_read)
+                    log.warning(
+                        "%s: no files, so they stay where they are and nobody reads them: %s", district_code, told
+                    )
+                if not waiting and not ledger.uncleared(district_code):
+                    return DistrictReceipt(district_code, ())
+                intake = Intake(office, source, source.synthetic_checksums())
+                return DistrictReceipt(district_code, _receive_files(intake, waiting, quarter, on_file))
 
 
 @dataclass(frozen=True)
@@ -239,6 +263,8 @@ class Receipt:
     districts: tuple[DistrictReceipt, ...]
     unreachable: tuple[str, ...]
     """District codes."""
+    reasons: tuple[str, ...] = ()
+    """Why each of them could not be reached; holds no secrets."""
 
 
 def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str]:
@@ -260,7 +286,8 @@ def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str
 
 def _has_files(code: str, location: DropLocation) -> bool:
     try:
-        return bool(Source(code, location).waiting())
+        with Source(code, location) as source:
+            return bool(source.listed())
     except DropLocationUnreachable:
         return False
 
@@ -277,7 +304,8 @@ def receive(
     Raises:
         SettingsError, LeaseBusy: as `receive_district`.
     """
-    done, unreachable = [], []
+    done: list[DistrictReceipt] = []
+    unreachable: list[DropLocationUnreachable] = []
     for code in districts_to_visit(settings, inbox):
 
         def report(receipt: FileReceipt, number: int, total: int, code: str = code) -> None:
@@ -286,6 +314,6 @@ def receive(
 
         try:
             done.append(receive_district(settings, code, quarter, inbox=inbox, on_file=report))
-        except DropLocationUnreachable:
-            unreachable.append(code)
-    return Receipt(tuple(done), tuple(unreachable))
+        except DropLocationUnreachable as error:
+            unreachable.append(error)
+    return Receipt(tuple(done), tuple(e.district_code for e in unreachable), tuple(e.reason for e in unreachable))

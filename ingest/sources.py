@@ -4,113 +4,167 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import Self
 
-import fsspec
-
+from ingest.connecting import Connection, Entry, connect, reason
 from ingest.districts import DropLocation
+from ingest.naming import shown_name
+from ingest.settling import unsettled
 
 MANIFEST = "SYNTETISK.json"
 ANSWERS = "aterkoppling"
 SET_ASIDE = "for_stora"
 """Folder, beside the files, for those too large to be read."""
+RECEIVED = "received"
+"""Folder, beside the files, for those taken, where the location says so."""
 _MANIFEST_AT_MOST = 20_000_000
-_CHUNK = 1 << 20
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
+_UNFINISHED_SECONDS = 24 * 3600
 
 
 class DropLocationUnreachable(Exception):
     """A district's drop location could not be listed or read. Names the district, never the address's secrets."""
 
     def __init__(self, district_code: str, reason: str) -> None:
-        """Keep the district's code."""
+        """Keep the district's code, and why."""
         super().__init__(
             f"drop location of {district_code} can't be reached ({reason}): check its entry in districts.yml"
         )
         self.district_code = district_code
+        self.reason = reason
+
+
+class FileNotReady(Exception):
+    """A file that was listed is gone, has changed since, or can't be opened. A later run looks at it again."""
 
 
 @dataclass(frozen=True)
 class WaitingFile:
-    """A file in a drop location: its name and where it lies."""
+    """A file in a drop location.
+
+    Attributes:
+        mark: changes whenever its content does.
+        is_settled: False while it may still be growing; it is then left alone.
+    """
 
     name: str
     path: str
     size: int
+    mark: str = ""
+    is_settled: bool = True
 
 
 class Source:
-    """One district's drop location."""
+    """One district's drop location, open until `close` (or the end of a `with` block)."""
 
     def __init__(self, district_code: str, location: DropLocation) -> None:
         """Connect to where the files lie.
 
         Raises:
-            DropLocationUnreachable: no file system for the address, or no connection.
+            DropLocationUnreachable: no connection.
         """
         self.district_code = district_code
         self.location = location
+        self._connection: Connection
         with self._reaching():
-            self._files, self._folder = fsspec.core.url_to_fs(location.url)
+            self._connection = connect(location)
+        self._folder = self._connection.folder
+        self.never_read: tuple[str, ...] = ()
+        """Names, fit to be shown, of what the last listing held and no run will ever take."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Turn whatever error the location's library has into ours: what matters is which district."""
+        """Turn whatever error the location's library has into ours: what matters is which district, and why."""
         try:
             yield
+        except FileNotReady:
+            raise
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
-            raise DropLocationUnreachable(self.district_code, type(error).__name__) from None
+            why = reason(error, self.location)
+        else:
+            return
+        # Outside the except block, so that no library's error, which may hold secrets, hangs on to ours.
+        raise DropLocationUnreachable(self.district_code, why)
 
-    def waiting(self) -> list[WaitingFile]:
-        """Files that wait, by name. Unfinished uploads, hidden files, folders and the manifest are left alone.
+    def listed(self) -> list[WaitingFile]:
+        """Files that wait, by name, all taken for settled: nothing is written to see whether they are.
 
         Raises:
             DropLocationUnreachable: the location can't be listed.
         """
-        with self._reaching():
-            self._files.invalidate_cache()
-            entries: list[dict[str, Any]] = self._files.ls(self._folder, detail=True)
-        found = []
-        for entry in entries:
-            name = str(entry["name"]).rstrip("/").rpartition("/")[2]
-            if entry["type"] != "file" or name == MANIFEST or name.startswith((".", "~")):
-                continue
-            if name.lower().endswith(_UNFINISHED):
-                continue
-            found.append(WaitingFile(name, str(entry["name"]), int(entry.get("size") or 0)))
-        return sorted(found, key=lambda file: file.name)
+        return self._waiting(0)
 
-    def read(self, file: WaitingFile, limit: int) -> bytes:
-        """The file's bytes, at most one more than `limit`.
+    def waiting(self) -> list[WaitingFile]:
+        """Files that wait, by name, each with whether it is settled.
+
+        Unfinished uploads, hidden files, folders, links and the manifest are left alone; see `never_read`.
 
         Raises:
+            DropLocationUnreachable: the location can't be listed.
+        """
+        return self._waiting(self.location.settle_seconds)
+
+    def _waiting(self, settle_seconds: int) -> list[WaitingFile]:
+        with self._reaching():
+            entries = self._connection.list()
+            files = [entry for entry in entries if entry.kind == "file" and not _is_left_alone(entry.name)]
+            growing = unsettled(self._connection, files, settle_seconds)
+        self.never_read = _never_read(entries)
+        return [
+            WaitingFile(entry.name, entry.path, entry.size, entry.mark, entry.path not in growing)
+            for entry in sorted(files, key=lambda entry: entry.name)
+        ]
+
+    def read(self, file: WaitingFile, limit: int) -> bytes:
+        """The file's bytes, at most one more than `limit`, as it was when it was listed.
+
+        Raises:
+            FileNotReady: it is gone, has changed since it was listed, or may not be opened.
             DropLocationUnreachable: it can't be read.
         """
-        with self._reaching(), self._files.open(file.path, "rb") as handle:
-            content: bytes = handle.read(limit + 1)
+        with self._reaching():
+            try:
+                content = b"".join(self._connection.pieces(file.path, limit + 1))
+                found = self._connection.look(file.path)
+            except (FileNotFoundError, PermissionError):
+                found = None
+            if found is None or found.mark != file.mark:
+                raise FileNotReady
         return content
 
     def synthetic_checksums(self) -> frozenset[str]:
-        """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none."""
-        path = f"{self._folder.rstrip('/')}/{MANIFEST}"
+        """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none.
+
+        Raises:
+            DropLocationUnreachable: it is there and can't be read.
+        """
+        path = f"{self._folder}/{MANIFEST}"
         with self._reaching():
-            if not self._is_plain(path, "file") or self._files.size(path) > _MANIFEST_AT_MOST:
+            found = self._connection.look(path)
+            if found is None or found.kind != "file" or found.size > _MANIFEST_AT_MOST:
                 return frozenset()
-            content = self._files.cat_file(path)
+            content = b"".join(self._connection.pieces(path, _MANIFEST_AT_MOST))
         try:
             return frozenset(str(checksum) for checksum in json.loads(content)["files"].values())
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             return frozenset()
-
-    def _is_plain(self, path: str, kind: str) -> bool:
-        """Whether a path is a file (or directory) of its own, not a link to somewhere else."""
-        if not self._files.exists(path):
-            return False
-        found = self._files.info(path)
-        return found["type"] == kind and not found.get("islink")
 
     def is_synthetic(self, checksum: str, declared: frozenset[str]) -> bool:
         """Whether the file with this SHA-256 is drawn: by the manifest, or because all that arrives here is."""
@@ -122,15 +176,10 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
         """
-        folder = f"{self._folder.rstrip('/')}/{ANSWERS}"
+        folder = f"{self._folder}/{ANSWERS}"
         with self._reaching():
-            self._files.makedirs(folder, exist_ok=True)
-            if not self._is_plain(folder, "directory"):
-                raise NotADirectoryError
-            self._files.pipe_file(f"{folder}/{name}.part", content)
-            if self._files.exists(f"{folder}/{name}"):
-                self._files.rm_file(f"{folder}/{name}")
-            self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}")
+            self._connection.make_folder(folder)
+            self._connection.put_whole(f"{folder}/{name}", content)
 
     def measure(self, file: WaitingFile) -> tuple[int, str]:
         """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
@@ -138,11 +187,14 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be read.
         """
+        with self._reaching():
+            return self._measure(file)
+
+    def _measure(self, file: WaitingFile) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
-        with self._reaching(), self._files.open(file.path, "rb") as handle:
-            while piece := handle.read(_CHUNK):
-                digest.update(piece)
-                size += len(piece)
+        for piece in self._connection.pieces(file.path, sys.maxsize):
+            digest.update(piece)
+            size += len(piece)
         return size, digest.hexdigest()
 
     def set_aside(self, file: WaitingFile) -> None:
@@ -151,13 +203,19 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be moved.
         """
-        self._move(file, SET_ASIDE)
+        with self._reaching(), suppress(FileNotFoundError):
+            self._move(file, SET_ASIDE)
 
     def _move(self, file: WaitingFile, folder_name: str) -> None:
-        folder = f"{self._folder.rstrip('/')}/{folder_name}"
-        with self._reaching(), suppress(FileNotFoundError):
-            self._files.makedirs(folder, exist_ok=True)
-            self._files.mv(file.path, f"{folder}/{file.name}")
+        """Move a file into a folder beside it; one that is there already keeps its name, the new one gets a number."""
+        folder = f"{self._folder}/{folder_name}"
+        self._connection.make_folder(folder)
+        name, number = file.name, 1
+        while self._connection.look(f"{folder}/{name}") is not None:
+            number += 1
+            path = PurePosixPath(file.name)
+            name = f"{path.stem}.{number}{path.suffix}"
+        self._connection.rename(file.path, f"{folder}/{name}")
 
     def clear(self, file: WaitingFile, checksum: str) -> None:
         """Remove a taken file, or move it to received/ beside it, as the location says.
@@ -169,9 +227,29 @@ class Source:
             DropLocationUnreachable: it can't be removed.
         """
         with self._reaching(), suppress(FileNotFoundError):
-            if not self._files.exists(file.path) or self.measure(file)[1] != checksum:
+            if self._measure(file)[1] != checksum:
                 return
             if self.location.after_receipt == "move":
-                self._move(file, "received")
+                self._move(file, RECEIVED)
             else:
-                self._files.rm_file(file.path)
+                self._connection.remove(file.path)
+
+
+def _is_left_alone(name: str) -> bool:
+    """Whether a name says that the file is no submission: hidden, unfinished, or the manifest."""
+    return name == MANIFEST or name.startswith((".", "~")) or name.lower().endswith(_UNFINISHED)
+
+
+def _never_read(entries: list[Entry]) -> tuple[str, ...]:
+    """Names of what no run will ever take: folders of the sender's, links, and uploads that broke off days ago."""
+    told = []
+    for entry in entries:
+        if entry.kind == "directory":
+            is_told = entry.name not in (ANSWERS, SET_ASIDE, RECEIVED) and not entry.name.startswith(".")
+        elif entry.kind == "file":
+            is_told = entry.name.lower().endswith(_UNFINISHED) and time.time() - entry.changed_at > _UNFINISHED_SECONDS
+        else:
+            is_told = True
+        if is_told:
+            told.append(shown_name(entry.name))
+    return tuple(sorted(told))
