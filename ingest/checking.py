@@ -30,12 +30,14 @@ from ingest.naming import FileName
 from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
 from ingest.reading import RawTable, read_table
-from ingest.sentinels import DATE_EMPTY
+from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.settings import MEGABYTE
 
 log = logging.getLogger(__name__)
 _DIGITS = r"(^|\D)(\d{6}|\d{8})[^0-9A-Za-z]{0,12}\d{4}(\D|$)|^\s*\d{5}[-+ ]?\d{4}\s*$"
 """What may read as a person's number, in bytes of any encoding; `reads_as_number` decides."""
+NEAREST_CODES = 3
+"""Codes suggested for a word that is none."""
 _HARMLESS = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{8}|-?\d{1,5}([.,]\d{1,3})?", re.ASCII)
 
 
@@ -128,9 +130,10 @@ class CheckReport:
             if folded in codes.ambiguous:
                 hints.append(f"{folded} kan betyda {' eller '.join(codes.ambiguous[folded])}")
             elif folded not in codes.lookup:
-                near = difflib.get_close_matches(folded, list(codes.lookup), n=1, cutoff=0.6)
-                if near:
-                    hints.append(f"menades {codes.codes[codes.lookup[near[0]]]}?")
+                near = difflib.get_close_matches(folded, list(codes.lookup), n=6, cutoff=0.6)
+                nearest = list(dict.fromkeys(codes.codes[codes.lookup[spelling]] for spelling in near))[:NEAREST_CODES]
+                if nearest:
+                    hints.append(f"menades {' eller '.join(nearest)}?")
         return f" ({'; '.join(hints)})" if hints else ""
 
 
@@ -255,6 +258,7 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
         first = year.astype("datetime64[D]").astype(np.int64)
         last = (year + 1).astype("datetime64[D]").astype(np.int64) - 1
         known = birth != DATE_EMPTY
+        columns["year_by_number"] = np.where(exact, year.astype(np.int64) + 1970, EMPTY).astype(np.int32)
         columns["birth_latest"] = np.where(known, np.where(exact, birth, last), DATE_EMPTY).astype(np.int32)
         columns["birth_earliest"] = np.where(known & ~unborn, np.where(exact, birth, first), DATE_EMPTY).astype(
             np.int32

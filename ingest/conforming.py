@@ -39,7 +39,8 @@ class ConformedTable:
     Attributes:
         values: per column: positions in its code list, whole numbers, days since 1970, positions in `texts`; with
             sentinels. Person datasets also have `person` (distinct persons within the file), `birth`,
-            `sex_by_number`, and `id_typ` filled in from the number where the file leaves it out.
+            `sex_by_number`, `kind_by_number` (1 for a coordination number), and `id_typ` filled in from the number
+            where the file leaves it out.
         codes: code lists of the code columns.
         texts: identifier or free-text column → its distinct texts.
         code_sets: code_list column → the sets of codes that occur, as sorted tuples of positions.
@@ -278,6 +279,8 @@ def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: 
     ).astype(np.int32)
     values["birth_exact"] = (numbers.birth != DATE_EMPTY).astype(np.int8)
     values["sex_by_number"] = numbers.sex
+    read = numbers.status == 0
+    values["kind_by_number"] = np.where(read, numbers.coordination.astype(np.int8), EMPTY).astype(np.int8)
     linkable = np.r_[np.ones(len(numbers.keys), bool), np.zeros(len(own), bool)]
     return ConformedTable(
         values,

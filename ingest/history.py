@@ -19,7 +19,7 @@ from ingest.conforming import ConformedTable
 from ingest.districts import load_districts
 from ingest.ledger import Ledger
 from ingest.quarters import Quarter
-from ingest.sentinels import DATE_EMPTY, EMPTY, day_number
+from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY, day_number
 
 STOCK_GROUP = ["insats", "malgrupp"]
 SERVICE_KEY = ["insats", "malgrupp", "kon", "aldersgrupp", "hanvisad_fran"]
@@ -29,6 +29,8 @@ USUAL_COUNTS = (
 LEAST_MEDIAN = 20
 """Counts whose median over four quarters is smaller jump by chance and are not judged."""
 MANY_TIMES = 5
+QUICK_RESTART_DAYS = 7
+_LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,22 @@ def _cases(table: ConformedTable, past: Past) -> History:
     absent_keys = tuple(zip(gone["arende_id"], gone["match_person_key"], strict=True))
     previous = now.merge(before[[*key, "utredning_slut"]], on=key, how="left")["utredning_slut"]
     days = np.array([DATE_EMPTY if pd.isna(day) else day_number(day) for day in previous], np.int32)
+    restarted = _restarted(table, now["match_person_key"], before[ended.to_numpy() & ~here])
     known = frozenset({"previous_quarter"})
-    return History({"previous_end": days}, frozenset({"previous_end"}), absent, absent_keys, known)
+    derived: dict[str, IntArray] = {"previous_end": days, "restarted": restarted}
+    return History(derived, frozenset({"previous_end"}), absent, absent_keys, known)
+
+
+def _restarted(table: ConformedTable, persons: pd.Series, ended: pd.DataFrame) -> npt.NDArray[np.int8]:
+    """1 where an investigation starts within days of the end of another of the same child's, in the file before."""
+    found = np.zeros(table.rows, np.int8)
+    starts = pd.DataFrame({"match_person_key": persons, "start": table.values["utredning_start"].astype(np.int64)})
+    starts = starts[persons.notna() & (starts["start"] > DATE_BAD)]
+    ends = ended.assign(end=[day_number(day) for day in ended["utredning_slut"]])[["match_person_key", "end"]]
+    pairs = starts.reset_index().merge(ends, on="match_person_key")
+    days = pairs["start"] - pairs["end"]
+    found[pairs.loc[(days >= 0) & (days <= QUICK_RESTART_DAYS), "index"].to_numpy()] = 1
+    return found
 
 
 def _episodes(table: ConformedTable, past: Past) -> History:
@@ -162,7 +178,7 @@ def _services(table: ConformedTable, past: Past) -> History:
         earlier = before.groupby(STOCK_GROUP)["antal_pagaende"].sum()
         expected = earlier.reindex(sums.index).fillna(0) + sums["antal_nya"]
         expected = expected - sums["antal_fullfoljt"] - sums["antal_avbrutit"]
-        gap = (expected - sums["antal_pagaende"]).abs().to_numpy(np.int64)
+        gap = (expected - sums["antal_pagaende"]).abs().clip(upper=_LARGEST).to_numpy(np.int64)
         column = np.full(len(now), EMPTY, np.int32)
         column[group.head(1).index.to_numpy()] = gap
         columns["stock_gap"] = column

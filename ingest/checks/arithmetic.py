@@ -185,12 +185,15 @@ def date_recent_when(
 def ended_within_months(
     sheet: Sheet, end_column: str, start_column: str, prolonged_column: str, months: int, as_of: str
 ) -> BoolArray:
-    """What started has not ended so many calendar months later, or by its prolongation; the open judged as of a day."""
+    """What started has not ended by its limit; what is open is judged as of a day.
+
+    The limit is the prolongation where one is given, be it earlier or later, else so many calendar months.
+    """
     started = sheet.is_read(start_column)
     limit = add_months(np.where(started, sheet[start_column], 0), months)
-    limit = np.maximum(limit, np.where(sheet.is_read(prolonged_column), sheet[prolonged_column], DATE_EMPTY))
+    limit = np.where(sheet.is_read(prolonged_column), sheet[prolonged_column], limit)
     end = np.where(sheet.is_read(end_column), sheet[end_column], day_number(date.fromisoformat(as_of)))
-    usable = started & (sheet.is_read(end_column) | sheet.is_empty(end_column))
+    usable = started & ~_unreadable(sheet, [end_column, prolonged_column])
     return usable & (end > limit)
 
 
@@ -221,6 +224,12 @@ def agreeing(sheet: Sheet, column: str, other_column: str, values: Sequence[str]
         mine[sheet[column] == position] = place
     other = sheet[other_column]
     found: BoolArray = (mine >= 0) & (other >= 0) & (mine != other)
+    return found
+
+
+def numbers_agreeing(sheet: Sheet, column: str, other_column: str) -> BoolArray:
+    """Both numbers are known, and they differ."""
+    found: BoolArray = (sheet[column] >= 0) & (sheet[other_column] >= 0) & (sheet[column] != sheet[other_column])
     return found
 
 
@@ -363,7 +372,7 @@ KINDS: dict[str, Callable[..., BoolArray]] = {
         filled, readable, unambiguous, filled_when, filled_when_empty, empty_unless, empty_when, not_together,
         not_among,
         date_not_before, date_between, date_soon_after, date_recent_when, ended_within_months, number_between,
-        younger_than, agreeing,
+        younger_than, agreeing, numbers_agreeing,
         unique_together, not_restarted_within, counts_adding_up, sum_within_counts, counts_at_most,
         counts_given_when_positive, positive_when_positive, counts_zero_when, sum_with_someone,
     )

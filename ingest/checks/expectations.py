@@ -257,6 +257,15 @@ class ExpectCodesToAgreeWith(RowRule):
     values: list[str]
 
 
+class ExpectNumbersToAgreeWith(RowRule):
+    """The number is the one that another column says, where both say one."""
+
+    kind = "numbers_agreeing"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "other_column")
+    column: str
+    other_column: str
+
+
 class ExpectRowsToBeUniqueBy(RowRule):
     """No two rows share the combination."""
 

@@ -63,7 +63,8 @@ class RuleOutcome:
 _MARKS = {
     "birth_latest": "personnummer", "birth_earliest": "personnummer", "case_known": "arende_id",
     "person": "personnummer",
-    "sex_by_number": "personnummer", "previous_end": "utredning_slut", "stock_gap": "antal_pagaende",
+    "sex_by_number": "personnummer", "kind_by_number": "personnummer", "year_by_number": "personnummer",
+    "restarted": "utredning_start", "previous_end": "utredning_slut", "stock_gap": "antal_pagaende",
 }  # fmt: skip
 """Derived columns and the contract column that a finding on them marks."""
 

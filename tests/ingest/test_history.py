@@ -48,6 +48,17 @@ def test_reopened_investigation_is_a_query(installation: Installation) -> None:
     assert fired["ARE-083"] == 1
 
 
+def test_new_investigation_within_a_week_of_one_that_ended_last_quarter_is_a_query(installation: Installation) -> None:
+    submit(installation, "arenden", "2018Q3", [case(1, utredning_slut="2018-09-28")])
+    late = {"inkom_datum": "2018-10-01", "forhandsbedomning_klar": "2018-10-02", **OPEN}
+    within = base_row("arenden", arende_id="A-8", utredning_start="2018-10-05", **late)
+    beyond = base_row("arenden", arende_id="A-9", utredning_start="2018-10-06", **late)
+    other = {"personnummer": "20120704-9816", "kon": "pojke", "utredning_start": "2018-10-05"}
+    assert submit(installation, "arenden", "2018Q4", [within])["ARE-087"] == 1
+    assert "ARE-087" not in submit(installation, "arenden", "2018Q4", [beyond])
+    assert "ARE-087" not in submit(installation, "arenden", "2018Q4", [{**within, **other}])
+
+
 def test_first_quarter_has_nothing_to_look_back_at(installation: Installation) -> None:
     assert "ARE-082" not in submit(installation, "arenden", "2018Q3", [case(1)])
 
