@@ -122,7 +122,10 @@ class CheckReport:
         cell = self.raw.columns[column.name][place].as_py() or b""
         text = " ".join(cell.decode(self.raw.encoding).split())
         if column.type not in ("code", "code_list"):
-            return f" (”{text}”)" if _is_harmless(text) else ""
+            if not _is_harmless(text):
+                return ""
+            is_serial = column.type == "date" and re.fullmatch(r"[234]\d{4}", text) is not None
+            return f" (”{text}” är Excels serienummer: formatera kolumnen som datum)" if is_serial else f" (”{text}”)"
         codes = self.table.codes[column.name]
         parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
         hints = []
@@ -200,7 +203,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         return CheckReport(name, 0, tuple(findings))
     contract = load_contracts()[name.dataset]
     try:
-        table = read_table(raw, contract)
+        table = read_table(raw, contract, name.ending)
     except Unreadable as error:
         return CheckReport(name, 0, (*findings, error.finding))
     findings.extend(table.findings)

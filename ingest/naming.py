@@ -12,7 +12,7 @@ from ingest.findings import Finding, file_finding
 from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
 
-_NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx)", re.IGNORECASE)
+_NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx|xlsm|xlsb|xls|ods)", re.IGNORECASE)
 _SHOWN_BYTES = 180
 _YEARS = range(2000, 2101)
 
@@ -25,6 +25,7 @@ class FileName:
         shown: the name, or a stand-in where it holds something that reads as a person's number.
         district, dataset, quarter: None where the name doesn't say, or says something unknown.
         findings: what is wrong with the name.
+        ending: without full stop; empty where the name can't be read.
     """
 
     shown: str
@@ -32,6 +33,7 @@ class FileName:
     dataset: str | None
     quarter: Quarter | None
     findings: tuple[Finding, ...]
+    ending: str = ""
 
 
 def shown_name(name: str) -> str:
@@ -72,9 +74,9 @@ def read_name(name: str, district_code: str | None = None) -> FileName:
     if quarter.year not in _YEARS:
         return FileName(shown, district.code, None, None, (file_finding("FIL-001"),))
     if district.is_valid_in(quarter):
-        return FileName(shown, district.code, dataset, quarter, ())
+        return FileName(shown, district.code, dataset, quarter, (), match[4].lower())
     until = f" till {district.valid_to}" if district.valid_to else ""
     finding = file_finding(
         "FIL-017", district=district.code, quarter=quarter, validity=f"från {district.valid_from}{until}"
     )
-    return FileName(shown, district.code, dataset, quarter, (finding,))
+    return FileName(shown, district.code, dataset, quarter, (finding,), match[4].lower())

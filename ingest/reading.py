@@ -1,4 +1,4 @@
-"""Bytes → a table of raw cells: encoding, separator, headers, records. Nothing is blanked or guessed.
+"""Bytes → a table of raw cells: CSV (encoding, separator, headers, records) or workbook. Nothing is blanked or guessed.
 
 Well-formed files go straight through pyarrow. Files with blank lines, stray quotes or ragged rows are first rewritten
 record by record (`_regularised`), which keeps the number that Excel gives each row.
@@ -7,11 +7,11 @@ record by record (`_regularised`), which keeps the number that Excel gives each 
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ import pyarrow.csv as pcsv
 from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
-from ingest.persons import reads_as_number
+from ingest.headers import match_headers
+from ingest.spreadsheet_marks import excel_marks
+from ingest.workbooks import is_workbook, misnamed, other_kind, read_sheet
 
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
@@ -31,6 +33,8 @@ _BLOCK = 4 << 20
 _CELL_LIMIT = 1_000_000
 MOST_COLUMNS = 500
 """A header with more is no header of ours: refused before anything is compared."""
+_SEARCHED_ROWS = 20
+_HINT = re.compile(rb"\s*\"?sep=[;,\t|:]?\"?[;,\t]*\r?\n", re.IGNORECASE)
 _TOTALS_ROW = r"^\s*(summa|totalt?|totalsumma|summa totalt)\s*:?\s*$"
 
 
@@ -120,10 +124,25 @@ def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
     if best is None:
         raise Unreadable(file_finding("FIL-009", line=1))
     if not best[0]:
-        raise Unreadable(file_finding("FIL-021", example=";".join(list(dict.fromkeys(known.values()))[:3])))
+        hint = _header_further_down(head, known)
+        raise Unreadable(file_finding("FIL-021", example=";".join(list(dict.fromkeys(known.values()))[:3]), hint=hint))
     if len(best[3]) > MOST_COLUMNS:
         raise Unreadable(file_finding("FIL-022", found=len(best[3]), limit=MOST_COLUMNS))
     return best[2], best[3], best[4]
+
+
+def _header_further_down(head: str, known: dict[str, str]) -> str:
+    """Words on the row that seems to bear the headers, when the first one doesn't."""
+    best, found = 1, 0
+    for separator in SEPARATORS:
+        try:
+            for number, cells in enumerate(islice(_records(head, separator), _SEARCHED_ROWS), start=1):
+                recognised = sum(fold(cell) in known for cell in cells[:MOST_COLUMNS])
+                if recognised > best:
+                    best, found = recognised, number
+        except csv.Error:
+            continue
+    return f" Rubrikerna verkar stå på rad {found}: ta bort raderna ovanför." if found else ""
 
 
 @dataclass(frozen=True)
@@ -191,7 +210,7 @@ def _parsed_straight(raw: bytes, names: list[str], kinds: dict[str, pa.DataType]
     if end <= 0 or b'"' in raw or b"\r" in head or head.endswith(separator.encode()):
         return None
     if not len(body):
-        return _empty_table(kinds)
+        return pa.table({key: pa.chunked_array([], kind) for key, kind in kinds.items()})
     try:
         table = _parse(body, names, kinds, separator, quoted=False)
     except pa.ArrowInvalid:
@@ -226,93 +245,112 @@ def _all_empty(table: pa.Table, encoding: str) -> npt.NDArray[np.bool_]:
     return empty
 
 
-def _match_headers(headers: list[str], contract: Contract) -> tuple[list[str | None], set[str], list[Finding]]:
-    """Contract column per header (None where unknown), the columns missing, and what is wrong with the headers."""
-    known, findings = contract.header_lookup(), []
-    folded = [fold(header) for header in headers]
-    names = [known.get(header) for header in folded]
-    for name in sorted({n for n in names if n is not None and names.count(n) > 1}):
-        places = [place for place, n in enumerate(names, start=1) if n == name]
-        label = f" (båda läses som {contract.column(name).label_sv})"
-        findings.append(file_finding("FIL-011", column=name, places=_places(places), label=label))
-    unknown = {f for f, n in zip(folded, names, strict=True) if n is None and f}
-    for doubled in sorted(f for f in unknown if folded.count(f) > 1):
-        places = [place for place, f in enumerate(folded, start=1) if f == doubled]
-        findings.append(file_finding("FIL-011", places=_places(places), label=""))
-    missing = {column.name for column in contract.columns} - {n for n in names if n}
-    for column in contract.columns:
-        if column.name in missing and not column.optional:
-            close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
-            hint = f" Menades kolumn {folded.index(close[0]) + 1}? Rätta dess rubrik." if close else ""
-            findings.append(file_finding("FIL-010", column=column.name, header=column.label_sv, hint=hint))
-    findings += [
-        file_finding("FIL-015", header=f"rubriken i kolumn {place}")
-        for place, header in enumerate(headers, start=1)
-        if reads_as_number(header)
-    ]
-    for position, (header, matched) in enumerate(zip(headers, names, strict=True), start=1):
-        if matched is None:
-            close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
-            hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
-            findings.append(file_finding("FIL-012", position=position, hint=hint))
-    return names, missing, findings
+@dataclass(frozen=True)
+class _Layout:
+    """What each column of a file is: keys are contract columns, or `?n` for the n-th column when it is none."""
+
+    keys: list[str]
+    kinds: dict[str, pa.DataType]
+    missing: frozenset[str]
+    findings: tuple[Finding, ...]
 
 
-def _places(places: list[int]) -> str:
-    """Column positions in words. Headers are not quoted: a file without headers has its first row there."""
-    return " och ".join(str(place) for place in places)
+def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
+    names, missing, findings = match_headers(headers, contract, unused)
+    keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
+    distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number", "text")}
+    kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
+    return _Layout(keys, kinds, frozenset(missing), tuple(findings))
 
 
-def read_table(raw: bytes, contract: Contract) -> RawTable:
-    """Read a CSV file's bytes as the contract's columns.
+def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
+    """Read the bytes of a CSV file or workbook as the contract's columns. What they are decides, not the file's name.
 
     Args:
         raw: the whole file.
         contract: says which headers are known.
+        ending: of the file's name, without full stop; a query tells when it says something else than the bytes.
 
     Returns:
         The cells, with every fault found on the way in `findings`. Rows with a wrong number of fields are left out
         of the table (their finding refuses the file).
 
     Raises:
-        Unreadable: the bytes are no table: empty, undecodable, no known header, broken quotes.
+        Unreadable: the bytes are no table: empty, undecodable, no known header, broken quotes, a damaged or locked
+            workbook.
+        WorkbookReaderFailed: a fault of ours.
     """
     if not raw.strip(b" \r\n\t\xef\xbb\xbf"):
         raise Unreadable(file_finding("FIL-004"))
-    if raw[:2] == b"PK" or raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Unreadable(file_finding("FIL-019"))
+    if is_workbook(raw):
+        return _read_workbook(raw, contract, ending)
+    if kind := other_kind(raw):
+        raise Unreadable(file_finding("FIL-026", kind=kind))
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
+    raw = _without_hint(raw)
     encoding = find_encoding(raw)
     known = contract.header_lookup()
     separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), known)
-    names, missing, findings = _match_headers(headers, contract)
-    keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
-    distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
-    kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
+    layout, findings = _lay_out(headers, contract), misnamed(ending, "csv")
 
-    table = _parsed_straight(raw, keys, kinds, separator) if header_record == 1 else None
+    table = _parsed_straight(raw, layout.keys, layout.kinds, separator) if header_record == 1 else None
     if table is not None:
         numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
     else:
         regular = _regularised(raw.decode(encoding), separator, len(headers), header_record)
         findings.extend(regular.findings)
         encoding, numbers = regular.encoding, regular.numbers
-        table = _parse(regular.body, keys, kinds, separator, quoted=True) if len(numbers) else _empty_table(kinds)
+        table = _parsed_body(regular.body, layout, separator)
+    return _table_of_rows(table, layout, contract, encoding, numbers, findings, has_marks=b"#" in raw or b"E+" in raw)
+
+
+def _read_workbook(raw: bytes, contract: Contract, ending: str) -> RawTable:
+    sheet = read_sheet(raw, contract, MOST_COLUMNS)
+    layout = _lay_out(sheet.headers, contract, sheet.unused)
+    table = _parsed_body(sheet.body, layout, ";")
+    findings = [*misnamed(ending, sheet.kind), *sheet.findings]
+    numbers = sheet.row_numbers
+    return _table_of_rows(table, layout, contract, "utf-8", numbers, findings, has_marks=True, unused=sheet.unused)
+
+
+def _without_hint(raw: bytes) -> bytes:
+    """The file without the hint `sep=;` on its first line, which Excel doesn't count as a row."""
+    hint = _HINT.match(raw)
+    return raw[hint.end() :] if hint else raw
+
+
+def _parsed_body(body: bytes, layout: _Layout, separator: str) -> pa.Table:
+    """Records that all have as many fields as there are columns."""
+    if not body:
+        return pa.table({key: pa.chunked_array([], kind) for key, kind in layout.kinds.items()})
+    return _parse(body, layout.keys, layout.kinds, separator, quoted=True)
+
+
+def _table_of_rows(
+    table: pa.Table,
+    layout: _Layout,
+    contract: Contract,
+    encoding: str,
+    numbers: npt.NDArray[np.int32],
+    findings: list[Finding],
+    *,
+    has_marks: bool,
+    unused: frozenset[int] = frozenset(),
+) -> RawTable:
+    """The table without blank rows and totals; totals and what Excel has done to cells are told."""
     blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
     totals = _totals_rows(table)
-    findings.extend(file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals))
+    told = [file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals)]
     if totals.any():
         table, numbers = table.filter(pa.array(~totals)), numbers[~totals]
-    columns = {key: table[key] for key in keys if not key.startswith("?")}
-    extra = {int(key[1:]) + 1: table[key] for key in keys if key.startswith("?")}
-    return RawTable(columns, extra, encoding, numbers, frozenset(missing), tuple(findings))
-
-
-def _empty_table(kinds: dict[str, pa.DataType]) -> pa.Table:
-    return pa.table({key: pa.chunked_array([], kind) for key, kind in kinds.items()})
+    columns = {key: table[key] for key in layout.keys if not key.startswith("?")}
+    told += excel_marks(columns, contract, encoding, numbers, has_marks=has_marks)
+    places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
+    extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
+    return RawTable(columns, extra, encoding, numbers, layout.missing, (*layout.findings, *findings, *told))
 
 
 def _totals_rows(table: pa.Table) -> npt.NDArray[np.bool_]:

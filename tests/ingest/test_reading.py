@@ -67,7 +67,7 @@ def test_trailing_empty_columns_are_ignored() -> None:
         (TWO[:-2] + b"\x81\r\n", "FIL-006"),
         (TWO.decode("cp1252").encode("utf-16"), "FIL-008"),
         (TWO + b"\0", "FIL-008"),
-        (b"PK\x03\x04" + b"x" * 50, "FIL-019"),
+        (b"PK\x03\x04" + b"x" * 50, "FIL-024"),
         (TWO[:-2] + b';"oavslutad\r\n', "FIL-009"),
         (b"hej;hopp\r\n1;2\r\n", "FIL-021"),
     ],

@@ -1,0 +1,17 @@
+"""Why a workbook is not read: the code of a rule about files, and what its message needs."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """The workbook is not read. `rule` is a code of file_rules.yml, `facts` fill its message; nothing of the file."""
+
+    def __init__(self, rule: str, **facts: object) -> None:
+        """Keep both; the exception's text is the code alone."""
+        super().__init__(rule)
+        self.rule = rule
+        self.facts = facts
+
+
+DAMAGED, LOCKED, OTHER_KIND, TOO_LARGE = "FIL-024", "FIL-025", "FIL-026", "FIL-027"
+NO_VALUES, MERGED = "FIL-029", "FIL-030"
