@@ -1,4 +1,4 @@
-"""One quarter of fourteen districts (42 files) through Airflow, from trigger to marts: seconds, and peaks of memory.
+"""One quarter of fourteen districts (126 files) through Airflow, from trigger to marts: seconds, and peaks of memory.
 
 `make bench` runs it. Prints figures, asserts nothing by time. All in a temporary folder.
 """

@@ -1,4 +1,4 @@
-"""One quarter of fourteen districts (42 files) by `followup run`, without Airflow: seconds and peak memory.
+"""One quarter of fourteen districts (126 files) by `followup run`, without Airflow: seconds and peak memory.
 
 Prints figures and ratios; asserts nothing. The bound to compare with: 30 s, 1.5 GiB.
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from followup.demo.count_views import count_columns
 from followup.demo.faults import CORRECTED, PlantedFault, plant
 from followup.demo.habits import HABITS
 from followup.demo.offices import offices_of
@@ -24,7 +25,10 @@ from ingest.quarters import Quarter, quarters_between
 
 Progress = Callable[[int, int, str], None]
 """Called with files written, files in all, and the file's name."""
-DATASETS = ("arenden", "oppenvard", "serviceinsatser")
+DATASETS = (
+    "arenden", "oppenvard", "serviceinsatser", "grupper", "utbud", "ungdomsmottagning", "aktiviteter",
+    "skyddsuppfoljning", "rutiner",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def draw_city(
     """Write every district's files of every quarter, and a list of them as synthetic beside them.
 
     Equal arguments give equal bytes. With one seed and scale a quarter's files are the same whatever the last quarter
-    is, and, for `arenden` and `serviceinsatser`, whatever the first one from 2018Q1 is.
+    is, and, for all but `oppenvard`, whatever the first one from 2018Q1 is.
 
     Args:
         out: gets `<district>/<district>_<dataset>_<quarter>.csv`.
@@ -136,6 +140,7 @@ def _unit_columns(
         "arenden": (case_columns(unit, quarter, people, cases), cases.size),
         "oppenvard": (episode_columns(unit, quarter, people, episodes, first), episodes.size),
         "serviceinsatser": (service_columns(unit, cells), cells.size),
+        **count_columns(simulation, unit, quarter),
     }
 
 

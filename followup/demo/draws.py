@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.quarters import Quarter
+
 Ints = NDArray[Any]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -27,6 +29,11 @@ _MOST = 0.97
 def stream(seed: int, *keys: int) -> np.random.Generator:
     """The random stream of one step of one quarter; equal keys give equal draws, whatever else was drawn."""
     return np.random.default_rng(np.random.SeedSequence([seed, *keys]))
+
+
+def ordinal(quarter: Quarter) -> int:
+    """The quarter as a number, for the streams."""
+    return quarter.year * 4 + quarter.number - 1
 
 
 def day_number(day: date) -> int:

@@ -37,19 +37,24 @@ class Habit:
     id_types: str = "always"
     left_out: frozenset[str] = frozenset()
     extra: str | None = None
-    """A column of the district's own."""
+    """A column of the district's own, in what its case system exports."""
 
 
 HABITS: dict[str, Habit] = {
     "bromma": Habit(dates="iso", codes="spoken", numbers="12-"),
     "enskede-arsta-vantor": Habit(encoding="utf-8-sig", dates="iso", codes="code", numbers="12", id_types="needed"),
-    "farsta": Habit(dates="point", codes="label", numbers="10-", left_out=frozenset({"bor_med_berord_foralder"})),
+    "farsta": Habit(
+        dates="point", codes="label", numbers="10-", left_out=frozenset({"bor_med_berord_foralder", "innehall"})
+    ),
     "hagersten-liljeholmen": Habit(dates="compact", headers="upper", codes="label", numbers="12"),
     "hasselby-vallingby": Habit(dates="iso", codes="label", numbers="12-"),
     "kungsholmen": Habit(encoding="utf-8-sig", separator=",", newline="\n", dates="iso", codes="lower", numbers="12-"),
     "norrmalm": Habit(dates="slash", headers="alias", codes="spoken", numbers="10", id_types="needed"),
     "rinkeby-kista": Habit(
-        dates="iso", codes="upper", numbers="10-", left_out=frozenset({"hanvisad_fran", "ytterligare_orsaker"})
+        dates="iso",
+        codes="upper",
+        numbers="10-",
+        left_out=frozenset({"hanvisad_fran", "ytterligare_orsaker", "deltagare_via_socialtjanst"}),
     ),
     "skarpnack": Habit(separator="\t", dates="iso", codes="label", numbers="12", extra="Enhet"),
     "skarholmen": Habit(dates="compact", codes="spoken", numbers="12-", left_out=frozenset({"antal_tillfallen"})),
@@ -62,13 +67,18 @@ HABITS: dict[str, Habit] = {
         headers="upper",
         codes="lower",
         numbers="12-",
-        left_out=frozenset({"antal_insatser_erbjudna", "antal_battre", "antal_oforandrat", "antal_samre"}),
+        left_out=frozenset(
+            {"antal_insatser_erbjudna", "antal_battre", "antal_oforandrat", "antal_samre", "senast_reviderad"}
+        ),
     ),
     "ostermalm": Habit(encoding="utf-8-sig", dates="iso", codes="spoken", numbers="10-"),
     "hagersten-alvsjo": Habit(encoding="utf-8-sig", dates="iso", codes="label", numbers="12-"),
     "jarva": Habit(dates="iso", codes="label", numbers="12-"),
     "norra-innerstaden": Habit(encoding="utf-8-sig", dates="iso", headers="name", codes="code", numbers="12"),
 }
+
+_EXPORTED = ("arenden", "oppenvard", "serviceinsatser")
+"""Datasets that come out of a case system; the others are kept by hand."""
 
 _SPOKEN = {
     "kon": {"kvinna": "Flicka", "man": "Pojke", "okant": "Okänd"},
@@ -106,6 +116,27 @@ _SPOKEN = {
     "maluppfyllelse": {"inte": "Ej uppnått"},
     "avslutsorsak": {"avbruten_familjen": "Avbruten av familjen", "beslut_lopt_ut": "Beslutet har löpt ut"},
     "aldersgrupp": {"vuxen": "Vuxna"},
+    "status": {
+        "planerad": "Planeras",
+        "startad": "Pågår",
+        "avslutad": "Genomförd",
+        "erbjuds": "Finns",
+        "upphord": "Upphört",
+    },
+    "installd_skal": {"for_fa_anmalda": "För få", "personal": "Personalbrist"},
+    "insatsform": {"bistand": "Behovsprövad"},
+    "niva": {"bas": "Grund"},
+    "tema": {"missbruk": "Beroende", "annat": "Övrigt"},
+    "mottagare": {
+        "skola": "Skolan",
+        "forskola": "Förskolan",
+        "polis": "Polisen",
+        "invanare": "Allmänheten",
+        "annan": "Annat",
+    },
+    "tidpunkt": {"vardag_dag": "Vardagar dagtid", "vardag_kvall": "Vardagar kvällstid", "helg": "Helger"},
+    "enhet": {"ekonomiskt_bistand": "Försörjningsstöd", "annan": "Övrigt"},
+    "rutin": {"finns": "Ja", "planeras": "Under arbete", "saknas": "Nej"},
 }
 _SPOKEN_LIKE = {"ytterligare_orsaker": "orsak"}
 _LOCAL_NAMES = {
@@ -116,6 +147,11 @@ _LOCAL_NAMES = {
     "norrmalm": {"rad_och_stod": "Rådgivningssamtal", "sarskilt_kvalificerad_kontaktperson": "SKO"},
     "ostermalm": {"abc": "Alla barn i centrum", "maria_ungdom": "MariaUngdom"},
 }
+
+
+def extra_column(unit: str, dataset: str) -> str | None:
+    """Header of the unit's own column in the dataset's file, or None."""
+    return HABITS[unit].extra if dataset in _EXPORTED else None
 
 
 def _local_name(unit: str, code: str) -> str | None:

@@ -110,6 +110,11 @@ def episode_id(office: int, number: int) -> str:
     return f"{_ABBREVIATIONS[OFFICES[office].code]}-I{number:06d}"
 
 
+def quarterly_id(office: int, letter: str, quarter: int, number: int) -> str:
+    """The office's number for what it planned or held in a quarter (its ordinal): a group (G), an activity (A)."""
+    return f"{_ABBREVIATIONS[OFFICES[office].code]}-{letter}{quarter // 4}{quarter % 4 + 1}-{number:02d}"
+
+
 @lru_cache(maxsize=256)
 def offices_of(unit: str) -> tuple[int, ...]:
     """The offices that report under a unit: itself, or those of its predecessors."""

@@ -2,6 +2,9 @@
 
 Each cell (an intervention and target group of an office, cut by sex, age band and referrer) carries its stock from
 quarter to quarter: ongoing = ongoing before + new − completed − interrupted, so the sum over any cells does too.
+
+One of the fourteen offices has no advice talks (råd- och stödsamtal) as a service, as the city found in 2019
+(Kartläggning öppenvård barn och unga); which one is drawn.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from followup.demo.arrivals import season
-from followup.demo.draws import Floats, Ints, Table, empty, pick, stream
+from followup.demo.draws import Bools, Floats, Ints, Table, empty, pick, stream
 from followup.demo.offices import OFFICES, SIZES, traits
 from ingest.quarters import Quarter
 
@@ -25,6 +28,8 @@ REFERRERS = (
 WAIT_BANDS = np.array([0, 8, 15, 31, 91])
 """First day of each band of waiting; the last has no end."""
 _SEED_CELLS = 4
+_WITHOUT_TALKS = len(OFFICES)
+"""Key of the stream that says which office has no advice talks as a service."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Services:
     """The cells of all offices, as they stand at the end of the quarter drawn last."""
 
     def __init__(self, seed: int, scale: float) -> None:
+        talks = int(stream(seed, _SEED_CELLS, _WITHOUT_TALKS).integers(len(OFFICES)))
         rows: list[tuple[int, int, int, int, int, float]] = []
         for office in range(len(OFFICES)):
             rng = stream(seed, _SEED_CELLS, office)
@@ -99,9 +105,16 @@ class Services:
         self.cells = empty(CELL, len(rows))
         for position, name in enumerate(("office", "kind", "sex", "age", "referrer", "mean")):
             self.cells[name] = [row[position] for row in rows]
+        is_talk = np.array([spec.code == "rad_och_stod" for spec in KINDS])[self.cells["kind"]]
+        self._reported: Bools = ~(is_talk & (self.cells["office"] == talks))
         stay = _spec("stay")[self.cells["kind"]]
         self.cells["ongoing"] = np.rint(self.cells["mean"] * 0.8 / (1 - stay))
         self._pace = traits("start_wait")
+
+    def offered(self, office: int) -> tuple[str, ...]:
+        """Codes of the services that an office counts, and so offers, in every quarter."""
+        kinds = np.unique(self.cells["kind"][(self.cells["office"] == office) & self._reported])
+        return tuple(dict.fromkeys(KINDS[kind].code for kind in kinds.tolist()))
 
     def run_quarter(self, rng: np.random.Generator, quarter: Quarter) -> None:
         """Draw the quarter's counts of every cell."""
@@ -144,20 +157,21 @@ class Services:
 
     def of_offices(self, offices: tuple[int, ...], *, by_referrer: bool) -> Table:
         """The cells that a unit reports: those of its offices, added up by key, without the empty ones."""
-        cells = self.cells[np.isin(self.cells["office"], offices)].copy()
+        cells: Table = self.cells[np.isin(self.cells["office"], offices) & self._reported].copy()
         if not by_referrer:
             cells["referrer"] = -1
         keys = np.stack([cells[name].astype("int64") for name in ("kind", "sex", "age", "referrer")], axis=1)
         if len(keys) == 0:
             return cells
         _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        found = cells[first]
+        found: Table = cells[first]
         for name in COUNTS:
             found[name] = np.bincount(group.reshape(-1), weights=cells[name], minlength=first.size)
         anything = np.zeros(found.size, dtype=bool)
         for name in COUNTS:
             anything |= found[name] > 0
-        return found[anything]
+        shown: Table = found[anything]
+        return shown
 
 
 def _spec(name: str) -> Floats:

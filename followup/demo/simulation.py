@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from followup.demo import margins
+from followup.demo.activities import Activities
 from followup.demo.arrivals import (
     ARRIVAL,
     events_of,
@@ -22,10 +23,15 @@ from followup.demo.arrivals import (
 )
 from followup.demo.care import EPISODE, EpisodeDraw
 from followup.demo.cases import CASE, CourseDraw
-from followup.demo.draws import Table, day_number, empty, rank_within, stream
+from followup.demo.clinics import Clinics
+from followup.demo.draws import Table, day_number, empty, ordinal, rank_within, stream
+from followup.demo.groups import Groups
 from followup.demo.offices import OFFICES, units_of_offices
 from followup.demo.people import People
+from followup.demo.protection import Protection
+from followup.demo.routines import Routines
 from followup.demo.services import Services
+from followup.demo.supply import Supply
 from ingest.quarters import Quarter
 
 BEGINNING = Quarter(2017, 1)
@@ -39,11 +45,6 @@ _RETURNING_WITHIN_QUARTER = 0.12
 def beginning(first: Quarter) -> Quarter:
     """Where the simulation begins for a window: the usual quarter, or a year before an earlier window."""
     return min(BEGINNING, first.back(WARM_UP_QUARTERS))
-
-
-def ordinal(quarter: Quarter) -> int:
-    """The quarter as a number, for the streams."""
-    return quarter.year * 4 + quarter.number - 1
 
 
 class Simulation:
@@ -68,6 +69,12 @@ class Simulation:
         self.cases = empty(CASE)
         self.episodes = empty(EPISODE)
         self.services = Services(seed, scale)
+        self.supply = Supply(seed, self.services)
+        self.groups = Groups(seed, scale, self.supply)
+        self.clinics = Clinics(seed, scale)
+        self.activities = Activities(seed, scale)
+        self.protection = Protection(seed, scale)
+        self.routines = Routines(seed)
         self._pending = empty(ARRIVAL)
         self._events = 0
         self._case_numbers: dict[tuple[int, int], int] = {}

@@ -19,30 +19,34 @@ _SEXES = ("kvinna", "man", "okant")
 _YES_NO = ("ja", "nej")
 
 
-class _Speller:
+class Speller:
     """Writes columns of one dataset the way a unit does."""
 
     def __init__(self, unit: str, dataset: str) -> None:
         self.unit, self.dataset = unit, dataset
 
     def codes(self, column: str, codes: tuple[str, ...], index: Ints, shown: Bools | bool = True) -> list[str]:
+        """The unit's spelling of each row's code; empty where the index is -1 or it is not shown."""
         table = spellings(self.unit, self.dataset, column, codes)
         found: list[str] = table[np.where(shown, index, -1)].tolist()
         return found
 
     def yes_no(self, column: str, values: Bools, shown: Bools | bool = True) -> list[str]:
+        """The unit's spelling of ja and nej."""
         return self.codes(column, _YES_NO, np.where(values, 0, 1), shown)
 
     def days(self, days: Ints, shown: Bools | bool = True) -> list[str]:
+        """Day numbers as the unit writes dates; NEVER is empty."""
         return dates(self.unit, np.where(shown, days, NEVER))
 
 
-def _numbers(values: Ints, shown: Bools | bool = True) -> list[str]:
+def whole_numbers(values: Ints, shown: Bools | bool = True) -> list[str]:
+    """Whole numbers as text; empty where not shown."""
     known = np.broadcast_to(shown, values.shape).tolist()
     return [str(value) if is_shown else "" for value, is_shown in zip(values.tolist(), known, strict=True)]
 
 
-def _person_columns(speller: _Speller, people: People, rows: Table) -> Columns:
+def _person_columns(speller: Speller, people: People, rows: Table) -> Columns:
     """id_typ, personnummer, lopnummer, fodelsear, kon, omrade."""
     person = people.rows[rows["person"]]
     kind = person["id_kind"].astype("int64")
@@ -57,7 +61,7 @@ def _person_columns(speller: _Speller, people: People, rows: Table) -> Columns:
         "id_typ": speller.codes("id_typ", ID_KINDS, kind, shown),
         "personnummer": person_numbers(speller.unit, numbers, numbered),
         "lopnummer": ["" if has_number else running_number(office, number) for office, number, has_number in lop],
-        "fodelsear": _numbers(year, by_year),
+        "fodelsear": whole_numbers(year, by_year),
         "kon": speller.codes("kon", _SEXES, np.where(sex == GIRL, 0, np.where(sex == BOY, 1, 2))),
         "omrade": speller.codes("omrade", area_table().codes, rows["area"], (kind != SKYDDAD)),
     }
@@ -78,7 +82,7 @@ def cases_shown(unit: str, quarter: Quarter, cases: Table) -> Table:
 def case_columns(unit: str, quarter: Quarter, people: People, cases: Table) -> Columns:
     """The columns of `arenden` for cases from `cases_shown`."""
     last = day_number(quarter.end)
-    spell = _Speller(unit, "arenden")
+    spell = Speller(unit, "arenden")
     decided = cases["decided"] <= last
     opened = decided & cases["opened"]
     ended = opened & (cases["end"] <= last)
@@ -111,7 +115,7 @@ def case_columns(unit: str, quarter: Quarter, people: People, cases: Table) -> C
         "tidigare_insats": spell.yes_no("tidigare_insats", cases["prior_help"]),
         "insats_erbjuden": spell.yes_no("insats_erbjuden", cases["offered"], ended),
         "insats": spell.codes("insats", margins.OFFERS, cases["insats"], offered),
-        "antal_insatser_erbjudna": _numbers(cases["offers"], offered),
+        "antal_insatser_erbjudna": whole_numbers(cases["offers"], offered),
         "insats_accepterad": spell.codes("insats_accepterad", margins.ANSWERS, answer, offered),
     }
 
@@ -129,7 +133,7 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
     A case that was closed before `first`, the first quarter with files, is not named: no file has ever held it.
     """
     last = day_number(quarter.end)
-    spell = _Speller(unit, "oppenvard")
+    spell = Speller(unit, "oppenvard")
     ended = episodes["end"] <= last
     named = (episodes["case_number"] > 0) & (episodes["case_closed"] >= day_number(first.start))
     applied = np.where(named | (episodes["applied"] < NEVER), episodes["applied"], episodes["receipt"])
@@ -150,7 +154,7 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
         "slut_datum": spell.days(episodes["end"], ended),
         "avslutsorsak": spell.codes("avslutsorsak", care.CAUSES, episodes["cause"], ended),
         "maluppfyllelse": spell.codes("maluppfyllelse", care.GOALS, episodes["goal"], ended),
-        "antal_tillfallen": _numbers(episodes["sessions"], ended),
+        "antal_tillfallen": whole_numbers(episodes["sessions"], ended),
         "uppfoljd": spell.yes_no("uppfoljd", followed, ended),
         "uppfoljd_datum": spell.days(episodes["followed"], followed),
         "uppfoljningsmetod": spell.codes("uppfoljningsmetod", care.METHODS, episodes["method"], followed),
@@ -159,7 +163,7 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
 
 def service_columns(unit: str, cells: Table) -> Columns:
     """The columns of `serviceinsatser` for cells from `Services.of_offices`."""
-    spell = _Speller(unit, "serviceinsatser")
+    spell = Speller(unit, "serviceinsatser")
     kinds = services.KINDS
     code = np.array([services.SERVICE_CODES.index(kind.code) for kind in kinds])[cells["kind"]]
     target = np.array([kind.target for kind in kinds])[cells["kind"]]
@@ -187,5 +191,5 @@ def service_columns(unit: str, cells: Table) -> Columns:
         "kon": spell.codes("kon", services.SEXES, cells["sex"]),
         "aldersgrupp": spell.codes("aldersgrupp", services.AGES, cells["age"]),
         "hanvisad_fran": spell.codes("hanvisad_fran", services.REFERRERS, cells["referrer"]),
-        **{column: _numbers(cells[name]) for column, name in counts.items()},
+        **{column: whole_numbers(cells[name]) for column, name in counts.items()},
     }

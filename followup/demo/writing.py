@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from followup.demo.habits import HABITS, header, quoted
+from followup.demo.habits import HABITS, extra_column, header, quoted
 from followup.demo.views import Columns
 from ingest.contracts import load_contracts
 
@@ -32,14 +32,18 @@ def header_line(unit: str, dataset: str) -> str:
     """The file's first line, without its end."""
     habit, contract = HABITS[unit], load_contracts()[dataset]
     cells = [quoted(header(unit, contract.column(name)), habit.separator) for name in column_order(unit, dataset)]
-    return habit.separator.join([*cells, habit.extra] if habit.extra else cells)
+    extra = extra_column(unit, dataset)
+    return habit.separator.join([*cells, extra] if extra else cells)
 
 
 def lines(unit: str, dataset: str, columns: Columns) -> Iterator[str]:
     """The file's rows as lines without their end, the header apart."""
-    habit = HABITS[unit]
-    cells: list[Iterable[str]] = [columns[name] for name in column_order(unit, dataset)]
-    if habit.extra:
+    habit, contract = HABITS[unit], load_contracts()[dataset]
+    cells: list[Iterable[str]] = []
+    for name in column_order(unit, dataset):
+        is_text = contract.column(name).type == "text"
+        cells.append([quoted(text, habit.separator) for text in columns[name]] if is_text else columns[name])
+    if extra_column(unit, dataset):
         cells.append(["Barn och unga"] * len(columns[column_order(unit, dataset)[0]]))
     return map(habit.separator.join, zip(*cells, strict=True))
 

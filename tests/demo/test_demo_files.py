@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,12 @@ from readback import decode, quarter
 from followup.demo.city import CityDrawn, draw_city
 from followup.demo.faults import FAULTS
 from ingest.checking import Circumstances, check_file
+from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.keys import load_keys, make_keys
 from ingest.naming import read_name
 
 Drawn = tuple[Path, CityDrawn]
-DATASETS = ("arenden", "oppenvard", "serviceinsatser")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -34,9 +35,9 @@ def test_draw_city_writes_every_valid_district_quarter_and_dataset(drawn: Drawn)
         f"{d.code}/{d.code}_{dataset}_{q}.csv"
         for q in {file.quarter for file in city.files}
         for d in load_districts().valid_in(q)
-        for dataset in DATASETS
+        for dataset in load_contracts()
     }
-    assert len(wanted) == 3 * (3 * 14 + 2 * 13)
+    assert len(wanted) == 9 * (3 * 14 + 2 * 13)
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.csv")} == wanted
     assert {str(file.path.relative_to(folder)) for file in city.files} == wanted
     for file in city.files:
@@ -58,7 +59,14 @@ def test_draw_city_gives_the_same_bytes_in_another_process(broken: Drawn, tmp_pa
 def test_draw_city_differs_with_another_seed(broken: Drawn, tmp_path: Path) -> None:
     city = draw_city(tmp_path, quarter("2018Q1"), quarter("2018Q1"), scale=0.1, seed=8)
     clean = {f.path.name: f for f in broken[1].files if f.fault is None}
-    assert all(f.path.read_bytes() != clean[f.path.name].path.read_bytes() for f in city.files if f.path.name in clean)
+    same = Counter(
+        f.dataset
+        for f in city.files
+        if f.path.name in clean and f.path.read_bytes() == clean[f.path.name].path.read_bytes()
+    )
+    # In so small a city two may have had no activity, or as few interviews at Barnahus.
+    assert set(same) <= {"aktiviteter", "skyddsuppfoljning"}
+    assert all(count < 7 for count in same.values())
 
 
 def test_draw_city_keeps_common_quarters_when_drawn_longer_or_from_another_start(tmp_path: Path) -> None:
@@ -67,7 +75,7 @@ def test_draw_city_keeps_common_quarters_when_drawn_longer_or_from_another_start
     short, long, later = ({k: v for k, v in contents(tmp_path / n).items() if k.endswith(".csv")} for n in "abc")
     assert short.items() <= long.items()
     same = {name: content for name, content in later.items() if "_oppenvard_" not in name}
-    assert len(same) == 2 * 2 * 14
+    assert len(same) == 8 * 2 * 14
     assert same.items() <= long.items()
 
 
@@ -89,7 +97,7 @@ def test_manifest_is_added_to_when_more_quarters_are_drawn(tmp_path: Path) -> No
         draw_city(tmp_path, quarter(text), quarter(text), scale=0.02)
     listed = json.loads((tmp_path / "farsta" / "SYNTETISK.json").read_text(encoding="utf-8"))["files"]
     assert list(listed) == sorted(path.name for path in (tmp_path / "farsta").glob("*.csv"))
-    assert len(listed) == 6
+    assert len(listed) == 18
 
 
 def test_districts_write_in_their_own_ways(drawn: Drawn) -> None:
