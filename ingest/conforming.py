@@ -243,7 +243,7 @@ def conform(
         elif column.type == "text":
             assert column.max_length is not None
             free = _FreeTexts(column.max_length)
-            values[column.name] = _by_distinct(cells, free, empty, kind, raw.encoding)
+            values[column.name] = _by_distinct(cells.dictionary_encode(), free, empty, kind, raw.encoding)
             texts[column.name] = free.texts
         else:
             parse = {"date": read_date, "integer": read_whole}.get(column.type) or read_code(codes[column.name])
