@@ -9,6 +9,9 @@ from ingest.findings import Finding, file_finding
 from ingest.folding import fold
 from ingest.persons import reads_as_number
 
+_COMPARED = 200
+"""Characters of a header: none of ours is so long, and a cell may hold a whole file."""
+
 
 def place(position: int) -> str:
     """A column's position (from 1) as number and as Excel's letters: `12 (L)`."""
@@ -38,7 +41,7 @@ def match_headers(
         Contract column per header (None where unknown), the columns missing, and what is wrong with the headers.
     """
     known, findings = contract.header_lookup(), []
-    folded = [fold(header) for header in headers]
+    folded = [fold(header[:_COMPARED]) for header in headers]
     names = [known.get(header) for header in folded]
     for name in sorted({n for n in names if n is not None and names.count(n) > 1}):
         label = f" (båda läses som {contract.column(name).label_sv})"
@@ -57,9 +60,9 @@ def match_headers(
         for position, header in enumerate(headers, start=1)
         if reads_as_number(header)
     ]
-    for index, (header, matched) in enumerate(zip(headers, names, strict=True)):
+    for index, (header, matched) in enumerate(zip(folded, names, strict=True)):
         if matched is None and index not in unused:
-            close = difflib.get_close_matches(fold(header), sorted(known), n=1, cutoff=0.75)
+            close = difflib.get_close_matches(header, sorted(known), n=1, cutoff=0.75)
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
             findings.append(file_finding("FIL-012", position=place(index + 1), hint=hint))
     return names, missing, findings

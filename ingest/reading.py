@@ -258,7 +258,7 @@ class _Layout:
 def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
     names, missing, findings = match_headers(headers, contract, unused)
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
-    distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number", "text")}
+    distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
     kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
     return _Layout(keys, kinds, frozenset(missing), tuple(findings))
 

@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 from ingest.sheets.refusals import DAMAGED, LOCKED, OTHER_KIND, TOO_LARGE, Refused
 
 MOST_ENTRIES = 5_000
+MOST_SHEETS = 256
 MOST_BYTES = 1 << 30
 """Unpacked, of all parts that are read together."""
 SUSPECT_BYTES, SUSPECT_RATIO = 64 << 20, 250
@@ -157,6 +158,8 @@ class Package:
             relation = next((v for k, v in entry.attrib.items() if k == _RELATION or _local(k) == "id"), "")
             target = targets.get(relation, "")
             part = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
+            if len(found) == MOST_SHEETS:
+                raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
             found.append(SheetPart(part, entry.get("name", ""), entry.get("state", "visible") != "visible"))
         return found
 
