@@ -12,11 +12,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingest.contracts import load_contracts
 from ingest.feedback import as_json, as_text
 from ingest.ledger import Ledger
 from ingest.ledger.store import RuleCount
@@ -114,8 +116,11 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
                     console.print(f"    {escape(found)}", highlight=False, soft_wrap=True)
         finally:
             ledger.close()
-    for code in receipt.unreachable:
-        console.print(f"[red]out of reach[/] {code}: its drop location can't be read; the others were taken in")
+    if receipt.unreachable:
+        told = (
+            f"[red]out of reach[/] {', '.join(receipt.unreachable)}: their drop locations can't be read"
+        )
+        console.print(told, highlight=False, soft_wrap=True)
 
 
 def _first_of_each(ledger: Ledger, submission_id: str) -> list[str]:
@@ -224,13 +229,28 @@ def _print_open_queries(console: Console, queries: Sequence[OpenQuery]) -> None:
             console.print(f"    {rule}: {message} {places}{more}", markup=False, highlight=False, soft_wrap=True)
 
 
+_LEGEND = (
+    "v2: version in force · 3?: open queries · late: after the deadline · refused: a newer file stands refused · "
+    "–: missing · .: awaited"
+)
+
+
 def _status_table(quarter: str, lines: Sequence[StatusLine]) -> Table:
-    datasets = sorted({line.dataset for line in lines})
+    """A row per district, a column per dataset under the prefix of its rules."""
+    contracts = load_contracts()
+    datasets = [name for name in contracts if any(line.dataset == name for line in lines)]
     is_locked = any(line.is_locked for line in lines)
-    table = Table(title=f"{quarter}{' (locked)' if is_locked else ''}", title_justify="left")
-    table.add_column("district")
+    table = Table(
+        title=f"{quarter}{' (locked)' if is_locked else ''}",
+        caption=_LEGEND,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("district", no_wrap=True)
     for dataset in datasets:
-        table.add_column(dataset)
+        table.add_column(contracts[dataset].prefix)
     cells: dict[str, dict[str, str]] = {}
     for line in lines:
         cells.setdefault(line.district_code, {})[line.dataset] = _cell(line)
@@ -241,12 +261,12 @@ def _status_table(quarter: str, lines: Sequence[StatusLine]) -> Table:
 
 def _cell(line: StatusLine) -> str:
     if line.state != "in_force":
-        text = f"[red]{line.state}[/]" if line.state == "missing" else line.state
+        text = "[red]–[/]" if line.state == "missing" else "."
     else:
         late = "" if line.is_on_time else " [yellow]late[/]"
-        queries = f", {line.open_queries} open of {line.queries} queries" if line.queries else ""
-        text = f"v{line.version} {line.rows} rows{queries}{late}"
-    return text + (f" [red]{line.refused} refused[/]" if line.refused else "")
+        queries = f" [yellow]{line.open_queries}?[/]" if line.open_queries else ""
+        text = f"v{line.version}{queries}{late}"
+    return text + (" [red]refused[/]" if line.refused else "")
 
 
 def print_examination(console: Console, found: Sequence[Examined]) -> None:

@@ -53,7 +53,7 @@ def _erase_original(office: Office, path: str, now: datetime) -> None:
 
 
 def erase_originals(office: Office, received_before: datetime, now: datetime) -> Erased:
-    """Erase the encrypted originals of all that was submitted before a moment (UTC, without zone).
+    """Erase the encrypted originals of all that was submitted up to a moment (UTC, without zone).
 
     Rows in force stay; a refused file whose original is erased can't be checked again.
     """
@@ -62,7 +62,7 @@ def erase_originals(office: Office, received_before: datetime, now: datetime) ->
         if found.original_path and found.original_erased_at is None:
             newest = old.get(found.original_path, found.submitted_at)
             old[found.original_path] = max(newest, found.submitted_at)
-    chosen = sorted(path for path, submitted_at in old.items() if submitted_at < received_before)
+    chosen = sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
     for path in chosen:
         _erase_original(office, path, now)
     if chosen:
