@@ -233,13 +233,13 @@ class Floor:
         con.execute("drop table cells")
         make = key_maker(self.keys)
         numbers = con.execute("select distinct n12 from sheet where personnummer = 0").fetchnumpy()["n12"]
-        keys = [make(b"%d" % number) for number in numbers.tolist()]
+        keys = make([b"%d" % number for number in numbers.tolist()])
         con.register("person_keys", pa.table({"person": numbers, "own": keys, "match": keys}))
         local = con.execute("select distinct person, running_text from sheet where person < 0").fetchall()
         con.register("local_keys", pa.table({
             "person": pa.array([person for person, _ in local], pa.int64()),
-            "own": pa.array([make(f"local\0{self.district}\0{text}".encode()) for _, text in local], pa.string()),
-            "match": pa.array([make(f"running\0{text}".encode()) for _, text in local], pa.string()),
+            "own": make([f"local\0{self.district}\0{text}".encode() for _, text in local]),
+            "match": make([f"running\0{text}".encode() for _, text in local]),
         }))  # fmt: skip
 
     # rules

@@ -54,8 +54,8 @@ class ConformedTable:
     code_sets: dict[str, list[tuple[int, ...]]]
     row_numbers: npt.NDArray[np.int32]
     missing: frozenset[str]
-    person_keys: list[str] = field(default_factory=list, repr=False)
-    match_keys: list[str] = field(default_factory=list, repr=False)
+    person_keys: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()), repr=False)
+    match_keys: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()), repr=False)
     linkable: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
     @property
@@ -263,8 +263,8 @@ def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: 
     place[used] = np.arange(len(used), dtype=np.int32) + len(numbers.keys)
     make = key_maker(keys)
     local = pc.take(table.texts["lopnummer"], pa.array(used)).to_pylist() if len(used) else []
-    own = [make(f"local\0{district_code}\0{number}".encode()) for number in local]
-    match = [make(f"running\0{number}".encode()) for number in local]
+    own = make([f"local\0{district_code}\0{number}".encode() for number in local])
+    match = make([f"running\0{number}".encode() for number in local])
     values["person"] = np.where(numbers.person >= 0, numbers.person, np.where(running >= 0, place[running], EMPTY))
 
     kind = values["id_typ"]
@@ -289,7 +289,7 @@ def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: 
         table.code_sets,
         table.row_numbers,
         table.missing,
-        numbers.keys + own,
-        numbers.keys + match,
+        pa.concat_arrays([numbers.keys, own]),
+        pa.concat_arrays([numbers.keys, match]),
         linkable,
     )

@@ -125,7 +125,7 @@ def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
         read = read_numbers(cells, now.date(), key_maker(one))
         if read.status[0] != 0:
             raise NotAPersonNumber("that reads as no person's or coordination number: check the digits")
-        found.update(read.keys)
+        found.update(read.keys.to_pylist())
     return found, re.sub(r"\D", "", text)[-10:]
 
 

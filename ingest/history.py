@@ -105,8 +105,8 @@ def _texts(table: ConformedTable, name: str) -> npt.NDArray[np.object_]:
     return texts[np.where(position < 0, len(texts) - 1, position)]
 
 
-def _persons(table: ConformedTable, keys: list[str]) -> npt.NDArray[np.object_]:
-    texts = np.array([*keys, None], dtype=object)
+def _persons(table: ConformedTable, keys: pa.StringArray) -> npt.NDArray[np.object_]:
+    texts = np.array([*keys.to_pylist(), None], dtype=object)
     person = table.values["person"]
     return texts[np.where(person < 0, len(texts) - 1, person)]
 

@@ -48,14 +48,15 @@ def row_key(contract: Contract, keys: Keys, parts: Sequence[str]) -> str:
 
 def _texts_at(table: ConformedTable, contract: Contract, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
     """Cells of a part of the row key as texts."""
+    position = table.values[name][rows]
     if name == "person":
-        texts: Sequence[str] = table.match_keys
-        position = table.values["person"][rows]
+        texts = table.match_keys
     elif contract.column(name).type == "code":
-        texts, position = table.codes[name].codes, table.values[name][rows]
+        texts = pa.array(table.codes[name].codes, pa.string())
     else:
-        texts, position = table.texts[name].to_pylist(), table.values[name][rows]
-    return [texts[place] if place >= 0 else "" for place in position.tolist()]
+        texts = table.texts[name]
+    found: list[str] = texts.take(pa.array(position, mask=position < 0)).fill_null("").to_pylist()
+    return found
 
 
 def _keys_of_rows(table: ConformedTable, contract: Contract, keys: Keys, rows: npt.NDArray[np.int64]) -> dict[int, str]:

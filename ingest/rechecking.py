@@ -142,11 +142,10 @@ def _stored(rows: pa.Table, contract: Contract, office: Office, district_code: s
         else:
             texts[column.name] = pc.unique(cells.cast(pa.string())).drop_null()
             values[column.name] = _positions(cells, texts[column.name])
-    match_keys: list[str] = []
+    match_keys = pa.array([], pa.string())
     if contract.about_persons:
-        keys = pc.unique(rows["match_person_key"].combine_chunks().cast(pa.string())).drop_null()
-        values["person"] = _positions(rows["match_person_key"].combine_chunks(), keys)
-        match_keys = keys.to_pylist()
+        match_keys = pc.unique(rows["match_person_key"].combine_chunks().cast(pa.string())).drop_null()
+        values["person"] = _positions(rows["match_person_key"].combine_chunks(), match_keys)
         birth = rows["birth_date"].combine_chunks().cast(pa.int32()).fill_null(DATE_EMPTY)
         values["birth"] = birth.to_numpy(zero_copy_only=False)
         values["birth_exact"] = rows["is_birth_date_exact"].to_numpy().astype(np.int8)
