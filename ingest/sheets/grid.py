@@ -83,12 +83,12 @@ class Body:
 
 def text_of(cell: object) -> str:
     """A cell as Excel (in Swedish) would write it to a CSV with ISO dates and without trailing decimals."""
+    if isinstance(cell, float):
+        return str(int(cell)) if -_EXACT < cell < _EXACT and cell.is_integer() else format(cell, ".15g")
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
         return "SANT" if cell else "FALSKT"
-    if isinstance(cell, float):
-        return str(int(cell)) if abs(cell) < _EXACT and cell == int(cell) else format(cell, ".15g")
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
     return "" if cell is None else str(cell)

@@ -27,10 +27,12 @@ from ingest.sheets.grid import CellTooLong, HeaderRow, find_header, read_body
 from ingest.sheets.package import Package, SheetPart
 from ingest.sheets.refusals import DAMAGED, LOCKED, MERGED, NO_VALUES, TOO_LARGE, Refused
 
-MEMORY_BYTES = 6 << 30
+MEMORY_BYTES = 4 << 30
 SECONDS = 120
-MOST_CELLS = 40_000_000
-"""Rows × columns of what a sheet uses: calamine holds them all, empty ones too."""
+MOST_CELLS = 12_000_000
+"""Of the sheet that is read; about 150 MB of memory for each million."""
+MOST_ROWS = 1_048_576
+"""Excel's own limit."""
 _WIDEST = 702
 _NO_HEADERS, _TOO_WIDE, _LONG_CELL = "FIL-021", "FIL-022", "FIL-023"
 
@@ -123,9 +125,8 @@ def _read_xlsx(raw: bytes, asked: _Asked) -> tuple[dict[str, Any], bytes, bytes]
     chosen, entry, count, part = _xlsx_sheet(package, asked)
     if scanning.has_far_columns(part):
         raise Refused(TOO_LARGE, kind="celler långt till höger om tabellen")
-    last = scanning.last_row(part)
-    if last * 8 > MOST_CELLS:
-        raise Refused(TOO_LARGE, kind="celler långt under tabellen")
+    if scanning.last_row(part) > MOST_ROWS or scanning.cells(part) > MOST_CELLS:
+        raise Refused(TOO_LARGE, kind=f"fler än {MOST_CELLS // 1_000_000} miljoner celler")
     if (row := next(scanning.formulas_without_value(part, package.never_calculated()), None)) is not None:
         raise Refused(NO_VALUES, row=row)
     hidden_rows = scanning.hidden_rows(part)

@@ -19,13 +19,13 @@ _FORMULA = re.compile(
 )
 _OF_TEXT = re.compile(rb"\bt\s*=\s*[\"']str[\"']")
 _CELL_ROW = re.compile(rb"\br\s*=\s*[\"'][A-Z]+(\d+)[\"']")
-_FAR_COLUMN = re.compile(rb"<(?:\w+:)?c\b[^<>]*?\br\s*=\s*[\"'][A-Z]{3}\d")
+_FAR_COLUMN = re.compile(rb" r=[\"'][A-Z]{3}\d")
 
 
 def hidden_rows(sheet: bytes) -> frozenset[int]:
     """Numbers of the rows that Excel hides: by hand, by a filter or by a folded group."""
     found, number = set(), 0
-    if b"hidden" not in sheet and b"ht=" not in sheet:
+    if b"hidden" not in sheet and b' ht="0' not in sheet:
         return frozenset()
     for row in _ROW.finditer(sheet):
         given = _ROW_NUMBER.search(row[1])
@@ -68,14 +68,15 @@ def formulas_without_value(sheet: bytes, never_calculated: bool) -> Iterator[int
 
 
 def last_row(sheet: bytes) -> int:
-    """The highest row number."""
-    highest = rows = 0
-    for row in _ROW.finditer(sheet):
-        rows += 1
-        given = _ROW_NUMBER.search(row[1])
-        if given:
-            highest = max(highest, int(given[1][:9]))
-    return max(highest, rows)
+    """The number of the last row; 0 where rows aren't numbered."""
+    rows = list(_ROW.finditer(sheet, max(sheet.rfind(b"<row"), sheet.rfind(b":row "), 0)))
+    given = _ROW_NUMBER.search(rows[-1][1]) if rows else None
+    return int(given[1][:9]) if given else 0
+
+
+def cells(sheet: bytes) -> int:
+    """About how many cells there are."""
+    return sheet.count(b"<c ") + sheet.count(b":c ")
 
 
 def has_far_columns(sheet: bytes) -> bool:
