@@ -151,7 +151,7 @@ class Package:
             workbook = ElementTree.fromstring(self.read("xl/workbook.xml"))
         except _BROKEN:
             raise Refused(DAMAGED) from None
-        found = []
+        found: list[SheetPart] = []
         for entry in workbook.iter():
             if _local(entry.tag) != "sheet":
                 continue

@@ -23,9 +23,10 @@ import python_calamine as calamine
 
 from ingest.folding import fold
 from ingest.sheets import scanning
-from ingest.sheets.grid import CellTooLong, HeaderRow, find_header, read_body
+from ingest.sheets.compound import refuse_locked
+from ingest.sheets.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body
 from ingest.sheets.package import Package, SheetPart
-from ingest.sheets.refusals import DAMAGED, LOCKED, MERGED, NO_VALUES, TOO_LARGE, Refused
+from ingest.sheets.refusals import DAMAGED, LOCKED, MERGED, NO_VALUES, OTHER_KIND, TOO_LARGE, Refused
 
 MEMORY_BYTES = 4 << 30
 SECONDS = 120
@@ -152,6 +153,8 @@ def _read_sheet(
     header = find_header(_rows(sheet), asked.known)
     if header is None:
         raise Refused(_NO_HEADERS)
+    if max(map(len, header.cells)) > LONGEST_CELL:
+        raise Refused(_LONG_CELL, row=header.index + 1)
     names = [asked.known.get(fold(cell[:200])) for cell in header.cells]
 
     def is_date_column(position: int) -> bool | None:
@@ -202,6 +205,9 @@ def answer(raw: bytes, asked: dict[str, Any]) -> tuple[dict[str, Any], bytes, by
     wants = _Asked(asked["known"], frozenset(asked["dates"]), frozenset(asked["sheet_names"]),
                    asked["most_columns"], asked["required"])  # fmt: skip
     try:
+        if raw[:2] != b"PK":
+            refuse_locked(raw)
+            raise Refused(OTHER_KIND, kind="ett dokument i ett äldre Officeformat")
         return _read_xlsx(raw, wants)
     except Refused as refusal:
         return {"refused": refusal.rule, "facts": refusal.facts}, b"", b""

@@ -12,6 +12,7 @@ from books import Cell, book_of, labels, repacked, typed, workbook
 from files import base_row, check, csv_bytes, fired
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msoffcrypto.format.ooxml import OOXMLFile
 
 from ingest.contracts import load_contracts
 from ingest.reading import read_table
@@ -375,3 +376,10 @@ def test_workbook_leaves_nothing_on_disk(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     check(book_of("arenden", [ROW]), NAME)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_locked_workbook_has_a_refusal_of_its_own() -> None:
+    locked = io.BytesIO()
+    OOXMLFile(io.BytesIO(book_of("arenden", [ROW]))).encrypt("hemligt", locked)
+    report = check(locked.getvalue(), NAME)
+    assert fired(report) == {"FIL-025"} and "lösenord" in messages(report)
