@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ class VerifiedSFTP(SFTPFileSystem):
 
     def _connect(self) -> None:
         location, parts, limit = self._location, urlsplit(self._location.url), float(self._location.timeout_seconds)
-        known_hosts = known_hosts_of(location)
+        known_hosts, began = known_hosts_of(location), time.monotonic()
         self.client = paramiko.SSHClient()
         if known_hosts.exists():
             self.client.load_host_keys(str(known_hosts))
@@ -198,8 +199,11 @@ class VerifiedSFTP(SFTPFileSystem):
             )
             self.ftp = self.client.open_sftp()
             self.ftp.get_channel().settimeout(limit)
-        except BaseException:
+        except BaseException as error:
             self.client.close()
+            # paramiko has no error of its own for a server that does not say who it is in time.
+            if type(error) is paramiko.SSHException and time.monotonic() - began >= limit:
+                raise TimeoutError from None
             raise
 
     def info(self, path: str) -> dict[str, Any]:

@@ -97,11 +97,7 @@ class Source:
         except FileNotReady:
             raise
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
-            why = reason(error, self.location)
-        else:
-            return
-        # Outside the except block, so that no library's error, which may hold secrets, hangs on to ours.
-        raise DropLocationUnreachable(self.district_code, why)
+            raise DropLocationUnreachable(self.district_code, reason(error, self.location)) from None
 
     def listed(self) -> list[WaitingFile]:
         """Files that wait, by name, all taken for settled: nothing is written to see whether they are.
