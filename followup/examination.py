@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,15 +121,29 @@ def _locations(settings: Settings) -> list[Examined]:
         visited = districts_to_visit(settings)
     except SettingsError as error:
         return [Examined("drop locations", False, str(error))]
-    lost = []
+    wrong, kinds = [], Counter[str]()
     for code in visited:
         try:
-            Source(code, locations[code]).waiting()
-        except DropLocationUnreachable:
-            lost.append(code)
-    if lost:
-        return [Examined("drop locations", False, f"out of reach: {', '.join(lost)}; see {settings.districts}")]
-    return [Examined("drop locations", True, f"{len(visited)} can be read")]
+            with Source(code, locations[code]) as source:
+                source.listed()
+        except DropLocationUnreachable as error:
+            wrong.append(
+                Examined(f"drop location {code}", False, f"out of reach: {error.reason}; see {settings.districts}")
+            )
+            continue
+        kinds[locations[code].kind] += 1
+        if source.never_read:
+            told = f"nobody reads what is no file, a link, or an upload that broke off: {', '.join(source.never_read)}"
+            wrong.append(Examined(f"drop location {code}", False, told))
+    readable = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return [
+        *wrong,
+        Examined(
+            "drop locations",
+            bool(kinds) or not wrong,
+            f"{kinds.total()} can be read {f' ({readable})' if kinds else ''}",
+        ),
+    ]
 
 
 def _warehouse(settings: Settings) -> Examined:

@@ -116,10 +116,9 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
                     console.print(f"    {escape(found)}", highlight=False, soft_wrap=True)
         finally:
             ledger.close()
-    if receipt.unreachable:
-        told = (
-            f"[red]out of reach[/] {', '.join(receipt.unreachable)}: their drop locations can't be read"
-        )
+    for reason in dict.fromkeys(receipt.reasons):
+        lost = [code for code, why in zip(receipt.unreachable, receipt.reasons, strict=True) if why == reason]
+        told = f"[red]out of reach[/] {', '.join(lost)}: {escape(reason)}"
         console.print(told, highlight=False, soft_wrap=True)
 
 

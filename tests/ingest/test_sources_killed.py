@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from ingest.settings import Settings
 
 pytestmark = [pytest.mark.server, pytest.mark.kill]
 GOOD_NAME, BAD_NAME = f"{DISTRICT}_arenden_2018Q3.csv", f"{DISTRICT}_oppenvard_2018Q3.csv"
+_bucket = itertools.count(1)
 FILES = {
     GOOD_NAME: csv_bytes("arenden", [base_row("arenden")]),
     BAD_NAME: csv_bytes("oppenvard", [base_row("oppenvard", regi="hittepå")]),
@@ -57,7 +59,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd | N
 def place(request: pytest.FixtureRequest, tmp_path: Path, servers: tuple[Sshd | None, S3Server]) -> Place:
     sshd, s3 = servers
     if request.param == "s3":
-        return S3Place(s3, f"avbruten-{abs(hash(tmp_path.name)) % 10**9}")
+        return S3Place(s3, f"avbruten-{next(_bucket)}")
     if request.param == "folder":
         return FolderPlace(tmp_path / "drop")
     if sshd is None:

@@ -15,6 +15,7 @@ import pytest
 from drop_servers import SSHD, S3Place, S3Server, SftpPlace, Sshd, free_port
 from files import DISTRICT, Installation, base_row, csv_bytes
 
+from followup.examination import examine
 from ingest.districts import DropLocation, load_drop_locations
 from ingest.receiving import receive, receive_district
 from ingest.settings import Settings, SettingsError
@@ -367,3 +368,24 @@ def test_unset_variable_is_named(installation: Installation) -> None:
 def test_inbox_that_needs_secrets_is_refused(installation: Installation) -> None:
     with pytest.raises(SettingsError, match="--inbox: an SFTP location needs password or key_file"):
         load_drop_locations(installation.settings, "sftp://u@server/inlamning")
+
+
+@pytest.mark.server
+def test_doctor_names_each_location_and_why(sftp: SftpPlace, s3: S3Server, installation: Installation) -> None:
+    good = S3Place(s3, "halsosam")
+    sftp.put("bokslut.csv", GOOD)
+    (sftp.folder / "gammalt").mkdir()
+    entries = {
+        "farsta": good.entry,
+        "kungsholmen": sftp.entry,
+        "norrmalm": {**sftp.entry, "key_file": None, "password": SECRET},
+    }
+    settings = districts(installation, {**good.entry, "secret_key": SECRET}, entries)
+    found = {one.what: one for one in examine(settings) if one.what.startswith("drop location")}
+    refused = "out of reach: the server refuses the"
+    assert found[f"drop location {DISTRICT}"].said.startswith(f"{refused} access key or secret key; see ")
+    assert found["drop location norrmalm"].said.startswith(f"{refused} user, password or key; see ")
+    assert "gammalt" in found["drop location kungsholmen"].said
+    assert found["drop locations"].said == "2 can be read (1 s3, 1 sftp)"
+    assert [what for what, one in found.items() if one.is_good] == ["drop locations"]
+    assert sorted(sftp.files()) == ["bokslut.csv"], "looking changes nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from drop_servers import SSHD, FolderPlace, Place, S3Place, S3Server, SftpPlace, Sshd
 from files import DISTRICT, Installation, base_row, csv_bytes
 
+from followup.scheduled import collect_district, districts_to_collect
 from ingest import receiving
 from ingest.districts import load_drop_locations
 from ingest.receiving import receive_district
@@ -180,3 +182,22 @@ def test_missing_location_names_the_district_and_why(place: Place, installation:
     settings = place.settings(installation.settings, DISTRICT, url=gone)
     with pytest.raises(DropLocationUnreachable, match=f"{DISTRICT}.*(folder|bucket) is not there"):
         states(settings)
+
+
+def test_collection_s_task_takes_from_any_place_with_secrets_from_the_environment(
+    place: Place, installation: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What each task of `collect_submissions` calls, with an entry as an operator writes it."""
+    secret = str(place.entry.get("secret_key", "no secret"))
+    changes = {"secret_key": "${DROP_TEST_SECRET}"} if "secret_key" in place.entry else {}
+    settings = place.settings(installation.settings, DISTRICT, **changes)
+    for name, value in {
+        "HOME": settings.home, "KEYS": settings.keys, "DISTRICTS": settings.districts, "NOW": installation.now,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"FOLLOWUP_{name}", str(value))
+    monkeypatch.setenv("DROP_TEST_SECRET", secret)
+    place.put(NAME, GOOD)
+    with caplog.at_level(logging.DEBUG, logger="followup"), caplog.at_level(logging.DEBUG, logger="ingest"):
+        assert districts_to_collect() == [DISTRICT]
+        assert collect_district(DISTRICT) == ("2018Q3",)
+    assert "bromma: 1 accepted" in caplog.text and secret not in caplog.text
