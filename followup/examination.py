@@ -141,7 +141,7 @@ def _locations(settings: Settings) -> list[Examined]:
         Examined(
             "drop locations",
             bool(kinds) or not wrong,
-            f"{kinds.total()} can be read {f' ({readable})' if kinds else ''}",
+            f"{kinds.total()} can be read{f' ({readable})' if kinds else ''}",
         ),
     ]
 
