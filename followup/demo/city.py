@@ -11,6 +11,7 @@ from followup.demo.faults import CORRECTED, PlantedFault, plant
 from followup.demo.habits import HABITS
 from followup.demo.offices import offices_of
 from followup.demo.simulation import Simulation
+from followup.demo.tables import DrawnTable
 from followup.demo.views import (
     Columns,
     case_columns,
@@ -19,7 +20,7 @@ from followup.demo.views import (
     episodes_shown,
     service_columns,
 )
-from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, file_bytes, sha256, write_manifest
+from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, sha256, write_manifest
 from ingest.districts import load_districts
 from ingest.quarters import Quarter, quarters_between
 
@@ -74,7 +75,7 @@ def draw_city(
     is, and, for all but `oppenvard`, whatever the first one from 2018Q1 is.
 
     Args:
-        out: gets `<district>/<district>_<dataset>_<quarter>.csv`.
+        out: gets `<district>/<district>_<dataset>_<quarter>.csv`, or `.xlsx` where a district keeps it in Excel.
         first: first quarter with files.
         last: last quarter with files.
         scale: 1 gives some 300–900 rows of cases a district and quarter.
@@ -100,12 +101,11 @@ def draw_city(
         if quarter < first:
             continue
         drawn = _quarter_files(simulation, quarter, first)
-        planted = plant(drawn, quarter) if faults and quarter == last else {}
-        for (district, dataset), (content, rows) in drawn.items():
-            name = f"{district}_{dataset}_{quarter}.csv"
+        planted = plant(drawn) if faults and quarter == last else {}
+        for (district, dataset), table in drawn.items():
             fault = planted.get((district, dataset))
-            file = DrawnFile(out / district / name, district, dataset, quarter, rows)
-            files.append(_write(out, file, content, fault, checksums))
+            file = DrawnFile(out / district / table.file_name, district, dataset, quarter, table.rows)
+            files.append(_write(out, file, table.content(), fault, checksums))
             if on_progress is not None:
                 on_progress(len(files), total, files[-1].path.name)
     notice = NOTICE
@@ -116,15 +116,13 @@ def draw_city(
     return CityDrawn(tuple(files), simulation.people.count, seed, scale, notice)
 
 
-def _quarter_files(
-    simulation: Simulation, quarter: Quarter, first: Quarter
-) -> dict[tuple[str, str], tuple[bytes, int]]:
-    """Content and row count of the quarter's files, by district and dataset."""
+def _quarter_files(simulation: Simulation, quarter: Quarter, first: Quarter) -> dict[tuple[str, str], DrawnTable]:
+    """The quarter's files by district and dataset."""
     found = {}
     for district in load_districts().valid_in(quarter):
         unit = district.code
         for dataset, (columns, rows) in _unit_columns(simulation, unit, quarter, first).items():
-            found[unit, dataset] = (file_bytes(unit, dataset, columns), rows)
+            found[unit, dataset] = DrawnTable(unit, dataset, quarter, columns, rows)
     return found
 
 

@@ -38,13 +38,19 @@ class Habit:
     left_out: frozenset[str] = frozenset()
     extra: str | None = None
     """A column of the district's own, in what its case system exports."""
+    workbooks: bool = False
+    """Whether what is kept by hand comes as Excel workbooks."""
 
 
 HABITS: dict[str, Habit] = {
     "bromma": Habit(dates="iso", codes="spoken", numbers="12-"),
     "enskede-arsta-vantor": Habit(encoding="utf-8-sig", dates="iso", codes="code", numbers="12", id_types="needed"),
     "farsta": Habit(
-        dates="point", codes="label", numbers="10-", left_out=frozenset({"bor_med_berord_foralder", "innehall"})
+        dates="point",
+        codes="label",
+        numbers="10-",
+        workbooks=True,
+        left_out=frozenset({"bor_med_berord_foralder", "innehall"}),
     ),
     "hagersten-liljeholmen": Habit(dates="compact", headers="upper", codes="label", numbers="12"),
     "hasselby-vallingby": Habit(dates="iso", codes="label", numbers="12-"),
@@ -56,7 +62,7 @@ HABITS: dict[str, Habit] = {
         numbers="10-",
         left_out=frozenset({"hanvisad_fran", "ytterligare_orsaker", "deltagare_via_socialtjanst"}),
     ),
-    "skarpnack": Habit(separator="\t", dates="iso", codes="label", numbers="12", extra="Enhet"),
+    "skarpnack": Habit(separator="\t", dates="iso", codes="label", numbers="12", extra="Enhet", workbooks=True),
     "skarholmen": Habit(dates="compact", codes="spoken", numbers="12-", left_out=frozenset({"antal_tillfallen"})),
     "spanga-tensta": Habit(
         dates="slash", headers="alias", codes="label", numbers="12", left_out=frozenset({"hanvisad_till"})
@@ -71,7 +77,7 @@ HABITS: dict[str, Habit] = {
             {"antal_insatser_erbjudna", "antal_battre", "antal_oforandrat", "antal_samre", "senast_reviderad"}
         ),
     ),
-    "ostermalm": Habit(encoding="utf-8-sig", dates="iso", codes="spoken", numbers="10-"),
+    "ostermalm": Habit(encoding="utf-8-sig", dates="iso", codes="spoken", numbers="10-", workbooks=True),
     "hagersten-alvsjo": Habit(encoding="utf-8-sig", dates="iso", codes="label", numbers="12-"),
     "jarva": Habit(dates="iso", codes="label", numbers="12-"),
     "norra-innerstaden": Habit(encoding="utf-8-sig", dates="iso", headers="name", codes="code", numbers="12"),
@@ -149,6 +155,11 @@ _LOCAL_NAMES = {
 }
 
 
+def in_workbook(unit: str, dataset: str) -> bool:
+    """Whether the unit's file of the dataset is an Excel workbook."""
+    return HABITS[unit].workbooks and dataset not in _EXPORTED
+
+
 def extra_column(unit: str, dataset: str) -> str | None:
     """Header of the unit's own column in the dataset's file, or None."""
     return HABITS[unit].extra if dataset in _EXPORTED else None
@@ -215,9 +226,9 @@ def _date_table(form: str) -> np.ndarray:
     return np.array([*texts, ""], dtype=object)
 
 
-def dates(unit: str, days: Ints) -> list[str]:
-    """Day numbers as the unit writes them; NEVER is empty."""
-    table = _date_table(HABITS[unit].dates)
+def dates(unit: str, days: Ints, form: str | None = None) -> list[str]:
+    """Day numbers as the unit writes them, or in another form; NEVER is empty."""
+    table = _date_table(form or HABITS[unit].dates)
     found: list[str] = table[np.where(days >= NEVER, -1, np.asarray(days, dtype="int64") - _FIRST_DAY)].tolist()
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from followup.demo import care, margins, services
 from followup.demo.draws import NEVER, Bools, Ints, Table, day_number
-from followup.demo.habits import HABITS, dates, person_numbers, spellings
+from followup.demo.habits import HABITS, dates, in_workbook, person_numbers, spellings
 from followup.demo.offices import area_table, case_id, episode_id, offices_of, running_number
 from followup.demo.people import BOY, GIRL, ID_KINDS, RESERV, SAMORDNING, SKYDDAD, UNKNOWN, People, full_numbers
 from ingest.quarters import Quarter
@@ -36,8 +36,9 @@ class Speller:
         return self.codes(column, _YES_NO, np.where(values, 0, 1), shown)
 
     def days(self, days: Ints, shown: Bools | bool = True) -> list[str]:
-        """Day numbers as the unit writes dates; NEVER is empty."""
-        return dates(self.unit, np.where(shown, days, NEVER))
+        """Day numbers as the unit writes dates, for a workbook in ISO form; NEVER is empty."""
+        form = "iso" if in_workbook(self.unit, self.dataset) else None
+        return dates(self.unit, np.where(shown, days, NEVER), form)
 
 
 def whole_numbers(values: Ints, shown: Bools | bool = True) -> list[str]:

@@ -54,8 +54,8 @@ def encoded(unit: str, texts: Iterable[str], encoding: str | None = None) -> byt
     return "".join(text + habit.newline for text in texts).encode(encoding or habit.encoding)
 
 
-def file_bytes(unit: str, dataset: str, columns: Columns) -> bytes:
-    """A whole file."""
+def csv_bytes(unit: str, dataset: str, columns: Columns) -> bytes:
+    """A whole CSV file."""
     return encoded(unit, chain([header_line(unit, dataset)], lines(unit, dataset, columns)))
 
 

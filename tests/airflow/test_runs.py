@@ -52,7 +52,7 @@ class Installation:
         folder = self.root / "inbox" / district
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.drawn / district / "SYNTETISK.json", folder)
-        for path in (self.drawn / district).glob(f"*_{quarter}.csv"):
+        for path in (self.drawn / district).glob(f"*_{quarter}.*"):
             shutil.copy(path, folder)
 
     def set_clock(self, quarter: Quarter) -> None:

@@ -6,8 +6,10 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+
+import openpyxl
 
 from ingest.contracts import load_contracts
 from ingest.folding import fold
@@ -86,6 +88,23 @@ def read_person(text: str, quarter: Quarter) -> Person:
     return Person(birth, int(digits[8:11]), day > 60, (total + int(digits[11])) % 10 == 0)
 
 
+def table(path: Path) -> list[list[str]]:
+    """The file's cells as text, the header first: of a CSV, or of a workbook's first sheet."""
+    if path.suffix == ".xlsx":
+        sheet = openpyxl.load_workbook(path).worksheets[0]
+        return [[_cell_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+    text = decode(path.read_bytes())
+    separator = max(";,\t", key=text.split("\n", 1)[0].count)
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, datetime):
+        return cell.date().isoformat()
+    assert cell is None or isinstance(cell, str | int), cell
+    return "" if cell is None else str(cell)
+
+
 def read_file(path: Path) -> ReadFile:
     """Read one file.
 
@@ -95,11 +114,9 @@ def read_file(path: Path) -> ReadFile:
     district, dataset, quarter_text = path.stem.split("_")
     quarter = Quarter.parse(quarter_text)
     contract = load_contracts()[dataset]
-    text = decode(path.read_bytes())
-    separator = max(";,\t", key=text.split("\n", 1)[0].count)
-    table = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    cells_of = table(path)
     lookup = contract.header_lookup()
-    headers = [lookup.get(fold(cell), f"? {cell}") for cell in table[0]]
+    headers = [lookup.get(fold(cell), f"? {cell}") for cell in cells_of[0]]
     lists = {c.name: contract.code_list(c.name, district) for c in contract.columns if c.codes or c.codes_from}
     types = {c.name: c.type for c in contract.columns}
 
@@ -115,7 +132,7 @@ def read_file(path: Path) -> ReadFile:
         return int(cell) if types.get(name) == "integer" else cell
 
     rows: list[Row] = []
-    for cells in table[1:]:
+    for cells in cells_of[1:]:
         assert len(cells) == len(headers), f"{path.name}: a row of {len(cells)} fields"
         rows.append({name: value(name, cell) for name, cell in zip(headers, cells, strict=True)})
     return ReadFile(district, dataset, quarter, headers, rows)
@@ -124,7 +141,7 @@ def read_file(path: Path) -> ReadFile:
 def read_city(folder: Path) -> City:
     """All files of a drawn city by district, dataset and quarter."""
     found = {}
-    for path in sorted(folder.glob("[!_]*/*.csv")):
+    for path in sorted(folder.glob("[!_]*/*.[cx]*")):
         file = read_file(path)
         found[file.district, file.dataset, file.quarter] = file
     return found

@@ -25,7 +25,7 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> City:
     """Seven quarters (twenty months are not quite that) of the city at its ordinary size."""
     folder = tmp_path_factory.mktemp("counts")
     draw_city(folder, quarter("2018Q1"), quarter("2019Q3"))
-    for path in folder.glob("*/*.csv"):
+    for path in folder.glob("*/*_*"):
         if path.stem.split("_")[1] not in ("ungdomsmottagning", "aktiviteter", "skyddsuppfoljning"):
             path.unlink()
     return read_city(folder)

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from readback import decode, quarter
+from readback import decode, quarter, table
 
 from followup.demo.city import CityDrawn, draw_city
 from followup.demo.faults import FAULTS
@@ -25,6 +25,12 @@ from ingest.naming import read_name
 Drawn = tuple[Path, CityDrawn]
 
 
+def ending(district: str, dataset: str) -> str:
+    """Three districts keep by hand, in Excel, what no case system exports."""
+    by_hand = dataset not in ("arenden", "oppenvard", "serviceinsatser")
+    return "xlsx" if by_hand and district in ("farsta", "ostermalm", "skarpnack") else "csv"
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.*")) if path.is_file()}
 
@@ -32,17 +38,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_draw_city_writes_every_valid_district_quarter_and_dataset(drawn: Drawn) -> None:
     folder, city = drawn
     wanted = {
-        f"{d.code}/{d.code}_{dataset}_{q}.csv"
+        f"{d.code}/{d.code}_{dataset}_{q}.{ending(d.code, dataset)}"
         for q in {file.quarter for file in city.files}
         for d in load_districts().valid_in(q)
         for dataset in load_contracts()
     }
     assert len(wanted) == 9 * (3 * 14 + 2 * 13)
-    assert {str(path.relative_to(folder)) for path in folder.rglob("*.csv")} == wanted
+    assert {name for name in contents(folder) if not name.endswith(".json")} == wanted
     assert {str(file.path.relative_to(folder)) for file in city.files} == wanted
     for file in city.files:
-        lines = len(decode(file.path.read_bytes()).splitlines())
-        assert lines == file.rows + 1
+        assert len(table(file.path)) == file.rows + 1
 
 
 def test_draw_city_gives_the_same_bytes_in_another_process(broken: Drawn, tmp_path: Path) -> None:
@@ -72,7 +77,7 @@ def test_draw_city_differs_with_another_seed(broken: Drawn, tmp_path: Path) -> N
 def test_draw_city_keeps_common_quarters_when_drawn_longer_or_from_another_start(tmp_path: Path) -> None:
     for name, first, last in (("a", "2018Q1", "2018Q3"), ("b", "2018Q1", "2018Q4"), ("c", "2018Q3", "2018Q4")):
         draw_city(tmp_path / name, quarter(first), quarter(last), scale=0.05)
-    short, long, later = ({k: v for k, v in contents(tmp_path / n).items() if k.endswith(".csv")} for n in "abc")
+    short, long, later = ({k: v for k, v in contents(tmp_path / n).items() if not k.endswith(".json")} for n in "abc")
     assert short.items() <= long.items()
     same = {name: content for name, content in later.items() if "_oppenvard_" not in name}
     assert len(same) == 8 * 2 * 14
@@ -81,14 +86,14 @@ def test_draw_city_keeps_common_quarters_when_drawn_longer_or_from_another_start
 
 def test_manifest_lists_every_file_with_its_checksum(drawn: Drawn, broken: Drawn) -> None:
     for folder, _ in (drawn, broken):
-        for place in {path.parent for path in folder.rglob("*.csv")}:
+        for place in {path.parent for path in folder.rglob("*_*Q*")}:
             manifest = json.loads((place / "SYNTETISK.json").read_text(encoding="utf-8"))
             assert "yntetiska uppgifter" in manifest["notice"]
             files = {name: digest for name, digest in manifest["files"].items() if "/" not in name}
             assert files == {
                 path.name: hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in place.iterdir()
-                if path.suffix == ".csv"
+                if path.suffix != ".json"
             }
 
 
@@ -96,7 +101,7 @@ def test_manifest_is_added_to_when_more_quarters_are_drawn(tmp_path: Path) -> No
     for text in ("2018Q1", "2018Q2"):
         draw_city(tmp_path, quarter(text), quarter(text), scale=0.02)
     listed = json.loads((tmp_path / "farsta" / "SYNTETISK.json").read_text(encoding="utf-8"))["files"]
-    assert list(listed) == sorted(path.name for path in (tmp_path / "farsta").glob("*.csv"))
+    assert list(listed) == sorted(path.name for path in (tmp_path / "farsta").glob("farsta_*"))
     assert len(listed) == 18
 
 
@@ -141,7 +146,7 @@ def test_every_fault_is_planted_with_the_correct_file_aside(broken: Drawn, tmp_p
         if file.fault is None:
             assert file.path.read_bytes() == correct
             continue
-        name = f"{file.district}_{file.dataset}_2018Q1.csv"
+        name = f"{file.district}_{file.dataset}_2018Q1.{ending(file.district, file.dataset)}"
         assert (folder / "_corrected" / file.district / name).read_bytes() == correct
         assert (file.path.name, file.path.read_bytes()) != (name, correct)
         listed = json.loads((folder / file.district / "SYNTETISK.json").read_text(encoding="utf-8"))["files"]
@@ -165,7 +170,8 @@ def test_intake_accepts_the_clean_files_and_refuses_each_fault_by_its_rule(broke
             assert found == set(), file.path.name
             continue
         assert found == {rules[file.fault]}, file.fault
-        corrected = folder / "_corrected" / file.district / f"{file.district}_{file.dataset}_2018Q1.csv"
+        name = f"{file.district}_{file.dataset}_2018Q1.{ending(file.district, file.dataset)}"
+        corrected = folder / "_corrected" / file.district / name
         assert errors(corrected, file.district) == set()
 
 

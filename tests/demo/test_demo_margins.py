@@ -21,7 +21,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     """Each case as its last file has it."""
     folder = tmp_path_factory.mktemp("margins")
     draw_city(folder, quarter("2018Q1"), quarter("2020Q1"), scale=0.7)
-    for path in folder.glob("*/*.csv"):
+    for path in folder.glob("*/*_*"):
         if "_arenden_" not in path.name:
             path.unlink()
     last: dict[tuple[str, object, object], Case] = {}

@@ -20,7 +20,7 @@ def year(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("supply")
     for text in ("2018Q1", "2019Q3"):
         draw_city(folder, quarter(text), quarter(text), scale=0.1, seed=request.param)
-    for path in folder.glob("*/*.csv"):
+    for path in folder.glob("*/*_*"):
         if path.stem.split("_")[1] not in ("utbud", "serviceinsatser", "rutiner"):
             path.unlink()
     return read_city(folder)

@@ -115,4 +115,4 @@ def test_demo_data_says_that_it_is_synthetic(tmp_path: Path) -> None:
     place = Place(tmp_path)
     printed = place.followup("demo-data", "--out", str(tmp_path / "out"), "--to", "2018Q1", "--scale", "0.05")
     assert "yntetisk" in printed
-    assert len(list((tmp_path / "out").glob("*/*.csv"))) == 126
+    assert len(list((tmp_path / "out").glob("*/*_*"))) == 126
