@@ -11,7 +11,8 @@ from datetime import timedelta
 import numpy as np
 
 from followup.demo.draws import day_number
-from followup.demo.habits import dates
+from followup.demo.habits import dates, spellings
+from followup.demo.routines import IN_PLACE, STATUSES
 from followup.demo.sheets import Sheet
 from followup.demo.workbooks import workbook_bytes
 from followup.demo.writing import encoded
@@ -166,7 +167,8 @@ def more_followed_up_than_went_home(sheet: Sheet) -> bytes:
 def revised_though_planned(sheet: Sheet) -> bytes:
     """A day of revision for a routine that is not in place."""
     day = np.array([day_number(sheet.quarter.start)])
-    planned = sheet.row(lambda cells: not cells["senast_reviderad"] and cells["rutin"] != sheet.written_most("rutin"))
+    in_place = spellings(sheet.unit, sheet.dataset, "rutin", STATUSES)[IN_PLACE]
+    planned = sheet.row(lambda cells: cells["rutin"] != in_place)
     sheet.set(planned, "senast_reviderad", dates(sheet.unit, day)[0])
     return sheet.content()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Callable
 
 from followup.demo.habits import HABITS
@@ -34,10 +33,6 @@ class Sheet:
             if fits(dict(zip(self.order, row, strict=False))):
                 return row
         return self.rows[0]
-
-    def written_most(self, column: str) -> str:
-        """The commonest text of a column."""
-        return Counter(row[self.place(column)] for row in self.rows).most_common(1)[0][0]
 
     def set(self, row: list[str], column: str, text: str) -> None:
         """Put a text into a row's cell."""
