@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import corpus_books
 import corpus_bytes
 import corpus_cells
 import corpus_datasets
@@ -25,7 +26,7 @@ _HEAD = """# What a check must say of each file under files/: whether it is take
 
 def drawn() -> Iterator[Case]:
     """Every case of the corpus."""
-    for module in (corpus_bytes, corpus_cells, corpus_datasets):
+    for module in (corpus_bytes, corpus_cells, corpus_datasets, corpus_books):
         yield from module.all_cases()
 
 

@@ -1,0 +1,252 @@
+"""Corpus: workbooks as districts make them, and files that only look like workbooks."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+import openpyxl
+import xlsxwriter
+from cases import Case, headers, one, person, refused, row, taken
+from msoffcrypto.format.ooxml import OOXMLFile
+
+from ingest.contracts import load_contracts
+
+Cell = str | int | float | bool | date | None
+Change = Callable[[Any, Any], None]
+SER = "serviceinsatser"
+MADE = datetime(2018, 10, 2, 8, 0)
+
+
+def typed(dataset: str = "arenden", **changes: Cell) -> list[Cell]:
+    """A right row as it stands in Excel, dates as dates and numbers as numbers; then some cells changed."""
+    given, found = row(dataset), []
+    for column in load_contracts()[dataset].columns:
+        text = given[column.name]
+        cell: Cell = text
+        if column.type == "date" and text:
+            cell = date.fromisoformat(text)
+        elif column.type == "integer" and text:
+            cell = int(text)
+        found.append(changes.get(column.name, cell))
+    return found
+
+
+def at(name: str, dataset: str = "arenden") -> int:
+    """A column's place, from 0."""
+    return [column.name for column in load_contracts()[dataset].columns].index(name)
+
+
+def workbook(sheets: dict[str, list[list[Cell]]], change: Change | None = None, *, date_1904: bool = False) -> bytes:
+    """A workbook of sheets; `change` gets the workbook and its first sheet."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"date_1904": date_1904, "strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties({"created": MADE})
+    formats = {
+        datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+        date: book.add_format({"num_format": "yyyy-mm-dd"}),
+    }
+    for name, rows in sheets.items():
+        sheet = book.add_worksheet(name)
+        for place, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                if isinstance(cell, date):
+                    sheet.write_datetime(place, column, cell, formats[type(cell)])
+                elif cell is not None and cell != "":
+                    sheet.write(place, column, cell)
+    if change is not None:
+        change(book, book.worksheets()[0])
+    book.close()
+    return out.getvalue()
+
+
+def book_of(dataset: str = "arenden", change: Change | None = None, **changes: Cell) -> bytes:
+    """A workbook of one sheet with the headers and one row."""
+    return workbook({"Blad1": [list(headers(dataset)), typed(dataset, **changes)]}, change)
+
+
+def repacked(raw: bytes, **parts: bytes) -> bytes:
+    """The workbook with parts replaced or added; `__` in a name stands for `/`, the ending is .xml unless given."""
+    new_parts = {(name.replace("__", "/") + ".xml").replace("_bin.xml", ".bin"): part for name, part in parts.items()}
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(zipfile.ZipInfo(name), new_parts.pop(name, old.read(name)), zipfile.ZIP_DEFLATED, 9)
+        for name, part in new_parts.items():
+            new.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED, 9)
+    return out.getvalue()
+
+
+def archive(compression: int = zipfile.ZIP_DEFLATED, **parts: bytes) -> bytes:
+    """An archive of parts, each named with `__` for `/` and `_DOT_` for a full stop."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as new:
+        for name, part in parts.items():
+            entry = zipfile.ZipInfo(name.replace("__", "/").replace("_DOT_", "."))
+            entry.compress_type = compression
+            new.writestr(entry, part)
+    return out.getvalue()
+
+
+def never_computed() -> bytes:
+    """A workbook whose formula no program has computed."""
+    book = openpyxl.load_workbook(io.BytesIO(book_of()))
+    book.active.cell(2, at("hanvisad_till") + 1).value = '="sko"&"la"'
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def locked() -> bytes:
+    """A workbook that a password opens."""
+    out = io.BytesIO()
+    file = OOXMLFile(io.BytesIO(book_of()))
+    file.encrypt("hemligt", out)
+    return out.getvalue()
+
+
+def sheets() -> Iterator[Case]:
+    """Which sheet and rows are read."""
+    head, first = list(headers()), typed()
+    other = typed(arende_id="2018-1002", orsak="bostad")
+
+    def merged(*area: int) -> Change:
+        return lambda book, sheet: sheet.merge_range(*area, "x")
+
+    for dataset in load_contracts():
+        yield taken(f"workbooks/{dataset}.xlsx", book_of(dataset), dataset=dataset)
+    yield taken("workbooks/headers_only.xlsx", workbook({"Blad1": [head]}))
+    yield taken(
+        "workbooks/instructions_on_the_first_sheet.xlsx", workbook({"Läs mig": [["Så här"]], "Data": [head, first]})
+    )
+    yield taken(
+        "workbooks/two_sheets_with_rows.xlsx", workbook({"Juli": [head, first], "Augusti": [head, other]}), "FIL-033"
+    )
+    yield taken(
+        "workbooks/sheet_named_after_the_dataset_last.xlsx",
+        workbook({"Gammalt": [head, other], "Ärenden": [head, first]}),
+        "FIL-033",
+    )
+    yield taken("workbooks/empty_copy_of_the_table.xlsx", workbook({"Data": [head, first], "Mall": [head]}))
+    yield taken(
+        "workbooks/title_above_the_headers.xlsx",
+        workbook({"Blad1": [["Ärenden kvartal 3"], [], head, first]}),
+        "FIL-034",
+    )
+    yield taken(
+        "workbooks/table_begins_in_the_third_column.xlsx", workbook({"Blad1": [["", "", *head], ["", "", *first]]})
+    )
+    yield taken("workbooks/blank_rows.xlsx", workbook({"Blad1": [head, first, [], [" "], other]}))
+    yield taken(
+        "workbooks/hidden_row.xlsx",
+        workbook({"Blad1": [head, first, other]}, lambda b, s: s.set_row(2, None, None, {"hidden": True})),
+        "FIL-031",
+    )
+    yield taken(
+        "workbooks/hidden_column.xlsx",
+        book_of(change=lambda b, s: s.set_column(at("orsak"), at("orsak"), None, None, {"hidden": True})),
+        "FIL-032",
+    )
+    yield taken("workbooks/comments_in_cells.xlsx", book_of(change=lambda b, s: s.write_comment(1, 3, "Kolla detta")))
+    yield taken(
+        "workbooks/link_to_another_workbook.xlsx",
+        book_of(change=lambda b, s: s.write_formula(1, at("hanvisad_till"), "='[Annan.xlsx]Blad1'!A1", None, "skola")),
+    )
+    yield taken("workbooks/epoch_of_1904.xlsx", workbook({"Blad1": [head, first]}, date_1904=True))
+    yield refused("workbooks/no_sheet_with_headers.xlsx", workbook({"A": [["hej"]], "B": []}), "FIL-021")
+    yield refused("workbooks/empty_sheet.xlsx", workbook({"Blad1": []}), "FIL-021")
+    yield refused("workbooks/merged_headers.xlsx", book_of(change=merged(0, 5, 0, 6)), "FIL-030")
+    yield refused(
+        "workbooks/merged_rows.xlsx", workbook({"Blad1": [head, first, other]}, merged(1, 0, 2, 0)), "FIL-030"
+    )
+    yield refused("workbooks/totals_row.xlsx", workbook({"Blad1": [head, first, ["Summa"]]}), "FIL-014")
+    yield refused(
+        "workbooks/600_columns.xlsx", workbook({"Blad1": [["Ärende-ID", *(f"k{n}" for n in range(600))]]}), "FIL-022"
+    )
+    yield refused(
+        "workbooks/near_miss_of_a_header.xlsx",
+        workbook({"Blad1": [["Orsk" if h == "Orsak" else h for h in head], first]}),
+        "FIL-010 FIL-012",
+    )
+
+
+def cells_of_books() -> Iterator[Case]:
+    """What single cells hold."""
+    number = int(person("20100315", 980).replace("-", ""))
+    lost = int(person("20050505", 982).replace("-", "")[2:])
+
+    def formula(text: str, value: str) -> bytes:
+        return book_of(change=lambda book, sheet: sheet.write_formula(1, at("hanvisad_till"), text, None, value))
+
+    yield taken("workbooks/number_of_a_person_as_a_number.xlsx", book_of(personnummer=number))
+    yield taken("workbooks/ten_digits_as_a_number.xlsx", book_of(personnummer=number % 10**10))
+    yield refused(
+        "workbooks/number_of_a_person_that_lost_its_nought.xlsx", book_of(personnummer=lost), "ARE-005 FIL-038"
+    )
+    yield refused(
+        "workbooks/number_of_a_person_in_an_unknown_column.xlsx",
+        workbook({"Blad1": [[*headers(), "Notering"], [*typed(), number]]}),
+        "FIL-012 FIL-015",
+    )
+    yield taken("workbooks/date_as_text.xlsx", book_of(inkom_datum="2/7/2018"))
+    yield taken("workbooks/date_as_a_plain_number.xlsx", book_of(inkom_datum=20180702))
+    yield taken("workbooks/date_with_a_time_of_day.xlsx", book_of(inkom_datum=datetime(2018, 7, 2, 14, 30)), "FIL-036")
+    yield refused("workbooks/serial_number_for_a_date.xlsx", book_of(inkom_datum=43283), "ARE-021")
+    yield refused("workbooks/date_with_the_month_first.xlsx", book_of(inkom_datum="7/13/2018"), "ARE-021")
+    yield refused(
+        "workbooks/age_band_that_became_a_date.xlsx",
+        book_of(SER, aldersgrupp=date(2018, 12, 6)),
+        "FIL-035 SER-008",
+        dataset=SER,
+    )
+    yield refused("workbooks/fraction_for_a_count.xlsx", book_of(SER, antal_i_ko=2.5), "SER-027", dataset=SER)
+    yield refused("workbooks/true_for_ja.xlsx", book_of(barnet_horts=True), "ARE-062")
+    yield taken("workbooks/formula_with_its_value.xlsx", formula('="sko"&"la"', "skola"))
+    yield refused("workbooks/formula_that_failed.xlsx", formula("=NA()", "#N/A"), "ARE-048 FIL-028")
+    yield refused("workbooks/formula_never_computed.xlsx", never_computed(), "FIL-029")
+    yield refused(
+        "workbooks/formula_as_text.xlsx",
+        book_of(change=lambda b, s: s.write_string(1, at("hanvisad_till"), "=cmd|'/c calc'!A0")),
+        "ARE-048",
+    )
+
+
+def wrappings() -> Iterator[Case]:
+    """Old, other, locked, damaged and hostile files."""
+    good = book_of()
+    bomb = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>' + b" " * (
+        300 << 20
+    )
+    laughs = (
+        b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><sst><si><t>&b;</t></si></sst>'
+    )
+    yield taken(
+        "workbooks/macros_that_lie_unread.xlsm", repacked(good, xl__vbaProject_bin=b"\xd0\xcf\x11\xe0 Sub Auto_Open")
+    )
+    yield taken("workbooks/csv_called_xlsx.xlsx", one(), "FIL-037")
+    yield taken("workbooks/xlsx_called_csv.csv", good, "FIL-037")
+    yield refused("workbooks/locked_with_a_password.xlsx", locked(), "FIL-025")
+    yield refused("workbooks/web_page_called_xls.xls", b"<html><body><table><tr><td>Orsak</td></tr></table>", "FIL-026")
+    yield refused("workbooks/cut_off.xlsx", good[: len(good) * 2 // 3], "FIL-024")
+    yield refused(
+        "workbooks/text_document.xlsx",
+        archive(word__document_DOT_xml=b"<w:document/>", _content_types_=b"<Types/>"),
+        "FIL-026",
+    )
+    yield refused("workbooks/archive_of_a_csv.xlsx", archive(bromma_arenden_DOT_csv=one()), "FIL-026")
+    yield refused(
+        "workbooks/sheet_that_is_no_xml.xlsx", repacked(good, xl__worksheets__sheet1=b"\x00\x01\x02 <<<<"), "FIL-024"
+    )
+    yield refused("workbooks/entities_within_entities.xlsx", repacked(good, xl__sharedStrings=laughs), "FIL-024")
+    yield refused(
+        "workbooks/part_that_swells_a_thousandfold.xlsx", repacked(good, xl__worksheets__sheet1=bomb), "FIL-027"
+    )
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case of this module."""
+    for group in (sheets, cells_of_books, wrappings):
+        yield from group()
