@@ -218,7 +218,7 @@ def wrappings() -> Iterator[Case]:
     """Old, other, locked, damaged and hostile files."""
     good = book_of()
     bomb = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>' + b" " * (
-        300 << 20
+        70 << 20
     )
     laughs = (
         b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><sst><si><t>&b;</t></si></sst>'
