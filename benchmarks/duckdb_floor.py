@@ -213,6 +213,8 @@ class Floor:
                     case when status = 0 then make_date(y, m, d) - date '1970-01-01' end as day,
                     is_sixty and status = 0 as coordination,
                     case when status = 0 then n12 // 10 % 2 else {EMPTY} end::tinyint as sex_by_number,
+                    case when status = 0 then is_sixty::tinyint else {EMPTY} end::tinyint as kind_by_number,
+                    case when status = 0 then y else {EMPTY} end::int as year_by_number,
                     case when id_typ = {EMPTY} and status <> {EMPTY} then {by_number} else id_typ end::tinyint
                         as id_typ
                 from judged

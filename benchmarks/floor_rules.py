@@ -57,6 +57,7 @@ class RuleSql:
             "expect_numbers_to_be_between": self._numbers_between,
             "expect_persons_to_be_younger_than": self._younger,
             "expect_codes_to_agree_with": self._agreeing,
+            "expect_numbers_to_agree_with": self._numbers_agreeing,
         }
         return f"select place from sheet where {conditions[kind](**given)}"
 
@@ -119,12 +120,16 @@ class RuleSql:
         return f"{self._is_read(column)} and {self._is_read(other_column)} and {column} - {days} > {other_column}"
 
     def _ended(self, end_column: str, start_column: str, prolonged_column: str, months: int, as_of: str) -> str:
-        limit = f"date_diff('day', date '1970-01-01', cast({as_date(start_column)} + interval {months} month as date))"
+        months_later = f"cast({as_date(start_column)} + interval {months} month as date)"
+        limit = (
+            f"case when {self._is_read(prolonged_column)} then {prolonged_column} "
+            f"when {self._is_empty(prolonged_column)} then {months_later} - date '1970-01-01' end"
+        )
         end = (
             f"case when {self._is_read(end_column)} then {end_column} "
             f"when {self._is_empty(end_column)} then date '{as_of}' - date '1970-01-01' end"
         )
-        return f"{self._is_read(start_column)} and {end} > {prolonged_column} and {end} > {limit}"
+        return f"{self._is_read(start_column)} and {end} > {limit}"
 
     def _numbers_between(self, column: str, minimum: int | None = None, maximum: int | None = None) -> str:
         limits = [f"{column} < {minimum}"] if minimum is not None else []
@@ -141,6 +146,9 @@ class RuleSql:
             for place, value in enumerate(values)
         ]
         return f"{self._is_read(other_column)} and ({' or '.join(cases)})"
+
+    def _numbers_agreeing(self, column: str, other_column: str) -> str:
+        return f"{column} >= 0 and {other_column} >= 0 and {column} <> {other_column}"
 
     def _repeated(self, columns: Sequence[str], needed: Sequence[str] = ()) -> str:
         key = ", ".join("case_text" if name == "arende_id" else name for name in columns)

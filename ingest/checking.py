@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.checks.arithmetic import IntArray, Sheet
+from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
@@ -257,11 +257,14 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
     if contract.about_persons:
         birth, exact = columns["birth"], columns["birth_exact"] == 1
         unborn = columns["id_typ"] == table.codes["id_typ"].codes.index("ofodd")
-        year = birth.astype("datetime64[D]").astype("datetime64[Y]")
-        first = year.astype("datetime64[D]").astype(np.int64)
-        last = (year + 1).astype("datetime64[D]").astype(np.int64) - 1
         known = birth != DATE_EMPTY
-        columns["year_by_number"] = np.where(exact, year.astype(np.int64) + 1970, EMPTY).astype(np.int32)
+        born = np.where(known, birth, 0)
+        first, last = (
+            by_value(born, lambda days: _year_start(days, 0)),
+            by_value(born, lambda days: _year_start(days, 1) - 1),
+        )
+        year = by_value(born, lambda days: days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970)
+        columns["year_by_number"] = np.where(exact, year, EMPTY).astype(np.int32)
         columns["birth_latest"] = np.where(known, np.where(exact, birth, last), DATE_EMPTY).astype(np.int32)
         columns["birth_earliest"] = np.where(known & ~unborn, np.where(exact, birth, first), DATE_EMPTY).astype(
             np.int32
@@ -272,6 +275,13 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
             columns[f"{key}_folded"] = _folded(table, key)
     codes = {name: found.codes for name, found in table.codes.items() if name in table.values}
     return Sheet(columns, frozenset(dates), codes, _catalogue_sets(), history.absent)
+
+
+def _year_start(days: IntArray, later: int) -> IntArray:
+    """The first day of each day's year, or of a later one."""
+    years = days.astype("datetime64[D]").astype("datetime64[Y]") + later
+    found: IntArray = years.astype("datetime64[D]").astype(np.int64)
+    return found
 
 
 def _folded(table: ConformedTable, name: str) -> IntArray:

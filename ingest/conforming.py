@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.checks.arithmetic import by_value
 from ingest.contracts import CodeList, Contract, LocalName
 from ingest.folding import fold
 from ingest.keys import Keys
@@ -254,6 +255,13 @@ def conform(
     return _with_persons(table, numbers, district_code, keys)
 
 
+def _midyear(years: IntArray) -> IntArray:
+    """The day that stands for each year."""
+    months = (years.astype(np.int64) - 1970) * 12 + MIDYEAR[0] - 1
+    found: IntArray = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + MIDYEAR[1] - 1
+    return found
+
+
 def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: str, keys: Keys) -> ConformedTable:
     """Add `person`, `birth`, `sex_by_number`, and fill in `id_typ` from the number."""
     values, codes = dict(table.values), table.codes["id_typ"].codes
@@ -271,8 +279,7 @@ def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: 
     by_number = np.where(numbers.coordination, codes.index("samordningsnummer"), codes.index("personnummer"))
     values["id_typ"] = np.where((kind == EMPTY) & (numbers.status != EMPTY), by_number, kind).astype(np.int8)
     year = values["fodelsear"]
-    midyear = (np.clip(year, 1800, 2200).astype(np.int64) - 1970).astype("datetime64[Y]").astype("datetime64[M]")
-    midyear_day = (midyear + (MIDYEAR[0] - 1)).astype("datetime64[D]").astype(np.int64) + MIDYEAR[1] - 1
+    midyear_day = by_value(np.clip(year, 1800, 2200), _midyear)
     known_year = (year >= 1850) & (year <= 2200)
     values["birth"] = np.where(
         numbers.birth != DATE_EMPTY, numbers.birth, np.where(known_year, midyear_day, DATE_EMPTY)

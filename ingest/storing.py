@@ -31,7 +31,7 @@ class DamagedOriginal(Exception):
     """An encrypted original can't be read back: wrong key, or the file was changed."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, *parts: bytes | pa.Buffer) -> None:
     """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old or none is there.
 
     One writer at a time for a path (the caller holds a lease); `sweep` removes what a killed one left.
@@ -40,7 +40,8 @@ def write_whole(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}{_UNFINISHED}")
     try:
         with temporary.open("wb") as handle:
-            handle.write(content)
+            for part in parts:
+                handle.write(part)
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
@@ -57,8 +58,8 @@ def encrypt_original(path: Path, raw: bytes, submission_id: str, keys: Keys) -> 
     nonce = secrets.token_bytes(_NONCE)
     version = keys.original_version
     head = _MAGIC + version.to_bytes(2, "big") + nonce
-    write_whole(path, head + AESGCM(keys.original_keys[version]).encrypt(nonce, raw, submission_id.encode()))
-    if hashlib.sha256(decrypt_original(path, submission_id, keys)).digest() != hashlib.sha256(raw).digest():
+    write_whole(path, head, AESGCM(keys.original_keys[version]).encrypt(nonce, raw, submission_id.encode()))
+    if decrypt_original(path, submission_id, keys) != raw:
         raise DamagedOriginal(f"the encrypted copy of submission {submission_id} could not be verified")
 
 
@@ -74,7 +75,8 @@ def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
     if not stored.startswith(_MAGIC) or key is None:
         raise DamagedOriginal(f"the original of submission {submission_id} can't be read with these keys")
     try:
-        return AESGCM(key).decrypt(stored[at : at + _NONCE], stored[at + _NONCE :], submission_id.encode())
+        sealed = memoryview(stored)[at + _NONCE :]
+        return AESGCM(key).decrypt(stored[at : at + _NONCE], sealed, submission_id.encode())
     except InvalidTag:
         raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
 
@@ -135,12 +137,12 @@ def empty_table(contract: Contract) -> pa.Table:
 
 
 def _picked(position: npt.NDArray[np.signedinteger], texts: pa.Array | list[str]) -> pa.Array:
-    """Texts by position; negative positions are null."""
+    """Texts by position; negative positions are null. Plain text where few repeat: a dictionary would be as long."""
     values = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     if not len(values):
         return pa.nulls(len(position), pa.string())
-    index = pa.array(np.where(position < 0, 0, position).astype(np.int32), mask=position < 0)
-    return pa.DictionaryArray.from_arrays(index, values)
+    index = pa.array(position.astype(np.int32), mask=position < 0)
+    return values.take(index) if 2 * len(values) > len(index) else pa.DictionaryArray.from_arrays(index, values)
 
 
 def _dates(days: npt.NDArray[np.signedinteger]) -> pa.Array:
@@ -201,6 +203,6 @@ def write_rows(path: Path, rows: pa.Table) -> str:
     """
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", compression_level=1)
-    content = sink.getvalue().to_pybytes()
+    content = sink.getvalue()
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()

@@ -70,8 +70,20 @@ class Sheet:
         return found
 
 
+def by_value(numbers: IntArray, function: Callable[[IntArray], IntArray]) -> IntArray:
+    """A function of whole numbers (days, years), worked out once for each between the least and the most that occur."""
+    least, most = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    if most - least > len(numbers):
+        return function(numbers)
+    return function(np.arange(least, most + 1))[numbers - least]
+
+
 def add_months(days: IntArray, months: int) -> IntArray:
     """Days since 1970, so many calendar months later, cut to the month's last day (31 October + 4 = 28 February)."""
+    return by_value(days, lambda some: _add_months(some, months))
+
+
+def _add_months(days: IntArray, months: int) -> IntArray:
     as_days = days.astype("datetime64[D]")
     month = as_days.astype("datetime64[M]")
     offset = (as_days - month.astype("datetime64[D]")).astype(np.int64)
@@ -251,20 +263,19 @@ def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] 
         if len(key) and int(key.max()) > (2**62) // max(span, 1):
             key = np.unique(key, return_inverse=True)[1].astype(np.int64)
         key = key * span + values
-    found = np.zeros(sheet.rows, dtype=bool)
-    places = np.flatnonzero(use)
-    order = places[np.argsort(key[places], kind="stable")]
-    same = key[order][1:] == key[order][:-1]
-    found[order[1:][same]] = True
-    found[order[:-1][same]] = True
-    return found
+    ordered = np.sort(key[use])
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    return use & np.isin(key, repeated) if len(repeated) else np.zeros(sheet.rows, dtype=bool)
 
 
 def not_restarted_within(sheet: Sheet, person_column: str, start_column: str, end_column: str, days: int) -> BoolArray:
     """A new start of the same person lies at most so many days after the end of another of that person's rows."""
     found = np.zeros(sheet.rows, dtype=bool)
-    started = np.flatnonzero((sheet[person_column] >= 0) & sheet.is_read(start_column))
-    ended = np.flatnonzero((sheet[person_column] >= 0) & sheet.is_read(end_column))
+    known = sheet[person_column] >= 0
+    rows_of = np.bincount(sheet[person_column][known])
+    known[known] = rows_of[sheet[person_column][known]] > 1
+    started = np.flatnonzero(known & sheet.is_read(start_column))
+    ended = np.flatnonzero(known & sheet.is_read(end_column))
     if not len(started) or not len(ended):
         return found
     person, start, end = (sheet[c].astype(np.int64) for c in (person_column, start_column, end_column))

@@ -147,7 +147,7 @@ def run_rules(
     chosen = [entry for entry in _declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
     if not chosen:
         return []
-    frame = pd.DataFrame(dict(sheet.columns), copy=False)
+    frame = pd.DataFrame(index=range(sheet.rows))  # the sheet's columns beside it: a frame's are hashed, cell by cell
     frame.attrs[SHEET] = sheet
     suite = gx.ExpectationSuite(name=dataset, expectations=chosen)
     batch = batches.get_batch(batch_parameters={"dataframe": frame})
