@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingest.checking import CheckReport, check_file
+from ingest.comparing import with_changes
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
@@ -18,8 +19,8 @@ def check_paths(
 ) -> list[tuple[Path, CheckReport]]:
     """Check files one by one, in the order given.
 
-    Rules over several files are tried against what is in force when this installation has a ledger and keys; else they
-    are listed as skipped.
+    Rules over several files are tried against what is in force when this installation has a ledger and keys, and the
+    reports say what a resubmission would change; else such rules are listed as skipped.
 
     Args:
         settings: the installation's; a district's own computer needs none of it.
@@ -39,7 +40,10 @@ def check_paths(
             with path.open("rb") as handle:
                 raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
             circumstances = circumstances_of(settings, keys, ledger, name, name.district)
-            reports.append((path, check_file(raw, name, circumstances)))
+            report = check_file(raw, name, circumstances)
+            if ledger is not None:
+                report = with_changes(report, ledger, settings.home, keys)
+            reports.append((path, report))
     finally:
         if ledger is not None:
             ledger.close()

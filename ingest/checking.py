@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
+from ingest.comparing import Changes
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
@@ -52,6 +53,7 @@ class CheckReport:
         table: the conformed rows, for storing; None when the file could not be read.
         absent_keys: row keys of rows that the previous quarter's file left open and this one lacks, in the order of
             the rule's rows.
+        changes: what the file would change of the version in force; None when none is, or nobody has compared.
     """
 
     name: FileName
@@ -62,6 +64,7 @@ class CheckReport:
     table: ConformedTable | None = field(default=None, repr=False)
     raw: RawTable | None = field(default=None, repr=False)
     absent_keys: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    changes: Changes | None = None
 
     @property
     def accepted(self) -> bool:

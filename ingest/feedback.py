@@ -31,6 +31,7 @@ def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict
             for f in report.findings(per_rule)
         ],
         "skipped": list(report.skipped),
+        **({} if report.changes is None else {"changes": report.changes.as_json()}),
         **counts,
     }
 
@@ -53,6 +54,8 @@ def _many(count: int, one: str, several: str) -> str:
 def as_text(file: str, report: CheckReport) -> Iterator[str]:
     """Lines of Swedish text: the verdict, then each rule with its message, the first rows and how many more."""
     yield f"{file}: {verdict(report)}"
+    if report.changes is not None:
+        yield from report.changes.as_text(SHOWN_ROWS)
     grouped: dict[str, list[Finding]] = {}
     for found in report.findings(per_rule=SHOWN_ROWS):
         grouped.setdefault(found.rule, []).append(found)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.checking import check_file
+from ingest.comparing import with_changes
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.ledger import Submission
 from ingest.naming import FileName, read_name, shown_name
@@ -89,6 +90,7 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
                     name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
                 )
     report = check_file(raw, name, circumstances_of(settings, office.keys, ledger, name, district))
+    report = with_changes(report, ledger, settings.home, office.keys, is_replacing=True)
     submission = record(office, _arrival(intake, file, name, raw, checksum), report)
     _answer_and_clear(intake, file, submission)
     return FileReceipt(
