@@ -43,9 +43,13 @@ def test_base_row_breaks_no_rule(dataset: str) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_every_rule_has_an_example_or_needs_other_files(dataset: str) -> None:
-    shown = set(examples(dataset)["rules"])
-    assert shown == {rule.code for rule in load_rules(dataset) if rule.needs is None}
+def test_every_rule_has_rows_that_break_it_and_only_rules_have(dataset: str) -> None:
+    shown = examples(dataset)["rules"]
+    assert set(shown) == {rule.code for rule in load_rules(dataset)}
+    assert [code for code, example in shown.items() if not example["fail"]] == []
+    assert {code for code, example in shown.items() if "before" in example} == {
+        rule.code for rule in load_rules(dataset) if rule.needs is not None
+    }
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
