@@ -227,7 +227,7 @@ class CourseDraw:
         cases["insats"], cases["answered"] = NONE, NEVER
         if rows.size == 0:
             return
-        cases["insats"][rows] = pick(rng, raked(_offer_weights(cases[rows], self.band[rows]), margins.OFFER_SHARES))
+        cases["insats"][rows] = pick(rng, raked(offer_weights(cases[rows], self.band[rows]), margins.OFFER_SHARES))
         several = happens(rng, margins.MORE_THAN_ONE_OFFER, rows.size)
         cases["offers"][rows] = np.where(several, 2 + (rng.random(rows.size) < 0.2), 1)
         pilot = cases["receipt"][rows] >= self.pilot_from[rows]
@@ -244,7 +244,7 @@ class CourseDraw:
         cases["closed"] = np.where(cases["opened"], closed, cases["decided"])
 
 
-def _offer_weights(cases: Table, band: Ints) -> Floats:
+def offer_weights(cases: Table, band: Ints) -> Floats:
     """How well each intervention fits each case, before the published shares are fitted."""
     weights = np.tile(margins.OFFER_SHARES, (cases.size, 1))
     place = {code: index for index, code in enumerate(margins.OFFERS)}

@@ -59,7 +59,16 @@ class People:
         """The children, one row each (a view, writable)."""
         return self._rows[: self.count]
 
-    def add(self, rng: np.random.Generator, *, receipt: Ints, age_days: Ints, family: Ints) -> Ints:
+    def add(
+        self,
+        rng: np.random.Generator,
+        *,
+        receipt: Ints,
+        age_days: Ints,
+        family: Ints,
+        sex: Ints | None = None,
+        id_kind: Ints | None = None,
+    ) -> Ints:
         """Draw new children.
 
         Args:
@@ -67,6 +76,8 @@ class People:
             receipt: day on which each first becomes known.
             age_days: age on that day, in days; the birth day comes out within the same calendar month.
             family: family index of each (siblings share it).
+            sex: GIRL or BOY of each; drawn when left out.
+            id_kind: how each is known; drawn when left out.
 
         Returns:
             The new children's indices.
@@ -74,9 +85,12 @@ class People:
         size = receipt.size
         new = empty(PERSON, size)
         new["family"] = family
-        new["sex"] = np.where(rng.random(size) < 0.552, BOY, GIRL)
-        kind = pick(rng, _ID_SHARES, size)
-        kind = np.where((kind == OFODD) & (age_days > 6 * 365), PERSONNUMMER, kind)
+        new["sex"] = np.where(rng.random(size) < 0.552, BOY, GIRL) if sex is None else sex
+        if id_kind is None:
+            kind = pick(rng, _ID_SHARES, size)
+            kind = np.where((kind == OFODD) & (age_days > 6 * 365), PERSONNUMMER, kind)
+        else:
+            kind = id_kind
         new["id_kind"] = kind
         wished = (receipt - age_days).astype("datetime64[D]").astype("datetime64[M]").astype("int64")
         known_month = receipt.astype("datetime64[D]").astype("datetime64[M]").astype("int64")
@@ -88,7 +102,8 @@ class People:
         new["birth"] = np.where(by_year, np.where(midyear <= receipt, midyear, before), new["birth"])
         unborn = kind == OFODD
         new["birth"] = np.where(unborn, receipt + rng.integers(20, 220, size), new["birth"])
-        new["sex"] = np.where(unborn | ((kind == RESERV) & (rng.random(size) < 0.08)), UNKNOWN, new["sex"])
+        unknown = unborn | ((kind == RESERV) & (rng.random(size) < 0.08))
+        new["sex"] = np.where(unknown & (sex is None), UNKNOWN, new["sex"])
         new["lop_office"] = -1
         first = self.count
         self._grow(size)
