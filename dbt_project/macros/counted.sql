@@ -41,11 +41,12 @@
 {#-
     The CTE `filled`: what is told, with the counts of its cells. Expects the CTEs `told` (the keys) and `cells` (keys,
     dimensions, measures). A unit whose file holds nothing gets its total row of zeros: nothing is not missing.
+    `kept` are columns of `told` beside its keys.
 -#}
-{% macro filled(keys, dimensions, counts, others=[]) -%}
+{% macro filled(keys, dimensions, counts, others=[], kept=[]) -%}
 filled as (
     select
-        {%- for key in keys %}
+        {%- for key in keys + kept %}
         told.{{ key }},
         {%- endfor %}
         {%- for dimension in dimensions %}

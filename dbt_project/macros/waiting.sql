@@ -39,3 +39,50 @@
     {%- endfor %}
     end
 {%- endmacro %}
+
+{#-
+    The variance of waiting days from the counts in their bands: each band stands for its middle day, plus the spread
+    within it as if even (width^2 / 12). The open last band stands for what is left of the days added up, at least its
+    first day. Expects the counts as `<band>_count`, their number `n` and the exact mean.
+-#}
+{% macro grouped_variance(n, mean) -%}
+    {%- set told = namespace(days='0', squares='0') -%}
+    {%- for column, first_day, last_day in waiting_bands() if last_day is not none -%}
+        {%- set middle = (first_day + last_day) / 2 -%}
+        {%- set width = last_day - first_day + 1 -%}
+        {%- set told.days = told.days ~ ' + ' ~ middle ~ ' * ' ~ column ~ '_count' -%}
+        {%- set told.squares = told.squares ~ ' + ' ~ (middle * middle + width * width / 12) ~ ' * ' ~ column ~ '_count' -%}
+    {%- endfor -%}
+    {%- set column, first_day, last_day = waiting_bands()[-1] -%}
+    greatest(
+        (
+            {{ told.squares }}
+            + case
+                when {{ column }}_count > 0
+                    then {{ column }}_count * power(
+                        greatest({{ first_day }}, ({{ mean }} * {{ n }} - ({{ told.days }})) / {{ column }}_count), 2
+                    )
+                else 0
+            end
+        ) / {{ n }} - power({{ mean }}, 2),
+        0
+    )
+{%- endmacro %}
+
+{#-
+    The variance that one wait adds to a grouped median: 1 / (4 f^2), where f = share of the median's band per day is
+    the density there (the usual large-sample variance of a median, divided by n it is the median's).
+-#}
+{% macro grouped_median_variance(n) -%}
+    {%- set below = namespace(counts='0') -%}
+    case
+    {%- for column, first_day, last_day in waiting_bands() %}
+        {%- set below.counts = below.counts ~ ' + ' ~ column ~ '_count' %}
+        when {{ n }} > 0 and 2 * ({{ below.counts }}) >= {{ n }}
+            then
+                {%- if last_day is none %} null
+                {%- else %} power({{ last_day - first_day + 1 }} * {{ n }} / (2 * cast({{ column }}_count as double)), 2)
+                {%- endif %}
+    {%- endfor %}
+    end
+{%- endmacro %}

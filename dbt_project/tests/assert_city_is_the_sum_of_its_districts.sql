@@ -7,6 +7,19 @@
         'provider'], 'decided + started + ended + ongoing + waiting + sessions'),
     ('mart_service_interventions', ['intervention_category', 'intervention_code', 'target_group', 'sex', 'age_band',
         'referred_from'], 'started + ongoing + completed + interrupted + sessions + followed_up + queue'),
+    ('mart_activities', ['activity_type', 'activity_level', 'theme', 'audience'], 'activities + participants'),
+    ('mart_protection_follow_up', ['time_of_week'],
+        'interviews + home_without_placement + followed_up_same_day + followed_up_within_3_days'),
+    ('mart_recruitment', ['cohort_basis', 'intervention_category', 'intervention_code'],
+        'cohort_groups + groups_started + groups_cancelled + seats + participants + completed + lost'),
+    ('mart_routines', ['unit_kind', 'directed_at'], 'routines + routines_in_place + districts_with_routine'),
+    ('mart_supply', ['intervention_category', 'intervention_code', 'form', 'directed_at'],
+        'districts_offering + districts_planning + supply_offered + supply_planned + supply_discontinued'),
+    ('mart_support_groups', ['directed_at'], 'coalesce(districts_offering, 0) + coalesce(districts_planning, 0)'
+        ' + coalesce(groups_started + groups_planned + groups_running + children, 0)'),
+    ('mart_waiting_times', ['wait_kind', 'intervention_category', 'intervention_code'],
+        'wait_n + waited_over_90_days + coalesce(queue, 0)'),
+    ('mart_youth_clinic', ['clinic', 'sex', 'clinic_age_band'], 'visits + new_visitors + digital_visits + wait_n'),
     ('mart_submission_status', ['dataset'], 'files_expected + files_in_force + late + row_count + attempts'),
 ] %}
 {%- for mart, dimensions, measures in marts %}

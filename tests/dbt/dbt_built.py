@@ -23,6 +23,14 @@ DIMENSIONS = {
         " history sex age_band socioeconomic",
         "mart_outpatient_care": "intervention_category intervention_code target_group sex age_band provider",
         "mart_service_interventions": "intervention_category intervention_code target_group sex age_band referred_from",
+        "mart_activities": "activity_type activity_level theme audience",
+        "mart_protection_follow_up": "time_of_week",
+        "mart_recruitment": "intervention_category intervention_code",
+        "mart_routines": "unit_kind directed_at",
+        "mart_supply": "intervention_category intervention_code form directed_at",
+        "mart_support_groups": "directed_at",
+        "mart_waiting_times": "intervention_category intervention_code",
+        "mart_youth_clinic": "clinic sex clinic_age_band",
     }.items()
 }
 """What each mart is cut by, beside district, division, quarter and cohort basis."""

@@ -15,3 +15,14 @@
 {% macro told_columns(keys) %}membership.counts_in_code as district_code,
         membership.counts_in_basis,
         1 as told_number{% endmacro %}
+{% macro directed_at(column) %}{{ column }}{% endmacro %}
+{% macro rows_in_force(staged) %}select * from {{ staged }}{% endmacro %}
+{% macro told_in_force(dataset) %}select * from {{ dataset }}{% endmacro %}
+{% macro counted_in_units(fact) %}select * from {{ fact }}{% endmacro %}
+{% macro filled(keys, dimensions, counts, others=[], kept=[]) %}filled as (
+    select * from cells
+    cross join told
+){% endmacro %}
+{% macro distinct_codes(column, condition) %}max({{ column }}){% endmacro %}
+{% macro grouped_variance(n, mean) %}{{ n }}{% endmacro %}
+{% macro grouped_median_variance(n) %}{{ n }}{% endmacro %}

@@ -1,0 +1,8 @@
+select
+    measure,
+    name as measure_label,
+    family as measure_family,
+    form as measure_form,
+    dataset,
+    is_high_better
+from {{ ref('equity_measures') }}

@@ -1,0 +1,45 @@
+{#- Marts that rest on several datasets at once: a district is in force when all its files are. -#}
+{%- set rests_on = {'mart_support_groups': ['grupper', 'utbud', 'rutiner']} -%}
+
+with answered as (
+    {%- for mart, datasets in rests_on.items() %}
+    select
+        answered_for.district_code,
+        answered_for.district_basis,
+        '{{ mart }}' as mart,
+        status.reporting_quarter,
+        status.district_code as reporting_code,
+        status.is_expected,
+        status.is_in_force,
+        status.is_on_time,
+        status.open_query_count,
+        count(*) filter (where status.is_in_force) over (
+            partition by
+                answered_for.district_code,
+                answered_for.district_basis,
+                status.reporting_quarter,
+                status.district_code
+        ) = {{ datasets | length }} as is_whole
+    from {{ ref('int_districts__answered_for') }} as answered_for
+    inner join {{ ref('int_submissions__expected') }} as status
+        on answered_for.reporting_code = status.district_code
+    where status.dataset in ('{{ datasets | join("', '") }}')
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+)
+
+select
+    district_code || '|' || district_basis || '|' || reporting_quarter || '|' || mart as completeness_key,
+    district_code,
+    district_basis,
+    reporting_quarter,
+    mart,
+    cast(count(distinct reporting_code) filter (where is_expected and is_whole) as integer) as districts_in_force,
+    cast(count(distinct reporting_code) filter (where is_expected) as integer) as districts_expected,
+    {{ count_where('is_in_force and not is_on_time') }} as late,
+    {{ sum_of('open_query_count') }} as open_queries
+from answered
+group by district_code, district_basis, reporting_quarter, mart

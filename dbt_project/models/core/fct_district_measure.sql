@@ -1,0 +1,83 @@
+{%- set bands = [
+    'waited_0_7_days', 'waited_8_14_days', 'waited_15_30_days', 'waited_31_90_days', 'waited_over_90_days',
+] -%}
+
+with units as (
+    select
+        membership.district_code as reporting_code,
+        membership.counts_in_code as district_code,
+        bases.district_basis
+    from {{ ref('dim_district_membership') }} as membership
+    inner join {{ district_bases() }}
+        on membership.counts_in_basis in ('both', bases.district_basis)
+),
+
+summed as (
+    select
+        units.district_code,
+        units.district_basis,
+        measures.reporting_quarter,
+        measures.measure,
+        sum(measures.numerator) as numerator,
+        sum(measures.denominator) as denominator,
+        {%- for band in bands %}
+        sum(measures.{{ band }}_count) as {{ band }},
+        sum(measures.{{ band }}_count) as {{ band }}_count,
+        {%- endfor %}
+        sum(measures.square_sum) as square_sum,
+        bool_or(measures.is_ripening) as is_ripening
+    from {{ ref('int_measures__summed') }} as measures
+    inner join units
+        on measures.district_code = units.reporting_code
+    group by units.district_code, units.district_basis, measures.reporting_quarter, measures.measure
+),
+
+described as (
+    select
+        summed.*,
+        known.measure_form,
+        summed.waited_0_7_days + summed.waited_8_14_days + summed.waited_15_30_days + summed.waited_31_90_days
+        + summed.waited_over_90_days as banded_n,
+        -- what the noise shrinks with: those counted, or thousands of inhabitants
+        summed.denominator / case when known.measure_form = 'per_1000' then 1000 else 1 end as sample_size
+    from summed
+    inner join {{ ref('dim_measure') }} as known
+        on summed.measure = known.measure
+    where summed.denominator > 0
+),
+
+valued as (
+    select
+        *,
+        case
+            when measure_form = 'median' then {{ grouped_median_days('denominator') | indent(16) }}
+            -- more followed up than ended, say: no share
+            when measure_form = 'andel' and numerator > denominator then null
+            else numerator / sample_size
+        end as value
+    from described
+)
+
+select
+    district_code || '|' || district_basis || '|' || reporting_quarter || '|' || measure as measure_key,
+    district_code,
+    district_basis,
+    reporting_quarter,
+    measure,
+    measure_form,
+    numerator,
+    denominator,
+    sample_size,
+    cast(value as double) as value,
+    is_ripening,
+    -- the variance that one of those counted adds, by the form of the measure
+    cast(case measure_form
+        when 'andel' then value * (1 - value)
+        when 'per_1000' then value
+        when 'median' then {{ grouped_median_variance('denominator') | indent(8) }}
+        else case
+            when square_sum is not null then greatest(square_sum / denominator - value * value, 0)
+            when banded_n > 0 then {{ grouped_variance('banded_n', 'value') | indent(16) }}
+        end
+    end as double) as unit_variance
+from valued

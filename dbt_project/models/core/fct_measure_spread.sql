@@ -1,0 +1,108 @@
+with city as (
+    select
+        district_basis,
+        reporting_quarter,
+        measure,
+        value as city_value,
+        unit_variance as city_variance
+    from {{ ref('fct_district_measure') }}
+    where district_code = 'stockholm' and value is not null
+),
+
+-- what each district's figure would vary by chance alone, were it the city's: the city's variance over its own size
+weighted as (
+    select
+        measures.district_basis,
+        measures.reporting_quarter,
+        measures.measure,
+        measures.value,
+        city.city_value,
+        city.city_variance,
+        measures.sample_size / nullif(city.city_variance, 0) as weight
+    from {{ ref('fct_district_measure') }} as measures
+    inner join {{ ref('dim_district') }} as districts
+        on measures.district_code = districts.district_code and districts.kind = 'district'
+    inner join city
+        on
+            measures.district_basis = city.district_basis
+            and measures.reporting_quarter = city.reporting_quarter
+            and measures.measure = city.measure
+    where measures.value is not null
+),
+
+summed as (
+    select
+        district_basis,
+        reporting_quarter,
+        measure,
+        city_value,
+        city_variance,
+        count(*) as districts,
+        min(value) as value_lowest,
+        max(value) as value_highest,
+        avg(value) as plain_mean,
+        stddev_samp(value) as plain_deviation,
+        sum(weight) as weights,
+        sum(weight * weight) as squared_weights,
+        sum(weight * value) / sum(weight) as weighted_mean
+    from weighted
+    group by district_basis, reporting_quarter, measure, city_value, city_variance
+),
+
+deviating as (
+    select
+        weighted.district_basis,
+        weighted.reporting_quarter,
+        weighted.measure,
+        sum(weighted.weight * power(weighted.value - summed.weighted_mean, 2)) as heterogeneity
+    from weighted
+    inner join summed
+        on
+            weighted.district_basis = summed.district_basis
+            and weighted.reporting_quarter = summed.reporting_quarter
+            and weighted.measure = summed.measure
+    group by weighted.district_basis, weighted.reporting_quarter, weighted.measure
+),
+
+heterogeneous as (
+    select
+        summed.*,
+        deviating.heterogeneity
+    from summed
+    inner join deviating
+        on
+            summed.district_basis = deviating.district_basis
+            and summed.reporting_quarter = deviating.reporting_quarter
+            and summed.measure = deviating.measure
+),
+
+between_districts as (
+    select
+        *,
+        case
+            when districts > 1 and weights > 0
+                then greatest(0, (heterogeneity - (districts - 1)) / (weights - squared_weights / weights))
+        end as between_variance
+    from heterogeneous
+)
+
+select
+    district_basis || '|' || reporting_quarter || '|' || measure as spread_key,
+    district_basis,
+    reporting_quarter,
+    measure,
+    city_value,
+    city_variance,
+    cast(districts as integer) as districts_compared,
+    value_lowest,
+    value_highest,
+    value_highest / nullif(value_lowest, 0) as value_ratio,
+    plain_deviation / nullif(plain_mean, 0) as coefficient_of_variation,
+    cast(between_variance as double) as between_variance,
+    cast(case
+        when between_variance is null then null
+        when heterogeneity > 0 then greatest(0, 1 - (districts - 1) / heterogeneity)
+        else 0
+    end as double) as beyond_chance_share,
+    cast(sqrt(between_variance) / nullif(weighted_mean, 0) as double) as coefficient_of_variation_without_noise
+from between_districts

@@ -1,0 +1,336 @@
+{{ config(materialized='view') }}
+
+{%- set bands = [
+    'waited_0_7_days_count', 'waited_8_14_days_count', 'waited_15_30_days_count', 'waited_31_90_days_count',
+    'waited_over_90_days_count',
+] -%}
+
+-- what each measure adds up of one unit's quarter: sums only, so that units can be put together before dividing
+with waits as (
+    select
+        wait_kind,
+        district_code,
+        reporting_quarter,
+        sum(wait_sum_days) as wait_sum_days,
+        sum(wait_summed_count) as wait_summed_count,
+        -- the spread is exact where each wait is told, else made from the bands
+        sum(cast(wait_days as double) * wait_days) as square_sum,
+        {%- for band in bands %}
+        sum({{ band }}) as {{ band }},
+        {%- endfor %}
+        sum(wait_known_count) as wait_known_count
+    from {{ ref('fct_wait') }}
+    where wait_known_count > 0 or wait_summed_count > 0
+    group by wait_kind, district_code, reporting_quarter
+),
+
+waited as (
+    select
+        wait_kind || '_wait_mean' as measure,
+        district_code,
+        reporting_quarter,
+        wait_sum_days as numerator,
+        wait_summed_count as denominator,
+        square_sum,
+        {{ bands | join(',\n        ') }}
+    from waits
+
+    union all
+
+    select
+        wait_kind || '_wait_grouped_median' as measure,
+        district_code,
+        reporting_quarter,
+        0 as numerator,
+        wait_known_count as denominator,
+        null as square_sum,
+        {{ bands | join(',\n        ') }}
+    from waits
+    where wait_kind <> 'parenting_programme'
+),
+
+episodes as (
+    select
+        *,
+        {{ dbt.dateadd('day', 90, 'decision_date') }} as decided_90_days_on,
+        {{ dbt.dateadd('day', 90, 'end_date') }} as ended_90_days_on,
+        -- followed until it leaves the files, two quarters after its end
+        {{ quarter_index('(' ~ quarter_of('known_until_date') ~ ')') }} - 2 as newest_settled_quarter
+    from {{ ref('fct_outpatient_episode') }}
+),
+
+not_started as (
+    select
+        'not_started_90_days_rate' as measure,
+        district_code,
+        decided_quarter as reporting_quarter,
+        {{ count_where(
+            'decided_90_days_on <= as_of_date and coalesce(start_date > decided_90_days_on, true)'
+            ' and coalesce(end_date > decided_90_days_on, true)'
+        ) }} as numerator,
+        {{ count_where('decided_90_days_on <= as_of_date') }} as denominator,
+        bool_or({{ quarter_index('decided_quarter') }} > newest_settled_quarter and not is_lost) as is_ripening
+    from episodes
+    where decided_quarter >= first_known_quarter
+    group by district_code, decided_quarter
+),
+
+ended as (
+    select
+        district_code,
+        ended_quarter as reporting_quarter,
+        {{ count_where('ended_90_days_on <= as_of_date and is_followed_up') }} as followed_up,
+        {{ count_where('ended_90_days_on <= as_of_date') }} as followable,
+        {{ count_where("goal_attainment <> 'ej_bedomd'") }} as goal_assessed,
+        count(*) as ended,
+        bool_or({{ quarter_index('ended_quarter') }} > newest_settled_quarter) as is_ripening
+    from episodes
+    where ended_quarter >= first_known_quarter and end_reason <> 'ej_paborjad'
+    group by district_code, ended_quarter
+),
+
+followed_up as (
+    select
+        'assessed_follow_up_rate' as measure,
+        district_code,
+        reporting_quarter,
+        followed_up as numerator,
+        followable as denominator,
+        is_ripening
+    from ended
+),
+
+goal_assessed as (
+    select
+        'goal_assessed_rate' as measure,
+        district_code,
+        reporting_quarter,
+        goal_assessed as numerator,
+        ended as denominator,
+        is_ripening
+    from ended
+),
+
+service_followed_up as (
+    select
+        'service_follow_up_rate' as measure,
+        district_code,
+        reporting_quarter,
+        sum(followed_up_count) as numerator,
+        sum(completed_count + interrupted_count) as denominator,
+        false as is_ripening
+    from {{ ref('fct_service_intervention') }}
+    group by district_code, reporting_quarter
+),
+
+school_contacted as (
+    select
+        'school_contacted_rate' as measure,
+        cases.district_code,
+        cases.concluded_quarter as reporting_quarter,
+        {{ count_where('cases.is_school_contacted') }} as numerator,
+        count(*) as denominator,
+        bool_or(cases.is_ripening) as is_ripening
+    from {{ ref('fct_case') }} as cases
+    inner join {{ ref('fct_quarter_covered') }} as covered
+        on
+            cases.district_code = covered.district_code
+            and cases.concluded_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    where cases.is_concluded
+    group by cases.district_code, cases.concluded_quarter
+),
+
+in_force as (
+    select distinct
+        district_code,
+        reporting_quarter,
+        dataset
+    from {{ ref('fct_submission') }}
+    where is_in_force
+),
+
+catalogue as (
+    -- what only one district has cannot be offered by the others
+    select count(*) as interventions
+    from {{ ref('dim_intervention') }}
+    where intervention_code <> 'annan_lokal'
+),
+
+offered as (
+    select
+        in_force.district_code,
+        in_force.reporting_quarter,
+        count(distinct supply.intervention_code) as interventions,
+        count(distinct supply.intervention_code) filter (where supply.form = 'service') as as_service,
+        count(distinct supply.intervention_code) filter (where supply.intervention_code <> 'annan_lokal')
+            as of_catalogue,
+        count(supply.supply_key) as supply_rows,
+        {{ count_where('coalesce(supply.web_age_days <= 365, false)') }} as web_within_year,
+        {{ count_where("supply.form = 'service' and supply.intervention_category = 'ovrigt_foraldrastod'") }}
+            as talks,
+        {{ count_where(
+            "supply.form = 'service' and supply.intervention_category = 'ovrigt_foraldrastod'"
+            " and supply.session_limit is null"
+        ) }} as talks_without_limit
+    from in_force
+    left join {{ ref('fct_supply') }} as supply
+        on
+            in_force.district_code = supply.district_code
+            and in_force.reporting_quarter = supply.reporting_quarter
+            and supply.supply_status = 'erbjuds'
+    where in_force.dataset = 'utbud'
+    group by in_force.district_code, in_force.reporting_quarter
+),
+
+supplied as (
+    {%- for measure, numerator, denominator in [
+        ('offered_as_service_rate', 'as_service', 'interventions'),
+        ('no_session_limit_rate', 'talks_without_limit', 'talks'),
+        ('web_within_year_rate', 'web_within_year', 'supply_rows'),
+    ] %}
+    select
+        '{{ measure }}' as measure,
+        district_code,
+        reporting_quarter,
+        {{ numerator }} as numerator,
+        {{ denominator }} as denominator,
+        false as is_ripening
+    from offered
+
+    union all
+    {% endfor %}
+    select
+        'catalogue_offered_rate' as measure,
+        offered.district_code,
+        offered.reporting_quarter,
+        offered.of_catalogue as numerator,
+        catalogue.interventions as denominator,
+        false as is_ripening
+    from offered
+    cross join catalogue
+),
+
+participated as (
+    select
+        case
+            when participant_kind = 'foralder' then 'parents_per_1000'
+            else 'participants_per_1000_' || replace(age_band, '-', '_')
+        end as measure,
+        district_code,
+        reporting_quarter,
+        participations as numerator,
+        inhabitants as denominator,
+        false as is_ripening
+    from {{ ref('fct_participation') }}
+    where age_band <> 'okand'
+
+    union all
+
+    select
+        'participants_per_1000' as measure,
+        district_code,
+        reporting_quarter,
+        sum(participations) as numerator,
+        sum(inhabitants) as denominator,
+        false as is_ripening
+    from {{ ref('fct_participation') }}
+    where participant_kind = 'barn'
+    group by district_code, reporting_quarter
+),
+
+children as (
+    select
+        district_code,
+        reporting_quarter,
+        sum(inhabitants) as inhabitants
+    from {{ ref('int_population__united') }}
+    where age_band <> 'vuxen'
+    group by district_code, reporting_quarter
+),
+
+activities as (
+    select
+        kinds.measure,
+        in_force.district_code,
+        in_force.reporting_quarter,
+        count(activities.activity_key) as numerator,
+        max(coalesce(children.inhabitants, 0)) as denominator,
+        false as is_ripening
+    from in_force
+    cross join (
+        values
+        ('information_activities_per_1000', 'information'),
+        ('collaboration_activities_per_1000', 'samverkan')
+    ) as kinds (measure, activity_type)
+    left join {{ ref('fct_activity') }} as activities
+        on
+            in_force.district_code = activities.district_code
+            and in_force.reporting_quarter = activities.reporting_quarter
+            and kinds.activity_type = activities.activity_type
+    left join children
+        on
+            in_force.district_code = children.district_code
+            and in_force.reporting_quarter = children.reporting_quarter
+    where in_force.dataset = 'aktiviteter'
+    group by kinds.measure, in_force.district_code, in_force.reporting_quarter
+),
+
+open_groups as (
+    select
+        'groups_open_rate' as measure,
+        district_code,
+        reporting_quarter,
+        {{ count_where('is_open_to_others') }} as numerator,
+        count(*) as denominator,
+        false as is_ripening
+    from {{ ref('fct_group_quarter') }}
+    where group_status in ('planerad', 'startad')
+    group by district_code, reporting_quarter
+),
+
+counted as (
+    select * from not_started
+    union all
+    select * from followed_up
+    union all
+    select * from goal_assessed
+    union all
+    select * from service_followed_up
+    union all
+    select * from school_contacted
+    union all
+    select * from supplied
+    union all
+    select * from participated
+    union all
+    select * from activities
+    union all
+    select * from open_groups
+)
+
+select
+    measure,
+    district_code,
+    reporting_quarter,
+    cast(numerator as double) as numerator,
+    cast(denominator as double) as denominator,
+    square_sum,
+    {{ bands | join(',\n    ') }},
+    false as is_ripening
+from waited
+
+union all
+
+select
+    measure,
+    district_code,
+    reporting_quarter,
+    cast(numerator as double) as numerator,
+    cast(denominator as double) as denominator,
+    cast(null as double) as square_sum,
+    {%- for band in bands %}
+    0 as {{ band }},
+    {%- endfor %}
+    is_ripening
+from counted

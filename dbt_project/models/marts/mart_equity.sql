@@ -1,0 +1,105 @@
+with outliers as (
+    select
+        district_basis,
+        reporting_quarter,
+        measure,
+        min(value_without_noise) as value_lowest_without_noise,
+        max(value_without_noise) as value_highest_without_noise,
+        {{ count_where("funnel_position = 'over'") }} as districts_over,
+        {{ count_where("funnel_position = 'under'") }} as districts_under,
+        {{ distinct_codes('district_code', "funnel_position in ('over', 'under')") }} as districts_outside
+    from {{ ref('fct_measure_comparison') }}
+    group by district_basis, reporting_quarter, measure
+),
+
+told as (
+    select
+        measures.*,
+        known.measure_family,
+        known.dataset,
+        known.is_high_better,
+        spread.city_value,
+        coalesce(spread.city_variance, measures.unit_variance) as noise_variance
+    from {{ ref('fct_district_measure') }} as measures
+    inner join {{ ref('dim_measure') }} as known
+        on measures.measure = known.measure
+    left join {{ ref('fct_measure_spread') }} as spread
+        on
+            measures.district_basis = spread.district_basis
+            and measures.reporting_quarter = spread.reporting_quarter
+            and measures.measure = spread.measure
+),
+
+limited as (
+    select
+        *,
+        {{ measure_limit('1.959964', 'low') }} as value_low,
+        {{ measure_limit('1.959964', 'high') }} as value_high
+    from told
+)
+
+select
+    told.district_code,
+    told.district_basis,
+    told.reporting_quarter,
+    'handelse' as cohort_basis,
+    told.measure_family,
+    told.measure,
+    told.measure_form,
+    told.is_high_better,
+    told.numerator,
+    told.denominator,
+    told.value,
+    cast(case when told.value is not null then told.value_low end as double) as value_low,
+    cast(case when told.value is not null then told.value_high end as double) as value_high,
+    told.city_value,
+    comparison.gap,
+    comparison.funnel_low,
+    comparison.funnel_high,
+    comparison.funnel_position,
+    comparison.value_without_noise,
+    comparison.district_rank,
+    comparison.district_rank_low,
+    comparison.district_rank_high,
+    -- of the city's rows: how far apart the districts are
+    spread.districts_compared,
+    spread.value_lowest,
+    spread.value_highest,
+    spread.value_ratio,
+    spread.coefficient_of_variation,
+    outliers.districts_over,
+    outliers.districts_under,
+    outliers.districts_outside,
+    spread.between_variance,
+    spread.beyond_chance_share,
+    outliers.value_lowest_without_noise,
+    outliers.value_highest_without_noise,
+    outliers.value_highest_without_noise / nullif(outliers.value_lowest_without_noise, 0)
+        as value_ratio_without_noise,
+    spread.coefficient_of_variation_without_noise,
+    not told.is_ripening as is_cohort_complete,
+    false as is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    0 as unlinkable
+from limited as told
+left join {{ ref('fct_measure_comparison') }} as comparison
+    on told.measure_key = comparison.measure_key
+left join {{ ref('fct_measure_spread') }} as spread
+    on
+        told.district_code = 'stockholm'
+        and told.district_basis = spread.district_basis
+        and told.reporting_quarter = spread.reporting_quarter
+        and told.measure = spread.measure
+left join outliers
+    on
+        told.district_code = 'stockholm'
+        and told.district_basis = outliers.district_basis
+        and told.reporting_quarter = outliers.reporting_quarter
+        and told.measure = outliers.measure
+left join {{ ref('fct_completeness') }} as completeness
+    on
+        told.district_code = completeness.district_code
+        and told.district_basis = completeness.district_basis
+        and told.reporting_quarter = completeness.reporting_quarter
+        and told.dataset = completeness.dataset

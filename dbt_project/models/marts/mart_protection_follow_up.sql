@@ -1,0 +1,65 @@
+{%- set dimensions = [['time_of_week']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set counts = [
+    'interviews', 'home_without_placement', 'followed_up_same_day', 'followed_up_within_3_days',
+] -%}
+{%- set rates = [
+    ('home_without_placement_rate', 'home_without_placement', 'interviews'),
+    ('same_day_follow_up_rate', 'followed_up_same_day', 'home_without_placement'),
+    ('within_3_days_follow_up_rate', 'followed_up_within_3_days', 'home_without_placement'),
+] -%}
+
+with told as (
+    {{ told_in_force('skyddsuppfoljning') }}
+),
+
+counted as (
+    {{ counted_in_units('fct_protection_follow_up') }}
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        {{ sum_of('interview_count') }} as interviews,
+        {{ sum_of('home_without_placement_count') }} as home_without_placement,
+        {{ sum_of('followed_up_same_day_count') }} as followed_up_same_day,
+        {{ sum_of('followed_up_within_3_days_count') }} as followed_up_within_3_days
+    from counted
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+),
+
+{{ filled(keys, dimensions, counts) }},
+
+measured as (
+    select
+        {%- for rate_name, numerator, denominator in rates %}
+        {{ numerator }} as {{ rate_name }}_numerator,
+        {{ denominator }} as {{ rate_name }}_denominator,
+        {%- endfor %}
+        *
+    from filled
+)
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'handelse' as cohort_basis,
+    told.time_of_week,
+    {%- for count in counts %}
+    told.{{ count }},
+    {%- endfor %}
+    {%- for rate_name, numerator, denominator in rates %}
+    {{ rate(rate_name) | indent(4) }},
+    {%- endfor %}
+    -- counts of the quarter itself: nothing is left to ripen
+    true as is_cohort_complete,
+    false as is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    0 as unlinkable
+from measured as told
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('skyddsuppfoljning') }}

@@ -1,0 +1,69 @@
+{%- set dimensions = [['unit_kind'], ['directed_at']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set counts = [
+    'routines', 'routines_in_place', 'routines_planned', 'routines_missing', 'districts_with_routine',
+    'routine_rate_numerator', 'routine_rate_denominator',
+    'routine_revised_rate_numerator', 'routine_revised_rate_denominator',
+] -%}
+
+with told as (
+    {{ told_in_force('rutiner') }}
+),
+
+counted as (
+    {{ counted_in_units('fct_routine') }}
+),
+
+units as (
+    select
+        counted.*,
+        districts.kind = 'district' as is_district
+    from counted
+    inner join {{ ref('dim_district') }} as districts
+        on counted.reporting_code = districts.district_code
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        cast(count(*) as integer) as routines,
+        {{ count_where("routine_status = 'finns'") }} as routines_in_place,
+        {{ count_where("routine_status = 'planeras'") }} as routines_planned,
+        {{ count_where("routine_status = 'saknas'") }} as routines_missing,
+        cast(count(distinct reporting_code) filter (where is_district and routine_status = 'finns') as integer)
+            as districts_with_routine,
+        {{ rate_counts('routine_rate', "routine_status = 'finns'", 'true') | indent(8) }},
+        -- of the routines in place, told when revised or not
+        {{ rate_counts('routine_revised_rate', 'coalesce(routine_age_days <= 365, false)',
+            "routine_status = 'finns'") | indent(8) }}
+    from units
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+),
+
+{{ filled(keys, dimensions, counts) }}
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'handelse' as cohort_basis,
+    told.unit_kind,
+    told.directed_at,
+    told.routines,
+    told.routines_in_place,
+    told.routines_planned,
+    told.routines_missing,
+    told.districts_with_routine,
+    {{ rate('routine_rate') | indent(4) }},
+    {{ rate('routine_revised_rate') | indent(4) }},
+    -- as it stood when the quarter ended: nothing is left to ripen
+    true as is_cohort_complete,
+    false as is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    0 as unlinkable
+from filled as told
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('rutiner') }}

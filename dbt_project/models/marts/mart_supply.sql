@@ -1,0 +1,157 @@
+{%- set dimensions = [['intervention_category', 'intervention_code'], ['form'], ['directed_at']] -%}
+{%- set columns = ['intervention_category', 'intervention_code', 'form', 'directed_at'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set counts = [
+    'districts_offering', 'districts_planning', 'supply_offered', 'supply_planned', 'supply_discontinued',
+    'interventions_offered',
+    'without_session_limit', 'quoted_wait_n', 'web_age_n',
+    'evidence_based_rate_numerator', 'evidence_based_rate_denominator',
+    'web_within_year_rate_numerator', 'web_within_year_rate_denominator',
+] -%}
+{%- set others = [
+    'is_offered_citywide', 'providers', 'languages', 'session_limit_lowest', 'session_limit_highest',
+    'quoted_wait_mean_days', 'quoted_wait_median_days', 'quoted_wait_p90_days',
+    'web_age_mean_days', 'web_age_median_days', 'web_age_p90_days',
+] -%}
+
+with told as (
+    {{ told_in_force('utbud') }}
+),
+
+counted as (
+    {{ counted_in_units('fct_supply') }}
+),
+
+units as (
+    select
+        counted.*,
+        districts.kind = 'district' as is_district,
+        counted.supply_status = 'erbjuds' as is_offered
+    from counted
+    inner join {{ ref('dim_district') }} as districts
+        on counted.reporting_code = districts.district_code
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        cast(count(distinct reporting_code) filter (where is_district and is_offered) as integer)
+            as districts_offering,
+        cast(
+            count(distinct reporting_code) filter (where is_district and supply_status in ('erbjuds', 'planeras'))
+            - count(distinct reporting_code) filter (where is_district and is_offered) as integer
+        ) as districts_planning,
+        bool_or(is_offered and not is_district) as is_offered_citywide,
+        {{ count_where('is_offered') }} as supply_offered,
+        {{ count_where("supply_status = 'planeras'") }} as supply_planned,
+        {{ count_where("supply_status = 'upphord'") }} as supply_discontinued,
+        cast(count(distinct intervention_code) filter (where is_offered) as integer) as interventions_offered,
+        {{ distinct_codes('provider', 'is_offered') }} as providers,
+        {{ distinct_codes('languages', 'is_offered') }} as languages,
+        {{ count_where('is_offered and session_limit is null') }} as without_session_limit,
+        cast(min(session_limit) filter (where is_offered) as integer) as session_limit_lowest,
+        cast(max(session_limit) filter (where is_offered) as integer) as session_limit_highest,
+        {{ duration('quoted_wait', 'quoted_wait_days', 'is_offered') | indent(8) }},
+        {{ duration('web_age', 'web_age_days', 'is_offered') | indent(8) }},
+        {{ rate_counts('evidence_based_rate', "evidence_based = 'ja'",
+            "is_offered and evidence_based <> 'okant'") | indent(8) }},
+        {{ rate_counts('web_within_year_rate', 'coalesce(web_age_days <= 365, false)', 'is_offered') | indent(8) }}
+    from units
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+),
+
+-- a file in force that does not list an intervention says that it is not offered; a file that is missing says nothing
+asked as (
+    select
+        {{ keys | join(',\n        ') }},
+        'alla' as intervention_category,
+        'alla' as intervention_code,
+        'alla' as form,
+        'alla' as directed_at
+    from told
+
+    union
+
+    select
+        told.district_code,
+        told.counts_in_basis,
+        told.reporting_quarter,
+        interventions.intervention_category,
+        interventions.intervention_code,
+        'alla' as form,
+        'alla' as directed_at
+    from told
+    cross join {{ ref('dim_intervention') }} as interventions
+
+    union
+
+    select
+        {{ keys | join(',\n        ') }},
+        {{ columns | join(',\n        ') }}
+    from cells
+),
+
+filled as (
+    select
+        {%- for column in keys + columns[:3] %}
+        asked.{{ column }},
+        {%- endfor %}
+        {%- for other in others %}
+        cells.{{ other }},
+        {%- endfor %}
+        {%- for count in counts %}
+        coalesce(cells.{{ count }}, 0) as {{ count }},
+        {%- endfor %}
+        asked.directed_at
+    from asked
+    left join cells
+        on
+            asked.district_code = cells.district_code
+            and asked.counts_in_basis = cells.counts_in_basis
+            and asked.reporting_quarter = cells.reporting_quarter
+            and asked.intervention_category = cells.intervention_category
+            and asked.intervention_code = cells.intervention_code
+            and asked.form = cells.form
+            and asked.directed_at = cells.directed_at
+)
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'handelse' as cohort_basis,
+    {%- for column in columns %}
+    told.{{ column }},
+    {%- endfor %}
+    told.supply_offered > 0 as is_offered,
+    coalesce(told.is_offered_citywide, false) as is_offered_citywide,
+    told.districts_offering,
+    told.districts_planning,
+    told.supply_offered,
+    told.supply_planned,
+    told.supply_discontinued,
+    told.interventions_offered,
+    told.providers,
+    told.languages,
+    told.without_session_limit,
+    told.session_limit_lowest,
+    told.session_limit_highest,
+    {%- for name in ['quoted_wait', 'web_age'] %}
+    told.{{ name }}_n,
+    told.{{ name }}_mean_days,
+    told.{{ name }}_median_days,
+    told.{{ name }}_p90_days,
+    {%- endfor %}
+    {{ rate('evidence_based_rate') | indent(4) }},
+    {{ rate('web_within_year_rate') | indent(4) }},
+    -- as it stood when the quarter ended: nothing is left to ripen
+    true as is_cohort_complete,
+    false as is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    0 as unlinkable
+from filled as told
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('utbud') }}

@@ -1,0 +1,63 @@
+{%- set dimensions = [['clinic'], ['sex'], ['clinic_age_band']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set counts = [
+    ('visits', 'visit_count'), ('new_visitors', 'new_visitor_count'), ('digital_visits', 'digital_visit_count'),
+    ('waited_0_7_days', 'waited_0_7_days_count'), ('waited_8_14_days', 'waited_8_14_days_count'),
+    ('waited_15_30_days', 'waited_15_30_days_count'), ('waited_31_90_days', 'waited_31_90_days_count'),
+    ('waited_over_90_days', 'waited_over_90_days_count'), ('wait_n', 'wait_known_count'),
+] -%}
+{%- set summed = [
+    'wait_summed_n', 'wait_sum_days', 'digital_visit_rate_numerator', 'digital_visit_rate_denominator',
+] -%}
+
+with told as (
+    {{ told_in_force('ungdomsmottagning') }}
+),
+
+counted as (
+    {{ counted_in_units('fct_youth_clinic') }}
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        {%- for measure, count_column in counts %}
+        {{ sum_of(count_column) }} as {{ measure }},
+        {%- endfor %}
+        {{ sum_of('wait_summed_count') }} as wait_summed_n,
+        {{ sum_of('wait_sum_days') }} as wait_sum_days,
+        {{ sum_of('digital_visit_count') }} as digital_visit_rate_numerator,
+        {{ sum_of('visit_count') }} as digital_visit_rate_denominator
+    from counted
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+),
+
+{{ filled(keys, dimensions, counts | map('first') | list + summed) }}
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'handelse' as cohort_basis,
+    told.clinic,
+    told.sex,
+    told.clinic_age_band,
+    {%- for measure, count_column in counts %}
+    told.{{ measure }},
+    {%- endfor %}
+    case when told.wait_summed_n > 0 then told.wait_sum_days / cast(told.wait_summed_n as double) end
+        as wait_mean_days,
+    {{ grouped_median_days('told.wait_n') | indent(4) }} as wait_grouped_median_days,
+    {{ grouped_median_band('told.wait_n') | indent(4) }} as wait_grouped_median_band,
+    {{ rate('digital_visit_rate') | indent(4) }},
+    -- counts of the quarter itself: nothing is left to ripen
+    true as is_cohort_complete,
+    false as is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    0 as unlinkable
+from filled as told
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('ungdomsmottagning') }}
