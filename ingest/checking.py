@@ -97,18 +97,22 @@ class CheckReport:
                 yield file_finding("FIL-020", rule=outcome.rule.code)
                 continue
             for place in outcome.rows[:per_rule].tolist():
-                yield self._finding(outcome.rule, place)
+                yield self.finding(outcome.rule, place)
 
-    def _finding(self, rule: Rule, place: int) -> Finding:
+    def message_of(self, rule: Rule) -> str:
+        """A rule's message, without what a single row adds."""
+        if "{codes}" not in rule.message_sv or rule.column is None or self.table is None:
+            return rule.message_sv
+        return rule.message_sv.replace("{codes}", ", ".join(self.table.codes[rule.column].codes))
+
+    def finding(self, rule: Rule, place: int) -> Finding:
+        """What a rule says of the row at a position (of the previous quarter's file, for rules about absent rows)."""
         if rule.kind == ABOUT_ABSENT_ROWS:
             where = f" (rad {place} i förra kvartalets fil)"
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
         assert self.table is not None
         row = int(self.table.row_numbers[place])
-        message = rule.message_sv
-        if "{codes}" in message and rule.column is not None:
-            message = message.replace("{codes}", ", ".join(self.table.codes[rule.column].codes))
-        return Finding(rule.code, rule.severity, row, rule.column, message + self._detail(rule, place))
+        return Finding(rule.code, rule.severity, row, rule.column, self.message_of(rule) + self._detail(rule, place))
 
     def _detail(self, rule: Rule, place: int) -> str:
         """Which code is nearest, or what a date or number cell holds.
