@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
+from ingest.feedback_workbook import ENDING, as_workbook
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
 from ingest.recording import circumstances_of
 from ingest.settings import MEGABYTE, Settings
+from ingest.storing import write_whole
 
 
 def check_paths(
@@ -48,3 +50,24 @@ def check_paths(
         if ledger is not None:
             ledger.close()
     return reports
+
+
+def write_feedback(folder: Path, reports: Sequence[CheckReport]) -> list[Path]:
+    """Write each report as a workbook `<name>.aterkoppling.xlsx`, the folder made when missing.
+
+    Two files of one name (from two folders) get a number between name and ending.
+
+    Returns:
+        Where they lie, in the order given.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for report in reports:
+        name, number = report.name.shown.replace("/", "_"), 1
+        path = folder / f"{name}.{ENDING}"
+        while path in written:
+            number += 1
+            path = folder / f"{name}.{number}.{ENDING}"
+        write_whole(path, as_workbook(report.name.shown, report))
+        written.append(path)
+    return written

@@ -63,18 +63,30 @@ def demo_data(
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE…")],
-    format: FormatOption = reporting.Format.text,
+    format: Annotated[
+        reporting.CheckFormat,
+        typer.Option("--format", "-f", help="text for people, json for programs, xlsx for Excel (a file for each)."),
+    ] = reporting.CheckFormat.text,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where --format xlsx writes; by default this folder.")
+    ] = None,
 ) -> None:
     """Kontrollera filer utan att lämna in dem. Check files; nothing is stored.
 
     Exit 0 when all would be accepted, 1 when some would be refused.
     """
-    from followup.checking import check_paths
+    from followup.checking import check_paths, write_feedback
+
+    if out is not None and format is not reporting.CheckFormat.xlsx:
+        raise typer.BadParameter("--out belongs to --format xlsx")
 
     settings = Settings()
     with reporting.progress(errors) as bar:
         reports = check_paths(settings, files, bar)
-    reporting.print_checks(console, [(str(path), report) for path, report in reports], format)
+        written = []
+        if format is reporting.CheckFormat.xlsx:
+            written = write_feedback(out or Path(), [report for _, report in reports])
+    reporting.print_checks(console, [(str(path), report) for path, report in reports], format, written)
     raise typer.Exit(Exit.DONE if all(report.accepted for _, report in reports) else Exit.REFUSED)
 
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from ingest.contracts import load_contracts
-from ingest.feedback import as_json, as_text
+from ingest.feedback import as_json, as_text, verdict
 from ingest.ledger import Ledger
 from ingest.ledger.store import RuleCount
 from ingest.settings import Settings
@@ -41,6 +41,14 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+
+
+class CheckFormat(StrEnum):
+    """How the verdict on files is given."""
+
+    text = "text"
+    json = "json"
+    xlsx = "xlsx"
 
 
 @contextmanager
@@ -79,9 +87,17 @@ def drawn(city: CityDrawn, out: Path) -> str:
     return "\n".join(lines)
 
 
-def print_checks(console: Console, reports: Sequence[tuple[str, CheckReport]], format: Format) -> None:
-    """The verdict on each file and all that was found."""
-    if format is Format.json:
+def print_checks(
+    console: Console, reports: Sequence[tuple[str, CheckReport]], format: CheckFormat, written: Sequence[Path] = ()
+) -> None:
+    """The verdict on each file and all that was found; where that was written for Excel, the verdict and the place."""
+    if format is CheckFormat.xlsx:
+        for (_, report), path in zip(reports, written, strict=True):
+            line = f"{report.name.shown}: {verdict(report)}"
+            console.print(escape(line), style=_style(line), soft_wrap=True, highlight=False)
+            console.print(escape(f"  → {path}"), soft_wrap=True, highlight=False)
+        return
+    if format is CheckFormat.json:
         console.file.write(json.dumps([as_json(file, report) for file, report in reports], ensure_ascii=False) + "\n")
         return
     for file, report in reports:

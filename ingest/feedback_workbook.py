@@ -20,7 +20,7 @@ import xlsxwriter
 from ingest.checking import CheckReport
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, RuleOutcome
 from ingest.contracts import Column, load_contracts
-from ingest.feedback import verdict
+from ingest.feedback import SHOWN_ROWS, verdict
 from ingest.findings import Finding
 from ingest.persons import reads_as_number
 from ingest.sentinels import AMBIGUOUS, DATE_BAD
@@ -187,9 +187,13 @@ def _write_summary(
                 sheet.write_string(at, place, text[:32_000], styles.text)
         at += 2
     if report.skipped:
-        sheet.write_string(
-            at, 0, "Ej prövade regler (tidigare kvartal eller kolumn saknas): " + ", ".join(report.skipped)
-        )
+        skipped = "Ej prövade regler (tidigare kvartal eller kolumn saknas): " + ", ".join(report.skipped)
+        sheet.write_string(at, 0, skipped[:32_000])
+        at += 2
+    if report.changes is not None:
+        for text in report.changes.as_text(SHOWN_ROWS):
+            sheet.write_string(at, 0, text.strip()[:32_000])
+            at += 1
 
 
 def _advice(report: CheckReport, chosen: Positions, faulty: int) -> Iterator[str]:
