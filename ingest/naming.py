@@ -39,7 +39,7 @@ class FileName:
 def shown_name(name: str) -> str:
     """A file's name without anything that could be a person's number, printable, short enough to add an ending to."""
     clean = "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", name))
-    masked = re.sub(r"\d{6,8}[\W_]{0,3}\d{4}|\d{8,}", "•••", clean)
+    masked = re.sub(r"\d{5,8}[\W_]{0,3}\d{4}|\d{8,}", "•••", clean)
     return masked.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -19,6 +20,7 @@ DISTRICT, QUARTER = "bromma", "2018Q3"
 KEYS = throwaway_keys()
 
 
+@lru_cache(maxsize=16)
 def examples(dataset: str) -> dict[str, dict[str, object]]:
     """The declared example rows of a dataset."""
     path = EXPECTATIONS / dataset / "examples" / "rules.yml"
