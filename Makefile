@@ -19,7 +19,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system check lint types sql imports parse up down bench lock clean clean-data
+.PHONY: help setup demo test test-system check lint types sql imports parse up down bench fuzz lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ parse:
 
 bench: setup ## measure speed and memory; prints figures, asserts nothing
 	@shopt -s nullglob; for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+fuzz: setup ## throw broken files at intake for a while: SECONDS=600 SEED=1
+	@$(PY) tests/ingest/fuzz_readers.py --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh

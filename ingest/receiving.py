@@ -131,8 +131,8 @@ def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission)
     office = intake.office
     for ending in ANSWERS:
         kept = answer_path(office.settings, submission.district_code, submission.submission_id, ending)
-        if kept.exists():
-            _answer(intake, f"{submission.source_file_name}.{ending}", kept.read_bytes())
+        name = f"{submission.source_file_name}.{ending}"
+        _answer(intake, name, kept.read_bytes() if kept.exists() else None)
     if submission.state == "accepted":
         for again in recheck_after(office, submission):
             if again.submission.district_code == submission.district_code:
@@ -144,10 +144,16 @@ def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission)
     office.ledger.mark_cleared(submission.submission_id)
 
 
-def _answer(intake: Intake, name: str, content: bytes) -> None:
-    """Leave an answer beside the files. That it can't be left is a warning: `status` and feedback/ have it too."""
+def _answer(intake: Intake, name: str, content: bytes | None) -> None:
+    """Leave an answer beside the files, or (None) take back an earlier one that no longer holds.
+
+    That it can't be left is a warning: `status` and feedback/ have it too.
+    """
     try:
-        intake.source.answer(name, content)
+        if content is None:
+            intake.source.take_back(name)
+        else:
+            intake.source.answer(name, content)
     except DropLocationUnreachable as error:
         log.warning("%s; its answers are kept under FOLLOWUP_HOME/feedback", error)
 

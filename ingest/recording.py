@@ -15,6 +15,7 @@ from ingest.checking import CheckReport, Circumstances
 from ingest.contracts import Contract, load_contracts
 from ingest.explaining import carried_over, explained_before, open_count
 from ingest.feedback import as_json, as_text
+from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
 from ingest.keys import Keys, fingerprint, load_keys
 from ingest.ledger import Ledger, Submission
@@ -25,7 +26,7 @@ from ingest.queries import queries_of, queries_path, write_queries
 from ingest.settings import CITY_TIME, Settings, SettingsError
 from ingest.storing import Provenance, encrypt_original, rows_to_store, write_rows, write_whole
 
-ANSWERS = ("txt", "json")
+ANSWERS = ("txt", "json", "xlsx")
 """Endings of the answers that are kept for each submission."""
 
 
@@ -112,6 +113,8 @@ def _keep_answers(settings: Settings, submission_id: str, district_code: str, re
     answer = as_json(report.name.shown, report, KEPT_PER_RULE)
     content = json.dumps(answer, ensure_ascii=False).encode()
     write_whole(answer_path(settings, district_code, submission_id, "json"), content)
+    if report.counts():
+        write_whole(answer_path(settings, district_code, submission_id, "xlsx"), as_workbook(report.name.shown, report))
 
 
 def _city_date(moment: datetime) -> date:

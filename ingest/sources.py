@@ -177,6 +177,18 @@ class Source:
             self._connection.make_folder(folder)
             self._connection.put_whole(f"{folder}/{name}", content)
 
+    def take_back(self, name: str) -> None:
+        """Remove an answer to an earlier file, where there is one.
+
+        Raises:
+            DropLocationUnreachable: it can't be removed, or the folder is a link to somewhere else.
+        """
+        folder = f"{self._folder}/{ANSWERS}"
+        with self._reaching():
+            if self._connection.look(f"{folder}/{name}") is not None:
+                self._connection.make_folder(folder)
+                self._connection.remove(f"{folder}/{name}")
+
     def measure(self, file: WaitingFile) -> tuple[int, str]:
         """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
 

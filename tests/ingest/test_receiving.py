@@ -61,13 +61,14 @@ def test_sender_finds_the_answer_beside_the_drop_location(installation: Installa
     installation.drop(NAME, BAD)
     take(installation)
     answers = installation.root / "inbox" / DISTRICT / "aterkoppling"
-    assert sorted(p.name for p in answers.iterdir()) == [f"{NAME}.json", f"{NAME}.txt"]
+    assert sorted(p.name for p in answers.iterdir()) == [f"{NAME}.json", f"{NAME}.txt", f"{NAME}.xlsx"]
     text = (answers / f"{NAME}.txt").read_text()
     assert "TAS INTE IN" in text and "ARE-033" in text and "Rad 2" in text
     assert json.loads((answers / f"{NAME}.json").read_text())["counts"]["ARE-033"] == 1
     installation.drop(NAME, GOOD)
     take(installation)
     assert "TAS IN: 1 rad" in (answers / f"{NAME}.txt").read_text()
+    assert not (answers / f"{NAME}.xlsx").exists(), "marks of faults that are mended"
 
 
 def test_corrected_file_goes_in_after_a_refusal(installation: Installation) -> None:
