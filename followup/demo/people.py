@@ -2,7 +2,8 @@
 
 Synthetic personnummer carry the serials 980–989, the range set aside for test numbers: five per sex and birth day.
 A month's days and serials are filled in a fixed scattered order, so that the whole range can be used. Only when a
-month and those before it are full does a child get another serial; `People.outside_reserved` counts them.
+month and those before it are full does a child get another serial; `People.outside_reserved` counts them. When these
+are used up, too, it gets a coordination number.
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ class People:
             self._taken += np.bincount(key[fits], minlength=self._taken.size)
             left = left[~fits]
             month[left] -= 1
+        self._as_coordination_numbers(new, month, place)
         rounds, slot = np.divmod(place, 5 * _days_in(month))
         if over := int((rounds >= _ROUNDS).sum()):
             raise NumberSpaceFull(f"{over} children more than their birth month has serials for: lower the scale")
@@ -130,6 +132,14 @@ class People:
         new["birth"] = month.astype("datetime64[M]").astype("datetime64[D]").astype("int64") + slot // 5
         new["serial"] = (98 - rounds) * 10 + slot % 5 * 2 + (new["sex"] == BOY)
         self.outside_reserved += int((rounds > 0).sum())
+
+    def _as_coordination_numbers(self, new: Table, month: Ints, place: Ints) -> None:
+        """Give children for whom no personnummer is left a coordination number: far beyond any real city's size."""
+        full = np.flatnonzero((place >= 5 * _ROUNDS * _days_in(month)) & (new["id_kind"] == PERSONNUMMER))
+        new["id_kind"][full] = SAMORDNING
+        key = self._key(new, month)[full]
+        place[full] = self._taken[key] + rank_within(key)
+        self._taken += np.bincount(key, minlength=self._taken.size)
 
     def _key(self, new: Table, month: Ints) -> Ints:
         """Which list of places a number is taken from: birth month, sex, and whether a coordination number."""

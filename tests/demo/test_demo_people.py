@@ -42,6 +42,16 @@ def test_other_serials_are_counted_when_months_are_full() -> None:
     assert people.outside_reserved == len(other) > 1000
 
 
+def test_children_for_whom_no_personnummer_is_left_get_coordination_numbers() -> None:
+    people = People()
+    add(people, 40_000)
+    found = numbers(people)
+    assert len(set(found)) == len(found) > 37_000
+    coordination = [number for number in found if int(number[6:8]) > 60]
+    assert len(coordination) > 5_000
+    assert all(read_person(number, quarter("2018Q2")).is_valid for number in found)
+
+
 def test_more_children_than_numbers_are_refused() -> None:
     with pytest.raises(NumberSpaceFull, match="lower the scale"):
-        add(People(), 60_000)
+        add(People(), 90_000)
