@@ -104,6 +104,13 @@ class Stage:
             unfinished.replace(folder / source.name)
 
 
+_Key = tuple[str, str]
+
+
+def _key(file: DrawnFile) -> _Key:
+    return file.path.name, sha256(file.path.read_bytes())
+
+
 class Rehearsal:
     """One rehearsal with an Airflow that runs."""
 
@@ -119,7 +126,7 @@ class Rehearsal:
             RehearsalFailed, AirflowError: see `collect` and `wait_for_marts`.
         """
         held = self._in_force()
-        missing = [file for file in files if sha256(file.path.read_bytes()) not in held]
+        missing = [file for file in files if _key(file) not in held]
         for quarter in quarters_between(FIRST, LAST):
             sent = [file for file in missing if file.quarter == quarter]
             if sent:
@@ -133,7 +140,7 @@ class Rehearsal:
         self.stage.set_clock(LAST)
         self.wait_for_marts()
         held = self._in_force()
-        lost = [file.path.name for file in files if sha256(file.path.read_bytes()) not in held]
+        lost = [file.path.name for file in files if _key(file) not in held]
         expected = sum(len(load_districts().valid_in(quarter)) for quarter in quarters_between(FIRST, LAST))
         expected *= len(DATASETS)
         if lost or len(held) != expected:
@@ -155,14 +162,14 @@ class Rehearsal:
         if run.state != "success":
             raise RehearsalFailed(self._failure(run))
         after = self._in_force()
-        checksums = {file.path.name: sha256(file.path.read_bytes()) for file in sent}
-        refused = [name for name, checksum in checksums.items() if checksum not in after]
+        keys = [_key(file) for file in sent]
+        refused = [name for name, checksum in keys if (name, checksum) not in after]
         if refused:
             status = f"( . {_shown(self.stage.folder / 'environment')}; followup status --quarter {quarter} )"
             raise RehearsalFailed(f"{quarter}: not in force: {', '.join(refused[:5])}; why: {status}")
-        new = [checksum for checksum in checksums.values() if checksum not in before]
-        rows = sum(after[checksum].row_count for checksum in checksums.values())
-        known = len(checksums) - len(new)
+        new = [key for key in keys if key not in before]
+        rows = sum(after[key].row_count for key in keys)
+        known = len(keys) - len(new)
         what = f"{len(new)} files taken in" if new else f"{known} files answered as already received, none taken in"
         self.console.print(f"  {day}  {quarter}: {what} ({rows} rows), {time.monotonic() - began:.0f} s")
         self._refuse_failed_builds()
@@ -214,10 +221,10 @@ class Rehearsal:
         finally:
             ledger.close()
 
-    def _in_force(self) -> dict[str, Submission]:
-        """Submissions in force by checksum of their file."""
+    def _in_force(self) -> dict[_Key, Submission]:
+        """Submissions in force by name and checksum of their file: two quarters' files may hold the same."""
         with self._ledger() as ledger:
-            return {found.source_file_sha256: found for found in ledger.in_force()}
+            return {(found.source_file_name, found.source_file_sha256): found for found in ledger.in_force()}
 
     def _is_built(self) -> bool:
         with self._ledger() as ledger:
