@@ -38,10 +38,10 @@ dense_rank() over (
 ) as told_number
 {%- endmacro %}
 
-{#- The group by of a mart: its keys with every cut. -#}
-{% macro grouping_sets(keys, dimensions) -%}
+{#- The group by of a mart: its keys with every cut, and with the cuts in `also`. -#}
+{% macro grouping_sets(keys, dimensions, also=[]) -%}
     grouping sets (
-    {%- for cut in cuts(dimensions) %}
+    {%- for cut in cuts(dimensions) + also %}
         ({{ (keys + cut) | join(', ') }}){{ "," if not loop.last }}
     {%- endfor %}
     )
@@ -64,12 +64,17 @@ dense_rank() over (
 
 {#- How complete a row's inputs are; expects the alias `told` of a mart's last step, and `bases` unless told otherwise. -#}
 {% macro join_completeness(dataset, basis='bases.district_basis') -%}
+{{ join_completeness_of("'" ~ dataset ~ "'", basis) }}
+{%- endmacro %}
+
+{#- The same where the dataset is told by a column. -#}
+{% macro join_completeness_of(dataset, basis='bases.district_basis') -%}
 left join {{ ref('fct_completeness') }} as completeness
     on
         told.district_code = completeness.district_code
         and {{ basis }} = completeness.district_basis
         and told.reporting_quarter = completeness.reporting_quarter
-        and completeness.dataset = '{{ dataset }}'
+        and completeness.dataset = {{ dataset }}
 {%- endmacro %}
 
 {% macro completeness_columns() -%}

@@ -52,16 +52,21 @@
     end
 {%- endmacro %}
 
+{#- A share; null where there is nobody to be a share of, or more in the numerator than in the denominator. -#}
+{% macro share(numerator, denominator) -%}
+    case
+        when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
+            then {{ numerator }} / cast({{ denominator }} as double)
+    end
+{%- endmacro %}
+
 {#- A rate's five columns, from `<name>_numerator` and `<name>_denominator`. -#}
 {% macro rate(name) -%}
     {%- set numerator = name ~ '_numerator' -%}
     {%- set denominator = name ~ '_denominator' -%}
     {{ numerator }},
     {{ denominator }},
-    case
-        when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
-            then {{ numerator }} / cast({{ denominator }} as double)
-    end as {{ name }},
+    {{ share(numerator, denominator) }} as {{ name }},
     {{ wilson_limit(numerator, denominator, 'low') }} as {{ name }}_low,
     {{ wilson_limit(numerator, denominator, 'high') }} as {{ name }}_high
 {%- endmacro %}

@@ -20,6 +20,15 @@
     ('mart_waiting_times', ['wait_kind', 'intervention_category', 'intervention_code'],
         'wait_n + waited_over_90_days + coalesce(queue, 0)'),
     ('mart_youth_clinic', ['clinic', 'sex', 'clinic_age_band'], 'visits + new_visitors + digital_visits + wait_n'),
+    ('mart_goal_indicators', ['indicator_code', 'sex', 'age_band', 'socioeconomic', 'pilot'],
+        'in_scope + awaited + numerator + denominator + lost + unlinkable'),
+    ('mart_intervention_chain', ['intervention_category', 'intervention_code', 'sex', 'age_band'],
+        'offered + accepted + linked + started + ended + completed + goal_reached + followed_up'),
+    ('mart_investigation_times', ['reason_side', 'sex', 'age_band', 'socioeconomic'],
+        'investigations + concluded + investigation_time_n + lost'),
+    ('mart_re_referral', ['offer_outcome', 'child_heard_answer', 'reason_side', 'reason_code', 'history', 'sex',
+        'age_band', 'socioeconomic', 'return_reason_side', 'return_reason_code'],
+        'concluded + transferred + re_referral_rate_90_numerator + re_referral_rate_365_numerator'),
     ('mart_submission_status', ['dataset'], 'files_expected + files_in_force + late + row_count + attempts'),
 ] %}
 {%- for mart, dimensions, measures in marts %}

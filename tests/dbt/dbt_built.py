@@ -21,6 +21,12 @@ DIMENSIONS = {
     for mart, columns in {
         "mart_case_flow": "reason_side reason_code source_code referral_type intervention_category intervention_code"
         " history sex age_band socioeconomic",
+        "mart_goal_indicators": "sex age_band socioeconomic pilot",
+        "mart_intervention_chain": "intervention_category intervention_code sex age_band",
+        "mart_investigation_times": "reason_side sex age_band socioeconomic",
+        "mart_pilot_effect": "sex age_band socioeconomic",
+        "mart_re_referral": "offer_outcome child_heard_answer reason_side reason_code history sex age_band"
+        " socioeconomic return_reason_side return_reason_code",
         "mart_outpatient_care": "intervention_category intervention_code target_group sex age_band provider",
         "mart_service_interventions": "intervention_category intervention_code target_group sex age_band referred_from",
         "mart_activities": "activity_type activity_level theme audience",

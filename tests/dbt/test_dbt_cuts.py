@@ -17,7 +17,13 @@ NESTED = {
 AGES = {"age_band", "clinic_age_band"}
 MEASURES = {
     "mart_case_flow": "cases",
+    "mart_goal_indicators": "in_scope",
+    "mart_intervention_chain": "offered",
+    "mart_investigation_times": "investigations",
     "mart_outpatient_care": "decided",
+    "mart_pilot_effect": "line_before_rate_denominator",
+    # what they come back for adds up to those that came back
+    "mart_re_referral": "re_referral_rate_365_numerator",
     "mart_service_interventions": "started",
     "mart_activities": "activities",
     "mart_protection_follow_up": "interviews",
@@ -48,7 +54,8 @@ def expected_cuts(columns: list[str]) -> set[frozenset[str]]:
 
 @pytest.mark.parametrize("mart", DIMENSIONS)
 def test_a_mart_holds_every_cut_by_two_and_sex_by_age_by_one_more(warehouse: Warehouse, mart: str) -> None:
-    columns = list(DIMENSIONS[mart])
+    # nobody in the small city can have come back: return reasons are another test's
+    columns = [column for column in DIMENSIONS[mart] if not column.startswith("return_reason")]
     flags = ", ".join(f"{column} <> 'alla' as {column}" for column in columns)
     found = {
         frozenset(column for column in columns if row[column])

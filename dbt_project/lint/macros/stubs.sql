@@ -4,11 +4,12 @@
 {% macro clock_date() %}current_date{% endmacro %}
 {% macro division_date() %}current_date{% endmacro %}
 {% macro division_name() %}today{% endmacro %}
-{% macro grouping_sets(keys, dimensions) %}grouping sets ((district_code)){% endmacro %}
+{% macro grouping_sets(keys, dimensions, also=[]) %}grouping sets ((district_code)){% endmacro %}
 {% macro cut_columns(dimensions) %}{% for columns in dimensions %}{% set outer = loop %}{% for column in columns %}{{ column }}{{ "," if not (outer.last and loop.last) }}
         {% endfor %}{% endfor %}{% endmacro %}
 {% macro district_bases() %}bases{% endmacro %}
 {% macro join_completeness(dataset, basis='') %}left join completeness on told.district_code = completeness.district_code{% endmacro %}
+{% macro join_completeness_of(dataset) %}left join completeness on told.district_code = completeness.district_code{% endmacro %}
 {% macro completeness_columns() %}completeness.late{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}

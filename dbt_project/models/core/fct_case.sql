@@ -107,6 +107,14 @@ select
     coalesce(is_concluded and is_offered and acceptance = 'ja', false) as is_accepted,
     coalesce(is_concluded and is_child_heard, false) as is_child_heard,
     coalesce(is_concluded and is_school_contacted, false) as is_school_contacted,
+    {{ dbt.dateadd('day', 14, 'received_date') }} <= as_of_date as is_due_14_days,
+    -- a decision without a date is not known to have come in time
+    coalesce(
+        is_investigation_opened is not null
+        and coalesce(pre_assessment_done_date, investigation_start_date)
+        <= {{ dbt.dateadd('day', 14, 'received_date') }},
+        false
+    ) as is_decided_within_14_days,
     has_earlier_report,
     has_earlier_investigation,
     has_earlier_intervention,

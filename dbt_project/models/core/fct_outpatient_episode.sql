@@ -4,7 +4,10 @@ with episodes as (
         {{ age_on('episodes.birth_date', 'episodes.decision_date') }} as age_at_decision,
         {{ age_on('episodes.birth_date', 'episodes.start_date') }} as age_at_start,
         {{ age_on('episodes.birth_date', 'episodes.end_date') }} as age_at_end,
-        coalesce(episodes.application_date, episodes.case_received_date) as asked_date
+        coalesce(episodes.application_date, episodes.case_received_date) as asked_date,
+        coalesce(episodes.start_date, episodes.end_date, episodes.known_until_date) as waited_until_date,
+        {{ dbt.dateadd('day', 90, 'episodes.decision_date') }} as decided_90_days_on,
+        {{ dbt.dateadd('day', 90, 'episodes.end_date') }} as ended_90_days_on
     from {{ ref('int_episodes__in_force') }} as episodes
 )
 
@@ -55,9 +58,23 @@ select
     -- help that began before it was decided or asked for was not waited for
     {{ days_waited('episodes.decision_date', 'episodes.start_date') }} as wait_to_start_days,
     {{ days_waited('episodes.asked_date', 'episodes.start_date') }} as wait_total_days,
+    -- the same of those still waiting too, as far as is known: to the start, else the end, else the last day known
+    {{ days_waited('episodes.decision_date', 'episodes.waited_until_date') }} as wait_to_start_observed_days,
+    {{ days_waited('episodes.asked_date', 'episodes.waited_until_date') }} as wait_total_observed_days,
 
     -- booleans
     coalesce(episodes.is_followed_up, false) as is_followed_up,
+    episodes.start_date is not null as is_started,
+    coalesce(episodes.decided_90_days_on <= episodes.as_of_date, false) as is_due_90_days,
+    coalesce(episodes.start_date > episodes.decided_90_days_on, true)
+    and coalesce(episodes.end_date > episodes.decided_90_days_on, true) as is_not_started_90_days,
+    coalesce(episodes.ended_90_days_on <= episodes.as_of_date, false) as is_due_follow_up,
+    -- it stays in the files, where a follow-up can still be told, until two quarters after its end
+    coalesce(
+        {{ quarter_index('(' ~ quarter_of('episodes.end_date') ~ ')') }} + 2
+        > {{ quarter_index('(' ~ quarter_of('episodes.known_until_date') ~ ')') }},
+        false
+    ) as is_follow_up_open,
     episodes.is_linkable,
     episodes.is_birth_date_exact,
     episodes.is_open,
@@ -69,6 +86,7 @@ select
     episodes.start_date,
     episodes.end_date,
     episodes.followed_up_date,
+    cast(areas.pilot_from as date) as pilot_from_date,
     episodes.as_of_date,
     episodes.known_until_date,
     episodes.submitted_at

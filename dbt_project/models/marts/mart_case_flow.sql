@@ -106,17 +106,11 @@ cells as (
         {{ count_where('is_school_contacted') }} as school_contacted,
         {{ count_where('is_lost') }} as lost,
         {{ count_where('not is_linkable') }} as unlinkable,
-        {{ rate_counts('investigation_rate', 'is_investigated',
-            'is_decided and not is_of_conclusion and not is_survivor') | indent(8) }},
-        {%- for rate_name, numerator, denominator in [
-            ('offer_rate', 'is_offered', 'is_concluded'),
-            ('acceptance_rate', 'is_accepted', 'is_answered'),
-            ('given_rate', 'is_accepted', 'is_concluded'),
-            ('child_heard_rate', 'is_child_heard', 'is_concluded'),
-            ('school_contacted_rate', 'is_school_contacted', 'is_concluded'),
+        {{ indicator_counts('investigation_rate', 'not is_of_conclusion and not is_survivor') | indent(8) }},
+        {%- for rate_name in [
+            'offer_rate', 'acceptance_rate', 'given_rate', 'child_heard_rate', 'school_contacted_rate'
         ] %}
-        {{ rate_counts(rate_name, numerator,
-            denominator ~ ' and is_of_conclusion and not is_survivor') | indent(8) }},
+        {{ indicator_counts(rate_name, 'is_of_conclusion and not is_survivor') | indent(8) }},
         {%- endfor %}
         bool_and(is_survivor) as is_survivors_only
     from marked

@@ -6,6 +6,7 @@
     ['provider'],
 ] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set columns = dimensions | sum(start=[]) -%}
 {%- set events = [
     ('decided', 'decided_quarter', 'age_band_at_decision'),
     ('started', 'started_quarter', 'age_band_at_start'),
@@ -46,8 +47,6 @@ counted as (
     select
         events.* exclude (district_code),
         {{ told_columns(keys) | indent(8) }},
-        {{ dbt.dateadd('day', 90, 'events.decision_date') }} as decided_90_days_on,
-        {{ dbt.dateadd('day', 90, 'events.end_date') }} as ended_90_days_on,
         events.event_name = 'ended' and events.end_reason <> 'ej_paborjad' as is_end_of_started
     from events
     inner join {{ ref('dim_district_membership') }} as membership
@@ -76,26 +75,86 @@ cells as (
         cast(count(distinct episode_key) filter (where is_lost) as integer) as lost,
         cast(count(distinct episode_key) filter (where not is_linkable) as integer) as unlinkable,
         bool_and(is_survivor) as is_survivors_only,
-        {{ rate_counts('not_started_90_days_rate',
-            'coalesce(start_date > decided_90_days_on, true) and coalesce(end_date > decided_90_days_on, true)',
-            "event_name = 'decided' and decided_90_days_on <= as_of_date and not is_survivor") | indent(8) }},
+        {{ indicator_counts('not_started_90_days_rate', "event_name = 'decided' and not is_survivor") | indent(8) }},
         {{ duration('wait_investigation', 'wait_investigation_days',
             "event_name = 'decided' and not is_survivor") | indent(8) }},
         {{ duration('wait_to_start', 'wait_to_start_days', "event_name = 'started' and not is_survivor") | indent(8) }},
         {{ duration('wait_total', 'wait_total_days', "event_name = 'started' and not is_survivor") | indent(8) }},
-        {{ rate_counts('completion_rate', "end_reason = 'fullfoljd'",
-            "is_end_of_started and end_reason not in ('flytt', 'overflyttad', 'avliden') and not is_survivor"
-        ) | indent(8) }},
+        {{ indicator_counts('completion_rate', 'is_end_of_started and not is_survivor') | indent(8) }},
         {%- for share, attainment in [
             ('full', 'helt'), ('partial', 'delvis'), ('none', 'inte'), ('not_assessed', 'ej_bedomd')
         ] %}
         {{ rate_counts('goal_' ~ share ~ '_rate', "goal_attainment = '" ~ attainment ~ "'",
             'is_end_of_started and not is_survivor') | indent(8) }},
         {%- endfor %}
-        {{ rate_counts('follow_up_rate', 'is_followed_up',
-            'is_end_of_started and ended_90_days_on <= as_of_date and not is_survivor') | indent(8) }}
+        {{ indicator_counts('follow_up_rate', 'is_end_of_started and not is_survivor') | indent(8) }}
     from counted
     group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+),
+
+-- all that were decided in the quarter by the days they are known to have waited, those still waiting too
+waited as (
+    {%- for wait in ['wait_to_start', 'wait_total'] %}
+    select
+        told_number,
+        {{ columns | join(',\n        ') }},
+        '{{ wait }}' as wait,
+        {{ wait }}_observed_days as whole_days,
+        is_started
+    from counted
+    where event_name = 'decided' and not is_survivor and {{ wait }}_observed_days is not null
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+counted_by_day as (
+    select
+        told_number,
+        wait,
+        {{ cut_columns(dimensions) | indent(8) }},
+        whole_days,
+        {{ count_where('is_started') }} as closed,
+        {{ count_where('not is_started') }} as censored
+    from waited
+    group by {{ grouping_sets(['told_number', 'wait', 'whole_days'], dimensions) | indent(4) }}
+),
+
+-- the cell by a number, as whole_days are put in order cell by cell
+numbered as (
+    select
+        *,
+        row_number() over () as cell_number
+    from cells
+),
+
+by_day as (
+    select
+        numbered.cell_number,
+        counted_by_day.wait,
+        counted_by_day.whole_days,
+        counted_by_day.closed,
+        counted_by_day.censored
+    from counted_by_day
+    inner join numbered
+        on
+            counted_by_day.told_number = numbered.told_number
+            {%- for column in columns %}
+            and counted_by_day.{{ column }} = numbered.{{ column }}
+            {%- endfor %}
+),
+
+{{ durations(['cell_number', 'wait'], 'by_day') }},
+
+medians as (
+    select
+        cell_number,
+        max(case when wait = 'wait_to_start' then km_median_days end) as wait_to_start_km_median_days,
+        max(case when wait = 'wait_total' then km_median_days end) as wait_total_km_median_days
+    from durations
+    group by cell_number
 )
 
 select
@@ -121,6 +180,8 @@ select
     cells.{{ wait }}_median_days,
     cells.{{ wait }}_p90_days,
     {%- endfor %}
+    medians.wait_to_start_km_median_days,
+    medians.wait_total_km_median_days,
     {{ rate('completion_rate') | indent(4) }},
     {{ rate('goal_full_rate') | indent(4) }},
     {{ rate('goal_partial_rate') | indent(4) }},
@@ -132,9 +193,11 @@ select
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
-from cells
+from numbered as cells
 inner join told
     on cells.told_number = told.told_number
 inner join {{ district_bases() }}
     on told.counts_in_basis in ('both', bases.district_basis)
+left join medians
+    on cells.cell_number = medians.cell_number
 {{ join_completeness('oppenvard') }}

@@ -1,0 +1,51 @@
+{#- The four goals of early support: what the pilot is judged by. -#}
+{% macro goal_codes() -%}
+    {{ return(['within_60_days_rate', 're_referral_rate_365', 'acceptance_rate', 'completion_rate']) }}
+{%- endmacro %}
+
+{#-
+    Difference in differences of four rates: (pilot after - pilot before) - (line after - line before), in shares.
+
+    Its standard error is that of a sum of four independent shares, sqrt(sum of p (1 - p) / n): the
+    heteroscedasticity-robust (HC0) standard error of the interaction in the linear probability model with period,
+    group and their product, which is saturated (J. D. Angrist, J.-S. Pischke, Mostly Harmless Econometrics, 2009,
+    ch. 3 and 5; H. White, Econometrica 48, 1980).
+-#}
+{% macro pilot_cells() -%}
+    {{ return([('pilot_before_rate', -1), ('pilot_after_rate', 1), ('line_before_rate', 1), ('line_after_rate', -1)]) }}
+{%- endmacro %}
+
+{% macro difference_in_differences() -%}
+    {%- for cell, sign in pilot_cells() -%}
+        {{ " + " if sign > 0 and not loop.first }}{{ " - " if sign < 0 and not loop.first }}{{ "-" if sign < 0 and loop.first }}
+        {{- share(cell ~ '_numerator', cell ~ '_denominator') }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro difference_standard_error() -%}
+    sqrt(
+    {%- for cell, sign in pilot_cells() %}
+        {{ "+ " if not loop.first }}{{ cell }}_numerator * cast({{ cell }}_denominator - {{ cell }}_numerator as double)
+        / nullif(power({{ cell }}_denominator, 3), 0)
+    {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- Whether the interval may be told: at least five in and five out of the numerator in each cell (normal approximation). -#}
+{% macro difference_is_estimable() -%}
+    {%- for cell, sign in pilot_cells() -%}
+        {{ " and " if not loop.first }}least({{ cell }}_numerator, {{ cell }}_denominator - {{ cell }}_numerator) >= 5
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Numerator and denominator of each of the four cells, summed over rows of counts. -#}
+{% macro pilot_cell_counts() -%}
+    {%- for cell, sign in pilot_cells() -%}
+        {%- set is_of_it = ('' if 'pilot' in cell else 'not ') ~ 'is_pilot_area and ' ~ ('' if 'after' in cell else 'not ') ~ 'is_after' -%}
+        {%- for part in ['numerator', 'denominator'] -%}
+            {{ sum_of('cell_' ~ part, is_of_it) }} as {{ cell }}_{{ part }}
+            {{- "," if not loop.last }}
+{% endfor -%}
+        {{ "," if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -1,0 +1,141 @@
+{%- set dimensions = [['sex'], ['age_band'], ['socioeconomic'], ['pilot']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'indicator_code'] -%}
+
+with
+{%- for basis, cohort in cohorts().items() %}
+{{ basis }} as (
+    select
+        rows_told.district_code,
+        rows_told.{{ cohort.quarter }} as reporting_quarter,
+        rows_told.{{ cohort.age_band }} as age_band,
+        rows_told.sex,
+        rows_told.socioeconomic,
+        {{ work_form('rows_told.' ~ cohort.date) }} as pilot,
+        {%- for code in indicators_of(basis) %}
+        {{ indicator_columns(code) | indent(8) }},
+        {%- endfor %}
+        {{ is_before_first_file(cohort) }} as is_survivor
+    from {{ ref(cohort.fact) }} as rows_told
+    where rows_told.{{ cohort.quarter }} is not null
+    group by
+        rows_told.district_code, reporting_quarter, age_band, rows_told.sex, rows_told.socioeconomic, pilot, is_survivor
+),
+{%- endfor %}
+
+-- one row per indicator and finest cell: few enough that every cut is made from them
+finest as (
+    {%- for code, indicator in indicators().items() %}
+    select
+        district_code,
+        reporting_quarter,
+        age_band,
+        sex,
+        socioeconomic,
+        pilot,
+        is_survivor,
+        '{{ code }}' as indicator_code,
+        '{{ indicator.basis }}' as cohort_basis,
+        '{{ cohorts()[indicator.basis].dataset }}' as dataset,
+        {{ code }}_in_scope as in_scope,
+        {{ code }}_awaited as awaited,
+        {{ code }}_is_ripening as is_ripening,
+        {{ code }}_lost as lost,
+        {{ code }}_unlinkable as unlinkable,
+        {{ code }}_numerator as numerator,
+        {{ code }}_denominator as denominator
+    from {{ indicator.basis }}
+    where {{ code }}_in_scope > 0
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+known as (
+    select
+        finest.* exclude (is_survivor, is_ripening),
+        -- without a file of the quarter only those that later files still hold are known
+        finest.is_survivor or (finest.dataset = 'arenden' and covered.district_code is null) as is_survivor,
+        -- a file that is missing can still come; from before the first one none is expected
+        finest.is_ripening
+        or (
+            finest.dataset = 'arenden'
+            and covered.district_code is null
+            and finest.reporting_quarter >= districts.first_known_quarter
+        ) as is_ripening
+    from finest
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            finest.district_code = covered.district_code
+            and finest.reporting_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    left join {{ ref('dim_district') }} as districts
+        on finest.district_code = districts.district_code
+),
+
+counted as (
+    select
+        known.* exclude (district_code),
+        {{ told_columns(keys) | indent(8) }}
+    from known
+    inner join {{ ref('dim_district_membership') }} as membership
+        on known.district_code = membership.district_code
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        min(cohort_basis) as cohort_basis,
+        min(dataset) as dataset,
+        -- the whole quarter ripens, not the cell
+        bool_or(is_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
+),
+
+cells as (
+    select
+        told_number,
+        {{ cut_columns(dimensions) | indent(8) }},
+        {{ sum_of('in_scope') }} as in_scope,
+        {{ sum_of('awaited') }} as awaited,
+        {{ sum_of('numerator', 'not is_survivor') }} as numerator,
+        {{ sum_of('denominator', 'not is_survivor') }} as denominator,
+        {{ sum_of('lost') }} as lost,
+        {{ sum_of('unlinkable') }} as unlinkable,
+        bool_and(is_survivor) as is_survivors_only
+    from counted
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+)
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    told.cohort_basis,
+    told.indicator_code,
+    {%- for dimension in dimensions %}
+    {%- for column in dimension %}
+    cells.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    cells.in_scope,
+    cells.awaited,
+    cells.numerator,
+    cells.denominator,
+    {{ share('cells.numerator', 'cells.denominator') | indent(4) }} as rate,
+    {{ wilson_limit('cells.numerator', 'cells.denominator', 'low') | indent(4) }} as rate_low,
+    {{ wilson_limit('cells.numerator', 'cells.denominator', 'high') | indent(4) }} as rate_high,
+    not told.is_ripening as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    cells.lost,
+    cells.unlinkable
+from cells
+inner join told
+    on cells.told_number = told.told_number
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness_of('told.dataset') }}

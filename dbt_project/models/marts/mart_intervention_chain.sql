@@ -1,0 +1,136 @@
+{%- set dimensions = [['intervention_category', 'intervention_code'], ['sex'], ['age_band']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+
+-- the episode that an offer led to: it names the case; of several the one of what was offered, then the first decided
+with linked as (
+    select
+        investigations.case_key,
+        episodes.is_started,
+        episodes.is_open and not episodes.is_lost as is_going_on,
+        episodes.is_lost,
+        episodes.end_reason,
+        episodes.goal_attainment,
+        episodes.is_followed_up
+    from {{ ref('fct_investigation') }} as investigations
+    inner join {{ ref('fct_outpatient_episode') }} as episodes
+        on investigations.case_key = episodes.case_key
+    where investigations.is_accepted
+    qualify row_number() over (
+        partition by investigations.case_key
+        order by
+            case when episodes.intervention_code = investigations.intervention_code then 0 else 1 end asc,
+            episodes.decision_date asc,
+            episodes.episode_key asc
+    ) = 1
+),
+
+-- each step within the one before
+offers as (
+    select
+        investigations.district_code,
+        investigations.concluded_quarter as reporting_quarter,
+        investigations.intervention_category,
+        investigations.intervention_code,
+        investigations.sex,
+        investigations.age_band_at_conclusion as age_band,
+        investigations.is_accepted,
+        investigations.is_concluded,
+        investigations.is_linkable,
+        investigations.is_followed_365,
+        investigations.is_returned_365,
+        linked.case_key is not null as is_linked,
+        coalesce(linked.is_lost, false) as is_lost,
+        coalesce(linked.is_started, false) as is_started,
+        coalesce(linked.is_started and linked.end_reason is not null, false) as is_ended,
+        coalesce(linked.is_started and linked.end_reason = 'fullfoljd', false) as is_completed,
+        coalesce(linked.is_started and linked.goal_attainment = 'helt', false) as is_goal_reached,
+        coalesce(linked.is_started and linked.goal_attainment = 'delvis', false) as is_goal_reached_in_part,
+        coalesce(linked.is_started and linked.end_reason is not null and linked.is_followed_up, false)
+            as is_followed_up,
+        covered.district_code is null as is_survivor,
+        (not investigations.is_answered and investigations.is_ripening)
+        or investigations.is_awaited_365
+        or coalesce(linked.is_going_on, false)
+        or (covered.district_code is null and investigations.concluded_quarter >= districts.first_known_quarter)
+            as is_ripening
+    from {{ ref('fct_investigation') }} as investigations
+    left join linked
+        on investigations.case_key = linked.case_key
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            investigations.district_code = covered.district_code
+            and investigations.concluded_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    left join {{ ref('dim_district') }} as districts
+        on investigations.district_code = districts.district_code
+    where investigations.is_offered
+),
+
+counted as (
+    select
+        offers.* exclude (district_code),
+        {{ told_columns(keys) | indent(8) }}
+    from offers
+    inner join {{ ref('dim_district_membership') }} as membership
+        on offers.district_code = membership.district_code
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        -- the whole quarter ripens, not the cell
+        bool_or(is_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
+),
+
+cells as (
+    select
+        told_number,
+        {{ cut_columns(dimensions) | indent(8) }},
+        cast(count(*) as integer) as offered,
+        {%- for step in [
+            'accepted', 'linked', 'started', 'ended', 'completed', 'goal_reached', 'goal_reached_in_part', 'followed_up'
+        ] %}
+        {{ count_where('is_' ~ step) }} as {{ step }},
+        {%- endfor %}
+        {{ indicator_counts('re_referral_rate_365', 'not is_survivor') | indent(8) }},
+        {{ count_where('is_lost') }} as lost,
+        {{ count_where('not is_linkable') }} as unlinkable,
+        bool_and(is_survivor) as is_survivors_only
+    from counted
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+)
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'avslutad' as cohort_basis,
+    {%- for dimension in dimensions %}
+    {%- for column in dimension %}
+    cells.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    cells.offered,
+    cells.accepted,
+    cells.linked,
+    cells.started,
+    cells.ended,
+    cells.completed,
+    cells.goal_reached,
+    cells.goal_reached_in_part,
+    cells.followed_up,
+    {{ rate('re_referral_rate_365') | indent(4) }},
+    not told.is_ripening as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    cells.lost,
+    cells.unlinkable
+from cells
+inner join told
+    on cells.told_number = told.told_number
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('arenden') }}

@@ -1,0 +1,137 @@
+{%- set dimensions = [['reason_side'], ['sex'], ['age_band'], ['socioeconomic']] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set columns = dimensions | sum(start=[]) -%}
+
+with finest as (
+    select
+        investigations.district_code,
+        investigations.started_quarter as reporting_quarter,
+        investigations.reason_side,
+        investigations.sex,
+        investigations.age_band_at_start as age_band,
+        investigations.socioeconomic,
+        investigations.observed_days as whole_days,
+        count(*) as investigations,
+        {{ count_where('investigations.is_concluded') }} as closed,
+        {{ count_where('investigations.is_lost') }} as lost,
+        {{ count_where('not investigations.is_linkable') }} as unlinkable
+    from {{ ref('fct_investigation') }} as investigations
+    group by 1, 2, 3, 4, 5, 6, 7
+),
+
+known as (
+    select
+        finest.*,
+        -- without a file of the quarter only those that later files still hold are known
+        covered.district_code is null as is_survivor,
+        -- an open one goes on; a file that is missing can still come
+        finest.investigations > finest.closed + finest.lost
+        or (covered.district_code is null and finest.reporting_quarter >= districts.first_known_quarter)
+            as is_ripening
+    from finest
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            finest.district_code = covered.district_code
+            and finest.reporting_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    left join {{ ref('dim_district') }} as districts
+        on finest.district_code = districts.district_code
+),
+
+counted as (
+    select
+        known.* exclude (district_code),
+        {{ told_columns(keys) | indent(8) }}
+    from known
+    inner join {{ ref('dim_district_membership') }} as membership
+        on known.district_code = membership.district_code
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        -- the whole quarter ripens, not the cell
+        bool_or(is_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
+),
+
+cells as (
+    select
+        told_number,
+        {{ cut_columns(dimensions) | indent(8) }},
+        {{ sum_of('investigations') }} as investigations,
+        {{ sum_of('closed') }} as concluded,
+        {{ sum_of('lost') }} as lost,
+        {{ sum_of('unlinkable') }} as unlinkable,
+        bool_and(is_survivor) as is_survivors_only
+    from counted
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+),
+
+counted_by_day as (
+    select
+        told_number,
+        {{ cut_columns(dimensions) | indent(8) }},
+        whole_days,
+        {{ sum_of('closed') }} as closed,
+        {{ sum_of('investigations - closed') }} as censored
+    from counted
+    where not is_survivor
+    group by {{ grouping_sets(['told_number', 'whole_days'], dimensions) | indent(4) }}
+),
+
+-- the cell by a number, as whole_days are put in order cell by cell
+numbered as (
+    select
+        *,
+        row_number() over () as cell_number
+    from cells
+),
+
+by_day as (
+    select
+        numbered.cell_number,
+        counted_by_day.whole_days,
+        counted_by_day.closed,
+        counted_by_day.censored
+    from counted_by_day
+    inner join numbered
+        on
+            counted_by_day.told_number = numbered.told_number
+            {%- for column in columns %}
+            and counted_by_day.{{ column }} = numbered.{{ column }}
+            {%- endfor %}
+),
+
+{{ durations(['cell_number'], 'by_day') }}
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'paborjad' as cohort_basis,
+    {%- for column in columns %}
+    cells.{{ column }},
+    {%- endfor %}
+    cells.investigations,
+    cells.concluded,
+    coalesce(durations.closed_n, 0) as investigation_time_n,
+    durations.closed_mean_days as investigation_time_mean_days,
+    durations.closed_median_days as investigation_time_median_days,
+    durations.closed_p90_days as investigation_time_p90_days,
+    durations.km_median_days as investigation_time_km_median_days,
+    not told.is_ripening as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    cells.lost,
+    cells.unlinkable
+from numbered as cells
+inner join told
+    on cells.told_number = told.told_number
+left join durations
+    on cells.cell_number = durations.cell_number
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('arenden') }}

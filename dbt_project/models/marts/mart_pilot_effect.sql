@@ -1,0 +1,142 @@
+{%- set dimensions = [['sex'], ['age_band'], ['socioeconomic']] -%}
+{%- set keys = ['pilot_start_date', 'indicator_code'] -%}
+
+with pilots as (
+    select distinct pilot_from_date as pilot_start_date
+    from {{ ref('dim_area') }}
+    where pilot_from_date is not null
+),
+
+-- the work of areas that began on the day, and of areas that are never pilots; in an unknown area it may be either
+{%- for code in goal_codes() %}
+{%- set indicator = indicators()[code] %}
+{%- set cohort = cohorts()[indicator.basis] %}
+{{ code }} as (
+    select
+        pilots.pilot_start_date,
+        '{{ code }}' as indicator_code,
+        '{{ cohort.dataset }}' as dataset,
+        rows_told.district_code,
+        rows_told.{{ cohort.quarter }} as reporting_quarter,
+        rows_told.sex,
+        rows_told.{{ cohort.age_band }} as age_band,
+        rows_told.socioeconomic,
+        rows_told.pilot_from_date is not null as is_pilot_area,
+        rows_told.{{ cohort.date }} >= pilots.pilot_start_date as is_after,
+        {{ is_before_first_file(cohort) }} as is_before_first_file,
+        {{ count_where(indicator.scope) }} as in_scope,
+        {{ rate_counts('cell', indicator.reached, '(' ~ indicator.scope ~ ') and (' ~ indicator.of ~ ')') | indent(8) }}
+    from {{ ref(cohort.fact) }} as rows_told
+    inner join pilots
+        on coalesce(rows_told.pilot_from_date, pilots.pilot_start_date) = pilots.pilot_start_date
+    where rows_told.{{ cohort.quarter }} is not null and rows_told.area_code <> 'okand'
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+),
+{%- endfor %}
+
+together as (
+    {%- for code in goal_codes() %}
+    select * from {{ code }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+-- survivors have no rates here either
+counted as (
+    select together.*
+    from together
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            together.district_code = covered.district_code
+            and together.reporting_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    where
+        not together.is_before_first_file
+        and (together.dataset <> 'arenden' or covered.district_code is not null)
+        and together.in_scope > 0
+),
+
+cells as (
+    select
+        {{ keys | join(',\n        ') }},
+        {{ cut_columns(dimensions) | indent(8) }},
+        min(reporting_quarter) filter (where cell_denominator > 0) as first_counted_quarter,
+        max(reporting_quarter) filter (where cell_denominator > 0) as last_counted_quarter,
+        min(dataset) as dataset,
+        {{ pilot_cell_counts() | indent(8) }}
+    from counted
+    group by {{ grouping_sets(keys, dimensions) | indent(4) }}
+),
+
+estimated as (
+    select
+        *,
+        {{ difference_in_differences() | indent(8) }} as difference_in_differences,
+        case when {{ difference_is_estimable() }} then {{ difference_standard_error() | indent(8) }} end
+            as difference_standard_error
+    from cells
+),
+
+-- of the quarters that a row counts the one with most files missing speaks
+completeness as (
+    select
+        estimated.indicator_code,
+        estimated.first_counted_quarter,
+        estimated.last_counted_quarter,
+        files.districts_in_force,
+        files.districts_expected,
+        sum(files.late) over quarters as late,
+        sum(files.open_queries) over quarters as open_queries,
+        row_number() over (
+            partition by
+                estimated.indicator_code, estimated.first_counted_quarter, estimated.last_counted_quarter
+            order by files.districts_in_force - files.districts_expected asc, files.reporting_quarter asc
+        ) as place
+    from (
+        select distinct
+            indicator_code,
+            dataset,
+            first_counted_quarter,
+            last_counted_quarter
+        from estimated
+    ) as estimated
+    inner join {{ ref('fct_completeness') }} as files
+        on
+            estimated.dataset = files.dataset
+            and files.district_code = 'stockholm'
+            and files.district_basis = 'as_submitted'
+            and files.reporting_quarter between estimated.first_counted_quarter and estimated.last_counted_quarter
+    window quarters as (
+        partition by estimated.indicator_code, estimated.first_counted_quarter, estimated.last_counted_quarter
+    )
+)
+
+select
+    estimated.pilot_start_date,
+    estimated.indicator_code,
+    {%- for dimension in dimensions %}
+    {%- for column in dimension %}
+    estimated.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    estimated.first_counted_quarter,
+    estimated.last_counted_quarter,
+    {%- for cell, sign in pilot_cells() %}
+    {{ rate(cell) | indent(4) }},
+    {%- endfor %}
+    estimated.difference_in_differences,
+    estimated.difference_standard_error,
+    estimated.difference_in_differences - 1.959963984540054e0 * estimated.difference_standard_error
+        as difference_in_differences_low,
+    estimated.difference_in_differences + 1.959963984540054e0 * estimated.difference_standard_error
+        as difference_in_differences_high,
+    {{ completeness_columns() }}
+from estimated
+left join completeness
+    on
+        estimated.indicator_code = completeness.indicator_code
+        and estimated.first_counted_quarter = completeness.first_counted_quarter
+        and estimated.last_counted_quarter = completeness.last_counted_quarter
+        and completeness.place = 1

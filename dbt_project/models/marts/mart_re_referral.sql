@@ -1,0 +1,133 @@
+{%- set dimensions = [
+    ['offer_outcome'],
+    ['child_heard_answer'],
+    ['reason_side', 'reason_code'],
+    ['history'],
+    ['sex'],
+    ['age_band'],
+    ['socioeconomic'],
+] -%}
+{%- set return_reason = ['return_reason_side', 'return_reason_code'] -%}
+{#- what they come back for is told by what they came for the time before, and by no more than that -#}
+{%- set return_cuts = [
+    return_reason[:1],
+    return_reason,
+    ['reason_side'] + return_reason[:1],
+    ['reason_side'] + return_reason,
+    ['reason_side', 'reason_code'] + return_reason[:1],
+    ['reason_side', 'reason_code'] + return_reason,
+] -%}
+{%- set columns = dimensions | sum(start=[]) -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set rates = re_referral_codes() -%}
+
+with concluded as (
+    select
+        investigations.*,
+        investigations.concluded_quarter as reporting_quarter,
+        investigations.age_band_at_conclusion as age_band,
+        -- without a file of the quarter only those that later files still hold are known
+        covered.district_code is null as is_survivor,
+        -- a file that is missing can still come; from before the first one none is expected
+        investigations.is_awaited_365
+        or (covered.district_code is null and investigations.concluded_quarter >= districts.first_known_quarter)
+            as is_cohort_ripening
+    from {{ ref('fct_investigation') }} as investigations
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            investigations.district_code = covered.district_code
+            and investigations.concluded_quarter = covered.reporting_quarter
+            and covered.dataset = 'arenden'
+    left join {{ ref('dim_district') }} as districts
+        on investigations.district_code = districts.district_code
+    where investigations.is_concluded
+),
+
+-- each investigation once in every unit that it counts in
+counted as (
+    select
+        concluded.* exclude (district_code),
+        {{ told_columns(keys) | indent(8) }}
+    from concluded
+    inner join {{ ref('dim_district_membership') }} as membership
+        on concluded.district_code = membership.district_code
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',\n        ') }},
+        -- the whole quarter ripens, not the cell
+        bool_or(is_cohort_ripening) as is_ripening
+    from counted
+    group by told_number, {{ keys | join(', ') }}
+),
+
+summed as (
+    select
+        told_number,
+        {{ cut_columns(dimensions + [return_reason]) | indent(8) }},
+        cast(count(*) as integer) as concluded,
+        {{ count_where('is_transferred') }} as transferred,
+        {{ count_where('is_awaited_365') }} as awaited,
+        {%- for rate_name in rates %}
+        {{ indicator_counts(rate_name, 'not is_survivor') | indent(8) }},
+        {%- endfor %}
+        {{ count_where('not is_linkable') }} as unlinkable,
+        bool_and(is_survivor) as is_survivors_only
+    from counted
+    group by {{ grouping_sets(['told_number'], dimensions, return_cuts) | indent(4) }}
+),
+
+-- a reason of return is a share of all that were followed, whatever they came back for and whether they did
+shared as (
+    select
+        told_number,
+        {{ columns | join(',\n        ') }},
+        return_reason_side,
+        return_reason_code,
+        concluded,
+        transferred,
+        awaited,
+        {%- for rate_name in rates %}
+        {{ rate_name }}_numerator,
+        {{ of_all_followed(rate_name, columns) | indent(8) }} as {{ rate_name }}_denominator,
+        {%- endfor %}
+        unlinkable,
+        is_survivors_only
+    from summed
+),
+
+cells as (
+    select *
+    from shared
+    where return_reason_side <> 'ingen'
+)
+
+select
+    told.district_code,
+    bases.district_basis,
+    told.reporting_quarter,
+    'avslutad' as cohort_basis,
+    {%- for dimension in dimensions + [return_reason] %}
+    {%- for column in dimension %}
+    cells.{{ column }},
+    {%- endfor %}
+    {%- endfor %}
+    cells.concluded,
+    cells.transferred,
+    cells.awaited,
+    {%- for rate_name in rates %}
+    {{ rate(rate_name) | indent(4) }},
+    {%- endfor %}
+    not told.is_ripening as is_cohort_complete,
+    cells.is_survivors_only,
+    {{ completeness_columns() }},
+    0 as lost,
+    cells.unlinkable
+from cells
+inner join told
+    on cells.told_number = told.told_number
+inner join {{ district_bases() }}
+    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_completeness('arenden') }}
