@@ -30,7 +30,7 @@ from ingest.ledger.store import RuleCount
 from ingest.naming import FileName
 from ingest.persons import reads_as_number
 from ingest.quarters import Quarter
-from ingest.reading import RawTable, read_table
+from ingest.reading import RawTable, distinct_cells, read_table
 from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.settings import MEGABYTE
 
@@ -307,16 +307,15 @@ def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
     named += [(None, cells) for cells in table.extra.values()]
     for name, column in named:
-        values = column.cast(pa.binary()) if pa.types.is_dictionary(column.type) else column
-        distinct = pc.unique(values).drop_null()
-        maybe = distinct.filter(pc.match_substring_regex(distinct, _DIGITS))
+        spellings = distinct_cells(column)
+        maybe = spellings.filter(pc.match_substring_regex(spellings, _DIGITS).fill_null(False))
         wrong = [
             cell
             for cell in maybe.to_pylist()
             if reads_as_number(cell.decode(table.encoding), without_zero=name not in identifiers)
         ]
         if wrong:
-            hits = pc.is_in(values, value_set=pa.array(wrong, pa.binary())).to_numpy()
+            hits = pc.is_in(column.cast(pa.binary()), value_set=pa.array(wrong, pa.binary())).to_numpy()
             header = "en kolumn utanför datasetet" if name is None else contract.column(name).label_sv
             findings += [
                 file_finding("FIL-015", row=int(table.row_numbers[i]), column=name, header=header)
