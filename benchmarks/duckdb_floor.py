@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -66,12 +67,14 @@ class Floor:
         """Take one file in: encrypted copy, typed rows, findings, and Parquet when no error was found."""
         raw = path.read_bytes()
         checksum = hashlib.sha256(raw).hexdigest()
-        encrypt_original(original, raw, submission_id, self.keys)
         memory = Path("/dev/shm")
         with (
+            ThreadPoolExecutor(max_workers=1) as beside,
             tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
             duckdb.connect(config={"threads": THREADS}) as con,
         ):
+            con.execute("set enable_progress_bar = false")
+            sealed = beside.submit(encrypt_original, original, raw, submission_id, self.keys)
             plain = Path(folder) / "utf8.csv"
             plain.write_bytes(raw.decode("cp1252").encode())
             header = raw[: raw.index(b"\n")].decode("cp1252")
@@ -86,6 +89,7 @@ class Floor:
             if stored:
                 moment = datetime.combine(self.quarter.deadline, time())
                 self._store(con, parquet, Provenance(submission_id, self.district, str(self.quarter), checksum, moment))
+            sealed.result()
             return FloorResult(rows, failing, stored)
 
     # reading

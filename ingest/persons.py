@@ -70,15 +70,15 @@ def key_maker(keys: Keys) -> KeyMaker:
     outer = hashlib.sha256(bytes(b ^ 0x5C for b in keys.person_secret.ljust(64, b"\0"))).copy
     wrapping = keys.person_keys[keys.person_version]
 
-    def digest(value: bytes) -> bytes:
-        first, second = inner(), outer()
-        first.update(value)
-        second.update(first.digest())
-        return second.digest()
-
     def make(values: Sequence[bytes]) -> pa.StringArray:
-        digests = np.frombuffer(b"".join(map(digest, values)), np.uint8).reshape(-1, 2 * _BLOCK)
-        return _as_base64(_siv(wrapping, digests[:, :_BLOCK]))
+        digests = []
+        for value in values:
+            first, second = inner(), outer()
+            first.update(value)
+            second.update(first.digest())
+            digests.append(second.digest())
+        halves = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 2 * _BLOCK)[:, :_BLOCK]
+        return _as_base64(_siv(wrapping, halves))
 
     return make
 

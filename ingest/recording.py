@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -133,23 +134,27 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
     sequence = ledger.next_sequence(district, name.dataset, quarter)
     submission_id = _submission_id(arrival, sequence)
     original_path = arrival.original_path or ""
-    if not arrival.is_too_large and not original_path:
-        original = settings.landing / district / f"{submission_id}.bin"
-        encrypt_original(original, arrival.raw, submission_id, office.keys)
-        original_path = str(original.relative_to(settings.home))
-    _keep_answers(settings, submission_id, district, report)
     contract = load_contracts()[name.dataset] if name.dataset else None
     parquet_path = parquet_checksum = None
     explanations: list[Explanation] = []
     open_queries = 0
-    if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
-        target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
-        provenance = Provenance(
-            submission_id, district, str(name.quarter), arrival.checksum, arrival.submitted_at.replace(tzinfo=None)
-        )
-        parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
-        parquet_path = str(target.relative_to(settings.home))
-        explanations, open_queries = _queries(office, submission_id, district, contract, report)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # sealing takes a second core, and as long as storing
+        sealed = None
+        if not arrival.is_too_large and not original_path:
+            original = settings.landing / district / f"{submission_id}.bin"
+            sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, office.keys)
+            original_path = str(original.relative_to(settings.home))
+        _keep_answers(settings, submission_id, district, report)
+        if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
+            target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
+            provenance = Provenance(
+                submission_id, district, str(name.quarter), arrival.checksum, arrival.submitted_at.replace(tzinfo=None)
+            )
+            parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
+            parquet_path = str(target.relative_to(settings.home))
+            explanations, open_queries = _queries(office, submission_id, district, contract, report)
+        if sealed is not None:
+            sealed.result()
     deadline = name.quarter.deadline if name.quarter else None
     return ledger.record(
         Submission(
