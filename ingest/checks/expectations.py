@@ -16,6 +16,7 @@ import numpy as np
 from great_expectations.core.suite_parameters import SuiteParameterDict
 from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.expectation_configuration import parse_result_format
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.validator.metric_configuration import MetricConfiguration
@@ -60,19 +61,18 @@ class RowRule(BatchExpectation):
     def get_validation_dependencies(
         self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
     ) -> ValidationDependencies:
-        """Ask for the one metric, with this rule's kind and arguments."""
-        found = super().get_validation_dependencies(execution_engine, runtime_configuration)
-        kwargs = self.configuration.kwargs
-        arguments = {key: kwargs[key] for key in self.success_keys if kwargs.get(key) is not None}
-        found.set_metric_configuration(
-            METRIC,
-            MetricConfiguration(
-                metric_name=METRIC,
-                metric_domain_kwargs={"batch_id": kwargs.get("batch_id")},
-                metric_value_kwargs={"kind": self.kind, "arguments": arguments},
-            ),
+        """Ask for the one metric, with this rule's kind and arguments.
+
+        The base class would find the same by rebuilding its configuration a dozen times: half the time of a small file.
+        """
+        arguments = {key: getattr(self, key) for key in self.success_keys if getattr(self, key) is not None}
+        metric = MetricConfiguration(
+            metric_name=METRIC,
+            metric_domain_kwargs={"batch_id": self.batch_id},
+            metric_value_kwargs={"kind": self.kind, "arguments": arguments},
         )
-        return found
+        wanted = parse_result_format((runtime_configuration or {}).get("result_format", {}))
+        return ValidationDependencies(metric_configurations={METRIC: metric}, result_format=wanted)
 
     def _validate(
         self,
