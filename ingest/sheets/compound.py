@@ -1,17 +1,169 @@
-"""The older container of Office documents (compound file): what lies in it."""
+"""The older workbooks (.xls): a compound file with one stream of records. What calamine doesn't tell about a sheet.
+
+Containers after [MS-CFB], records after [MS-XLS].
+"""
 
 from __future__ import annotations
 
-from ingest.sheets.refusals import LOCKED, Refused
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.sheets.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_END_OF_CHAIN = 0xFFFFFFFA
+"""This sector number and those above it are no sectors."""
+_EOF, _FILEPASS, _BOUNDSHEET, _BOF = 0x000A, 0x002F, 0x0085, 0x0809
+_ROW, _COLINFO, _BOOLERR, _FORMULA = 0x0208, 0x007D, 0x0205, 0x0006
+_HIDDEN_ROW = 0x20
+_ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 
 
-def refuse_locked(raw: bytes) -> None:
-    """Refuse a workbook that Excel has encrypted with a password: it lies as one stream in a compound file.
+@dataclass(frozen=True)
+class OldSheet:
+    """A sheet of an .xls.
+
+    Attributes:
+        hidden: whether Excel hides it.
+        hidden_rows: numbers from 1.
+        hidden_columns: positions from 1.
+        errors: row index → column index → error value.
+    """
+
+    hidden: bool
+    hidden_rows: frozenset[int]
+    hidden_columns: frozenset[int]
+    errors: dict[int, dict[int, str]]
+
+
+class _Compound:
+    """A compound file: sectors, chained by a table."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._size = 1 << struct.unpack_from("<H", raw, 30)[0]
+        if self._size not in (512, 4096):
+            raise Refused(DAMAGED)
+        tables = list(struct.unpack_from("<109I", raw, 76))
+        more = struct.unpack_from("<I", raw, 68)[0]
+        entries = self._size // 4
+        for _ in range(len(raw) // self._size):
+            if more >= _END_OF_CHAIN:
+                break
+            *found, more = struct.unpack(f"<{entries}I", self._sector(more))
+            tables += found
+        self._next: list[int] = []
+        for sector in tables:
+            if sector < _END_OF_CHAIN:
+                self._next += struct.unpack(f"<{entries}I", self._sector(sector))
+
+    def _sector(self, number: int) -> bytes:
+        found = self._raw[(number + 1) * self._size : (number + 2) * self._size]
+        if len(found) < self._size:
+            if not found:
+                raise Refused(DAMAGED)
+            found = found.ljust(self._size, b"\0")
+        return found
+
+    def _chain(self, start: int) -> bytes:
+        parts: list[bytes] = []
+        while start < _END_OF_CHAIN:
+            if start >= len(self._next) or len(parts) > len(self._next):
+                raise Refused(DAMAGED)  # beyond the file, or a ring
+            parts.append(self._sector(start))
+            start = self._next[start]
+        return b"".join(parts)
+
+    def stream(self, *names: str) -> bytes:
+        """The content of the first stream of one of these names; empty when there is none."""
+        directory = self._chain(struct.unpack_from("<I", self._raw, 48)[0])
+        entries = [directory[at : at + 128] for at in range(0, len(directory) - 127, 128)]
+        for entry in entries:
+            length = struct.unpack_from("<H", entry, 64)[0]
+            name = entry[: max(min(length, 64) - 2, 0)].decode("utf-16-le", "replace")
+            if entry[66] == 2 and name in names:
+                start, size = struct.unpack_from("<II", entry, 116)
+                if size >= struct.unpack_from("<I", self._raw, 56)[0]:
+                    return self._chain(start)[:size]
+                return self._small(entries[0], start, size)
+        return b""
+
+    def _small(self, root: bytes, start: int, size: int) -> bytes:
+        """A stream that lies in small sectors within the root's own stream."""
+        table = self._chain(struct.unpack_from("<I", self._raw, 60)[0])
+        following = struct.unpack(f"<{len(table) // 4}I", table)
+        inner = self._chain(struct.unpack_from("<I", root, 116)[0])
+        parts: list[bytes] = []
+        while start < _END_OF_CHAIN:
+            if start >= len(following) or len(parts) > len(following):
+                raise Refused(DAMAGED)
+            parts.append(inner[start * 64 : start * 64 + 64])
+            start = following[start]
+        return b"".join(parts)[:size]
+
+
+def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """Records of one substream, those of charts within it passed over."""
+    depth = 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        content = stream[at + 4 : at + 4 + length]
+        at += 4 + length
+        if kind == _BOF:
+            depth += 1
+        elif kind == _EOF:
+            depth -= 1
+            if depth <= 0:
+                return
+        elif depth == 1:
+            yield kind, content
+
+
+def old_sheets(raw: bytes) -> list[OldSheet]:
+    """The sheets of an .xls, in its own order.
 
     Raises:
-        Refused: it is one.
+        Refused: damaged, locked with a password, or another kind of document.
     """
     if _ENCRYPTED in raw:
         raise Refused(LOCKED)
+    try:
+        stream = _Compound(raw).stream("Workbook", "Book", "WORKBOOK", "BOOK")
+        if not stream:
+            raise Refused(OTHER_KIND, kind="ett dokument i ett äldre Officeformat")
+        bounds = []
+        for kind, content in _records(stream, 0):
+            if kind == _FILEPASS:
+                raise Refused(LOCKED)
+            if kind == _BOUNDSHEET:
+                bounds.append(struct.unpack_from("<IB", content))
+            if len(bounds) > MOST_SHEETS:
+                raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
+        return [_sheet(stream, offset, (state & 3) != 0) for offset, state in bounds]
+    except (struct.error, IndexError):
+        raise Refused(DAMAGED) from None
+
+
+def _sheet(stream: bytes, offset: int, hidden: bool) -> OldSheet:
+    rows: set[int] = set()
+    columns: set[int] = set()
+    errors: dict[int, dict[int, str]] = {}
+    for kind, content in _records(stream, offset):
+        if kind == _ROW:
+            row, flags = struct.unpack_from("<H", content)[0], struct.unpack_from("<H", content, 12)[0]
+            if flags & _HIDDEN_ROW:
+                rows.add(row + 1)
+        elif kind == _COLINFO:
+            first, last, _, _, options = struct.unpack_from("<5H", content)
+            if options & 1:
+                columns.update(range(first + 1, min(last, 255) + 2))
+        elif kind in (_BOOLERR, _FORMULA):
+            row, column, _ = struct.unpack_from("<3H", content)
+            if kind == _BOOLERR:
+                code = content[6] if content[7] else None
+            else:  # the stored result: FFFF at its end and 2 at its beginning say that it is an error
+                code = content[8] if content[12:14] == b"\xff\xff" and content[6] == 2 else None
+            if code is not None:
+                errors.setdefault(row, {})[column] = _ERRORS.get(code, "#VALUE!")
+    return OldSheet(hidden, frozenset(rows), frozenset(columns), errors)

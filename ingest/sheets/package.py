@@ -17,16 +17,20 @@ from dataclasses import dataclass
 from typing import IO
 from xml.etree import ElementTree
 
-from ingest.sheets.refusals import DAMAGED, LOCKED, OTHER_KIND, TOO_LARGE, Refused
+from ingest.sheets.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 MOST_ENTRIES = 5_000
-MOST_SHEETS = 256
 MOST_BYTES = 1 << 30
 """Unpacked, of all parts that are read together."""
 SUSPECT_BYTES, SUSPECT_RATIO = 64 << 20, 250
 """A part that unpacks to more than so many bytes, at more than so many for one, is a bomb: sheets lie at 5 to 60."""
 HEAD_BYTES = 512 << 10
 """So much of each sheet is looked at to find the one that bears the headers."""
+_KEPT = {
+    "xlsx": ("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels",
+             "xl/sharedStrings.xml", "xl/styles.xml"),
+    "ods": ("mimetype", "META-INF/manifest.xml"),
+}  # fmt: skip
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
@@ -173,16 +177,14 @@ class Package:
             re.search(rb"<(\w+:)?calcPr\b[^>]*\bfullCalcOnLoad=[\"'](1|true)", self.read("xl/workbook.xml")) is not None
         )
 
-    def rebuilt(self, sheets: dict[str, bytes]) -> io.BytesIO:
-        """A plain zip of the given sheets' parts and what is needed to read them (xlsx)."""
+    def rebuilt(self, changed: dict[str, bytes]) -> io.BytesIO:
+        """A plain zip of the given parts and of what is needed to read them."""
         out = io.BytesIO()
-        kept = ("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels",
-                "xl/sharedStrings.xml", "xl/styles.xml")  # fmt: skip
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as plain:
-            for name in kept:
+            for name in _KEPT[self.kind]:
                 if self.has(name):
                     plain.writestr(name, self.read(name))
-            for name, content in sheets.items():
+            for name, content in changed.items():
                 plain.writestr(name, content)
         out.seek(0)
         return out

@@ -7,8 +7,10 @@ import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
+from xml.sax.saxutils import escape
 
 import xlsxwriter
+import xlwt
 
 from ingest.contracts import load_contracts
 
@@ -92,4 +94,85 @@ def repacked(raw: bytes, **parts: bytes | Callable[[bytes], bytes] | None) -> by
         for name, content in changes.items():
             if isinstance(content, bytes):
                 new.writestr(name, content)
+    return out.getvalue()
+
+
+def old_workbook(
+    sheets: dict[str, list[list[Cell]]], change: Change | None = None, *, date_1904: bool = False
+) -> bytes:
+    """The same as .xls; `change` is called with (workbook, first sheet)."""
+    book = xlwt.Workbook()
+    book.dates_1904 = date_1904
+    day, moment = xlwt.easyxf(num_format_str="YYYY-MM-DD"), xlwt.easyxf(num_format_str="YYYY-MM-DD HH:MM")
+    for name, rows in sheets.items():
+        sheet = book.add_sheet(name, cell_overwrite_ok=True)
+        for at, row in enumerate(rows):
+            for place, cell in enumerate(row):
+                if cell not in ("", None) or cell is False:
+                    style = {datetime: moment, date: day}.get(type(cell))  # type: ignore[call-overload]
+                    sheet.write(at, place, cell, *([style] if style else []))
+    if change is not None:
+        change(book, book.get_sheet(0))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+_SPACES = " ".join(
+    f'xmlns:{prefix}="urn:{name}"'
+    for prefix, name in (
+        ("office", "oasis:names:tc:opendocument:xmlns:office:1.0"),
+        ("table", "oasis:names:tc:opendocument:xmlns:table:1.0"),
+        ("text", "oasis:names:tc:opendocument:xmlns:text:1.0"),
+        ("calcext", "org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"),
+    )
+)
+
+
+def _open_cell(cell: Cell) -> str:
+    if cell in ("", None) and cell is not False:
+        return "<table:table-cell/>"
+    if isinstance(cell, str) and cell.startswith("<"):
+        return cell
+    if isinstance(cell, bool):
+        kind, shown = f'boolean" office:boolean-value="{str(cell).lower()}', "SANT" if cell else "FALSKT"
+    elif isinstance(cell, date):
+        kind, shown = f'date" office:date-value="{cell.isoformat()}', str(cell)
+    elif isinstance(cell, int | float):
+        kind, shown = f'float" office:value="{cell}', str(cell)
+    else:
+        kind, shown = "string", escape(str(cell))
+    return f'<table:table-cell office:value-type="{kind}"><text:p>{shown}</text:p></table:table-cell>'
+
+
+def open_document(
+    sheets: dict[str, list[list[Cell]]], rows: dict[int, str] | None = None, columns: str = "", *, locked: bool = False
+) -> bytes:
+    """The same as .ods, as LibreOffice writes it.
+
+    Args:
+        sheets: name → rows; a cell that begins with `<` is put in as it is.
+        rows: attributes of rows, by number.
+        columns: what stands before the rows.
+        locked: whether the manifest says that the content is encrypted.
+    """
+    body = ""
+    for name, lines in sheets.items():
+        body += f'<table:table table:name="{name}">{columns}'
+        for number, line in enumerate(lines, start=1):
+            body += (
+                f"<table:table-row {(rows or {}).get(number, '')}>{''.join(map(_open_cell, line))}</table:table-row>"
+            )
+        body += '<table:table-row table:number-rows-repeated="1048000"><table:table-cell '
+        body += 'table:number-columns-repeated="16384"/></table:table-row></table:table>'
+    content = f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {_SPACES}><office:body>'
+    content += f"<office:spreadsheet>{body}</office:spreadsheet></office:body></office:document-content>"
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    entry = f'<m:file-entry m:full-path="/" m:media-type="{kind}">{"<m:encryption-data/>" * locked}</m:file-entry>'
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as book:
+        book.writestr("mimetype", kind)
+        book.writestr("content.xml", content)
+        space = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+        book.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{space}">{entry}</m:manifest>')
     return out.getvalue()

@@ -268,6 +268,8 @@ def test_merged_cells_in_headers_or_rows_are_refused_and_above_them_are_not() ->
 
     assert fired(check(book_of("arenden", [ROW], merge(0, 0)), NAME)) == {"FIL-030"}  # type: ignore[arg-type]
     assert fired(check(book_of("arenden", [ROW, OTHER], merge(1, 2)), NAME)) == {"FIL-030"}  # type: ignore[arg-type]
+    beside = book_of("arenden", [ROW], lambda book, sheet: sheet.merge_range(0, 40, 1, 42, ""))  # type: ignore[attr-defined]
+    assert check(beside, NAME).accepted
     titled = workbook({"Blad1": [["Titel"], HEAD, CELLS]}, merge(0, 0))  # type: ignore[arg-type]
     assert fired(check(titled, NAME)) == {"FIL-034"}
 
