@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 import xlsxwriter
+import xlwt
 from cases import Case, headers, one, person, refused, row, taken
 from msoffcrypto.format.ooxml import OOXMLFile
 
@@ -18,6 +19,7 @@ Cell = str | int | float | bool | date | None
 Change = Callable[[Any, Any], None]
 SER = "serviceinsatser"
 MADE = datetime(2018, 10, 2, 8, 0)
+_MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
 
 
 def typed(dataset: str = "arenden", **changes: Cell) -> list[Cell]:
@@ -105,6 +107,53 @@ def locked() -> bytes:
     file = OOXMLFile(io.BytesIO(book_of()))
     file.encrypt("hemligt", out)
     return out.getvalue()
+
+
+def old_workbook() -> bytes:
+    """The same in the format before 2007."""
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Blad1")
+    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for place, cells in enumerate(([*headers()], typed())):
+        for column, cell in enumerate(cells):
+            if isinstance(cell, date):
+                sheet.write(place, column, cell, day)
+            elif cell != "":
+                sheet.write(place, column, cell)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def open_document(dataset: str) -> bytes:
+    """The same as OpenDocument."""
+
+    def cell(value: Cell) -> str:
+        if isinstance(value, date):
+            return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
+        if isinstance(value, int):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+    rows = "".join(
+        f"<table:table-row>{''.join(map(cell, cells))}</table:table-row>"
+        for cells in (headers(dataset), typed(dataset))
+    )
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {spaces} office:version="1.2"><office:body>'
+        f'<office:spreadsheet><table:table table:name="Blad1">{rows}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    manifest = (
+        '<?xml version="1.0"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+        f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{_MIMETYPE}"/>'
+        '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>'
+    )
+    parts = {"mimetype": _MIMETYPE, "content_DOT_xml": content, "META-INF__manifest_DOT_xml": manifest}
+    return archive(zipfile.ZIP_STORED, **{name: part.encode() for name, part in parts.items()})
 
 
 def sheets() -> Iterator[Case]:
@@ -222,6 +271,9 @@ def wrappings() -> Iterator[Case]:
     laughs = (
         b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><sst><si><t>&b;</t></si></sst>'
     )
+    yield taken("workbooks/old_format.xls", old_workbook())
+    yield taken("workbooks/open_document.ods", open_document("arenden"))
+    yield taken("workbooks/open_document_of_counts.ods", open_document(SER), dataset=SER)
     yield taken(
         "workbooks/macros_that_lie_unread.xlsm", repacked(good, xl__vbaProject_bin=b"\xd0\xcf\x11\xe0 Sub Auto_Open")
     )
