@@ -194,11 +194,17 @@ def _swallowed_rows(cell: str, separator: str, width: int) -> bool:
 
 
 def _parse(
-    body: bytes | memoryview, names: list[str], kinds: dict[str, pa.DataType], separator: str, *, quoted: bool
+    body: bytes | memoryview,
+    names: list[str],
+    kinds: dict[str, pa.DataType],
+    separator: str,
+    *,
+    quoted: bool,
+    block: int = _BLOCK,
 ) -> pa.Table:
     return pcsv.read_csv(
         pa.BufferReader(body),
-        pcsv.ReadOptions(column_names=names, block_size=_BLOCK),
+        pcsv.ReadOptions(column_names=names, block_size=block),
         pcsv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
         pcsv.ConvertOptions(
             column_types=kinds, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True
@@ -328,7 +334,10 @@ def _parsed_body(body: bytes, layout: _Layout, separator: str) -> pa.Table:
     """Records that all have as many fields as there are columns."""
     if not body:
         return pa.table({key: pa.chunked_array([], kind) for key, kind in layout.kinds.items()})
-    return _parse(body, layout.keys, layout.kinds, separator, quoted=True)
+    try:
+        return _parse(body, layout.keys, layout.kinds, separator, quoted=True)
+    except pa.ArrowInvalid:  # a record is longer than a block: the records themselves are known to be regular
+        return _parse(body, layout.keys, layout.kinds, separator, quoted=True, block=len(body) + 1)
 
 
 def _table_of_rows(

@@ -57,6 +57,12 @@ def test_very_long_cell_is_refused_with_its_own_message() -> None:
     assert fired(report) == {"FIL-023"}
 
 
+def test_row_of_many_long_cells_gives_a_verdict() -> None:
+    long = dict.fromkeys(("orsak", "insats", "hanvisad_till", "kon", "uppgiftslamnare"), '"' + "å" * 900_000 + '"')
+    report = check(csv_bytes("arenden", [base_row("arenden", **long)]))
+    assert "ARE-033" in fired(report) and "FIL-020" not in fired(report)
+
+
 @pytest.mark.parametrize("text", ["1.000", "1,000", "12.345"])
 def test_thousands_are_never_read_as_decimals(text: str) -> None:
     report = check(
