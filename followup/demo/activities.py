@@ -85,7 +85,7 @@ class Activities:
         rows["participants"] = rng.poisson(mean)
         training = np.flatnonzero(kind == TRAINING)
         if training.size:
-            everyone = round(_IN_TRAINING * self.scale * volume)
+            everyone = rng.poisson(_IN_TRAINING * self.scale * volume)
             rows["participants"][training] = rng.multinomial(everyone, mean[training] / mean[training].sum())
         rows = rows[np.lexsort((np.arange(rows.size), rows["day"], rows["office"]))]
         rows["number"] = rank_within(rows["office"].astype("int64")) + 1
