@@ -57,13 +57,22 @@ def excel_marks(
 
 
 def _error_values(cells: pa.ChunkedArray, encoding: str) -> npt.NDArray[np.bool_]:
-    """Cells that hold nothing but an error value."""
-    values = cells.cast(pa.binary()) if pa.types.is_dictionary(cells.type) else cells
-    maybe = pc.match_substring(values, "#").fill_null(False).to_numpy()
-    found = np.zeros(len(values), dtype=bool)
-    for place in np.flatnonzero(maybe):
-        found[place] = values[int(place)].as_py()[:64].decode(encoding, "ignore").strip().upper() in _ERRORS
-    return found
+    """Cells that hold nothing but an error value; each distinct spelling is looked at once."""
+    if not pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_encode()
+    parts = [np.empty(0, bool)]
+    for chunk in cells.chunks:
+        spellings = chunk.dictionary
+        is_error = np.zeros(len(spellings) + 1, bool)
+        for place in np.flatnonzero(pc.match_substring(spellings, "#").to_numpy(zero_copy_only=False)):
+            text = spellings[int(place)].as_py()[:64].decode(encoding, "ignore")
+            is_error[place] = text.strip().upper() in _ERRORS
+        if is_error.any():
+            index = chunk.indices.fill_null(len(spellings)).to_numpy(zero_copy_only=False)
+            parts.append(is_error[index])
+        else:
+            parts.append(np.zeros(len(chunk), bool))
+    return np.concatenate(parts)
 
 
 def _changed_numbers(cells: pa.ChunkedArray, has_marks: bool) -> npt.NDArray[np.bool_]:

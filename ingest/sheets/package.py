@@ -26,6 +26,7 @@ SUSPECT_BYTES, SUSPECT_RATIO = 64 << 20, 250
 """A part that unpacks to more than so many bytes, at more than so many for one, is a bomb: sheets lie at 5 to 60."""
 HEAD_BYTES = 512 << 10
 """So much of each sheet is looked at to find the one that bears the headers."""
+_HEAD_ROWS = 60
 _KEPT = {
     "xlsx": ("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels",
              "xl/sharedStrings.xml", "xl/styles.xml"),
@@ -33,8 +34,8 @@ _KEPT = {
 }  # fmt: skip
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
-    OverflowError, RuntimeError, ElementTree.ParseError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, LookupError,
+    NotImplementedError, OverflowError, RuntimeError, ElementTree.ParseError,
 )  # fmt: skip
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -136,10 +137,12 @@ class Package:
         if not head:
             return b""
         _plain_xml(head)
+        if len(head) < HEAD_BYTES:
+            return head
         ends = list(re.finditer(rb"</(\w+:)?row>", head))
-        if not ends or re.search(rb"</(\w+:)?sheetData>", head):
-            return head if len(head) < HEAD_BYTES else b""
-        last = ends[min(len(ends), 60) - 1]
+        if not ends:
+            return b""
+        last = ends[min(len(ends), _HEAD_ROWS) - 1]
         prefix = last[1] or b""
         return head[: last.end()] + b"</" + prefix + b"sheetData></" + prefix + b"worksheet>"
 

@@ -85,6 +85,9 @@ MANY_SHEETS = b"<sheets>" + b"".join(b'<sheet name="s%d" sheetId="%d" r:id="rId1
         pytest.param(repacked(GOOD, sheet1=None), "FIL-021", id="sheet missing"),
         pytest.param(repacked(GOOD, relations=None), "FIL-024", id="relations missing"),
         pytest.param(repacked(GOOD, workbook=b""), "FIL-024", id="workbook empty"),
+        pytest.param(
+            repacked(GOOD, workbook=lambda w: w.replace(b"UTF-8", b"UTF-9")), "FIL-024", id="no such encoding"
+        ),
         pytest.param(repacked(GOOD, strings=None), "FIL-024", id="strings missing"),
         pytest.param(strings(b"<sst", BILLION_LAUGHS), "FIL-024", id="billion laughs"),
         pytest.param(repacked(GOOD, sheet1=SHEET.decode().encode("utf-16")), "FIL-024", id="sheet in UTF-16"),

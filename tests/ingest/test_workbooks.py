@@ -102,6 +102,20 @@ def test_hidden_sheet_is_read_only_when_no_other_bears_the_headers_and_is_told()
     assert alone.rows == 1 and fired(alone) == {"FIL-032"}
 
 
+def test_sheet_is_found_by_its_beginning_however_long_it_and_others_are() -> None:
+    long: list[list[Cell]] = [[f"rad {n}", "x" * 200] for n in range(9_000)]
+    data = [HEAD, *([CELLS] * 3_000)]
+
+    def much_after_the_rows(book: object, sheet: object) -> None:
+        for row in range(6_000):
+            sheet.data_validation(row, 0, row, 0, {"validate": "any", "input_message": "y" * 200})  # type: ignore[attr-defined]
+
+    report = check(workbook({"Annat": [["x"]], "Långt": long, "Data": data}, much_after_the_rows), NAME)
+    assert report.rows == 3_000
+    first = check(workbook({"Data": data[:3], "Långt": long}, much_after_the_rows), NAME)
+    assert first.rows == 2
+
+
 def test_no_sheet_with_headers_is_refused() -> None:
     assert fired(check(workbook({"A": [["hej"], ["hopp"]], "B": []}), NAME)) == {"FIL-021"}
     assert fired(check(workbook({"A": []}), NAME)) == {"FIL-021"}
