@@ -6,14 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from files import DISTRICT, QUARTER, Installation, base_row, csv_bytes
 
 from followup.checking import check_paths
-from ingest.comparing import Changes, RowsChanged
+from ingest.comparing import Changes, RowsChanged, compare_rows
+from ingest.contracts import load_contracts
 from ingest.feedback import as_json, as_text
 from ingest.keys import make_keys
 from ingest.receiving import receive_district
+from ingest.storing import stored_schema
 
 Rows = list[dict[str, str]]
 Submit = Callable[[str, Rows], str]
@@ -160,3 +163,14 @@ def test_rows_keyed_with_other_keys_are_not_compared(installation: Installation,
     make_keys(installation.settings.keys)
     assert checked(installation, "arenden", [case("A")]) is None
     assert checked(installation, "serviceinsatser", [base_row("serviceinsatser")]) is not None
+
+
+def test_rows_that_share_a_key_are_told_apart_by_their_order() -> None:
+    """No rule lets such rows in today; should one, two rows against three are one more, not six pairs."""
+    contract = load_contracts()["serviceinsatser"]
+    schema = stored_schema(contract)
+    row = dict.fromkeys(schema.names) | {"insats": "komet", "antal_nya": 1}
+    before = pa.Table.from_pylist([{**row, "source_row_number": n} for n in (2, 3)], schema)
+    after = pa.Table.from_pylist([{**row, "source_row_number": n} for n in (7, 8, 9)], schema)
+    changes = compare_rows(before, after, contract, 1)
+    assert (changes.added, changes.gone.count, changes.changed.count) == (RowsChanged(1, (9,)), 0, 0)
