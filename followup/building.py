@@ -46,9 +46,9 @@ class BuildFailed(Exception):
 
     def __init__(self, nodes: tuple[NodeResult, ...], reason: str | None = None) -> None:
         """Name what failed."""
-        self.nodes = nodes
-        failed = [node.name for node in nodes if node.status in _FAILED]
-        super().__init__(reason or f"{len(failed)} failed: {', '.join(failed[:10])}")
+        self.nodes, self.reason = nodes, reason
+        self.failed = [node.name for node in nodes if node.status in _FAILED]
+        super().__init__(reason or f"{len(self.failed)} failed: {', '.join(self.failed[:10])}")
 
 
 def build(
@@ -89,25 +89,16 @@ def _build(
     on_node: Callable[[NodeResult], None] | None,
 ) -> BuildResult:
     started, began = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
-    versions = {s.person_key_version for s in snapshot.in_force if s.person_key_version is not None}
-    if len(versions) > 1:
-        raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
+    _see_that_keys_are_of_one_version(snapshot)
     folder = settings.home.absolute() / "build"
     upcoming = settings.home.absolute() / "warehouse.next.duckdb"
-    for leftover in (upcoming, Path(f"{upcoming}.wal")):
-        leftover.unlink(missing_ok=True)
-    variables = write_snapshot(snapshot, settings, folder)
     try:
-        nodes, reason = _run_dbt(variables, upcoming, folder, on_node)
-    finally:
-        _let_go()
-    failed = [node.name for node in nodes if node.status in _FAILED]
+        nodes = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
+    except BuildFailed as error:
+        detail = error.reason or ", ".join(error.failed)
+        ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
+        raise
     seconds = time.monotonic() - began
-    if failed or reason is not None:
-        for leftover in (upcoming, Path(f"{upcoming}.wal")):
-            leftover.unlink(missing_ok=True)
-        ledger.record_build(Build(fingerprint, "failed", started, seconds, reason or ", ".join(failed)))
-        raise BuildFailed(nodes, reason)
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
     upcoming.replace(settings.warehouse)
@@ -116,8 +107,59 @@ def _build(
     return BuildResult("built", fingerprint, nodes, seconds)
 
 
+def _see_that_keys_are_of_one_version(snapshot: Snapshot) -> None:
+    versions = {s.person_key_version for s in snapshot.in_force if s.person_key_version is not None}
+    if len(versions) > 1:
+        raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
+
+
+def build_file(
+    settings: Settings,
+    snapshot: Snapshot,
+    warehouse: Path,
+    folder: Path,
+    *,
+    with_tests: bool = True,
+    on_node: Callable[[NodeResult], None] | None = None,
+) -> tuple[NodeResult, ...]:
+    """Build a snapshot into a warehouse file of its own; the ledger and other warehouses are left alone.
+
+    Args:
+        settings: the installation's.
+        snapshot: what is built.
+        warehouse: the file; an old one is removed, and after a failure none is left.
+        folder: for dbt's inputs, logs and artefacts.
+        with_tests: whether the data tests are run too.
+        on_node: called as each seed, model and test ends.
+
+    Returns:
+        What became of each node.
+
+    Raises:
+        BuildFailed: a model or test failed, dbt could not run, or persons are keyed under several versions.
+    """
+    _see_that_keys_are_of_one_version(snapshot)
+    leftovers = (warehouse, Path(f"{warehouse}.wal"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    variables = write_snapshot(snapshot, settings, folder)
+    try:
+        nodes, reason = _run_dbt(variables, warehouse, folder, with_tests, on_node)
+    finally:
+        _let_go()
+    if reason is not None or any(node.status in _FAILED for node in nodes):
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+        raise BuildFailed(nodes, reason)
+    return nodes
+
+
 def _run_dbt(
-    variables: dict[str, Any], warehouse: Path, folder: Path, on_node: Callable[[NodeResult], None] | None
+    variables: dict[str, Any],
+    warehouse: Path,
+    folder: Path,
+    with_tests: bool,
+    on_node: Callable[[NodeResult], None] | None,
 ) -> tuple[tuple[NodeResult, ...], str | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
@@ -140,7 +182,9 @@ def _run_dbt(
             on_node(node)
 
     os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
+    arguments = ["build", "--vars", json.dumps(variables)]
+    arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]
     arguments += [
         "--project-dir",
         str(PROJECT),

@@ -20,7 +20,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
-from followup.commands import city, templates
+from followup.commands import city, preview, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -200,6 +200,7 @@ def doctor(
 
 city.register(app)
 templates.register(app)
+preview.register(app)
 
 
 def main() -> None:
