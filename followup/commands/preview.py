@@ -53,7 +53,7 @@ def preview(
     if format is reporting.Format.json:
         console.file.write(json.dumps(_as_object(str(file), done), ensure_ascii=False) + "\n")
     else:
-        for line in _lines(done):
+        for line in text_of(done):
             console.print(escape(line), soft_wrap=True, highlight=False)
     raise typer.Exit(Exit.DONE if done.report.accepted else Exit.REFUSED)
 
@@ -81,7 +81,8 @@ def _as_object(file: str, done: Preview) -> dict[str, Any]:
     }
 
 
-def _lines(done: Preview) -> list[str]:
+def text_of(done: Preview) -> list[str]:
+    """Lines for people: the check's, then mart by mart what moves."""
     name = done.report.name
     lines = list(as_text(name.shown, done.report))
     if not done.report.accepted:
