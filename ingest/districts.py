@@ -265,14 +265,21 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
     registry = load_districts()
     try:
         if inbox is not None:
-            return {d.code: DropLocation(url=f"{inbox.rstrip('/')}/{d.code}") for d in registry.districts}
+            return {
+                d.code: DropLocation(url=f"{inbox.rstrip('/')}/{d.code}", settle_seconds=settings.settle_seconds)
+                for d in registry.districts
+            }
         declared = yaml.safe_load(Path(settings.districts).read_text(encoding="utf-8"))
         if not isinstance(declared, dict) or not isinstance(declared.get("districts"), dict):
             raise SettingsError(f"{settings.districts}: holds no `districts:`")
         unknown = next((code for code in declared["districts"] if registry.get(str(code)) is None), None)
         if unknown is not None:
             raise SettingsError(f"{settings.districts}: {unknown} is no district in dbt_project/seeds/districts.csv")
-        return _DropLocations.model_validate(_expanded(settings, declared)).districts
+        entries = {
+            code: {"settle_seconds": settings.settle_seconds, **entry} if isinstance(entry, dict) else entry
+            for code, entry in _expanded(settings, declared)["districts"].items()
+        }
+        return _DropLocations.model_validate({**declared, "districts": entries}).districts
     except ValidationError as error:
         complaint = f"{'--inbox' if inbox is not None else settings.districts}: {_complaint(error)}"
     except yaml.YAMLError as error:

@@ -202,7 +202,7 @@ def _receive_files(
         if quarter is not None and name.quarter is not None and name.quarter != quarter:
             receipt = left
         elif not file.is_settled:
-            log.info("%s: %s may still be being written: left for a later run", district, name.shown)
+            log.warning("%s: %s may still be being written: left for a later run", district, name.shown)
             receipt = left
         else:
             try:

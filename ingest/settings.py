@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     keys: Path = Field(Path("data/keys.json"), description="key file; never inside home")
     ledger_url: str | None = Field(None, description="SQLAlchemy URL; default a SQLite file under home")
     districts: Path = Field(ROOT / "ingest" / "districts.yml", description="drop locations")
+    settle_seconds: int = Field(
+        60, ge=0, le=3600, description="how long nothing must have been written to a file; a drop location may say else"
+    )
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")

@@ -70,6 +70,7 @@ class Stage:
             "FOLLOWUP_INBOX": str(self.inbox),
             "FOLLOWUP_KEYS": str(self.folder / "keys.json"),
             "FOLLOWUP_NOW": f"@{self.folder / 'clock'}",
+            "FOLLOWUP_SETTLE_SECONDS": "0",  # files are put in place whole
             HOME_VARIABLE: str(self.airflow),
         }
 

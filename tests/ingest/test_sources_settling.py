@@ -118,3 +118,17 @@ def test_upload_that_broke_off_days_ago_is_told(installation: Installation, capl
     written(installation.drop(f"{NAME}.part", GOOD[:100]), 3 * 86400)
     assert states(installation.settings) == []
     assert f"{NAME}.part" in caplog.text
+
+
+def test_installation_s_own_settle_time_holds_where_a_location_says_nothing(
+    installation: Installation, kernel_cannot_say: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLLOWUP_SETTLE_SECONDS", "10")
+    written(installation.drop(NAME, GOOD), 20)
+    declared = "districts:\n  bromma: {url: '${FOLLOWUP_INBOX}/bromma'%s}\n"
+    path = installation.root / "districts.yml"
+    settings = installation.settings.model_copy(update={"districts": path})
+    path.write_text(declared % ", settle_seconds: 30")
+    assert states(settings) == ["waiting"]
+    path.write_text(declared % "")
+    assert states(settings) == ["accepted"]
