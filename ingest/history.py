@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest.checks.arithmetic import IntArray
@@ -19,7 +20,7 @@ from ingest.conforming import ConformedTable
 from ingest.districts import load_districts
 from ingest.ledger import Ledger
 from ingest.quarters import Quarter
-from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY, day_number
+from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY
 
 STOCK_GROUP = ["insats", "malgrupp"]
 SERVICE_KEY = ["insats", "malgrupp", "kon", "aldersgrupp", "hanvisad_fran"]
@@ -31,6 +32,8 @@ LEAST_MEDIAN = 20
 MANY_TIMES = 5
 QUICK_RESTART_DAYS = 7
 _LARGEST = 2**31 - 1
+_DAYS = np.int64(2**24)
+"""More than there are days between any two dates."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Past:
     district_code: str
     quarter: Quarter
 
-    def rows(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pd.DataFrame | None:
+    def rows(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pa.Table | None:
         """Rows in force of one quarter (None: all) of this district and those it replaced; None when there are none."""
         codes = [self.district_code, *load_districts().predecessors(self.district_code)]
         chosen = [
@@ -77,8 +80,12 @@ class Past:
             pq.read_table(self.home / found.parquet_path, columns=columns) for found in chosen if found.parquet_path
         ]
         plain = [table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])) for table in tables]
-        frame: pd.DataFrame = pa.concat_tables(plain).to_pandas()
-        return frame
+        return pa.concat_tables(plain)
+
+    def frame(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pd.DataFrame | None:
+        """The same as a data frame."""
+        rows = self.rows(dataset, quarter, columns)
+        return None if rows is None else rows.to_pandas()
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -98,17 +105,16 @@ def look_back(dataset: str, table: ConformedTable, past: Past | None) -> History
     return History()
 
 
-def _texts(table: ConformedTable, name: str) -> npt.NDArray[np.object_]:
-    """Identifiers of a column as texts, None where empty or unreadable."""
-    texts = np.array([*table.texts[name].to_pylist(), None], dtype=object)
-    position = table.values[name]
-    return texts[np.where(position < 0, len(texts) - 1, position)]
+def _positions(cells: pa.ChunkedArray, texts: pa.Array) -> npt.NDArray[np.int64]:
+    """Where each cell stands among this file's texts; EMPTY where it doesn't."""
+    found = pc.index_in(cells, value_set=texts).fill_null(EMPTY)
+    positions: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
+    return positions
 
 
-def _persons(table: ConformedTable, keys: pa.StringArray) -> npt.NDArray[np.object_]:
-    texts = np.array([*keys.to_pylist(), None], dtype=object)
-    person = table.values["person"]
-    return texts[np.where(person < 0, len(texts) - 1, person)]
+def _pairs(first: IntArray, second: IntArray) -> npt.NDArray[np.int64]:
+    """Two positions as one number; EMPTY where either is missing."""
+    return np.where((first >= 0) & (second >= 0), first.astype(np.int64) * _LARGEST + second, EMPTY)
 
 
 def _cases(table: ConformedTable, past: Past) -> History:
@@ -116,43 +122,50 @@ def _cases(table: ConformedTable, past: Past) -> History:
     before = past.rows("arenden", past.quarter.previous(), columns)
     if before is None:
         return History()
-    now = pd.DataFrame({"arende_id": _texts(table, "arende_id"), "match_person_key": _persons(table, table.match_keys)})
-    key = ["arende_id", "match_person_key"]
-    before = before.drop_duplicates(key)
-    ended = before["utredning_slut"].notna()
-    still_open = (before["utredning_inledd"] != "nej") & ~ended
-    here = before.merge(now.drop_duplicates(key), on=key, how="left", indicator=True)["_merge"].eq("both").to_numpy()
-    gone = before[still_open.to_numpy() & ~here]
+    person = _positions(before["match_person_key"], table.match_keys)
+    pair = _pairs(_positions(before["arende_id"], table.texts["arende_id"]), person)
+    mine = _pairs(table.values["arende_id"], table.values["person"])
+    here = (pair >= 0) & np.isin(pair, mine)
+    end = before["utredning_slut"].cast(pa.int32()).fill_null(DATE_EMPTY).to_numpy()
+
+    gone = before.filter(pa.array(~here)).to_pandas().drop_duplicates(columns[:2])
+    gone = gone[(gone["utredning_inledd"] != "nej") & gone["utredning_slut"].isna()]
     absent = gone["source_row_number"].to_numpy(np.int64)
     absent_keys = tuple(zip(gone["arende_id"], gone["match_person_key"], strict=True))
-    previous = now.merge(before[[*key, "utredning_slut"]], on=key, how="left")["utredning_slut"]
-    days = np.array([DATE_EMPTY if pd.isna(day) else day_number(day) for day in previous], np.int32)
-    restarted = _restarted(table, now["match_person_key"], before[ended.to_numpy() & ~here])
-    known = frozenset({"previous_quarter"})
-    derived: dict[str, IntArray] = {"previous_end": days, "restarted": restarted}
-    return History(derived, frozenset({"previous_end"}), absent, absent_keys, known)
+
+    distinct, first = np.unique(np.append(pair, EMPTY), return_index=True)
+    place = np.searchsorted(distinct, mine).clip(max=len(distinct) - 1)
+    is_known = (mine >= 0) & (distinct[place] == mine)
+    derived: dict[str, IntArray] = {
+        "previous_end": np.where(is_known, np.append(end, DATE_EMPTY)[first[place]], DATE_EMPTY).astype(np.int32),
+        "restarted": _restarted(table, person[~here], end[~here]),
+    }
+    return History(derived, frozenset({"previous_end"}), absent, absent_keys, frozenset({"previous_quarter"}))
 
 
-def _restarted(table: ConformedTable, persons: pd.Series, ended: pd.DataFrame) -> npt.NDArray[np.int8]:
+def _restarted(
+    table: ConformedTable, persons_before: npt.NDArray[np.int64], ends_before: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int8]:
     """1 where an investigation starts within days of the end of another of the same child's, in the file before."""
-    found = np.zeros(table.rows, np.int8)
-    starts = pd.DataFrame({"match_person_key": persons, "start": table.values["utredning_start"].astype(np.int64)})
-    starts = starts[persons.notna() & (starts["start"] > DATE_BAD)]
-    ends = ended.assign(end=[day_number(day) for day in ended["utredning_slut"]])[["match_person_key", "end"]]
-    pairs = starts.reset_index().merge(ends, on="match_person_key")
-    days = pairs["start"] - pairs["end"]
-    found[pairs.loc[(days >= 0) & (days <= QUICK_RESTART_DAYS), "index"].to_numpy()] = 1
-    return found
+    ended = (persons_before >= 0) & (ends_before > DATE_BAD)
+    ends = np.sort(persons_before[ended] * _DAYS + ends_before[ended])
+    start = table.values["utredning_start"].astype(np.int64)
+    latest = table.values["person"] * _DAYS + start
+    count = np.searchsorted(ends, latest, side="right") - np.searchsorted(ends, latest - QUICK_RESTART_DAYS)
+    return ((count > 0) & (table.values["person"] >= 0) & (start > DATE_BAD)).astype(np.int8)
 
 
 def _episodes(table: ConformedTable, past: Past) -> History:
     if past.rows("arenden", past.quarter, ["arende_id"]) is None:
         return History()
     cases = past.rows("arenden", None, ["arende_id"])
-    known = set() if cases is None else set(cases["arende_id"])
-    given = _texts(table, "arende_id")
-    column = np.array([EMPTY if case is None else int(case in known) for case in given], np.int8)
-    return History({"case_known": column}, known=frozenset({"cases"}))
+    given, texts = table.values["arende_id"], table.texts["arende_id"]
+    known = np.zeros(len(texts) + 1, np.int8)
+    if cases is not None:
+        known[: len(texts)] = pc.is_in(texts, value_set=pc.unique(cases["arende_id"])).to_numpy(zero_copy_only=False)
+    return History(
+        {"case_known": np.where(given >= 0, known[given], EMPTY).astype(np.int8)}, known=frozenset({"cases"})
+    )
 
 
 def _decoded(table: ConformedTable, name: str) -> npt.NDArray[np.object_]:
@@ -170,7 +183,7 @@ def _services(table: ConformedTable, past: Past) -> History:
     known: set[str] = set()
     absent = np.empty(0, np.int64)
     absent_keys: tuple[tuple[str, ...], ...] = ()
-    before = past.rows("serviceinsatser", past.quarter.previous(), [*STOCK_GROUP, *stock, "source_row_number"])
+    before = past.frame("serviceinsatser", past.quarter.previous(), [*STOCK_GROUP, *stock, "source_row_number"])
     if before is not None:
         known.add("previous_quarter")
         group = now.groupby(STOCK_GROUP, dropna=False, sort=False)
@@ -187,7 +200,7 @@ def _services(table: ConformedTable, past: Past) -> History:
         rows = first.reindex(gone).sort_values()
         absent, absent_keys = rows.to_numpy(np.int64), tuple(rows.index)
     quarters = [past.quarter.back(n) for n in range(1, 5)]
-    earlier_files = [past.rows("serviceinsatser", q, [*SERVICE_KEY, *USUAL_COUNTS]) for q in quarters]
+    earlier_files = [past.frame("serviceinsatser", q, [*SERVICE_KEY, *USUAL_COUNTS]) for q in quarters]
     frames = [frame for frame in earlier_files if frame is not None]
     if len(frames) == len(quarters):
         known.add("four_quarters")
