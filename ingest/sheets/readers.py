@@ -20,6 +20,10 @@ MOST_CELLS = 12_000_000
 """Of the sheet that is read; about 150 MB of memory for each million."""
 MOST_ROWS = 1_048_576
 """Excel's own limit."""
+_MOST_COLUMNS = 16_384
+"""Excel's own limit; what is beyond is a broken reference."""
+_MOST_LAID_OUT = 40_000_000
+"""Rows × columns up to the furthest cell: calamine lays out all of them."""
 _WIDEST = 702
 _NO_HEADERS, _TOO_WIDE, _LONG_CELL = "FIL-021", "FIL-022", "FIL-023"
 
@@ -122,9 +126,16 @@ def _candidates(
 
 
 def _rows(sheet: calamine.CalamineSheet) -> Iterator[list[Any]]:
-    """A sheet's rows from row 1 (index 0), cells from column A: calamine leaves out unused columns before the first."""
-    if sheet.start is None:
+    """A sheet's rows from row 1 (index 0), cells from column A: calamine leaves out unused columns before the first.
+
+    Raises:
+        Refused: some cell stands so far away that going through all before it would take very long.
+    """
+    if sheet.start is None or sheet.end is None:
         return iter(())
+    last_row, last_column = sheet.end
+    if last_column >= _MOST_COLUMNS or (last_row + 1) * (last_column + 1) > _MOST_LAID_OUT:
+        raise Refused(TOO_LARGE, kind="celler långt utanför tabellen")
     before = sheet.start[1]
     return ([""] * before + row for row in sheet.iter_rows()) if before else sheet.iter_rows()
 

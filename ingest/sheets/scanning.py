@@ -19,7 +19,7 @@ _FORMULA = re.compile(
 )
 _OF_TEXT = re.compile(rb"\bt\s*=\s*[\"']str[\"']")
 _CELL_ROW = re.compile(rb"\br\s*=\s*[\"'][A-Z]+(\d+)[\"']")
-_FAR_COLUMN = re.compile(rb" r=[\"'][A-Z]{3}\d")
+_FAR_COLUMN = re.compile(rb" r=[\"'][A-Za-z]{3,}\d")
 
 
 def hidden_rows(sheet: bytes) -> frozenset[int]:

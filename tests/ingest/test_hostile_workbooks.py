@@ -8,7 +8,7 @@ import struct
 import zipfile
 
 import pytest
-from books import book_of, repacked
+from books import book_of, labels, repacked, typed, workbook
 from files import base_row, check, fired
 
 NAME = "bromma_arenden_2018Q3.xlsx"
@@ -96,6 +96,7 @@ MANY_SHEETS = b"<sheets>" + b"".join(b'<sheet name="s%d" sheetId="%d" r:id="rId1
             strings(b"</sst>", b"<si><t>" + b"x" * (200 << 20) + b"</t></si></sst>"), "FIL-027", id="giant string"
         ),
         pytest.param(strings(b"<t>", b"<t>" + b"x" * (2 << 20)), "FIL-023", id="long cell among the headers"),
+        pytest.param(far(b"NaNAB2"), "FIL-027", id="cell in a column that can't be"),
         pytest.param(far(b"XFD2"), "FIL-027", id="cell far right"),
         pytest.param(far(b"XFD1048576"), "FIL-027", id="cell far right and down"),
         pytest.param(far(b"A4000000000"), "FIL-027", id="row beyond Excel's"),
@@ -150,3 +151,9 @@ def test_other_archives_are_told_what_they_are(name: str, kind: str) -> None:
 def test_sheet_that_uses_millions_of_empty_cells_is_refused_or_read_but_never_kills() -> None:
     """A single cell at the bottom of column ZZ: calamine would lay out 700 million cells."""
     assert fired(check(far(b"ZZ1048576"), NAME)) == {"FIL-027"}
+
+
+def test_broken_reference_on_a_sheet_that_is_only_looked_at_is_refused_at_once() -> None:
+    two = workbook({"A": [["x"]], "B": [labels("arenden"), typed("arenden", base_row("arenden"))]})
+    report = check(repacked(two, sheet1=lambda content: content.replace(b'r="A1"', b'r="NaNAB1"')), NAME)
+    assert fired(report) == {"FIL-027"}
