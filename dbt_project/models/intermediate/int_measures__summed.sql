@@ -4,6 +4,12 @@
     'waited_0_7_days_count', 'waited_8_14_days_count', 'waited_15_30_days_count', 'waited_31_90_days_count',
     'waited_over_90_days_count',
 ] -%}
+{#- Measures that are indicators of cases and episodes: counted as those are, by the indicator's code. -#}
+{%- set told_as_indicators = {
+    'not_started_90_days_rate': 'not_started_90_days_rate',
+    'assessed_follow_up_rate': 'follow_up_rate',
+    'school_contacted_rate': 'school_contacted_rate',
+} -%}
 
 -- what each measure adds up of one unit's quarter: sums only, so that units can be put together before dividing
 with waits as (
@@ -49,66 +55,40 @@ waited as (
     where wait_kind <> 'parenting_programme'
 ),
 
-episodes as (
+{% for measure, code in told_as_indicators.items() -%}
+{%- set cohort = cohorts()[indicators()[code].basis] -%}
+{{ measure }} as (
     select
-        *,
-        {{ dbt.dateadd('day', 90, 'decision_date') }} as decided_90_days_on,
-        {{ dbt.dateadd('day', 90, 'end_date') }} as ended_90_days_on,
-        -- followed until it leaves the files, two quarters after its end
-        {{ quarter_index('(' ~ quarter_of('known_until_date') ~ ')') }} - 2 as newest_settled_quarter
-    from {{ ref('fct_outpatient_episode') }}
+        '{{ measure }}' as measure,
+        rows_told.district_code,
+        rows_told.{{ cohort.quarter }} as reporting_quarter,
+        {{ indicator_columns(code) | indent(8) }}
+    from {{ ref(cohort.fact) }} as rows_told
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            rows_told.district_code = covered.district_code
+            and rows_told.{{ cohort.quarter }} = covered.reporting_quarter
+            and covered.dataset = '{{ cohort.dataset }}'
+    where
+        rows_told.{{ cohort.quarter }} is not null
+        and not {{ is_before_first_file(cohort) }}
+        -- of a quarter without its file of cases only those that later files still hold are known
+        and (covered.district_code is not null or '{{ cohort.dataset }}' <> 'arenden')
+    group by rows_told.district_code, rows_told.{{ cohort.quarter }}
 ),
 
-not_started as (
-    select
-        'not_started_90_days_rate' as measure,
-        district_code,
-        decided_quarter as reporting_quarter,
-        {{ count_where(
-            'decided_90_days_on <= as_of_date and coalesce(start_date > decided_90_days_on, true)'
-            ' and coalesce(end_date > decided_90_days_on, true)'
-        ) }} as numerator,
-        {{ count_where('decided_90_days_on <= as_of_date') }} as denominator,
-        bool_or({{ quarter_index('decided_quarter') }} > newest_settled_quarter and not is_lost) as is_ripening
-    from episodes
-    where decided_quarter >= first_known_quarter
-    group by district_code, decided_quarter
-),
-
-ended as (
-    select
-        district_code,
-        ended_quarter as reporting_quarter,
-        {{ count_where('ended_90_days_on <= as_of_date and is_followed_up') }} as followed_up,
-        {{ count_where('ended_90_days_on <= as_of_date') }} as followable,
-        {{ count_where("goal_attainment <> 'ej_bedomd'") }} as goal_assessed,
-        count(*) as ended,
-        bool_or({{ quarter_index('ended_quarter') }} > newest_settled_quarter) as is_ripening
-    from episodes
-    where ended_quarter >= first_known_quarter and end_reason <> 'ej_paborjad'
-    group by district_code, ended_quarter
-),
-
-followed_up as (
-    select
-        'assessed_follow_up_rate' as measure,
-        district_code,
-        reporting_quarter,
-        followed_up as numerator,
-        followable as denominator,
-        is_ripening
-    from ended
-),
-
+{% endfor -%}
 goal_assessed as (
     select
         'goal_assessed_rate' as measure,
         district_code,
-        reporting_quarter,
-        goal_assessed as numerator,
-        ended as denominator,
-        is_ripening
-    from ended
+        ended_quarter as reporting_quarter,
+        {{ count_where("goal_attainment <> 'ej_bedomd'") }} as numerator,
+        count(*) as denominator,
+        bool_or(is_follow_up_open) as is_ripening
+    from {{ ref('fct_outpatient_episode') }}
+    where ended_quarter >= first_known_quarter and end_reason <> 'ej_paborjad'
+    group by district_code, ended_quarter
 ),
 
 service_followed_up as (
@@ -121,24 +101,6 @@ service_followed_up as (
         false as is_ripening
     from {{ ref('fct_service_intervention') }}
     group by district_code, reporting_quarter
-),
-
-school_contacted as (
-    select
-        'school_contacted_rate' as measure,
-        cases.district_code,
-        cases.concluded_quarter as reporting_quarter,
-        {{ count_where('cases.is_school_contacted') }} as numerator,
-        count(*) as denominator,
-        bool_or(cases.is_ripening) as is_ripening
-    from {{ ref('fct_case') }} as cases
-    inner join {{ ref('fct_quarter_covered') }} as covered
-        on
-            cases.district_code = covered.district_code
-            and cases.concluded_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
-    where cases.is_concluded
-    group by cases.district_code, cases.concluded_quarter
 ),
 
 in_force as (
@@ -290,15 +252,20 @@ open_groups as (
 ),
 
 counted as (
-    select * from not_started
+    {%- for measure, code in told_as_indicators.items() %}
+    select
+        measure,
+        district_code,
+        reporting_quarter,
+        {{ code }}_numerator as numerator,
+        {{ code }}_denominator as denominator,
+        {{ code }}_is_ripening as is_ripening
+    from {{ measure }}
     union all
-    select * from followed_up
-    union all
+    {%- endfor %}
     select * from goal_assessed
     union all
     select * from service_followed_up
-    union all
-    select * from school_contacted
     union all
     select * from supplied
     union all
