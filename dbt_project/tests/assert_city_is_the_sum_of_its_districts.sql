@@ -15,8 +15,9 @@
     ('mart_routines', ['unit_kind', 'directed_at'], 'routines + routines_in_place + districts_with_routine'),
     ('mart_supply', ['intervention_category', 'intervention_code', 'form', 'directed_at'],
         'districts_offering + districts_planning + supply_offered + supply_planned + supply_discontinued'),
-    ('mart_support_groups', ['directed_at'], 'coalesce(districts_offering, 0) + coalesce(districts_planning, 0)'
-        ' + coalesce(groups_started + groups_planned + groups_running + children, 0)'),
+    ('mart_support_groups', ['directed_at'], 'coalesce(districts_offering + districts_planning, 0)'
+        ' + coalesce(groups_started + groups_ended + groups_cancelled + children, 0)'
+        ' + coalesce(groups_planned + groups_running, 0)'),
     ('mart_waiting_times', ['wait_kind', 'intervention_category', 'intervention_code'],
         'wait_n + waited_over_90_days + coalesce(queue, 0)'),
     ('mart_youth_clinic', ['clinic', 'sex', 'clinic_age_band'], 'visits + new_visitors + digital_visits + wait_n'),

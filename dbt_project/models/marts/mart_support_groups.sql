@@ -2,39 +2,7 @@
 {%- set dimensions = [['directed_at']] -%}
 {%- set sides = ['grupper', 'utbud', 'rutiner'] -%}
 
--- a row for each unit and quarter that any of the three datasets tells of; what its own has not told is null
-with told_by as (
-    {%- for dataset in sides %}
-    select
-        files.*,
-        '{{ dataset }}' as dataset
-    from (
-        {{ told_in_force(dataset) | indent(8) }}
-    ) as files
-    {%- if not loop.last %}
-
-    union all
-    {% endif %}
-    {%- endfor %}
-),
-
-told as (
-    select
-        told_by.district_code,
-        told_by.counts_in_basis,
-        told_by.reporting_quarter,
-        directions.directed_at,
-        bool_or(told_by.dataset = 'grupper') as has_groups,
-        bool_or(told_by.dataset = 'utbud') as has_supply,
-        bool_or(told_by.dataset = 'rutiner') as has_routines
-    from told_by
-    cross join (
-        values ('alla'), ('missbruk'), ('psykisk_funktionsnedsattning'), ('vald')
-    ) as directions (directed_at)
-    group by told_by.district_code, told_by.counts_in_basis, told_by.reporting_quarter, directions.directed_at
-),
-
-counted_groups as (
+with counted_groups as (
     {{ counted_in_units('fct_group') }}
 ),
 
@@ -48,8 +16,18 @@ events as (
     select
         counted_groups.*,
         '{{ event }}' as event_name,
-        counted_groups.{{ quarter }} as reporting_quarter
+        counted_groups.{{ quarter }} as reporting_quarter,
+        covered.district_code is not null as is_covered,
+        -- a file that is missing can still come; from before the first one none is expected
+        (counted_groups.is_ripening and '{{ event }}' = 'started')
+        or (covered.district_code is null and counted_groups.{{ quarter }} >= counted_groups.first_known_quarter)
+            as can_change
     from counted_groups
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            counted_groups.reporting_code = covered.district_code
+            and counted_groups.{{ quarter }} = covered.reporting_quarter
+            and covered.dataset = 'grupper'
     where
         counted_groups.{{ condition }}
         and counted_groups.{{ quarter }} is not null
@@ -59,6 +37,43 @@ events as (
     union all
     {% endif %}
     {%- endfor %}
+),
+
+-- a row for each unit and quarter that any of the three files tells of, or a later file of a group's start
+told_by as (
+    {%- for dataset in sides %}
+    select
+        files.*,
+        '{{ dataset }}' as dataset,
+        true as is_known
+    from (
+        {{ told_in_force(dataset) | indent(8) }}
+    ) as files
+
+    union all
+    {% endfor %}
+    select distinct
+        {{ keys | join(',\n        ') }},
+        'events' as dataset,
+        is_covered as is_known
+    from events
+),
+
+told as (
+    select
+        told_by.district_code,
+        told_by.counts_in_basis,
+        told_by.reporting_quarter,
+        directions.directed_at,
+        bool_or(told_by.dataset in ('grupper', 'events')) as has_groups,
+        bool_or(told_by.dataset = 'grupper') as has_standing,
+        bool_or(told_by.dataset = 'utbud') as has_supply,
+        not bool_or(told_by.is_known) as is_survivors_only
+    from told_by
+    cross join (
+        values ('alla'), ('missbruk'), ('psykisk_funktionsnedsattning'), ('vald')
+    ) as directions (directed_at)
+    group by told_by.district_code, told_by.counts_in_basis, told_by.reporting_quarter, directions.directed_at
 ),
 
 group_cells as (
@@ -76,7 +91,7 @@ group_cells as (
         {{ sum_of('participant_count', "event_name = 'started' and social_services_count is not null") }}
             as social_services_rate_denominator,
         cast(count(distinct group_key) filter (where is_lost) as integer) as lost,
-        bool_or(event_name = 'started' and is_ripening) as is_ripening
+        bool_or(can_change) as is_ripening
     from events
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
@@ -145,7 +160,7 @@ filled as (
         case when told.has_groups then coalesce(group_cells.{{ measure }}, 0) end as {{ measure }},
         {%- endfor %}
         {%- for measure in ['groups_planned', 'groups_running'] %}
-        case when told.has_groups then coalesce(standing_cells.{{ measure }}, 0) end as {{ measure }},
+        case when told.has_standing then coalesce(standing_cells.{{ measure }}, 0) end as {{ measure }},
         {%- endfor %}
         {%- for measure in ['districts_offering', 'districts_planning'] %}
         case when told.has_supply then coalesce(supply_cells.{{ measure }}, 0) end as {{ measure }},
@@ -204,7 +219,7 @@ select
     {{ rate('social_services_rate') | indent(4) }},
     {{ rate('routine_rate') | indent(4) }},
     not told.is_ripening as is_cohort_complete,
-    false as is_survivors_only,
+    told.is_survivors_only,
     coalesce(groups_told.districts_in_force, 0) as districts_with_groups,
     coalesce(supply_told.districts_in_force, 0) as districts_with_supply,
     coalesce(routines_told.districts_in_force, 0) as districts_with_routines,
