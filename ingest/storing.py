@@ -136,7 +136,7 @@ def empty_table(contract: Contract) -> pa.Table:
     return stored_schema(contract).empty_table()
 
 
-def _picked(position: npt.NDArray[np.signedinteger], texts: pa.Array | list[str]) -> pa.Array:
+def texts_at(position: npt.NDArray[np.signedinteger], texts: pa.Array | list[str]) -> pa.Array:
     """Texts by position; negative positions are null. Plain text where few repeat: a dictionary would be as long."""
     values = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     if not len(values):
@@ -156,11 +156,11 @@ def _stored(column: Column, table: ConformedTable) -> pa.Array:
     if column.type == "integer":
         return pa.array(values.astype(np.int32), mask=values < 0)
     if column.type in ("identifier", "text"):
-        return _picked(values, table.texts[column.name])
+        return texts_at(values, table.texts[column.name])
     codes = table.codes[column.name].codes
     if column.type == "code_list":
-        return _picked(values, ["|".join(sorted(codes[i] for i in chosen)) for chosen in table.code_sets[column.name]])
-    return _picked(values, list(codes))
+        return texts_at(values, ["|".join(sorted(codes[i] for i in chosen)) for chosen in table.code_sets[column.name]])
+    return texts_at(values, list(codes))
 
 
 def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provenance) -> pa.Table:
@@ -183,12 +183,12 @@ def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provena
         linkable = np.r_[table.linkable, False][person]
         birth = table.values["birth"]
         columns += [
-            _picked(person, table.person_keys),
-            _picked(person, table.match_keys),
+            texts_at(person, table.person_keys),
+            texts_at(person, table.match_keys),
             pa.array(linkable),
             _dates(birth),
             pa.array(table.values["birth_exact"].astype(bool)),
-            _picked(table.values["id_typ"], list(table.codes["id_typ"].codes)),
+            texts_at(table.values["id_typ"], list(table.codes["id_typ"].codes)),
         ]
     columns += [_stored(column, table) for column in contract.stored_columns]
     schema = stored_schema(contract)
