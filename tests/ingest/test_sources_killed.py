@@ -114,6 +114,15 @@ def test_run_killed_and_repeated_takes_each_file_once(
     receive_district(settings, DISTRICT)
     assert outcome(place, installation) == {
         "submissions": [(GOOD_NAME, "accepted", 1, True), (BAD_NAME, "refused", 1, True)],
-        "answers": sorted(f"aterkoppling/{name}.{ending}" for name in FILES for ending in ("json", "txt")),
+        "answers": sorted(
+            f"aterkoppling/{name}"
+            for name in (
+                f"{GOOD_NAME}.json",
+                f"{GOOD_NAME}.txt",
+                f"{BAD_NAME}.json",
+                f"{BAD_NAME}.txt",
+                f"{BAD_NAME}.xlsx",
+            )
+        ),
         "rest": {f"received/{name}": content for name, content in FILES.items()},
     }

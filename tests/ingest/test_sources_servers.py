@@ -84,7 +84,9 @@ def test_new_answer_replaces_the_old(place: Place, installation: Installation) -
         place.put(NAME, content)
         states(settings)
         answers.append(place.files()[f"aterkoppling/{NAME}.txt"].decode())
+        assert content is GOOD or f"aterkoppling/{NAME}.xlsx" in place.files()
     assert "TAS INTE IN" in answers[0] and "TAS IN: 1 rad" in answers[1]
+    assert f"aterkoppling/{NAME}.xlsx" not in place.files(), "marks of faults that are mended"
 
 
 def test_file_moved_to_received_never_overwrites_an_older_one(place: Place, installation: Installation) -> None:

@@ -103,7 +103,7 @@ def state(place: Place) -> dict[str, object]:
             if p.is_file()
         },
         "originals": sorted(str(p.relative_to(place.home)) for p in place.home.glob("landing/**/*") if p.is_file()),
-        "feedback": {p.name: p.read_text() for p in place.home.glob("feedback/**/*") if p.is_file()},
+        "feedback": {p.name: p.read_bytes() for p in place.home.glob("feedback/**/*") if p.is_file()},
         "inbox": {str(p.relative_to(place.inbox)): p.read_bytes() for p in place.inbox.glob("**/*") if p.is_file()},
     }
 
