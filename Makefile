@@ -19,7 +19,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system check lint types sql imports parse up down bench fuzz lock clean clean-data
+.PHONY: help setup demo test test-system check lint types sql imports parse docs up down bench fuzz lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ imports:
 parse:
 	@echo "dbt parse"
 	@tools/dbt_parse.sh
+
+docs: setup ## build/docs/index.html: lineage, glossary, and a page per mart; opens without a network
+	@tools/dbt_docs.sh
 
 bench: setup ## measure speed and memory; prints figures, asserts nothing
 	@shopt -s nullglob; for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-TARGETS = ["help", "setup", "demo", "test", "check", "up", "down", "bench", "clean", "lock"]
+TARGETS = ["help", "setup", "demo", "test", "check", "docs", "up", "down", "bench", "clean", "lock"]
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
