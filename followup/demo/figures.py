@@ -10,6 +10,7 @@ from rich.table import Table
 
 FUNNEL = Path(__file__).with_name("funnel.sql")
 WAITING = Path(__file__).with_name("waiting.sql")
+GROUPS = Path(__file__).with_name("groups.sql")
 
 
 def funnel_table(warehouse: Path) -> Table:
@@ -64,6 +65,31 @@ def waiting_table(warehouse: Path) -> Table:
         days = ("to_start_days", "to_start_p90_days", "shortest_days", "longest_days", "total_days")
         table.add_row(
             row["quarter"], _count(row["started"]), *(_days(row[name]) for name in days), _count(row["waiting"])
+        )
+    return table
+
+
+def groups_table(warehouse: Path) -> Table:
+    """Groups that started, how full they were, those cancelled, and who waits while another district has seats.
+
+    Args:
+        warehouse: a built DuckDB warehouse.
+    """
+    table = Table(title="Parenting programmes and other groups (synthetic)")
+    table.add_column("quarter")
+    names = ("started", "seats", "participants", "of seats", "cancelled", "for too few", "waiting, seats elsewhere")
+    for name in names:
+        table.add_column(name, justify="right")
+    for row in _rows(warehouse, GROUPS):
+        table.add_row(
+            row["quarter"],
+            _count(row["groups_started"]),
+            _count(row["seats"]),
+            _count(row["participants"]),
+            _share(row["participants"], row["seats"]),
+            _count(row["groups_cancelled"]),
+            _count(row["groups_cancelled_for_too_few"]),
+            _count(row["waiting"]),
         )
     return table
 

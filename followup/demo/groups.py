@@ -188,8 +188,8 @@ class Groups:
         share = np.array([_BY_SERVICES.get(code, 0.3) for code in range(6)])[groups["directed"]]
         groups["by_services"] = rng.binomial(came, share)
         groups["completed"] = rng.binomial(came, np.minimum(0.82 * traits("completed")[office], 0.97))
-        line = rng.poisson(seats * np.maximum(demand - 1.0, 0) * 0.8)
-        groups["queue"] = np.where(off, 0, np.maximum(applied - seats, 0) + line)
+        line = rng.poisson(seats * np.maximum(demand - 1.0, 0) * 0.3)
+        groups["queue"] = np.where(off, 0, np.maximum(applied - seats, 0) // 2 + line)
         wait = np.array([program.wait for program in PROGRAMS])[program] * traits("start_wait")[office]
         groups["waited_days"] = np.where(came > 0, np.rint(rng.gamma(1.4 * np.maximum(came, 1), 1 / 1.4) * wait), 0)
         lonely = np.where(demand < 0.95, 1.4, 0.7)

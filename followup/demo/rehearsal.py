@@ -23,7 +23,7 @@ from rich.console import Console
 
 from followup.airflow_client import FINISHED, AirflowClient, AirflowError, Run
 from followup.demo.city import DATASETS, DrawnFile, draw_city
-from followup.demo.figures import FUNNEL, funnel_table, waiting_table
+from followup.demo.figures import FUNNEL, funnel_table, groups_table, waiting_table
 from followup.demo.writing import sha256
 from followup.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
 from followup.snapshot import take_snapshot
@@ -271,6 +271,7 @@ def _print_figures(stage: Stage, settings: Settings, console: Console) -> None:
     console.print()
     console.print(funnel_table(settings.warehouse))
     console.print(waiting_table(settings.warehouse))
+    console.print(groups_table(settings.warehouse))
     python, warehouse, query = (_shown(path) for path in (Path(sys.executable), settings.warehouse, FUNNEL))
     environment = _shown(stage.folder / "environment")
     code = f"import duckdb; duckdb.connect('{warehouse}', read_only=True).sql(open('{query}').read()).show()"

@@ -1,0 +1,193 @@
+"""The warehouse's build over two years of the city at several scales: seconds, peak memory, and against SQL alone.
+
+The files are drawn and taken in as districts' would be, so what is built is stored rows with keys of persons. Then
+three things are timed, each in a process of its own: `followup build`; the compiled SQL of the same models in the same
+order on an empty DuckDB, without dbt; and, beside that, the compiled SQL of the same tests.
+
+Prints figures and ratios; asserts nothing. The bounds to compare with: scale 1 within 30 s; about ten million case rows
+(`--scales 182`) within 300 s and 8 GiB; no faster than linear in between; at most 1.6 times the SQL alone.
+Scale 1 and 10 take some minutes; 182 some twenty more and 8 GB of disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from followup.snapshot import PROJECT, take_snapshot, write_snapshot
+from ingest.keys import make_keys
+from ingest.ledger import Ledger
+from ingest.settings import Settings
+
+SCALES = (1.0, 10.0)
+FIRST, LAST, NOW = "2018Q1", "2019Q4", "2020-01-10T08:00:00"
+FOLLOWUP = (sys.executable, "-m", "followup.cli")
+GIB = 2**20
+"""ru_maxrss counts KiB."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a child process took."""
+
+    seconds: float
+    gib: float
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One compiled model or test."""
+
+    name: str
+    kind: str
+    relation: str
+    sql: str
+
+
+def timed(command: list[str], environment: dict[str, str]) -> Cost:
+    """Run a child process to its end.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    began = time.monotonic()
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{' '.join(command[:4])} ended with {child.returncode}")
+    return Cost(time.monotonic() - began, usage.ru_maxrss / GIB)
+
+
+def compiled(settings: Settings) -> list[Statement]:
+    """The models and tests of a build, compiled against the built warehouse, parents first."""
+    ledger = Ledger(settings.ledger)
+    try:
+        variables = write_snapshot(take_snapshot(settings, ledger), settings, settings.home / "build")
+    finally:
+        ledger.close()
+    target = settings.home / "compiled"
+    arguments = ["compile", "--vars", json.dumps(variables), "--project-dir", str(PROJECT), "--profiles-dir"]
+    arguments += [str(PROJECT), "--target-path", str(target), "--log-path", str(target), "--quiet"]
+    # dbt keeps the warehouse open as long as its process lives.
+    timed(
+        [str(Path(sys.executable).with_name("dbt")), *arguments],
+        {**os.environ, "FOLLOWUP_WAREHOUSE": str(settings.warehouse)},
+    )
+    manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    nodes = {
+        key: node
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "test") and node["config"]["materialized"] != "ephemeral"
+    }
+    if foreign := [key for key, node in nodes.items() if node["language"] != "sql"]:
+        raise SystemExit(f"not SQL, so not comparable: {foreign}")
+    found: dict[str, Statement] = {}
+
+    def visit(key: str) -> None:
+        if key in found or key not in manifest["parent_map"]:
+            return
+        for parent in manifest["parent_map"][key]:
+            visit(parent)
+        if key in nodes:
+            node = nodes[key]
+            kind = "test" if node["resource_type"] == "test" else node["config"]["materialized"]
+            relation = "" if kind == "test" else f'"{node["schema"]}"."{node["alias"]}"'
+            found[key] = Statement(node["name"], kind, relation, node["compiled_code"])
+
+    for key in nodes:
+        visit(key)
+    return list(found.values())
+
+
+def run_alone(settings: Settings) -> None:
+    """Run the compiled SQL on an empty DuckDB that has the seeds, and write down how long models and tests took."""
+    statements = compiled(settings)
+    folder = settings.home / "alone"
+    folder.mkdir(exist_ok=True)
+    # The catalogue's name comes from the file's, and the compiled SQL names it.
+    path = folder / settings.warehouse.name
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path), config={"storage_compatibility_version": "latest"}) as connection:
+        connection.execute("set threads = 1; set preserve_insertion_order = false")
+        connection.execute(f"attach '{settings.warehouse}' as built (read_only)")
+        rows = connection.execute("select schema_name from duckdb_schemas() where database_name = 'built'").fetchall()
+        for (schema,) in rows:
+            connection.execute(f'create schema if not exists "{schema}"')
+        for (seed,) in connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'built' and schema_name = 'seeds'"
+        ).fetchall():
+            connection.execute(f'create table seeds."{seed}" as from built.seeds."{seed}"')
+        connection.execute("detach built")
+        seconds = {"model": 0.0, "test": 0.0}
+        for statement in statements:
+            began = time.monotonic()
+            if statement.kind == "test":
+                connection.execute(f"select count(*) from ({statement.sql})").fetchall()
+            else:
+                connection.execute(f"create {statement.kind} {statement.relation} as ({statement.sql})")
+            seconds["test" if statement.kind == "test" else "model"] += time.monotonic() - began
+    (folder / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
+
+
+def measure(scale: float, root: Path) -> None:
+    """Draw, take in, build, run alone, print."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("FOLLOWUP_")},
+        "FOLLOWUP_HOME": str(root / "home"),
+        "FOLLOWUP_KEYS": str(root / "keys.json"),
+        "FOLLOWUP_NOW": NOW,
+    }
+    make_keys(root / "keys.json")
+    inbox = str(root / "inbox")
+    window = ["--from", FIRST, "--to", LAST, "--scale", str(scale)]
+    draw = timed([*FOLLOWUP, "demo-data", "--out", inbox, *window], environment)
+    receive = timed([*FOLLOWUP, "receive", "--inbox", inbox], environment)
+    for done in (root / "inbox", root / "home" / "landing"):
+        shutil.rmtree(done, ignore_errors=True)
+    files = str(root / "home" / "validated" / "arenden" / "**" / "*.parquet")
+    (rows,) = duckdb.sql(f"select count(*) from read_parquet('{files}')").fetchone() or (0,)
+    print(
+        f"scale {scale:g}: {rows} case rows; drawn in {draw.seconds:.0f} s ({draw.gib:.2f} GiB), "
+        f"taken in in {receive.seconds:.0f} s ({receive.gib:.2f} GiB)",
+        flush=True,
+    )
+    build = timed([*FOLLOWUP, "build", "--force"], environment)
+    alone = timed([sys.executable, str(Path(__file__).resolve()), "--alone"], environment)
+    seconds = json.loads((root / "home" / "alone" / "seconds.json").read_text(encoding="utf-8"))
+    both = seconds["model"] + seconds["test"]
+    print(
+        f"scale {scale:g}: build {build.seconds:.1f} s, {1e6 * build.seconds / max(rows, 1):.1f} s a million rows, "
+        f"peak {build.gib:.2f} GiB; its SQL alone {both:.1f} s (models {seconds['model']:.1f}, tests "
+        f"{seconds['test']:.1f}), peak {alone.gib:.2f} GiB; build / SQL alone {build.seconds / both:.2f}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure each scale, or, as the child process, run the SQL alone."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scales", type=float, nargs="+", default=SCALES)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.alone:
+        run_alone(Settings())
+        return
+    for scale in arguments.scales:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(scale, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
