@@ -75,7 +75,7 @@ def test_one_unmarked_submission_in_force_stops_everything(tmp_path: Path) -> No
     real.write_bytes(real.read_bytes() + b"\r\n")  # other bytes than the manifest declares
     place = settle(tmp_path / "p", inbox)
     place.followup("run", "--inbox", str(place.inbox))
-    with pytest.raises(PublishRefused, match="1 of 6 submissions in force are not marked synthetic"):
+    with pytest.raises(PublishRefused, match="1 of 18 submissions in force are not marked synthetic"):
         publish(settings(place))
     assert not (place.home / "published").exists()
 
