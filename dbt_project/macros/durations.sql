@@ -76,3 +76,34 @@ durations as (
         - min(case when closed_so_far > floor{{ place }} then cast(whole_days as double) end)
     ) * max({{ place }} - floor{{ place }})
 {%- endmacro %}
+
+{#-
+    The CTEs `numbered` and `by_day`: `cells` with a number, and `counted_by_day` (by `told_number`, `columns` and `kept`) with
+    that number in place of the cell's columns, as days are put in order cell by cell.
+-#}
+{% macro cells_by_day(columns, kept=[]) -%}
+numbered as (
+    select
+        *,
+        row_number() over () as cell_number
+    from cells
+),
+
+by_day as (
+    select
+        numbered.cell_number,
+        {%- for column in kept %}
+        counted_by_day.{{ column }},
+        {%- endfor %}
+        counted_by_day.whole_days,
+        counted_by_day.closed,
+        counted_by_day.censored
+    from counted_by_day
+    inner join numbered
+        on
+            counted_by_day.told_number = numbered.told_number
+            {%- for column in columns %}
+            and counted_by_day.{{ column }} = numbered.{{ column }}
+            {%- endfor %}
+)
+{%- endmacro %}

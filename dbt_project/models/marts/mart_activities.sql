@@ -26,11 +26,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'handelse' as cohort_basis,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    told.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('told', dimensions) }},
     told.activities,
     told.participants,
     -- counts of the quarter itself: nothing is left to ripen
@@ -40,6 +36,5 @@ select
     0 as lost,
     0 as unlinkable
 from filled as told
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_bases() }}
 {{ join_completeness('aktiviteter') }}

@@ -49,11 +49,7 @@ with cohorts as (
         cases.is_ripening
         or (covered.district_code is null and cases.{{ quarter }} >= cases.first_known_quarter) as is_ripening
     from {{ ref('fct_case') }} as cases
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            cases.district_code = covered.district_code
-            and cases.{{ quarter }} = covered.reporting_quarter
-            and covered.dataset = 'arenden'
+    {{ join_quarter_covered('cases', quarter) }}
     where {{ condition }}
     {%- if not loop.last %}
 
@@ -64,12 +60,7 @@ with cohorts as (
 
 -- each case once in every unit that it counts in
 counted as (
-    select
-        cohorts.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from cohorts
-    inner join {{ ref('dim_district_membership') }} as membership
-        on cohorts.district_code = membership.district_code
+    {{ numbered_in_units('cohorts', keys) }}
 ),
 
 marked as (
@@ -81,13 +72,7 @@ marked as (
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        -- the whole quarter ripens, not the cell: an open case can still move from one cell to another
-        bool_or(is_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys) }}
 ),
 
 cells as (
@@ -122,11 +107,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     told.cohort_basis,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     cells.cases,
     cells.persons,
     cells.decided,
@@ -148,8 +129,5 @@ select
     cells.lost,
     cells.unlinkable
 from cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 {{ join_completeness('arenden') }}

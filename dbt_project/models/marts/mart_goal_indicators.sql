@@ -65,34 +65,17 @@ known as (
             and finest.reporting_quarter >= districts.first_known_quarter
         ) as is_ripening
     from finest
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            finest.district_code = covered.district_code
-            and finest.reporting_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
+    {{ join_quarter_covered('finest', 'reporting_quarter') }}
     left join {{ ref('dim_district') }} as districts
         on finest.district_code = districts.district_code
 ),
 
 counted as (
-    select
-        known.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from known
-    inner join {{ ref('dim_district_membership') }} as membership
-        on known.district_code = membership.district_code
+    {{ numbered_in_units('known', keys) }}
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        min(cohort_basis) as cohort_basis,
-        min(dataset) as dataset,
-        -- the whole quarter ripens, not the cell
-        bool_or(is_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys, also=['cohort_basis', 'dataset']) }}
 ),
 
 cells as (
@@ -116,11 +99,7 @@ select
     told.reporting_quarter,
     told.cohort_basis,
     told.indicator_code,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     cells.in_scope,
     cells.awaited,
     cells.numerator,
@@ -134,8 +113,5 @@ select
     cells.lost,
     cells.unlinkable
 from cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 {{ join_completeness_of('told.dataset') }}

@@ -56,33 +56,18 @@ offers as (
     from {{ ref('fct_investigation') }} as investigations
     left join linked
         on investigations.case_key = linked.case_key
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            investigations.district_code = covered.district_code
-            and investigations.concluded_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
+    {{ join_quarter_covered('investigations', 'concluded_quarter') }}
     left join {{ ref('dim_district') }} as districts
         on investigations.district_code = districts.district_code
     where investigations.is_offered
 ),
 
 counted as (
-    select
-        offers.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from offers
-    inner join {{ ref('dim_district_membership') }} as membership
-        on offers.district_code = membership.district_code
+    {{ numbered_in_units('offers', keys) }}
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        -- the whole quarter ripens, not the cell
-        bool_or(is_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys) }}
 ),
 
 cells as (
@@ -108,11 +93,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'avslutad' as cohort_basis,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     cells.offered,
     cells.accepted,
     cells.linked,
@@ -129,8 +110,5 @@ select
     cells.lost,
     cells.unlinkable
 from cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 {{ join_completeness('arenden') }}

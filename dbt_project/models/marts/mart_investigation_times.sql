@@ -29,32 +29,17 @@ known as (
         or (covered.district_code is null and finest.reporting_quarter >= districts.first_known_quarter)
             as is_ripening
     from finest
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            finest.district_code = covered.district_code
-            and finest.reporting_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
+    {{ join_quarter_covered('finest', 'reporting_quarter') }}
     left join {{ ref('dim_district') }} as districts
         on finest.district_code = districts.district_code
 ),
 
 counted as (
-    select
-        known.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from known
-    inner join {{ ref('dim_district_membership') }} as membership
-        on known.district_code = membership.district_code
+    {{ numbered_in_units('known', keys) }}
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        -- the whole quarter ripens, not the cell
-        bool_or(is_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys) }}
 ),
 
 cells as (
@@ -82,28 +67,7 @@ counted_by_day as (
     group by {{ grouping_sets(['told_number', 'whole_days'], dimensions) | indent(4) }}
 ),
 
--- the cell by a number, as whole_days are put in order cell by cell
-numbered as (
-    select
-        *,
-        row_number() over () as cell_number
-    from cells
-),
-
-by_day as (
-    select
-        numbered.cell_number,
-        counted_by_day.whole_days,
-        counted_by_day.closed,
-        counted_by_day.censored
-    from counted_by_day
-    inner join numbered
-        on
-            counted_by_day.told_number = numbered.told_number
-            {%- for column in columns %}
-            and counted_by_day.{{ column }} = numbered.{{ column }}
-            {%- endfor %}
-),
+{{ cells_by_day(columns) }},
 
 {{ durations(['cell_number'], 'by_day') }}
 
@@ -112,9 +76,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'paborjad' as cohort_basis,
-    {%- for column in columns %}
-    cells.{{ column }},
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     cells.investigations,
     cells.concluded,
     coalesce(durations.closed_n, 0) as investigation_time_n,
@@ -128,10 +90,7 @@ select
     cells.lost,
     cells.unlinkable
 from numbered as cells
-inner join told
-    on cells.told_number = told.told_number
+{{ join_told() }}
 left join durations
     on cells.cell_number = durations.cell_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
 {{ join_completeness('arenden') }}

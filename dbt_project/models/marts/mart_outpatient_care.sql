@@ -18,6 +18,7 @@ with events as (
     select
         episodes.*,
         '{{ event }}' as event_name,
+        {{ "episodes.end_reason <> 'ej_paborjad'" if event == 'ended' else 'false' }} as is_end_of_started,
         episodes.{{ quarter }} as reporting_quarter,
         episodes.{{ age_band }} as age_band,
         episodes.{{ quarter }} < episodes.first_known_quarter as is_survivor,
@@ -33,6 +34,7 @@ with events as (
     select
         episodes.*,
         case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
+        false as is_end_of_started,
         stock.reporting_quarter,
         stock.age_band_at_quarter_end as age_band,
         false as is_survivor,
@@ -44,23 +46,11 @@ with events as (
 
 -- each event once in every unit that it counts in
 counted as (
-    select
-        events.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }},
-        events.event_name = 'ended' and events.end_reason <> 'ej_paborjad' as is_end_of_started
-    from events
-    inner join {{ ref('dim_district_membership') }} as membership
-        on events.district_code = membership.district_code
+    {{ numbered_in_units('events', keys) }}
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        -- the whole quarter ripens, not the cell
-        bool_or(is_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys) }}
 ),
 
 cells as (
@@ -122,29 +112,7 @@ counted_by_day as (
     group by {{ grouping_sets(['told_number', 'wait', 'whole_days'], dimensions) | indent(4) }}
 ),
 
--- the cell by a number, as whole_days are put in order cell by cell
-numbered as (
-    select
-        *,
-        row_number() over () as cell_number
-    from cells
-),
-
-by_day as (
-    select
-        numbered.cell_number,
-        counted_by_day.wait,
-        counted_by_day.whole_days,
-        counted_by_day.closed,
-        counted_by_day.censored
-    from counted_by_day
-    inner join numbered
-        on
-            counted_by_day.told_number = numbered.told_number
-            {%- for column in columns %}
-            and counted_by_day.{{ column }} = numbered.{{ column }}
-            {%- endfor %}
-),
+{{ cells_by_day(columns, ['wait']) }},
 
 {{ durations(['cell_number', 'wait'], 'by_day') }},
 
@@ -162,11 +130,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'handelse' as cohort_basis,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     cells.decided,
     cells.started,
     cells.ended,
@@ -194,10 +158,7 @@ select
     cells.lost,
     cells.unlinkable
 from numbered as cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 left join medians
     on cells.cell_number = medians.cell_number
 {{ join_completeness('oppenvard') }}

@@ -33,11 +33,7 @@ with concluded as (
         or (covered.district_code is null and investigations.concluded_quarter >= districts.first_known_quarter)
             as is_cohort_ripening
     from {{ ref('fct_investigation') }} as investigations
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            investigations.district_code = covered.district_code
-            and investigations.concluded_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
+    {{ join_quarter_covered('investigations', 'concluded_quarter') }}
     left join {{ ref('dim_district') }} as districts
         on investigations.district_code = districts.district_code
     where investigations.is_concluded
@@ -45,22 +41,11 @@ with concluded as (
 
 -- each investigation once in every unit that it counts in
 counted as (
-    select
-        concluded.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from concluded
-    inner join {{ ref('dim_district_membership') }} as membership
-        on concluded.district_code = membership.district_code
+    {{ numbered_in_units('concluded', keys) }}
 ),
 
 told as (
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        -- the whole quarter ripens, not the cell
-        bool_or(is_cohort_ripening) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
+    {{ told_quarters(keys, 'is_cohort_ripening') }}
 ),
 
 summed as (
@@ -109,11 +94,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'avslutad' as cohort_basis,
-    {%- for dimension in dimensions + [return_reason] %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions + [return_reason]) }},
     cells.concluded,
     cells.transferred,
     cells.awaited,
@@ -126,8 +107,5 @@ select
     0 as lost,
     cells.unlinkable
 from cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 {{ join_completeness('arenden') }}

@@ -16,12 +16,7 @@
 ] -%}
 
 with counted as (
-    select
-        services.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from {{ ref('fct_service_intervention') }} as services
-    inner join {{ ref('dim_district_membership') }} as membership
-        on services.district_code = membership.district_code
+    {{ numbered_in_units(ref('fct_service_intervention'), keys) }}
 ),
 
 told as (
@@ -53,11 +48,7 @@ select
     bases.district_basis,
     told.reporting_quarter,
     'handelse' as cohort_basis,
-    {%- for dimension in dimensions %}
-    {%- for column in dimension %}
-    cells.{{ column }},
-    {%- endfor %}
-    {%- endfor %}
+    {{ dimensions_of('cells', dimensions) }},
     {%- for measure, count_column in counts %}
     cells.{{ measure }},
     {%- endfor %}
@@ -74,8 +65,5 @@ select
     0 as lost,
     0 as unlinkable
 from cells
-inner join told
-    on cells.told_number = told.told_number
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_told() }}
 {{ join_completeness('serviceinsatser') }}

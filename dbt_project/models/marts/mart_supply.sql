@@ -152,6 +152,5 @@ select
     0 as lost,
     0 as unlinkable
 from filled as told
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_bases() }}
 {{ join_completeness('utbud') }}

@@ -227,8 +227,7 @@ select
     told.lost,
     0 as unlinkable
 from filled as told
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
+{{ join_bases() }}
 {%- for dataset, alias in [('grupper', 'groups_told'), ('utbud', 'supply_told'), ('rutiner', 'routines_told')] %}
 left join {{ ref('fct_completeness') }} as {{ alias }}
     on

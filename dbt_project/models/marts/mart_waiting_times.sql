@@ -101,11 +101,5 @@ select
     0 as lost,
     0 as unlinkable
 from filled as told
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
-left join {{ ref('fct_completeness') }} as completeness
-    on
-        told.district_code = completeness.district_code
-        and bases.district_basis = completeness.district_basis
-        and told.reporting_quarter = completeness.reporting_quarter
-        and told.dataset = completeness.dataset
+{{ join_bases() }}
+{{ join_completeness_of('told.dataset') }}
