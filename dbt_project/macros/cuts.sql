@@ -38,51 +38,6 @@ dense_rank() over (
 ) as told_number
 {%- endmacro %}
 
-{#- Rows (a CTE or a model), each once in every unit that it counts in, with the number of its keys. -#}
-{% macro numbered_in_units(rows, keys) -%}
-    select
-        rows_counted.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
-    from {{ rows }} as rows_counted
-    inner join {{ ref('dim_district_membership') }} as membership
-        on rows_counted.district_code = membership.district_code
-{%- endmacro %}
-
-{#-
-    The keys of the CTE `counted` by their number, and whether they ripen: the whole quarter does, not the cell, as what
-    is open can still move from one cell to another. `also` are columns that have one value for the keys.
--#}
-{% macro told_quarters(keys, ripening='is_ripening', also=[]) -%}
-    select
-        told_number,
-        {{ keys | join(',\n        ') }},
-        {%- for column in also %}
-        min({{ column }}) as {{ column }},
-        {%- endfor %}
-        bool_or({{ ripening }}) as is_ripening
-    from counted
-    group by told_number, {{ keys | join(', ') }}
-{%- endmacro %}
-
-{#-
-    The file of a row's quarter, as alias `covered`: null where the unit has none, so that only those are known whom later
-    files still hold. `quarter` is the column of the row that says which.
--#}
-{% macro join_quarter_covered(rows, quarter) -%}
-left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            {{ rows }}.district_code = covered.district_code
-            and {{ rows }}.{{ quarter }} = covered.reporting_quarter
-            and covered.dataset = 'arenden'
-{%- endmacro %}
-
-{#- The dimensions' columns from an alias. -#}
-{% macro dimensions_of(alias, dimensions) -%}
-    {%- for column in dimensions | sum(start=[]) -%}
-    {{ alias }}.{{ column }}{{ ",\n    " if not loop.last }}
-    {%- endfor -%}
-{%- endmacro %}
-
 {#- The group by of a mart: its keys with every cut, and with the cuts in `also`. -#}
 {% macro grouping_sets(keys, dimensions, also=[]) -%}
     grouping sets (
@@ -105,19 +60,6 @@ left join {{ ref('fct_quarter_covered') }} as covered
 {#- The two divisions a mart is told in; joined to rows whose `counts_in_basis` is one of them or `both`. -#}
 {% macro district_bases() -%}
     (values ('as_submitted'), ('{{ division_name() }}')) as bases (district_basis)
-{%- endmacro %}
-
-{#- The alias `bases`, for a mart's last step over `told`. -#}
-{% macro join_bases() -%}
-inner join {{ district_bases() }}
-    on told.counts_in_basis in ('both', bases.district_basis)
-{%- endmacro %}
-
-{#- The aliases `told` and `bases`, for a mart's last step over its numbered `cells`. -#}
-{% macro join_told() -%}
-inner join told
-    on cells.told_number = told.told_number
-{{ join_bases() }}
 {%- endmacro %}
 
 {#- How complete a row's inputs are; expects the alias `told` of a mart's last step, and `bases` unless told otherwise. -#}
