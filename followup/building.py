@@ -1,4 +1,6 @@
-"""Building the warehouse: ledger snapshot → dbt → swap. A failed build leaves the last good marts in place."""
+"""Building the warehouse: ledger snapshot → dbt → swap, its manifest before it. A failed build leaves the last good
+marts in place.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from followup.snapshot import PROJECT, Snapshot, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
 from ingest.settings import Settings
+from publish.catalogue.manifest import keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 
@@ -74,7 +77,8 @@ def build(
             snapshot = take_snapshot(settings, ledger)
             fingerprint = snapshot.fingerprint()
             last = ledger.last_build()
-            if not force and last is not None and last.fingerprint == fingerprint and settings.warehouse.exists():
+            is_whole = settings.warehouse.exists() and manifest_file(settings).exists()
+            if not force and last is not None and last.fingerprint == fingerprint and is_whole:
                 return BuildResult("unchanged", fingerprint, (), 0.0)
             return _build(settings, ledger, snapshot, fingerprint, on_node)
     finally:
@@ -101,6 +105,7 @@ def _build(
     seconds = time.monotonic() - began
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
+    keep_manifest(folder / "target" / "manifest.json", settings)  # first: no warehouse without what it says of itself
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
     shutil.rmtree(folder / "target", ignore_errors=True)

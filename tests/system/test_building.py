@@ -15,6 +15,7 @@ from city import DISTRICTS, Place, draw, settle
 from followup import building, snapshot
 from followup.building import BuildFailed, build
 from ingest.settings import Settings
+from publish.catalogue.manifest import load_manifest, manifest_file
 
 
 def settings(place: Place) -> Settings:
@@ -71,10 +72,22 @@ def test_second_build_changes_nothing_and_force_builds_again(built: Place) -> No
     assert not any(node.kind == "unit_test" for node in again.nodes)
 
 
+def test_a_warehouse_has_its_manifest_and_gets_it_back_when_it_is_lost(built: Place) -> None:
+    kept = load_manifest(settings(built))
+    with duckdb.connect(str(built.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        columns = warehouse.execute(
+            "select table_name, column_name from duckdb_columns() where schema_name in ('core', 'marts')"
+        ).fetchall()
+    assert {(table.name, column.name) for table in kept.tables for column in table.columns} == set(columns)
+    manifest_file(settings(built)).unlink()
+    assert build(settings(built)).status == "built"
+    assert load_manifest(settings(built)) == kept
+
+
 def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
     built: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = funnel(built)
+    before, manifest = funnel(built), manifest_file(settings(built)).read_bytes()
     project = tmp_path / "dbt_project"
     shutil.copytree(building.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     (project / "tests" / "assert_never.sql").write_text("select 1 as wrong from {{ ref('mart_case_flow') }} limit 1\n")
@@ -83,6 +96,7 @@ def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
     with pytest.raises(BuildFailed, match="assert_never"):
         build(settings(built))
     assert funnel(built) == before
+    assert manifest_file(settings(built)).read_bytes() == manifest
     assert not (built.home / "warehouse.next.duckdb").exists()
     failed = built.ledger().last_build("failed")
     assert failed is not None and failed.detail == "assert_never"
