@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 .venv/bin/uv pip compile requirements.in --output-file requirements.txt --universal --python-version 3.11 \
-    --generate-hashes --no-emit-index-url --no-header --quiet "$@"
+    --generate-hashes --no-header --quiet "$@"
 echo "requirements.txt: $(grep -c '==' requirements.txt) packages"
