@@ -110,7 +110,7 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
 
 
 @lru_cache(maxsize=1)
-def _engine() -> tuple[Any, Any]:
+def engine() -> tuple[Any, Any]:
     """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every metric it registers
@@ -142,7 +142,7 @@ def run_rules(
 
     from ingest.checks.expectations import SHEET
 
-    gx, batches = _engine()
+    gx, batches = engine()
     rules = {rule.code: rule for rule in load_rules(dataset)}
     chosen = [entry for entry in _declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
     if not chosen:

@@ -16,6 +16,7 @@ from followup import building, snapshot
 from followup.building import BuildFailed, build
 from ingest.settings import Settings
 from publish.catalogue.manifest import load_manifest, manifest_file
+from publish.gate import check_marts, pass_gate
 
 
 def settings(place: Place) -> Settings:
@@ -82,6 +83,13 @@ def test_a_warehouse_has_its_manifest_and_gets_it_back_when_it_is_lost(built: Pl
     manifest_file(settings(built)).unlink()
     assert build(settings(built)).status == "built"
     assert load_manifest(settings(built)) == kept
+
+
+def test_marts_of_the_small_city_pass_the_gate_and_the_districts_that_sent_nothing_are_named(built: Place) -> None:
+    found = pass_gate(settings(built))
+    assert {(finding.severity, finding.reporting_quarter) for finding in found} <= {("warning", "2018Q1")}
+    assert not any("norrmalm" in finding.message for finding in found)
+    assert check_marts(settings(built)) == found
 
 
 def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(

@@ -1,0 +1,223 @@
+"""What each kind of rule about the marts computes, in DuckDB: where a mart breaks it.
+
+Names of tables and columns come from `expectations/marts.json`, never from data. What is told of a break is districts,
+quarters, columns and how many rows: no figure of a row, which could be of few persons. Only a jump tells its totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+CITY = "stockholm"
+LEAST_TOLD = 5
+"""A total below this is told as fewer than it."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a rule is broken: district and quarter (None: the rule is about more than one), and what is found there."""
+
+    district_code: str | None
+    reporting_quarter: str | None
+    found: str
+
+
+@dataclass(frozen=True)
+class Marts:
+    """The warehouse that rules look at; its database holds the schemas core and marts."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Marts:
+        """Frames are copied on the way through; what they point to is not."""
+        return self
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What a query gives."""
+        return self.connection.execute(sql, list(values)).fetchall()
+
+    def tables(self) -> frozenset[str]:
+        """Names of the marts that the warehouse holds."""
+        found = self.rows("select table_name from duckdb_tables() where schema_name = 'marts'")
+        return frozenset(name for (name,) in found)
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Names of a mart's columns."""
+        sql = "select column_name from duckdb_columns() where schema_name = 'marts' and table_name = ?"
+        return frozenset(name for (name,) in self.rows(sql, [table]))
+
+
+def _where_told(marts: Marts, table: str) -> str:
+    """Two expressions: a row's district and quarter, null where the mart is not told by them."""
+    known = marts.columns(table)
+    return ", ".join(name if name in known else "null" for name in ("district_code", "reporting_quarter"))
+
+
+def _sum(columns: Sequence[str]) -> str:
+    return " + ".join(f"coalesce({_name(column)}, 0)" for column in columns)
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def city_is_sum(marts: Marts, table: str, by: Sequence[str], measures: Sequence[str]) -> list[Break]:
+    """Cuts (both divisions) in which the city's count is not the sum of its districts'.
+
+    Args:
+        marts: the warehouse.
+        table: a mart with a row for the city, `stockholm`.
+        by: its columns that cut it, beside district, division and quarter.
+        measures: counts that add up over districts; null counts as 0.
+    """
+    sign = f"case when district_code = '{CITY}' then 1 else -1 end"
+    sums = ", ".join(f"sum({sign} * coalesce({_name(m)}, 0)) as {_name(m)}" for m in measures)
+    counted = ", ".join(f"count(*) filter ({_name(m)} <> 0)" for m in measures)
+    keys = ", ".join(["district_basis", "reporting_quarter", *map(_name, by)])
+    found = marts.rows(
+        f"select reporting_quarter, {counted} from (select {keys}, {sums} from marts.{_name(table)} group by {keys}) "
+        f"group by reporting_quarter having {' or '.join(f'max(abs({_name(m)})) <> 0' for m in measures)} order by 1"
+    )
+    return [
+        Break(CITY, quarter, f"{measure}: the city is not the sum of its districts in {cuts} cuts")
+        for quarter, *counts in found
+        for measure, cuts in zip(measures, counts, strict=True)
+        if cuts
+    ]
+
+
+def no_jump(
+    marts: Marts, table: str, measure: str, totals: Sequence[str], only: Mapping[str, str], factor: float, minimum: int
+) -> list[Break]:
+    """Districts' quarters whose total is over `factor` times, or under 1/`factor` of, what is usual.
+
+    Usual is the median of the same quarter in all earlier years that are there (as submitted). Quarters of survivors
+    only are neither judged nor compared with. Nothing is said where both lie below `minimum`.
+
+    Args:
+        marts: the warehouse.
+        table: a mart with `is_survivors_only`.
+        measure: a count.
+        totals: columns that must be `alla`.
+        only: columns that must have a value.
+        factor: above 1.
+        minimum: the larger of the two must be at least this.
+    """
+    chosen = ["true"] + [f"{_name(column)} = 'alla'" for column in totals] + [f"{_name(column)} = ?" for column in only]
+    found = marts.rows(
+        f"""
+        with totals as (
+            select district_code, reporting_quarter, sum({_name(measure)})::bigint as total
+            from marts.{_name(table)}
+            where district_basis = 'as_submitted' and district_code <> '{CITY}' and not is_survivors_only
+                and {" and ".join(chosen)}
+            group by district_code, reporting_quarter
+        ),
+        judged as (
+            select newer.district_code, newer.reporting_quarter, newer.total, median(older.total) as usual
+            from totals as newer
+            inner join totals as older
+                on newer.district_code = older.district_code
+                and right(newer.reporting_quarter, 2) = right(older.reporting_quarter, 2)
+                and newer.reporting_quarter > older.reporting_quarter
+            group by all
+        )
+        select * from judged
+        where greatest(total, usual) >= ? and (total > ? * usual or total * ? < usual)
+        order by reporting_quarter, district_code
+        """,
+        [*only.values(), minimum, factor, factor],
+    )
+    return [
+        Break(district, quarter, f"{measure} is {_told(total)}, where {_told(usual)} is usual for that quarter")
+        for district, quarter, total, usual in found
+    ]
+
+
+def _told(total: float) -> str:
+    return f"fewer than {LEAST_TOLD}" if total < LEAST_TOLD else f"{total:g}"
+
+
+def parts_within(marts: Marts, table: str, parts: Sequence[str], whole: str) -> list[Break]:
+    """Districts' quarters with rows in which the sum of the parts is more than the whole (null counts as 0)."""
+    where = _where_told(marts, table)
+    found = marts.rows(
+        f"select {where}, count(*) from marts.{_name(table)} where {_sum(parts)} > {_sum([whole])} group by 1, 2 "
+        "order by 2, 1"
+    )
+    said = " + ".join(parts)
+    return [
+        Break(district, quarter, f"{said} is more than {whole} in {rows} rows") for district, quarter, rows in found
+    ]
+
+
+def shares_within(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]:
+    """Districts' quarters with rows in which a share is below 0, above 1 or no number; null is no share."""
+    where = _where_told(marts, table)
+    outside = [f"{_name(column)} not between 0 and 1" for column in columns]
+    found = marts.rows(
+        f"select {where}, {', '.join(f'count(*) filter ({test})' for test in outside)} from marts.{_name(table)} "
+        f"where {' or '.join(outside)} group by 1, 2 order by 2, 1"
+    )
+    return [
+        Break(district, quarter, f"{column} is not between 0 and 1 in {rows} rows")
+        for district, quarter, *counts in found
+        for column, rows in zip(columns, counts, strict=True)
+        if rows
+    ]
+
+
+def keys_filled(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]:
+    """Districts' quarters with rows in which a column of the key is null."""
+    where = _where_told(marts, table)
+    empty = [f"{_name(column)} is null" for column in columns]
+    found = marts.rows(
+        f"select {where}, {', '.join(f'count(*) filter ({test})' for test in empty)} from marts.{_name(table)} "
+        f"where {' or '.join(empty)} group by 1, 2 order by 2, 1"
+    )
+    return [
+        Break(district, quarter, f"{column} is null in {rows} rows")
+        for district, quarter, *counts in found
+        for column, rows in zip(columns, counts, strict=True)
+        if rows
+    ]
+
+
+def districts_present(marts: Marts, table: str, dataset: str) -> list[Break]:
+    """Districts with a file of the dataset in force for a quarter, of which the mart has no row for that quarter."""
+    found = marts.rows(
+        f"""
+        select district_code, reporting_quarter from core.fct_reporting_status
+        where dataset = ? and is_expected and is_in_force
+        except
+        select district_code, reporting_quarter from marts.{_name(table)} where district_basis = 'as_submitted'
+        order by 2, 1
+        """,
+        [dataset],
+    )
+    return [Break(district, quarter, f"no row, although {dataset} is in force") for district, quarter in found]
+
+
+def files_in_force(marts: Marts, dataset: str) -> list[Break]:
+    """Quarters for which districts lack a file of the dataset in force although its deadline has passed."""
+    found = marts.rows(
+        "select reporting_quarter, list(district_code order by district_code) from core.fct_reporting_status "
+        "where dataset = ? and is_expected and not is_in_force and state <> 'vantas' group by 1 order by 1",
+        [dataset],
+    )
+    return [Break(None, quarter, f"no {dataset} in force from {', '.join(codes)}") for quarter, codes in found]
+
+
+KINDS: dict[str, Callable[..., list[Break]]] = {
+    "city_is_sum": city_is_sum,
+    "no_jump": no_jump,
+    "parts_within": parts_within,
+    "shares_within": shares_within,
+    "keys_filled": keys_filled,
+    "districts_present": districts_present,
+    "files_in_force": files_in_force,
+}
