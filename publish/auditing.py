@@ -1,0 +1,284 @@
+"""The independent audit: what readers can conclude about suppressed figures from everything published together.
+
+It knows nothing of how the pattern was found. From the tables' rows, the codes' hierarchies and which measure is
+part of which it derives every relation itself (`knowledge.py`, `joints.py`), works out what follows from single
+relations, and bounds the rest with linear programs, component by component (`bounds.py`).
+
+Attackers: `plain` uses the relations and that counts are not negative. `strong` knows besides that counts are whole, so
+a count is held possible only by a whole solution, checked in integer arithmetic. That measures contain each other
+(`parts`) is used for both. The threshold is known to both and narrows nothing: what is shown is then 0 or at least the
+threshold, which it is anyway. (That a pattern exists because something in it is small no pattern can hide.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from publish.bounds import EPSILON, Component, Impossible, Intervals, find_intervals
+from publish.joints import add_joint_cells
+from publish.knowledge import Cell, Knowledge, NotPublic, PublicTable, cell_of, read_tables
+
+__all__ = ["Audit", "Bounds", "Cell", "Failure", "Need", "NotPublic", "PublicTable", "audit", "cell_of"]
+
+Attacker = Literal["plain", "strong"]
+MOST_JOINT_CELLS = 20_000
+
+
+@dataclass(frozen=True)
+class Need:
+    """What must stay possible: `low` to `high` for a protected cell, an interval of `width` for any suppressed one."""
+
+    low: int = 0
+    high: int = 5
+    width: int = 5
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What readers can't rule out about a cell. Known exactly when low == high.
+
+    Exact when nothing outside can be true; otherwise at least this much is possible, proven by witnesses.
+    """
+
+    low: float
+    high: float
+    is_exact: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell about which too much can be concluded."""
+
+    cell: Cell
+    bounds: Bounds
+    is_protected: bool
+    """False for a suppressed cell that needs no protection itself, and whose interval is too narrow."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the attacker can conclude."""
+
+    bounds: Mapping[Cell, Bounds]
+    """Of every suppressed cell, and of every protected one."""
+    failures: tuple[Failure, ...]
+    narrowest: float | None
+    """The narrowest interval of a suppressed or protected cell; None when there is none."""
+    cells: int
+    relations: int
+    components: int
+    programs: int
+    integer_programs: int
+    undecided: int
+    """Integer programs that ran out of time; their cells are failures unless witnesses prove them."""
+    joint_cells: int
+    left_out: tuple[str, ...]
+    """Cycles of margins whose joint cells were too many to carry: the attacker was that much weaker."""
+    seconds: float
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether no cell fails."""
+        return not self.failures
+
+
+def audit(
+    tables: Sequence[PublicTable],
+    hierarchies: Mapping[str, Sequence[Mapping[str, str]]],
+    totals: Mapping[str, str],
+    parts: Sequence[tuple[str, str]] = (),
+    attacker: Attacker = "plain",
+    *,
+    protected: Collection[Cell] = (),
+    need: Need = Need(),
+    full: bool = False,
+    most_joint_cells: int = MOST_JOINT_CELLS,
+    seconds_per_program: float = 20.0,
+    on_component: Callable[[int, int], None] | None = None,
+) -> Audit:
+    """Bound every suppressed cell from all tables together, and judge.
+
+    Args:
+        tables: everything public, earlier releases too (`PublicTable.release`). A cell that a table could hold and that
+            none does is unknown, not 0.
+        hierarchies: by dimension its trees, each child → parent. A dimension without adds up to its total directly.
+        totals: by dimension the code of its total. One without (quarters) only adds up within its trees.
+        parts: (whole, part) of measures: the part never exceeds the whole, and the difference is a cell too.
+        attacker: what readers know beside the tables.
+        protected: cells of which `need.low` to `need.high` must be possible. A complement names its `part`.
+        need: what must stay possible.
+        full: exact bounds of every suppressed cell; otherwise only as far as the judgement needs.
+        most_joint_cells: how many unpublished joint cells a measure's cycles of margins may bring, per release.
+        seconds_per_program: how long one integer program may take.
+        on_component: called as components are done, with how many are and how many there are.
+
+    Returns:
+        Bounds, and the cells that fail.
+
+    Raises:
+        NotPublic: the tables contradict each other or the hierarchies, or a protected cell is none of theirs.
+    """
+    began = time.monotonic()
+    knowledge = _derive(tables, hierarchies, totals, parts, most_joint_cells)
+    guarded = np.zeros(len(knowledge.cells), dtype=np.bool_)
+    for cell in protected:
+        if cell not in knowledge.index:
+            raise NotPublic(f"{cell} needs protection but is no cell of the tables")
+        guarded[knowledge.index[cell]] = True
+    known, values = _deduce(knowledge)
+    judge = _Judge(knowledge, guarded, need, known, values)
+    found = [cells for cells in _components(knowledge.relations, ~known) if judge.asked[cells].any()]
+    for number, cells in enumerate(found, start=1):
+        part = judge.component(cells)
+        try:
+            intervals = find_intervals(
+                part, whole=attacker == "strong", full=full, seconds_per_program=seconds_per_program
+            )
+        except Impossible as error:
+            raise NotPublic(f"{error} (among others {knowledge.cells[cells[0]]})") from None
+        judge.take(cells, intervals)
+        if on_component is not None:
+            on_component(number, len(found))
+    return judge.result(len(found), time.monotonic() - began)
+
+
+def _derive(
+    tables: Sequence[PublicTable],
+    hierarchies: Mapping[str, Sequence[Mapping[str, str]]],
+    totals: Mapping[str, str],
+    parts: Sequence[tuple[str, str]],
+    most_joint_cells: int,
+) -> Knowledge:
+    build = read_tables(tables, hierarchies, totals)
+    joint_cells, left_out = 0, list[str]()
+    for release, measure in list(build.layers):
+        build.close_upwards(release, measure)
+        added, names = add_joint_cells(build, release, measure, most_joint_cells)
+        joint_cells += added
+        left_out += names
+    for release, measure in list(build.layers):
+        build.relate(release, measure)
+    for release in dict.fromkeys(release for release, _ in build.layers):
+        for whole, part in parts:
+            build.complement(release, whole, part)
+    return build.finish(joint_cells, tuple(sorted(set(left_out))))
+
+
+def _deduce(knowledge: Knowledge) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """What follows from single relations: the one unknown in it, or all parts of a whole that is used up.
+
+    Raises:
+        NotPublic: a relation doesn't hold.
+    """
+    relations, known, values = knowledge.relations, knowledge.is_known.copy(), knowledge.values.copy()
+    wholes = np.asarray(relations.indices[relations.indptr[:-1]])
+    sizes = abs(relations)
+    while True:
+        unknown = sizes @ (~known).astype(np.int64)
+        rest = relations @ np.where(known, values, 0)
+        for row in np.flatnonzero((unknown == 0) & (rest != 0)):
+            raise NotPublic(f"{knowledge.cells[wholes[row]]}: the parts don't add up to the whole")
+        used_up = known[wholes] & (rest == 0) & (unknown > 0)
+        rows = np.flatnonzero((unknown == 1) | used_up)
+        if not len(rows):
+            return known, values
+        for row in rows:
+            members = relations.indices[relations.indptr[row] : relations.indptr[row + 1]]
+            for cell in members[~known[members]]:
+                # With the whole known, its unknown part is what is lacking; the whole itself is what its parts are.
+                value = 0 if used_up[row] else int(rest[row]) if cell == wholes[row] else -int(rest[row])
+                if value < 0:
+                    raise NotPublic(f"{knowledge.cells[wholes[row]]}: the parts are more than the whole")
+                known[cell], values[cell] = True, value
+
+
+def _components(relations: csr_matrix, free: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The free cells, by what hangs together through relations."""
+    _, count = relations.shape
+    open_ones = relations.tocoo()
+    use = free[open_ones.col]
+    rows, columns = open_ones.row[use] + count, open_ones.col[use]
+    size = count + relations.shape[0]
+    graph = csr_matrix((np.ones(len(rows), dtype=np.int8), (columns, rows)), shape=(size, size))
+    _, labels = connected_components(graph, directed=False)
+    cells = np.flatnonzero(free)
+    order = cells[np.argsort(labels[cells], kind="stable")]
+    cuts = np.flatnonzero(np.diff(labels[order])) + 1
+    return [part.astype(np.int64) for part in np.split(order, cuts)] if len(order) else []
+
+
+class _Judge:
+    """Collects bounds, and compares them with what must stay possible."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        guarded: NDArray[np.bool_],
+        need: Need,
+        known: NDArray[np.bool_],
+        values: NDArray[np.int64],
+    ) -> None:
+        self.knowledge, self.guarded, self.need, self.known, self.values = knowledge, guarded, need, known, values
+        self.asked = knowledge.is_suppressed | guarded
+        self.low = np.where(known, values, np.nan).astype(float)
+        self.high = self.low.copy()
+        self.is_exact = known.copy()
+        self.programs = self.integer_programs = self.undecided = 0
+        self.columns = knowledge.relations.tocsc()
+        self.constants = -(knowledge.relations @ np.where(known, values, 0))
+
+    def component(self, cells: NDArray[np.int64]) -> Component:
+        relations = self.columns[:, cells].tocsr()
+        rows = np.flatnonzero(np.diff(relations.indptr))
+        guarded = self.guarded[cells]
+        return Component(
+            relations=relations[rows].tocsc(),
+            constants=self.constants[rows],
+            asked=self.asked[cells],
+            covered_low=np.where(guarded, float(self.need.low), np.inf),
+            covered_high=np.where(guarded, float(self.need.high), -np.inf),
+            width=np.where(self.knowledge.is_suppressed[cells], float(self.need.width), 0.0),
+        )
+
+    def take(self, cells: NDArray[np.int64], intervals: Intervals) -> None:
+        self.low[cells], self.high[cells] = intervals.low, intervals.high
+        self.is_exact[cells] = intervals.low_is_exact & intervals.high_is_exact
+        self.programs += intervals.programs
+        self.integer_programs += intervals.integer_programs
+        self.undecided += intervals.undecided
+
+    def result(self, components: int, seconds: float) -> Audit:
+        knowledge, need, low, high = self.knowledge, self.need, self.low, self.high
+        # Not "narrower than": bounds that were not found are no proof either.
+        covers = (low <= need.low + EPSILON) & (high >= need.high - EPSILON)
+        wide = high - low >= need.width - EPSILON
+        fails = (self.guarded & ~covers) | (knowledge.is_suppressed & ~wide)
+        asked = np.flatnonzero(self.asked)
+        bounds = {knowledge.cells[at]: Bounds(float(low[at]), float(high[at]), bool(self.is_exact[at])) for at in asked}
+        failures = tuple(
+            Failure(knowledge.cells[at], bounds[knowledge.cells[at]], bool(self.guarded[at]))
+            for at in np.flatnonzero(fails)
+        )
+        widths = (high - low)[asked]
+        return Audit(
+            bounds=bounds,
+            failures=failures,
+            narrowest=float(np.nanmin(widths)) if np.isfinite(widths).any() else None,
+            cells=len(knowledge.cells),
+            relations=knowledge.relations.shape[0],
+            components=components,
+            programs=self.programs,
+            integer_programs=self.integer_programs,
+            undecided=self.undecided,
+            joint_cells=knowledge.joint_cells,
+            left_out=knowledge.left_out,
+            seconds=seconds,
+        )

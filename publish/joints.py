@@ -1,0 +1,116 @@
+"""Margins in a cycle: joint cells that nobody published and that bound what was.
+
+Reason by quarter, sex by quarter and reason × sex by year are margins of the same counts: reason × sex by quarter. No
+sum of published cells says so, but the joint cells can't be negative, and that alone can give published ones away.
+
+A joint cell is added where a cell, divided along one dimension, has at least two of its other dimensions by each of
+which alone the division is published (with the other summed up, wholly or to a part of its hierarchy). That finds
+every cycle of three margins: pairs published jointly for the year and singly by quarter, jointly for the city and
+singly by district, and all pairs of three dimensions. A joint cell is divided further by the same rule. Longer cycles,
+of pairs of four dimensions, come in as the cycles of three that they hold, not as joint cells of four.
+"""
+
+from __future__ import annotations
+
+from publish.knowledge import Build, Key
+
+_Shape = tuple[int, ...]
+
+
+def add_joint_cells(build: Build, release: str, measure: str, most: int) -> tuple[int, list[str]]:
+    """Add a measure's joint cells, the smallest groups first.
+
+    Args:
+        build: the system so far; its layer of the measure must be closed upwards, and is again afterwards.
+        release: whose figures.
+        measure: of which.
+        most: groups of joint cells that would make more are left out.
+
+    Returns:
+        How many were added, and the names of groups left out.
+    """
+    layer = build.layers[release, measure]
+    search = _Cycles(build, {key for key, number in layer.items() if build.published[number]})
+    frontier, added, left_out = list(layer), 0, set[str]()
+    while frontier:
+        groups = search.divide(frontier, layer)
+        frontier = []
+        for name, keys in sorted(groups.items(), key=lambda group: len(group[1])):
+            new = [key for key in keys if key not in layer]
+            if added + len(new) > most:
+                left_out.add(f"{measure}: {name}")
+                continue
+            for key in new:
+                build.add_inferred(release, measure, key)
+            added += len(new)
+            frontier += new
+    if added:
+        build.close_upwards(release, measure)
+    return added, sorted(left_out)
+
+
+class _Cycles:
+    def __init__(self, build: Build, published: set[Key]) -> None:
+        self.trees, self.dimensions, self.published = build.trees, build.dimensions, published
+        self.above: list[dict[str, list[str]]] = [{} for _ in build.trees]
+        self.shapes = {self.shape(key) for key in published}
+        self.possible: dict[tuple[_Shape, int, int], bool] = {}
+
+    def ancestors(self, at: int, code: str) -> list[str]:
+        found = self.above[at].get(code)
+        if found is None:
+            found = self.above[at][code] = sorted(self.trees[at].ancestors(code))
+        return found
+
+    def shape(self, key: Key) -> _Shape:
+        """How deep each code stands in its hierarchies: 0 the total, −1 a code without a total."""
+        return tuple(
+            0 if not code else len(above) if "" in (above := self.ancestors(at, code)) else -1 - len(above)
+            for at, code in enumerate(key)
+        )
+
+    def divide(self, frontier: list[Key], layer: dict[Key, int]) -> dict[str, set[Key]]:
+        """The joint cells that the frontier's cells are divided into, by group."""
+        groups: dict[str, set[Key]] = {}
+        for key in frontier:
+            shape = self.shape(key)
+            others = [at for at, code in enumerate(key) if code]
+            if len(others) < 2:
+                continue
+            for at, trees in enumerate(self.trees):
+                for children in trees.children:
+                    codes = children.get(key[at])
+                    if codes is None or not self.may_cycle(key, shape, others, at, codes[0]):
+                        continue
+                    parts = [(*key[:at], code, *key[at + 1 :]) for code in codes]
+                    if all(part in layer for part in parts):
+                        continue
+                    if any(self.is_cycle(part, others, at) for part in parts):
+                        named = sorted({self.dimensions[i] for i in (*others, at)})
+                        name = f"{' × '.join(named)}, divided by {self.dimensions[at]}"
+                        groups.setdefault(name, set()).update(part for part in parts if part not in layer)
+        return groups
+
+    def may_cycle(self, key: Key, shape: _Shape, others: list[int], at: int, code: str) -> bool:
+        """Whether cells of the shapes that would close a cycle are published at all."""
+        part = (*key[:at], code, *key[at + 1 :])
+        question = (shape, at, self.shape(part)[at])
+        answer = self.possible.get(question)
+        if answer is None:
+            found = 0
+            for other in others:
+                if other != at:
+                    sums = ((*part[:other], above, *part[other + 1 :]) for above in self.ancestors(other, part[other]))
+                    found += any(self.shape(one) in self.shapes for one in sums)
+            answer = self.possible[question] = found >= 2
+        return answer
+
+    def is_cycle(self, part: Key, others: list[int], at: int) -> bool:
+        found = 0
+        for other in others:
+            if other != at:
+                found += any(
+                    (*part[:other], above, *part[other + 1 :]) in self.published
+                    for above in self.ancestors(other, part[other])
+                )
+        return found >= 2
