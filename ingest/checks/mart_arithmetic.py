@@ -187,17 +187,24 @@ def keys_filled(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]
     ]
 
 
-def districts_present(marts: Marts, table: str, dataset: str) -> list[Break]:
-    """Districts with a file of the dataset in force for a quarter, of which the mart has no row for that quarter."""
+def districts_present(marts: Marts, table: str, dataset: str, at_least: int) -> list[Break]:
+    """Districts with a file of some size in force for a quarter, of which the mart has no row for that quarter.
+
+    Args:
+        marts: the warehouse.
+        table: a mart.
+        dataset: what it is made from.
+        at_least: rows of a file from which on something of it must show: a few cases may all be of other quarters.
+    """
     found = marts.rows(
         f"""
         select district_code, reporting_quarter from core.fct_reporting_status
-        where dataset = ? and is_expected and is_in_force
+        where dataset = ? and is_expected and is_in_force and row_count >= ?
         except
         select district_code, reporting_quarter from marts.{_name(table)} where district_basis = 'as_submitted'
         order by 2, 1
         """,
-        [dataset],
+        [dataset, at_least],
     )
     return [Break(district, quarter, f"no row, although {dataset} is in force") for district, quarter in found]
 

@@ -128,12 +128,13 @@ class ExpectKeysToBeFilled(MartRule):
 
 
 class ExpectDistrictsInForceToBePresent(MartRule):
-    """Every district with a file in force for a quarter has a row for it."""
+    """Every district with a file of some size in force for a quarter has a row for it."""
 
     kind = "districts_present"
-    success_keys: ClassVar[tuple[str, ...]] = ("table", "dataset")
+    success_keys: ClassVar[tuple[str, ...]] = ("table", "dataset", "at_least")
     table: str
     dataset: str
+    at_least: int
 
 
 class ExpectFilesInForce(MartRule):

@@ -41,7 +41,7 @@ def marts() -> Iterator[Marts]:
         connection.execute("create schema marts; create schema core")
         connection.execute(
             "create table core.fct_reporting_status (district_code varchar, reporting_quarter varchar, "
-            "dataset varchar, is_expected boolean, is_in_force boolean, state varchar)"
+            "dataset varchar, is_expected boolean, is_in_force boolean, state varchar, row_count integer)"
         )
         yield Marts(connection)
 
@@ -131,8 +131,10 @@ def test_what_is_no_share_breaks_the_rule(marts: Marts, code: str, wrong: float)
     assert [found.found for found in _try(marts, code)] == [f"{columns[0]} is not between 0 and 1 in 1 rows"]
 
 
-def _report(marts: Marts, *rows: tuple[str, str, str, bool, bool, str]) -> None:
-    marts.connection.executemany("insert into core.fct_reporting_status values (?, ?, ?, ?, ?, ?)", rows)
+def _report(marts: Marts, *rows: tuple[str, str, str, bool, bool, str], size: int = 0) -> None:
+    marts.connection.executemany(
+        "insert into core.fct_reporting_status values (?, ?, ?, ?, ?, ?, ?)", [(*row, size) for row in rows]
+    )
 
 
 @pytest.mark.parametrize("code", _codes("districts_present"))
@@ -145,7 +147,10 @@ def test_a_district_in_force_without_a_row_breaks_the_rule(marts: Marts, code: s
         ("skarpnack", "2018Q1", dataset, True, True, "i_kraft"),
         ("norrmalm", "2018Q1", dataset, True, False, "saknas"),
         ("alvsjo", "2018Q1", "another", True, True, "i_kraft"),
+        size=DECLARED[code]["kwargs"]["at_least"],
     )
+    small = ("kista", "2018Q1", dataset, True, True, "i_kraft")
+    _report(marts, small, size=DECLARED[code]["kwargs"]["at_least"] - 1)
     assert _try(marts, code) == [Break("skarpnack", "2018Q1", f"no row, although {dataset} is in force")]
 
 
