@@ -108,7 +108,7 @@ def _build(
     keep_manifest(folder / "target" / "manifest.json", settings)  # first: no warehouse without what it says of itself
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
-    shutil.rmtree(folder / "target", ignore_errors=True)
+    _sweep(folder / "target")
     return BuildResult("built", fingerprint, nodes, seconds)
 
 
@@ -160,7 +160,7 @@ def build_file(
 
 
 def _run_dbt(
-    variables: dict[str, Any],
+    variables: dict[str, str],
     warehouse: Path,
     folder: Path,
     with_tests: bool,
@@ -198,7 +198,7 @@ def _run_dbt(
         "--target-path",
         str(folder / "target"),
     ]
-    arguments += ["--log-path", str(folder / "logs"), "--quiet", "--no-use-colors", "--no-partial-parse"]
+    arguments += ["--log-path", str(folder / "logs"), "--log-level-file", "info", "--quiet", "--no-use-colors"]
     outcome = dbtRunner(callbacks=[on_event]).invoke(arguments)
     nodes = tuple(done.values())
     if outcome.exception is not None:
@@ -206,6 +206,15 @@ def _run_dbt(
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
         return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME"
     return nodes, None
+
+
+def _sweep(target: Path) -> None:
+    """Remove dbt's artefacts, but for the parsed project: the next build then parses only what has changed in it."""
+    for path in target.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "partial_parse.msgpack":
+            path.unlink(missing_ok=True)
 
 
 def _let_go() -> None:

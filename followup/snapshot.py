@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -82,14 +83,12 @@ def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
     return Snapshot(tuple(submissions), tuple(newest_accepted(submissions)), settings.now_date().isoformat())
 
 
-def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, Any]:
+def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, str]:
     """Write what dbt reads into a folder, and return the variables that tell it where.
 
     Returns:
-        `validated_files` (dataset → absolute paths: a typed empty file, then the files in force), `submissions_file`,
-        `as_of_date`.
+        The variables of `write_inputs`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     counted = {s.submission_id for s in snapshot.in_force}
     names = {field.name for field in fields(Submission)} & set(SUBMISSIONS_SCHEMA.names)
     rows = [
@@ -100,18 +99,42 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         }
         for s in snapshot.submissions
     ]
-    submissions_file = folder / "submissions.parquet"
-    pq.write_table(pa.Table.from_pylist(rows, schema=SUBMISSIONS_SCHEMA), submissions_file)
-    files: dict[str, list[str]] = {}
+    files = [
+        (found.dataset, settings.home / found.parquet_path)
+        for found in snapshot.in_force
+        if found.dataset is not None and found.parquet_path is not None
+    ]
+    return write_inputs(folder, rows, files, snapshot.as_of)
+
+
+def write_inputs(
+    folder: Path, submissions: Iterable[Mapping[str, Any]], files: Iterable[tuple[str, Path]], as_of: str
+) -> dict[str, str]:
+    """Write what dbt reads: the ledger's submissions, which files are in force, and the date.
+
+    Args:
+        folder: for `submissions.parquet`, `files.parquet` (a typed empty file of each dataset first), `clock.parquet`.
+        submissions: a row each, as in SUBMISSIONS_SCHEMA.
+        files: (dataset, Parquet file) of each submission in force.
+        as_of: the date that the build takes for today, ISO.
+
+    Returns:
+        `inputs_folder`, absolute.
+    """
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    named = []
     for dataset, contract in load_contracts().items():
         empty = folder / f"empty_{dataset}.parquet"
         pq.write_table(empty_table(contract), empty)
-        files[dataset] = [str(empty.absolute())]
-    for found in snapshot.in_force:
-        if found.dataset is not None and found.parquet_path is not None:
-            files[found.dataset].append(str((settings.home / found.parquet_path).absolute()))
-    return {
-        "validated_files": files,
-        "submissions_file": str(submissions_file.absolute()),
-        "as_of_date": snapshot.as_of,
+        named.append((dataset, empty))
+    named.extend(files)
+    listed = {
+        "dataset": [dataset for dataset, _ in named],
+        "file": [str(path.absolute()) for _, path in named],
+        "place": list(range(len(named))),
     }
+    pq.write_table(pa.table(listed), folder / "files.parquet")
+    pq.write_table(pa.table({"as_of_date": [as_of]}), folder / "clock.parquet")
+    pq.write_table(pa.Table.from_pylist(list(submissions), schema=SUBMISSIONS_SCHEMA), folder / "submissions.parquet")
+    return {"inputs_folder": str(folder)}

@@ -1,9 +1,9 @@
-{#- The rows in force of one dataset: the Parquet files that `followup build` names, one per submission. -#}
+{#- The rows in force of one dataset: the Parquet files that `followup build` lists, one per submission. -#}
 {% macro validated(dataset) -%}
     {%- do source('validated', dataset) -%}
-    {%- set files = var('validated_files').get(dataset, []) -%}
+    {%- set files = told_to_build("select file from " ~ input_file('files') ~ " where dataset = '" ~ dataset ~ "' order by place") -%}
     {%- if execute and not files -%}
-        {{ exceptions.raise_compiler_error("var validated_files names no file of " ~ dataset ~ "; `followup build` passes them") }}
+        {{ exceptions.raise_compiler_error("files.parquet names no file of " ~ dataset ~ "; `followup build` writes it") }}
     {%- endif -%}
     read_parquet([
     {%- for file in files %}
@@ -15,16 +15,35 @@
 {#- The ledger's submissions, one row each. -#}
 {% macro ledger_submissions() -%}
     {%- do source('ledger', 'submissions') -%}
-    {%- set file = var('submissions_file') -%}
-    {%- if execute and not file -%}
-        {{ exceptions.raise_compiler_error("var submissions_file is not set; `followup build` passes it") }}
-    {%- endif -%}
-    read_parquet('{{ file | default("", true) | replace("'", "''") }}')
+    {{ input_file('submissions') }}
 {%- endmacro %}
 
-{#- Today as the installation's clock says. -#}
+{#- Today as the installation's clock says, unless a date was asked for. -#}
 {% macro clock_date() -%}
-    {%- if var('as_of_date') -%} cast('{{ var("as_of_date") }}' as date) {%- else -%} current_date {%- endif -%}
+    {%- if var('as_of_date') -%}
+        cast('{{ var("as_of_date") }}' as date)
+    {%- elif var('inputs_folder') and execute -%}
+        cast('{{ told_to_build("select as_of_date from " ~ input_file('clock')) | first }}' as date)
+    {%- else -%}
+        current_date
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    One of the files that `followup build` writes for dbt to read. What they say is not passed as variables, so that the
+    variables are the same in every build and dbt need not parse the whole project anew.
+-#}
+{% macro input_file(name) -%}
+    {%- set folder = var('inputs_folder') -%}
+    {%- if execute and not folder -%}
+        {{ exceptions.raise_compiler_error("var inputs_folder is not set; `followup build` passes it") }}
+    {%- endif -%}
+    read_parquet('{{ folder | default("", true) | replace("'", "''") }}/{{ name }}.parquet')
+{%- endmacro %}
+
+{#- The first column of a query over these files, as a list; empty while dbt only parses. -#}
+{% macro told_to_build(query) -%}
+    {{ return(run_query(query).columns[0].values() | list if execute else []) }}
 {%- endmacro %}
 
 {#- The date whose division of districts `today` means. -#}

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from followup.snapshot import SUBMISSIONS_SCHEMA
+from followup.snapshot import write_inputs
 from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from ingest.storing import stored_schema
@@ -138,20 +138,11 @@ class Inputs:
         """Take in one submission."""
         self.submissions.append(Submission(district, dataset, quarter, rows, **about))
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> dict[str, str]:
         """Write the Parquet files and return the dbt variables that point at them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        files: dict[str, list[str]] = {}
-        for name, contract in load_contracts().items():
-            empty = self.folder / f"empty_{name}.parquet"
-            pq.write_table(stored_schema(contract).empty_table(), empty)
-            files[name] = [str(empty)]
-        for submission in self.submissions:
-            if submission.in_force:
-                files[submission.dataset].append(str(self._write_rows(submission)))
-        ledger = self.folder / "submissions.parquet"
-        pq.write_table(pa.Table.from_pylist([_ledger_row(s) for s in self.submissions], SUBMISSIONS_SCHEMA), ledger)
-        return {"validated_files": files, "submissions_file": str(ledger), "as_of_date": self.as_of_date}
+        files = [(s.dataset, self._write_rows(s)) for s in self.submissions if s.in_force]
+        return write_inputs(self.folder, [_ledger_row(s) for s in self.submissions], files, self.as_of_date)
 
     def _write_rows(self, submission: Submission) -> Path:
         schema = stored_schema(load_contracts()[submission.dataset])
