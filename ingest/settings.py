@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +35,20 @@ class Settings(BaseSettings):
         60, ge=0, le=3600, description="how long nothing must have been written to a file; a drop location may say else"
     )
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
+
+    publish_postgres: SecretStr | None = Field(
+        None, description="libpq URL of a database of its own that BI reads; its user owns it; no password in it"
+    )
+    publish_logins: Path | None = Field(
+        None,
+        description="JSON file, for its owner alone, with the passwords of owner, followup_reader, followup_analyst",
+    )
+    publish_patience_seconds: float = Field(
+        90, ge=0, description="how long a release waits for readers' transactions before it gives up"
+    )
+    publish_analysts: bool = Field(
+        False, description="load the unprotected marts for followup_analyst; every load is logged"
+    )
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 

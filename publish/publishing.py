@@ -6,26 +6,24 @@ synthetic, and what is published says so in itself.
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from ingest.ledger import Ledger
 from ingest.settings import Settings
 from publish.labels import label
+from publish.serving import finish, serve
+from publish.serving.snapshot import STORAGE_VERSION
 
-STORAGE_VERSION = "v1.0.0"
-"""DuckDB 1.1 and later read what is written with it."""
 NOTICE = (
     "SYNTETISKA UPPGIFTER. Röjandekontroll är inte tillämpad. / "
     "SYNTHETIC DATA. Disclosure control has not been applied."
 )
-_KEPT_RELEASES = 2
 
 
 class PublishRefused(Exception):
@@ -109,26 +107,18 @@ def _marts(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _publish(settings: Settings, on_table: Callable[[str, int, int], None] | None) -> Published:
-    releases = settings.home.absolute() / "releases"
-    releases.mkdir(parents=True, exist_ok=True)
-    for leftover in releases.glob(".*"):
+    finish(settings)
+    for leftover in settings.home.glob(".release-*"):
         shutil.rmtree(leftover)
-    name = f"{settings.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-    staged = releases / f".{name}"
-    (staged / "parquet").mkdir(parents=True)
-    tables = _write(settings, staged, on_table)
-    _sync(staged)
-    final = releases / name
-    staged.replace(final)
-    _point(settings.published.absolute(), final)
-    for old in sorted(p for p in releases.iterdir() if p.is_dir() and p != final)[: -(_KEPT_RELEASES - 1)]:
-        shutil.rmtree(old)
-    return Published(tuple(tables), settings.published / "followup.duckdb", settings.published / "parquet", NOTICE)
+    with TemporaryDirectory(prefix=".release-", dir=settings.home) as folder:
+        tables = _write(settings, Path(folder), on_table)
+        served = serve(Path(folder) / "release.duckdb", settings)
+    return Published(tuple(tables), served.duckdb_file, served.parquet_folder, NOTICE)
 
 
 def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int], None] | None) -> list[PublishedTable]:
     """Write the tables into a folder that nobody reads yet."""
-    target = folder / "followup.duckdb"
+    target = folder / "release.duckdb"
     tables = []
     with duckdb.connect() as connection:
         connection.execute(f"attach '{_quoted(settings.warehouse)}' as warehouse (read_only)")
@@ -147,11 +137,6 @@ def _write(settings: Settings, folder: Path, on_table: Callable[[str, int, int],
             connection.execute(f"comment on table release.published.{name} is '{_quoted(about)}'")
             for column, text in comments.items():
                 connection.execute(f"comment on column release.published.{name}.{column} is '{_quoted(text)}'")
-            described = ", ".join(f"\"{column}\": '{_quoted(text)}'" for column, text in comments.items())
-            metadata = f"kv_metadata {{notice: '{_quoted(NOTICE)}'{', ' + described if described else ''}}}"
-            parquet = folder / "parquet" / f"{name}.parquet"
-            options = f"format parquet, compression zstd, {metadata}"
-            connection.execute(f"copy (from release.published.{name}) to '{_quoted(parquet)}' ({options})")
             count = connection.execute(f"select count(*) from release.published.{name}").fetchone()
             tables.append(PublishedTable(name, count[0] if count else 0))
         connection.execute("create table release.published.about (key varchar primary key, value varchar not null)")
@@ -196,18 +181,3 @@ def _comments(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, st
 
 def _quoted(value: object) -> str:
     return str(value).replace("'", "''")
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o444)
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
-
-
-def _point(link: Path, target: Path) -> None:
-    """Let the link that readers open point at a release: one rename, so that a reader sees the old one or the new."""
-    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
-    temporary.symlink_to(os.path.relpath(target, link.parent))
-    temporary.replace(link)

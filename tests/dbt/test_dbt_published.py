@@ -17,9 +17,8 @@ def test_a_published_tables_comment_is_the_notice_and_then_the_models_descriptio
     home = tmp_path / "home"
     home.mkdir()
     (home / "warehouse.duckdb").symlink_to(warehouse.path)
-    (tmp_path / "parquet").mkdir()
     _write(Settings.model_validate({"home": home, "keys": tmp_path / "keys.json"}), tmp_path, None)
-    with duckdb.connect(str(tmp_path / "followup.duckdb"), read_only=True) as published:
+    with duckdb.connect(str(tmp_path / "release.duckdb"), read_only=True) as published:
         comments = dict(
             published.execute("select table_name, comment from duckdb_tables() where comment is not null").fetchall()
         )

@@ -1,0 +1,130 @@
+"""CSV in two flavours: plain for programs, Swedish for Excel.
+
+Plain: RFC 4180 (comma, CRLF, quotes doubled), UTF-8, dot decimals, machine names as header. Text always stands in
+quotes and a missing value never does, so that an empty text and a missing value differ.
+
+Swedish: semicolon, decimal comma, UTF-8 with a byte order mark, Swedish labels as header, SANT and FALSKT. A text that
+Excel would run as a formula, or take for a date or a number (the age band 6-12 is one), gets an apostrophe before it;
+a text that has apostrophes before such a thing gets one more, so that removing one always gives the text back.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+
+from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, text
+
+ROWS_IN_BATCH = 65_536
+PLAIN_FOLDER = "csv"
+SWEDISH_FOLDER = "csv_excel"
+BYTE_ORDER_MARK = "\ufeff".encode()
+_BLANK = r"[\x00-\x20\x7f" + "\u00a0\u200b\ufeff]*"
+MISREAD = (
+    "^'*"
+    + _BLANK
+    + r"(?:[=+\-@|%" + "\u2212\uff0b\uff0d\uff1d\uff20]"  # formulas, written wide too
+    + r"|[0-9][0-9\x00-\x20.,:/\-]*(?:e[+\-]?[0-9]+|%|kr)?" + _BLANK + "$"  # numbers and dates
+    + r"|(?:jan|feb|mar|apr|maj|may|jun|jul|aug|sep|okt|oct|nov|dec)[a-z]*[\x00-\x20.\-/]*[0-9]+" + _BLANK + "$"
+    + r"|(?:sant|falskt|true|false)" + _BLANK + "$"
+    + ")"
+)  # fmt: skip
+"""What Excel would not leave as the text it is; leading apostrophes are looked past. Read without regard to case, and
+the same in Python's expressions and DuckDB's."""
+_MISREAD = re.compile(MISREAD, re.IGNORECASE)
+
+
+def write_csv_files(release: ReleaseFile, folder: Path) -> None:
+    """Write `csv/<table>.csv` and `csv_excel/<table>.csv` for every table, each folder with a page that explains it."""
+    for flavour in (PLAIN_FOLDER, SWEDISH_FOLDER):
+        (folder / flavour).mkdir()
+        (folder / flavour / "LAS_MIG.txt").write_text(explanation(release, flavour), encoding="utf-8")
+    with release.reading() as connection:
+        for table in release.tables:
+            with pa.OSFile(str(folder / PLAIN_FOLDER / f"{table.name}.csv"), "wb") as sink:
+                rows = connection.execute(f"from {release.relation(table)}").to_arrow_reader(ROWS_IN_BATCH)
+                write_plain(rows, sink)
+            with pa.OSFile(str(folder / SWEDISH_FOLDER / f"{table.name}.csv"), "wb") as sink:
+                rows = connection.execute(swedish_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
+                write_swedish(rows, sink)
+
+
+def write_plain(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.RawIOBase, *, header: bool = True) -> None:
+    """Write rows in the plain flavour."""
+    options = pa.csv.WriteOptions(include_header=header, batch_size=ROWS_IN_BATCH, eol="\r\n")
+    with pa.csv.CSVWriter(sink, rows.schema, write_options=options) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def write_swedish(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.RawIOBase) -> None:
+    """Write rows that `swedish_query` gave, byte order mark first."""
+    sink.write(BYTE_ORDER_MARK)
+    options = pa.csv.WriteOptions(batch_size=ROWS_IN_BATCH, delimiter=";", eol="\r\n")
+    with pa.csv.CSVWriter(sink, rows.schema, write_options=options) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def swedish_query(release: ReleaseFile, table: ServedTable) -> str:
+    """The query that gives a table's values as Swedish Excel reads them, under Swedish labels."""
+    cells = ", ".join(
+        f"{_swedish(column)} as {name(heading)}"
+        for column, heading in zip(table.columns, swedish_header(table), strict=True)
+    )
+    return f"select {cells} from {release.relation(table)}"
+
+
+def swedish_header(table: ServedTable) -> list[str]:
+    """The columns' Swedish labels; a label that two of them share is followed by the machine name."""
+    labels = [column.label for column in table.columns]
+    shared = {
+        label.casefold() for label in labels if [other.casefold() for other in labels].count(label.casefold()) > 1
+    }
+    return [
+        protected(f"{column.label} ({column.name})" if column.label.casefold() in shared else column.label)
+        for column in table.columns
+    ]
+
+
+def _swedish(column: ServedColumn) -> str:
+    value, kind = name(column.name), column.type
+    if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
+        return f"replace({value}::varchar, '.', ',')"
+    if kind == "BOOLEAN":
+        return f"case when {value} then 'SANT' when not {value} then 'FALSKT' end"
+    if kind.startswith("TIMESTAMP"):
+        return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
+    if kind == "VARCHAR":
+        return f"case when regexp_matches({value}, {text(MISREAD)}, 'i') then '''' || {value} else {value} end"
+    return value
+
+
+def protected(value: str) -> str:
+    """A text as the Swedish flavour writes it."""
+    return f"'{value}" if _MISREAD.search(value) else value
+
+
+def unprotected(cell: str) -> str:
+    """The text that a cell of the Swedish flavour stands for."""
+    return cell[1:] if cell.startswith("'") and _MISREAD.search(cell) else cell
+
+
+def explanation(release: ReleaseFile, flavour: str) -> str:
+    """The page beside the files, in Swedish: what they are, how they are written, and what each holds."""
+    how = {
+        PLAIN_FOLDER: "Komma mellan kolumner, punkt som decimaltecken, UTF-8, kolumnernas tekniska namn som rubriker. "
+        "Text står inom citattecken; ett saknat värde är tomt utan citattecken.",
+        SWEDISH_FOLDER: "För svensk Excel: semikolon mellan kolumner, decimalkomma, UTF-8, svenska rubriker. "
+        "En text som Excel annars skulle göra om till formel, datum eller tal har en apostrof framför sig: '6-12 är "
+        "åldersgruppen 6-12.",
+    }[flavour]
+    lines = [f"Utgåva {release.release_id}", *([release.notice] if release.notice else []), "", how]
+    lines.append("Ett saknat värde på en rad med suppressed = true är dolt av röjandeskydd och kan vara 0.")
+    for table in release.tables:
+        lines += ["", f"{table.name}.csv ({table.rows} rader)", *([table.comment] if table.comment else [])]
+    return "\r\n".join(lines) + "\r\n"

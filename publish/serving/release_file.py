@@ -1,0 +1,149 @@
+"""What stands in a finished release: a DuckDB file whose schema `published` holds tables, comments, keys, `about`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from publish.labels import label
+
+PUBLISHED = "published"
+
+
+class ServingError(Exception):
+    """A release could not be served. What readers saw before is what they see; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class ServedColumn:
+    """A column as it goes out: DuckDB's name of its type, and its comment (Swedish label, colon, description)."""
+
+    name: str
+    type: str
+    comment: str
+
+    @property
+    def label(self) -> str:
+        """The Swedish label; the name itself where the glossary has none."""
+        return label(self.name) or self.name
+
+    @property
+    def description(self) -> str:
+        """The comment without the label before it."""
+        return self.comment.removeprefix(f"{self.label}:").strip()
+
+
+@dataclass(frozen=True)
+class ServedTable:
+    """A table as it goes out; `key_kind` is PRIMARY KEY, UNIQUE, or empty when the file declares no key."""
+
+    name: str
+    comment: str
+    columns: tuple[ServedColumn, ...]
+    key: tuple[str, ...]
+    key_kind: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """A release to serve: where it lies, what it holds, and what it says of itself in `about`."""
+
+    path: Path
+    schema: str
+    tables: tuple[ServedTable, ...]
+    about: dict[str, str]
+    sha256: str
+
+    @property
+    def release_id(self) -> str:
+        """As `about` has it; a file that names none goes by its checksum."""
+        return self.about.get("release_id") or f"unnamed-{self.sha256[:12]}"
+
+    @property
+    def notice(self) -> str:
+        """What every reader must be told, for example that the data are synthetic; may be empty."""
+        return self.about.get("notice", "")
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection in which the file is attached as `release`, its times told in UTC."""
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(f"attach {text(self.path)} as release (read_only)")
+            yield connection
+
+    def relation(self, table: ServedTable) -> str:
+        """The table's name inside `reading`, quoted."""
+        return f"release.{name(self.schema)}.{name(table.name)}"
+
+
+def name(identifier: str) -> str:
+    """An identifier in SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text(value: object) -> str:
+    """A string literal in SQL."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def read_release(path: Path, schema: str = PUBLISHED) -> ReleaseFile:
+    """Read what a finished file holds.
+
+    Args:
+        path: a DuckDB file that nobody writes to any more.
+        schema: the schema to serve.
+
+    Raises:
+        ServingError: it can't be opened, or has no table in that schema.
+    """
+    try:
+        with path.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        bare = ReleaseFile(path, schema, (), {}, sha256)
+        with bare.reading() as connection:
+            tables = tuple(_tables(connection, bare))
+            about = _about(connection, bare, tables)
+    except (OSError, duckdb.Error) as error:
+        raise ServingError(f"{path} can't be read as a release: {error}") from error
+    if not tables:
+        raise ServingError(f"{path} has no table in the schema {schema}")
+    return ReleaseFile(path, schema, tables, about, sha256)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterator[ServedTable]:
+    here = f"database_name = 'release' and schema_name = {text(release.schema)}"
+    columns: dict[str, list[ServedColumn]] = {}
+    for table, column, kind, comment in connection.execute(
+        f"select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() where {here} "
+        "order by table_name, column_index"
+    ).fetchall():
+        columns.setdefault(table, []).append(ServedColumn(column, kind, comment.strip()))
+    keys: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for table, kind, names in connection.execute(
+        "select table_name, constraint_type, constraint_column_names from duckdb_constraints() "
+        f"where {here} and constraint_type in ('PRIMARY KEY', 'UNIQUE') order by constraint_type"
+    ).fetchall():
+        keys.setdefault(table, (kind, tuple(names)))
+    for table, comment in connection.execute(
+        f"select table_name, coalesce(comment, '') from duckdb_tables() where {here} order by table_name"
+    ).fetchall():
+        kind, key = keys.get(table, ("", ()))
+        bare = ServedTable(table, comment.strip(), tuple(columns[table]), key, kind, 0)
+        (rows,) = connection.execute(f"select count(*) from {release.relation(bare)}").fetchone() or (0,)
+        yield replace(bare, rows=rows)
+
+
+def _about(
+    connection: duckdb.DuckDBPyConnection, release: ReleaseFile, tables: tuple[ServedTable, ...]
+) -> dict[str, str]:
+    for table in tables:
+        if table.name == "about":
+            return dict(connection.execute(f"select key, value from {release.relation(table)}").fetchall())
+    return {}

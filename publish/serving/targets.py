@@ -1,0 +1,247 @@
+"""Serving to all targets: everything is prepared first, then the swaps happen one after the other.
+
+The swap that can fail (PostgreSQL's, by a reader's lock) comes first, the files' link, one rename, last. What is to be
+swapped stands in a journal from before the first swap until after the last: `finish` completes what a killed run began.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ingest.settings import Settings
+from publish.serving import postgres, roles
+from publish.serving.folder import (
+    Identity,
+    identity,
+    point,
+    prepare_folder,
+    read_identity,
+    releases_folder,
+)
+from publish.serving.postgres import Loading, NotSwapped
+from publish.serving.release_file import PUBLISHED, ReleaseFile, ServedTable, ServingError, read_release
+from publish.serving.snapshot import FILE_NAME
+
+Step = Callable[[str], None]
+ANALYSTS_LOG = "analysts.jsonl"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What was served, and where readers find it.
+
+    `database` is None when the installation has none; `analysts` tells whether the unprotected marts were loaded;
+    `notes` are things an operator should know, in English.
+    """
+
+    release_id: str
+    tables: tuple[ServedTable, ...]
+    folder: Path
+    database: str | None
+    analysts: bool
+    notes: tuple[str, ...]
+
+    @property
+    def duckdb_file(self) -> Path:
+        """The snapshot, by the link that always leads to the current release."""
+        return self.folder / FILE_NAME
+
+    @property
+    def parquet_folder(self) -> Path:
+        """A Parquet file per table."""
+        return self.folder / "parquet"
+
+
+def serve(
+    release_file: Path, settings: Settings, *, beside: Path | None = None, on_step: Step = lambda _: None
+) -> Served:
+    """Serve a finished release to every target of the installation. The caller holds the lease `publish`.
+
+    May be called again with the same file after any failure or kill: targets that have it are left as they are, but for
+    roles and passwords, which are made as the settings say.
+
+    Args:
+        release_file: a DuckDB file with the schema `published`, which nobody writes to any more.
+        settings: the installation's.
+        beside: a folder whose files go out beside the release's own (certificate, catalogue).
+        on_step: told what is about to be done.
+
+    Raises:
+        ServingError: readers see what they saw before, in every target; or, where the connection broke at the commit or
+            only the analysts' marts failed, the message says so, and the next `serve` or `finish` completes it.
+    """
+    release, pending = read_release(release_file), _read_journal(settings)
+    if pending is not None and pending != identity(release):
+        finish(settings, on_step=on_step)
+    return _serve(release, settings, beside, on_step)
+
+
+def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | None:
+    """Complete the serving that was killed between its swaps; None when there is none. The caller holds the lease.
+
+    Raises:
+        ServingError: as `serve`.
+    """
+    pending = _read_journal(settings)
+    if pending is None:
+        return None
+    for folder in releases_folder(settings).iterdir():
+        if read_identity(folder) == pending:
+            release = read_release(folder / FILE_NAME)
+            original = ReleaseFile(release.path, release.schema, release.tables, release.about, pending.sha256)
+            return _serve(original, settings, None, on_step)
+    _journal(settings).unlink()
+    return None
+
+
+def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_step: Step) -> Served:
+    with ExitStack() as stack:
+        folder = prepare_folder(release, settings, beside, on_step)
+        database = _Database(settings, release, on_step, stack) if has_database(settings) else None
+        if database is not None:
+            _write_journal(settings, identity(release))
+            try:
+                database.swap_published()
+            except NotSwapped:
+                _journal(settings).unlink()
+                raise
+        on_step("link files")
+        point(settings, folder)
+        on_step("linked files")
+        _journal(settings).unlink(missing_ok=True)
+        if database is not None:
+            database.swap_marts()
+    return Served(
+        release.release_id,
+        release.tables,
+        settings.published,
+        database.address if database else None,
+        settings.publish_analysts and database is not None,
+        database.notes if database else (),
+    )
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether the installation serves PostgreSQL too."""
+    return bool(settings.publish_postgres and settings.publish_postgres.get_secret_value())
+
+
+class _Database:
+    """PostgreSQL as a target: made ready at once, swapped when told."""
+
+    def __init__(self, settings: Settings, release: ReleaseFile, on_step: Step, stack: ExitStack) -> None:
+        """Connect, make the roles, load what is not there yet."""
+        self.settings, self.release, self.on_step = settings, release, on_step
+        self.logins = roles.load_logins(settings.publish_logins)
+        self.connection = stack.enter_context(roles.connect(settings, self.logins))
+        on_step("roles")
+        roles.ensure_reader(self.connection, self.logins)
+        self._refuse_excess(roles.READER, PUBLISHED)
+        marts = self._analysts_marts(stack)
+        loads = [Loading(PUBLISHED, roles.READER, release)]
+        if marts is not None:
+            loads.append(Loading(roles.MARTS, roles.ANALYST, marts))
+        postgres.sweep(self.connection, [PUBLISHED, roles.MARTS])
+        self.loaded: dict[str, Loading] = {}
+        for item in loads:
+            if postgres.served(self.connection, item.schema) != identity(item.release):
+                postgres.load(self.connection, item, on_step)
+                self.loaded[item.schema] = item
+        info = self.connection.info
+        self.address = f"{info.host}:{info.port}/{info.dbname}"
+        self.notes = tuple(self._notes())
+
+    def swap_published(self) -> None:
+        """Let readers see the release."""
+        if PUBLISHED in self.loaded:
+            self._swap([self.loaded[PUBLISHED]], [])
+
+    def swap_marts(self) -> None:
+        """Let analysts see the newest marts, or none."""
+        if roles.MARTS in self.loaded:
+            self._swap([self.loaded[roles.MARTS]], [])
+            _log_analysts(self.settings, "loaded", self.loaded[roles.MARTS].release)
+        elif not self.settings.publish_analysts and postgres.holds_release(self.connection, roles.MARTS):
+            self._swap([], [roles.MARTS])
+            _log_analysts(self.settings, "removed")
+
+    def _swap(self, loaded: list[Loading], removed: list[str]) -> None:
+        postgres.swap(self.connection, loaded, removed, self.settings.publish_patience_seconds, self.on_step)
+
+    def _analysts_marts(self, stack: ExitStack) -> ReleaseFile | None:
+        """The warehouse as it is now, under a name of its own: a build may put another in its place meanwhile."""
+        if not self.settings.publish_analysts:
+            if roles.turn_analyst_off(self.connection):
+                _log_analysts(self.settings, "login refused")
+            return None
+        roles.ensure_analyst(self.connection, self.logins)
+        _log_analysts(self.settings, "login allowed")
+        self._refuse_excess(roles.ANALYST, roles.MARTS)
+        folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=releases_folder(self.settings)))
+        held = Path(folder) / "warehouse.duckdb"
+        try:
+            held.hardlink_to(self.settings.warehouse)
+        except OSError:
+            raise ServingError("FOLLOWUP_PUBLISH_ANALYSTS is on, but there is no warehouse: build it first") from None
+        return read_release(held, roles.MARTS)
+
+    def _refuse_excess(self, role: str, schema: str) -> None:
+        if excess := roles.excess(self.connection, role, schema):
+            raise ServingError(
+                f"{role} may do more than read {schema}, so nothing is served: it {'; '.join(excess[:5])}. "
+                "Take that away."
+            )
+
+    def _notes(self) -> Iterator[str]:
+        if others := roles.other_databases(self.connection, roles.READER):
+            yield (
+                f"{roles.READER} may also connect to the server's databases {', '.join(others)}: "
+                "REVOKE CONNECT ON DATABASE … FROM PUBLIC, or say so in pg_hba.conf"
+            )
+        if roles.may_make_large_objects(self.connection, roles.READER):
+            yield (
+                f"{roles.READER} may fill the disk with large objects: have a superuser run "
+                "REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC"
+            )
+
+
+def _log_analysts(settings: Settings, what: str, marts: ReleaseFile | None = None) -> None:
+    """Note what was done about the analysts' access to unprotected marts, one line each, on disk when this returns."""
+    line: dict[str, object] = {"at": settings.now().isoformat(timespec="seconds"), "role": roles.ANALYST, "what": what}
+    if marts is not None:
+        line |= {"warehouse": marts.sha256, "tables": {table.name: table.rows for table in marts.tables}}
+    with (settings.home / ANALYSTS_LOG).open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(line) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+def _journal(settings: Settings) -> Path:
+    return releases_folder(settings) / "serving.json"
+
+
+def _write_journal(settings: Settings, pending: Identity) -> None:
+    path = _journal(settings)
+    new = path.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as handle:
+        json.dump({"release_id": pending.release_id, "sha256": pending.sha256}, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    new.replace(path)
+
+
+def _read_journal(settings: Settings) -> Identity | None:
+    try:
+        found = json.loads(_journal(settings).read_text(encoding="utf-8"))
+        return Identity(found["release_id"], found["sha256"])
+    except FileNotFoundError:
+        return None
