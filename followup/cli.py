@@ -20,7 +20,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
-from followup.commands import city, preview, templates
+from followup.commands import city, preview, protecting, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -201,6 +201,7 @@ def doctor(
 city.register(app)
 templates.register(app)
 preview.register(app)
+protecting.register(app)
 
 
 def main() -> None:
