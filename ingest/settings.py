@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     publish_analysts: bool = Field(
         False, description="load the unprotected marts for followup_analyst; every load is logged"
     )
+    catalogue_uri: str | None = Field(
+        None, pattern=r"^https?://", description="address under which a release's files lie; absent: relative to them"
+    )
+    catalogue_publisher: str = Field("Stockholms stad", description="who publishes, as the catalogue names it")
+    catalogue_contact: str = Field("Stadens uppföljningsenhet", description="whom readers may ask")
+    catalogue_contact_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="its address; absent: the catalogue names no contact"
+    )
+    catalogue_license: str = Field(
+        "http://creativecommons.org/publicdomain/zero/1.0/", pattern=r"^https?://", description="licence of the data"
+    )
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 

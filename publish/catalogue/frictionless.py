@@ -1,0 +1,119 @@
+"""A Frictionless data package beside the CSV files: what a program needs to read every cell as what it is.
+
+Data Package and Table Schema, version 1 (specs.frictionlessdata.io). One `datapackage.json` for each flavour of CSV.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from publish.catalogue.described import Column, Described, Table
+from publish.serving.csv_files import swedish_header
+from publish.serving.release_file import ServedTable
+
+FILE_NAME = "datapackage.json"
+LICENCES = {"http://creativecommons.org/publicdomain/zero/1.0/": "CC0-1.0"}
+_PLAIN_DIALECT = {"delimiter": ",", "lineTerminator": "\r\n", "quoteChar": '"', "doubleQuote": True, "header": True}
+_SWEDISH_DIALECT = _PLAIN_DIALECT | {"delimiter": ";"}
+
+
+def plain_package(described: Described, licence: str) -> dict[str, Any]:
+    """The package of the folder `csv`: machine names, keys, references to dimensions, codes."""
+    resources = [_resource(table, _PLAIN_DIALECT, _plain_schema(table)) for table in described.tables]
+    return _package(described, licence, resources)
+
+
+def swedish_package(described: Described, served: dict[str, ServedTable], licence: str) -> dict[str, Any]:
+    """The package of the folder `csv_excel`: Swedish headers, decimal comma, SANT and FALSKT.
+
+    Codes and references are left out: a text that Excel would take for something else has an apostrophe before it.
+    """
+    resources = [
+        _resource(table, _SWEDISH_DIALECT, _swedish_schema(table, swedish_header(served[table.name])))
+        for table in described.tables
+    ]
+    return _package(described, licence, resources)
+
+
+def _package(described: Described, licence: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
+    said = f"Utgåva {described.release_id}. Ett saknat värde på en rad med suppressed = true är dolt och kan vara 0."
+    return {
+        "profile": "tabular-data-package",
+        "name": "uppfoljning",
+        "title": "Uppföljning av stöd till barn, unga och föräldrar",
+        "id": described.release_id,
+        "description": f"{described.notice} {said}".strip(),
+        "licenses": [{"name": LICENCES.get(licence, "other-open"), "path": licence}],
+        "resources": resources,
+    }
+
+
+def _resource(table: Table, dialect: dict[str, object], schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "profile": "tabular-data-resource",
+        "name": table.name,
+        "path": f"{table.name}.csv",
+        "title": table.label,
+        "description": table.explanation,
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "dialect": dialect,
+        "schema": schema,
+    }
+
+
+def _plain_schema(table: Table) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "fields": [_field(column, column.name) for column in table.columns],
+        "missingValues": [""],
+    }
+    for described, column in zip(schema["fields"], table.columns, strict=True):
+        if column.codes:
+            described.setdefault("constraints", {})["enum"] = [code for code, _ in column.codes]
+        if column.type == "boolean":
+            described |= {"trueValues": ["true"], "falseValues": ["false"]}
+        if column.type == "datetime":
+            described["format"] = "any"
+    if table.key:
+        schema["primaryKey"] = list(table.key)
+    if table.references:
+        schema["foreignKeys"] = [
+            {"fields": to.column, "reference": {"resource": to.table, "fields": to.table_column}}
+            for to in table.references
+        ]
+    return schema
+
+
+def _swedish_schema(table: Table, header: list[str]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"fields": [], "missingValues": [""]}
+    for column, heading in zip(table.columns, header, strict=True):
+        described = _field(column, heading)
+        if column.type == "number":
+            described["decimalChar"] = ","
+        if column.type == "boolean":
+            described |= {"trueValues": ["SANT"], "falseValues": ["FALSKT"]}
+        if column.type == "datetime":
+            described["format"] = "%Y-%m-%d %H:%M:%S"
+        schema["fields"].append(described)
+    heading_of = dict(zip((column.name for column in table.columns), header, strict=True))
+    if table.key:
+        schema["primaryKey"] = [heading_of[column] for column in table.key]
+    return schema
+
+
+def _field(column: Column, heading: str) -> dict[str, Any]:
+    constraints: dict[str, Any] = {}
+    if column.is_required:
+        constraints["required"] = True
+    if column.unit:
+        constraints["minimum"] = 0
+    if column.is_share:
+        constraints["maximum"] = 1
+    described = {
+        "name": heading,
+        "type": column.type,
+        "title": column.label,
+        "description": column.explanation or column.description,
+    }
+    return described | ({"constraints": constraints} if constraints else {})
