@@ -39,7 +39,7 @@ def catalogue(described: Described, settings: Settings) -> dict[str, Any]:
         settings: publisher, contact, licence and address.
     """
     base = (settings.catalogue_uri.rstrip("/") + "/") if settings.catalogue_uri else ""
-    figures = [table for table in described.tables if not table.is_dimension]
+    figures = [table for table in described.tables if table.holds_figures]
     dimensions = [table for table in described.tables if table.is_dimension]
     datasets = [_dataset(table, described, settings, base) for table in figures]
     if dimensions:

@@ -98,6 +98,11 @@ class Table:
         return self.name.startswith(DIMENSION)
 
     @property
+    def holds_figures(self) -> bool:
+        """Whether it is of figures: neither a dimension nor what is said of the release."""
+        return not self.is_dimension and self.name != ABOUT
+
+    @property
     def is_yearly(self) -> bool:
         """Whether its figures are of whole years."""
         return self.name.endswith(YEARLY)
@@ -105,7 +110,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Described:
-    """A release with all its tables but `about`, dimensions last."""
+    """A release with all its tables: those of figures first, then dimensions, `about` last."""
 
     release_id: str
     notice: str
@@ -125,10 +130,10 @@ def describe_release(release_file: Path, manifest: Manifest) -> Described:
         ValueError: GLOSSARY.md can't be read.
     """
     release = read_release(release_file)
-    served = {table.name: table for table in release.tables if table.name != ABOUT}
+    served = {table.name: table for table in release.tables}
     with release.reading() as connection:
         tables = [_table(connection, release, table, served, manifest) for table in served.values()]
-    tables.sort(key=lambda table: (table.is_dimension, table.name))
+    tables.sort(key=lambda table: (table.name == ABOUT, table.is_dimension, table.name))
     return Described(release.release_id, release.notice, release.about, tuple(tables))
 
 
@@ -152,6 +157,8 @@ def _table(
     first, last = _period(connection, relation, served)
     names = {column.name for column in served.columns}
     key = served.key or _key(connection, relation, served, manifest)
+    if served.name == ABOUT:
+        title = "Om utgåvan"
     return Table(
         name=served.name,
         label=f"{title}, per år" if served.name != base and title == (term.swedish if term else "") else title,
@@ -239,7 +246,7 @@ def _column(
     kind = _type(column.type)
     model = manifest.column(served.name, column.name)
     is_quantity = kind in ("integer", "number") and column.name not in (*key, *_YEARS)
-    is_quantity = is_quantity and not served.name.startswith(DIMENSION)
+    is_quantity = is_quantity and not served.name.startswith(DIMENSION) and served.name != ABOUT
     is_share = is_quantity and bool(_SHARE.search(column.name)) and column.name not in _MAY_PASS_ONE
     nulls = connection.execute(f"select 1 from {relation} where {name(column.name)} is null limit 1").fetchone()
     return Column(
