@@ -132,8 +132,8 @@ def test_csv_is_as_its_flavour_says_byte_for_byte(tmp_path: Path, files_only: Se
 
 @pytest.mark.parametrize(
     "dangerous",
-    ["=1+1", "+46", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "''=1", "＝1", "=cmd|' /C calc'!A0", "%0A", "|x"]
-    + ["6-12", "0-5", "1/2", "2018-01-01", "12,5", "1e5", "50%", "007", "maj 5", "Dec-1", "SANT", "false"],
+    ["=1+1", "+46", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "''=1", "\uff1d1", "=cmd|' /C calc'!A0", "%0A",
+     "|x", "6-12", "0-5", "1/2", "2018-01-01", "12,5", "1e5", "50%", "007", "maj 5", "Dec-1", "SANT", "false"],
 )  # fmt: skip
 def test_what_excel_would_change_gets_an_apostrophe(dangerous: str) -> None:
     assert protected(dangerous) == f"'{dangerous}"
@@ -146,7 +146,8 @@ def test_what_excel_leaves_alone_is_left_alone(harmless: str) -> None:
 
 
 ODD = st.text(
-    st.characters(blacklist_categories=["Cs"]) | st.sampled_from("=+-@'\";,\t\r\n\x000123456789-/. eE%\ufeff\u200bſK"),
+    st.characters(blacklist_categories=["Cs"])
+    | st.sampled_from("=+-@'\";,\t\r\n\x000123456789-/. eE%\ufeff\u200b\u017fK"),
     max_size=12,
 )
 
@@ -190,7 +191,7 @@ def test_plain_csv_reads_back_to_the_same_values(values: list[str | None]) -> No
 
 
 @given(st.lists(ODD | st.none(), min_size=1, max_size=20))
-@example(["", None, "'=1", "''=1", "6-12\n", "ſant", "1\x0b2", "=\x00", "٣", "1\u00a0000"])
+@example(["", None, "'=1", "''=1", "6-12\n", "\u017fant", "1\x0b2", "=\x00", "٣", "1\u00a0000"])
 def test_swedish_csv_reads_back_to_the_same_values(values: list[str | None]) -> None:
     with duckdb.connect() as connection:
         connection.register("given", pa.table({"sex": pa.array(values, pa.string())}))
@@ -254,7 +255,7 @@ def test_the_release_before_stays_for_those_who_have_it_open_and_older_ones_go(
 def test_serving_the_same_release_again_changes_nothing(release: Path, files_only: Settings) -> None:
     first = serve(release, files_only).folder.resolve()
     assert serve(release, files_only).folder.resolve() == first
-    assert [path for path in (files_only.home / "releases").iterdir()] == [first]
+    assert list((files_only.home / "releases").iterdir()) == [first]
 
 
 def test_an_earlier_release_can_be_served_again(tmp_path: Path, files_only: Settings) -> None:
@@ -272,7 +273,7 @@ def test_a_file_that_is_no_release_is_refused_and_what_was_served_stays(
     bad = tmp_path / "bad.duckdb"
     if content is not None:
         bad.write_bytes(content)
-    with pytest.raises(ServingError, match="bad.duckdb"):
+    with pytest.raises(ServingError, match=r"bad\.duckdb"):
         serve(bad, files_only)
     assert read_release(served.duckdb_file).release_id == "release-7"
 

@@ -1,0 +1,361 @@
+"""Serving to PostgreSQL: what is loaded, what readers see while it changes, and what a failure or a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+from releases_drawn import NOTICE, draw_release
+
+from followup.postgres_server import PostgresServer, RunningServer
+from ingest.settings import Settings
+from publish.serving import ServingError, finish, read_release, serve
+
+pytestmark = pytest.mark.server
+Connect = Callable[..., "psycopg.Connection[Any]"]
+BOTH = "select min(release_id), max(release_id), count(*) from {}"
+
+
+def reader_sees(connect: Connect) -> str:
+    with connect() as connection:
+        (seen,) = connection.execute("select value from published.about where key = 'release_id'").fetchone()
+    return str(seen)
+
+
+def files_say(settings: Settings) -> str:
+    return read_release(settings.published / "followup.duckdb").release_id
+
+
+# -- what is loaded ----------------------------------------------------------------------------------------------------
+
+
+def test_the_database_holds_the_same_values_as_the_file(settings: Settings, connect: Connect, tmp_path: Path) -> None:
+    release = draw_release(tmp_path / "r.duckdb", 5)
+    served = serve(release, settings)
+    assert served.database is not None and served.notes == ()
+    with duckdb.connect(str(release), read_only=True) as source, connect() as reader:
+        source.execute("set timezone = 'UTC'")
+        reader.execute("set timezone = 'UTC'")
+        for table in served.tables:
+            query = f"select * from published.{table.name}"
+            expected = {row[: len(table.key)]: row for row in source.execute(query).fetchall()}
+            found = {row[: len(table.key)]: row for row in reader.execute(query).fetchall()}
+            assert found == expected and len(found) == table.rows
+
+
+def test_text_is_stored_as_it_is(settings: Settings, connect: Connect, tmp_path: Path) -> None:
+    odd = ["", None, "\\N", "\\.", "a\tb\r\nc", '"', "NULL", "'=1", "å𝄞", "\\"]
+    path = draw_release(tmp_path / "r.duckdb", 1)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table published.odd (n integer primary key, t varchar)")
+        connection.executemany("insert into published.odd values (?, ?)", list(enumerate(odd)))
+    serve(path, settings)
+    with connect() as reader:
+        assert [row[0] for row in reader.execute("select t from published.odd order by n").fetchall()] == odd
+
+
+def test_every_table_and_column_has_its_comment_and_every_key_its_index(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "r.duckdb", 1), settings)
+    with connect() as reader:
+        bare = reader.execute(
+            "select c.relname, a.attname from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "join pg_attribute a on a.attrelid = c.oid and attnum >= 0 or a.attrelid = c.oid and attnum = -1 "
+            "where nspname = 'published' and relkind = 'r' and col_description(c.oid, greatest(attnum, 0)) is null "
+            "and attnum > 0"
+        ).fetchall()
+        assert bare == []
+        tables = reader.execute(
+            "select relname, obj_description(c.oid) from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "where nspname = 'published' and relkind = 'r' order by 1"
+        ).fetchall()
+        assert len(tables) == 6 and all(comment for _, comment in tables)
+        assert dict(tables)["mart_00"].startswith(NOTICE)
+        (comment,) = reader.execute("select col_description('published.mart_00'::regclass, 3)").fetchone()
+        assert comment == "Åldersgrupp: ålder vid händelsen"
+        keys = reader.execute(
+            "select conrelid::regclass::text, pg_get_constraintdef(oid) from pg_constraint where contype = 'p' "
+            "and connamespace = 'published'::regnamespace order by 1"
+        ).fetchall()
+    assert ("dim_district", "PRIMARY KEY (district_code)") in keys
+    assert ("mart_00", "PRIMARY KEY (district_code, reporting_quarter, age_band)") in keys
+    assert len(keys) == 6
+
+
+# -- readers while it changes ------------------------------------------------------------------------------------------
+
+
+def test_readers_never_see_a_torn_or_mixed_release_during_twenty(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    def release(number: int) -> Path:
+        return draw_release(tmp_path / f"{number % 2}.duckdb", number, tables=3, rows=40)
+
+    serve(release(0), settings)
+    stop, wrong, reads = threading.Event(), [], {"read committed": 0, "repeatable read": 0, "files": 0}
+
+    def of_the_database(level: str) -> None:
+        with connect(autocommit=True) as reader:
+            while not stop.is_set():
+                with reader.transaction():
+                    reader.execute(f"set transaction isolation level {level}")
+                    first = reader.execute(BOTH.format("mart_00")).fetchone()
+                    time.sleep(0.002)
+                    second = reader.execute(BOTH.format("mart_02")).fetchone()
+                    again = reader.execute(BOTH.format("mart_00")).fetchone()
+                number = int(first[0].removeprefix("release-"))
+                if not first == second == again == (first[0], first[0], 40 + number):
+                    wrong.append((level, first, second, again))
+                reads[level] += 1
+
+    def of_the_files() -> None:
+        while not stop.is_set():
+            folder = settings.published.resolve()
+            with duckdb.connect(str(settings.published / "followup.duckdb"), read_only=True) as reader:
+                first = reader.execute(BOTH.format("published.mart_00")).fetchone()
+                second = reader.execute(BOTH.format("published.mart_02")).fetchone()
+            ids = pq.read_table(folder / "parquet" / "mart_01.parquet", columns=["release_id"])["release_id"]
+            if first != second or first[2] != 40 + int(first[0].removeprefix("release-")) or len(set(ids)) != 1:
+                wrong.append(("files", first, second))
+            reads["files"] += 1
+
+    with ThreadPoolExecutor() as readers:
+        jobs = [
+            readers.submit(of_the_database, "read committed"),
+            readers.submit(of_the_database, "repeatable read"),
+            readers.submit(of_the_files),
+        ]
+        try:
+            for number in range(1, 21):
+                serve(release(number), settings)
+        finally:
+            stop.set()
+        for job in jobs:
+            job.result(30)
+    assert wrong == []
+    assert min(reads.values()) > 10
+    assert reader_sees(connect) == files_say(settings) == "release-20"
+
+
+def test_a_reader_whose_snapshot_is_older_than_the_load_sees_the_new_release_whole(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    with connect() as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select 1")
+        serve(draw_release(tmp_path / "2.duckdb", 2), settings)
+        assert reader.execute(BOTH.format("mart_00")).fetchone() == ("release-2", "release-2", 202)
+        assert reader.execute(BOTH.format("mart_03")).fetchone() == ("release-2", "release-2", 202)
+
+
+def test_a_long_reader_is_waited_for(settings: Settings, connect: Connect, tmp_path: Path) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    tries: list[str] = []
+    with connect() as reader:
+        reader.execute("select count(*) from mart_00")
+
+        def on_step(step: str) -> None:
+            tries.append(step)
+            if tries.count("swap tables") == 3:
+                reader.rollback()
+
+        serve(draw_release(tmp_path / "2.duckdb", 2), settings, on_step=on_step)
+    assert tries.count("swap tables") >= 3
+    assert reader_sees(connect) == files_say(settings) == "release-2"
+
+
+def test_a_reader_that_never_ends_is_named_and_the_old_release_stays_everywhere(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    hasty = settings.model_copy(update={"publish_patience_seconds": 1.5})
+    with connect() as reader:
+        pid = reader.execute("select pg_backend_pid() from mart_00").fetchone()[0]
+        with pytest.raises(ServingError, match=rf"locked for 1.5 s.*{pid} \(followup_reader"):
+            serve(draw_release(tmp_path / "2.duckdb", 2), hasty)
+        assert reader.execute("select max(release_id) from mart_01").fetchone() == ("release-1",)
+    assert reader_sees(connect) == files_say(settings) == "release-1"
+    assert finish(settings) is None
+    serve(tmp_path / "2.duckdb", settings)
+    assert reader_sees(connect) == files_say(settings) == "release-2"
+
+
+def test_two_readers_that_cross_are_not_ended_as_a_deadlock(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    """The reader holds the table that the swap locks last and asks for the one it has locked first."""
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    seen: list[object] = []
+    with connect() as reader:
+        reader.execute("select count(*) from mart_03")
+        swapping = threading.Event()
+
+        def crossing() -> None:
+            swapping.wait(20)
+            time.sleep(0.1)
+            seen.append(reader.execute(BOTH.format("about").replace("release_id", "key")).fetchone())
+            reader.rollback()
+
+        thread = threading.Thread(target=crossing)
+        thread.start()
+        serve(
+            draw_release(tmp_path / "2.duckdb", 2),
+            settings,
+            on_step=lambda step: swapping.set() if step == "swap tables" else None,
+        )
+        thread.join(20)
+    assert seen == [("notice", "rows", 4)]
+    assert reader_sees(connect) == "release-2"
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_value_that_postgresql_refuses_stops_the_release_in_every_target(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    bad = draw_release(tmp_path / "2.duckdb", 2)
+    with duckdb.connect(str(bad)) as connection:
+        connection.execute("update published.mart_03 set release_id = 'a' || chr(0)")
+    with pytest.raises(ServingError, match="loading into PostgreSQL failed"):
+        serve(bad, settings)
+    assert reader_sees(connect) == files_say(settings) == "release-1"
+
+
+def test_a_server_that_is_away_stops_the_release(settings: Settings, tmp_path: Path) -> None:
+    away = settings.model_copy(
+        update={"publish_postgres": type(settings.publish_postgres)("postgresql://followup_owner@127.0.0.1:9/followup")}
+    )
+    with pytest.raises(ServingError, match="can't be reached"):
+        serve(draw_release(tmp_path / "1.duckdb", 1), away)
+    assert not settings.published.exists()
+
+
+def test_a_schema_that_is_not_ours_is_left_alone(
+    settings: Settings, server: PostgresServer, postgres: RunningServer, tmp_path: Path
+) -> None:
+    with server.superuser("followup") as connection:
+        connection.execute("create schema published; create table published.theirs (n integer)")
+    with pytest.raises(ServingError, match="schema published that holds no release"):
+        serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    with server.superuser("followup") as connection:
+        assert connection.execute("select count(*) from published.theirs").fetchone() == (0,)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ingest.settings import Settings
+from publish.serving import serve
+
+steps = [0]
+def on_step(step):
+    if step == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+serve(Path(sys.argv[1]), Settings(), on_step=on_step)
+"""
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize(
+    ("step", "database", "files"),
+    [
+        ("parquet", 1, 1),
+        ("csv", 1, 1),
+        ("roles", 1, 1),
+        ("load published.about", 1, 1),
+        ("load published.mart_03", 1, 1),
+        ("swap tables", 1, 1),
+        ("commit tables", 1, 1),
+        ("link files", 2, 1),
+        ("linked files", 2, 2),
+    ],
+)
+def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
+    step: str, database: int, files: int, settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    second = draw_release(tmp_path / "2.duckdb", 2)
+    environment = {
+        "FOLLOWUP_HOME": str(settings.home),
+        "FOLLOWUP_PUBLISH_POSTGRES": settings.publish_postgres.get_secret_value(),  # type: ignore[union-attr]
+        "FOLLOWUP_PUBLISH_LOGINS": str(settings.publish_logins),
+        "FOLLOWUP_NOW": "2019-01-03T08:00:00",
+        "PYTHONPATH": ":".join(sys.path),
+    }
+    done = subprocess.run([sys.executable, "-c", KILLED, str(second), step], env=environment, check=False, timeout=60)
+    assert done.returncode == -9
+    assert (reader_sees(connect), files_say(settings)) == (f"release-{database}", f"release-{files}")
+    finished = finish(settings)
+    assert (finished is not None) == (step in ("swap tables", "commit tables", "link files", "linked files"))
+    if finished is not None:
+        assert reader_sees(connect) == files_say(settings) == finished.release_id == "release-2"
+    serve(draw_release(tmp_path / "3.duckdb", 3), settings)
+    assert reader_sees(connect) == files_say(settings) == "release-3"
+    assert finish(settings) is None
+    with connect() as reader:
+        schemas = reader.execute("select nspname from pg_namespace where nspname ~ 'published|marts'").fetchall()
+    assert schemas == [("published",)]
+    left = [path.name for path in (settings.home / "releases").iterdir() if path.name.startswith((".", "serving"))]
+    assert left == []
+
+
+@pytest.mark.kill
+def test_a_newer_release_first_completes_the_one_that_was_killed_between_its_swaps(
+    settings: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def on_step(step: str) -> None:
+        if step == "link files":
+            raise Killed
+
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    with pytest.raises(Killed):
+        serve(draw_release(tmp_path / "2.duckdb", 2), settings, on_step=on_step)
+    assert (reader_sees(connect), files_say(settings)) == ("release-2", "release-1")
+    bad = draw_release(tmp_path / "3.duckdb", 3)
+    with duckdb.connect(str(bad)) as connection:
+        connection.execute("update published.mart_00 set release_id = chr(0)")
+    with pytest.raises(ServingError, match="loading"):
+        serve(bad, settings)
+    assert reader_sees(connect) == files_say(settings) == "release-2"
+
+
+def test_serving_again_loads_nothing_but_mends_what_is_missing(
+    settings: Settings, connect: Connect, server: PostgresServer, tmp_path: Path
+) -> None:
+    release, steps = draw_release(tmp_path / "1.duckdb", 1), []
+    serve(release, settings)
+    serve(release, settings, on_step=steps.append)
+    assert steps == ["roles", "link files", "linked files"]
+    with server.superuser("followup") as connection:
+        connection.execute("drop schema published cascade")
+    serve(release, settings)
+    assert reader_sees(connect) == "release-1"
+
+
+def test_no_password_is_in_what_is_printed_logged_or_stored(
+    settings: Settings, server: PostgresServer, tmp_path: Path
+) -> None:
+    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
+    passwords = json.loads(settings.publish_logins.read_text()).values()  # type: ignore[union-attr]
+    said = repr(settings) + (server.cluster / "server.log").read_text(errors="replace")
+    said += "".join(path.read_text(errors="replace") for path in settings.home.rglob("*") if path.is_file())
+    assert [password for password in passwords if password in said] == []
