@@ -70,9 +70,12 @@ def let_go() -> None:
         environment.close()
 
 
-def build_warehouse(folder: Path, inputs: Inputs, *selected: str) -> Warehouse:
-    """Write the inputs and build them, all or what is selected; the warehouse is renamed once it is built."""
-    variables = json.dumps(inputs.write())
+def build_warehouse(folder: Path, inputs: Inputs, *selected: str, **asked: str) -> Warehouse:
+    """Write the inputs and build them, all or what is selected; the warehouse is renamed once it is built.
+
+    `asked` are variables of the project beside those that a build passes.
+    """
+    variables = json.dumps(inputs.write() | asked)
     built_as, read_as = folder / "warehouse.next.duckdb", folder / "warehouse.duckdb"
 
     def run(*arguments: str, warehouse: Path = read_as) -> dbtRunnerResult:

@@ -15,6 +15,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.duration.survfunc import SurvfuncRight
+from statsmodels.regression.linear_model import OLS
 
 from followup.building import build
 from followup.demo.city import draw_city
@@ -246,3 +248,46 @@ def test_a_return_reason_is_cut_with_the_reason_and_nothing_else_and_adds_up(set
         for back in (False, True)
     }
     assert {row[5] for row in sets} == {returned[0]}
+
+
+def test_the_kaplan_meier_median_agrees_with_statsmodels(settings: Settings) -> None:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        begun = warehouse.sql("select started_quarter, observed_days, is_concluded from core.fct_investigation").df()
+        told = warehouse.sql(
+            "select reporting_quarter, investigation_time_km_median_days from marts.mart_investigation_times "
+            "where district_code = 'stockholm' and district_basis = 'today' and not is_survivors_only and "
+            "reason_side = 'alla' and sex = 'alla' and age_band = 'alla' and socioeconomic = 'alla'"
+        ).fetchall()
+    assert len(told) == 8
+    for quarter, median in told:
+        rows = begun[begun["started_quarter"] == quarter]
+        curve = SurvfuncRight(rows["observed_days"], rows["is_concluded"].astype(int))
+        at_most_half = curve.surv_times[curve.surv_prob <= 0.5 + 1e-9]
+        expected = int(at_most_half[0]) if at_most_half.size else None
+        assert median == expected, quarter
+
+
+def test_the_pilots_effect_and_its_interval_agree_with_a_regression(settings: Settings) -> None:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        told = warehouse.sql(
+            "select * from marts.mart_pilot_effect where indicator_code = 'within_60_days_rate' "
+            "and difference_standard_error is not null"
+        ).df()
+        begun = warehouse.sql(
+            "select *, age_band_at_start as age_band from core.fct_investigation "
+            "where area_code <> 'okand' and is_due_60_days and started_quarter >= '2018Q1'"
+        ).df()
+    assert len(told) >= 3
+    for row in told.to_dict("records"):
+        # an area that became a pilot on another day is neither this pilot nor the line
+        rows = begun[begun["pilot_from_date"].isna() | (begun["pilot_from_date"] == row["pilot_start_date"])]
+        for column in ("sex", "age_band", "socioeconomic"):
+            rows = rows if row[column] == "alla" else rows[rows[column] == row[column]]
+        pilot = rows["pilot_from_date"].notna().to_numpy(dtype=float)
+        after = (rows["investigation_start_date"] >= row["pilot_start_date"]).to_numpy(dtype=float)
+        cells = np.column_stack([np.ones(len(rows)), pilot, after, pilot * after])
+        fitted = OLS(rows["is_within_60_days"].to_numpy(dtype=float), cells).fit(cov_type="HC0")
+        assert row["difference_in_differences"] == pytest.approx(fitted.params[3])
+        assert row["difference_standard_error"] == pytest.approx(fitted.bse[3])
+        interval = (row["difference_in_differences_low"], row["difference_in_differences_high"])
+        assert interval == pytest.approx(tuple(fitted.conf_int()[3]))
