@@ -1,4 +1,4 @@
-"""Writing what goes out beside a release's files: dictionary, DCAT-AP-SE, data packages."""
+"""Writing what goes out beside a release's files: dictionary, DCAT-AP-SE, data packages, and tables for others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from publish.catalogue.dictionary import dictionary_page
 from publish.catalogue.frictionless import FILE_NAME as PACKAGE
 from publish.catalogue.frictionless import plain_package, swedish_package
 from publish.catalogue.manifest import Manifest
+from publish.exports import write_exports
 from publish.serving.csv_files import PLAIN_FOLDER, SWEDISH_FOLDER
 from publish.serving.release_file import read_release
 
@@ -29,7 +30,7 @@ class Written:
 
 
 def write_catalogue(release_file: Path, manifest: Manifest, folder: Path, settings: Settings) -> Written:
-    """Write all descriptions of a release into a folder whose files go out beside the release's own.
+    """Write all descriptions of a release, and its exports, into a folder that goes out beside the release's own files.
 
     Args:
         release_file: a finished DuckDB file with the schema `published`.
@@ -52,10 +53,11 @@ def write_catalogue(release_file: Path, manifest: Manifest, folder: Path, settin
     for path, content in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content, encoding="utf-8", newline="\n")
+    exports = write_exports(release_file, folder)
     notes = []
     if not settings.catalogue_contact_email:
         notes.append("the catalogue names no contact: set FOLLOWUP_CATALOGUE_CONTACT_EMAIL")
-    return Written(tuple(folder / path for path in contents), tuple(notes))
+    return Written((*(folder / path for path in contents), *exports), tuple(notes))
 
 
 def _json(content: object) -> str:

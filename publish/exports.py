@@ -1,0 +1,181 @@
+"""Tables in the layouts that others ask for, made at each release from what it publishes, and from nothing else.
+
+A figure that is hidden in the release, or that rests on one, is `..` here. docs/exports.md says of every field what it
+means, where it comes from and whose definition it follows.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from publish.labels import label
+from publish.serving.release_file import ReleaseFile, read_release
+
+FOLDER = "exports"
+HIDDEN = ".."
+"""What stands for a figure that is not told, as in official statistics: not available. It may be 0."""
+CITY = "stockholm"
+_TOTAL = "alla"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of an export: its type is Frictionless Table Schema's, its description Swedish."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """A table for others: its fields and rows; None in a row is a hidden figure."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+SERVICES = (
+    Field("ar", "integer", "Kalenderår då deltagandet påbörjades."),
+    Field("insatsgrupp", "string", "Kod för insatsgruppen; alla är samtliga."),
+    Field("insatsgrupp_namn", "string", "Insatsgruppens namn."),
+    Field("aldersgrupp", "string", "Ålder när deltagandet påbörjades; alla är samtliga."),
+    Field("kon", "string", "kvinna, man, okant eller alla."),
+    Field("antal", "integer", "Påbörjade deltaganden i insatser utan individuell behovsprövning, hela staden."),
+)
+"""Interventions without individual assessment: counts per group, age and sex; participations, not persons."""
+RE_REFERRAL = (
+    Field("matar", "integer", "Mätår: året efter det då utredningarna och insatserna avslutades."),
+    Field("omrade", "string", "Stadsdel (dagens indelning) eller stockholm."),
+    Field("alder", "string", "0-12 eller 13-20 år när allt avslutades."),
+    Field("avslutade", "integer", "Personer vars samtliga utredningar och insatser avslutades januari–juni året före."),
+    Field("ej_ater", "integer", "Av dem: utan ny utredning inom ett år."),
+    Field("andel", "number", "Ej återaktualiserade, procent med en decimal."),
+)
+"""Not back within a year, as the national key figure counts: closed in the first half of the year before."""
+_AGES = {"re_referral_kkik_0_12": "0-12", "re_referral_kkik_13_20": "13-20"}
+_HALF_YEAR, _YEAR = 2, 4
+"""Quarters."""
+
+
+def make_exports(release_file: Path) -> list[Export]:
+    """All exports of a finished release.
+
+    Args:
+        release_file: a DuckDB file with the schema `published`.
+
+    Returns:
+        The exports; one whose table the release lacks has no rows.
+
+    Raises:
+        ServingError: the file can't be read as a release.
+    """
+    release = read_release(release_file)
+    with release.reading() as connection:
+        return [
+            Export(
+                "insatser_utan_behovsprovning",
+                "Insatser utan individuell behovsprövning",
+                SERVICES,
+                tuple(_services(connection, release)),
+            ),
+            Export(
+                "ej_ateraktualiserade",
+                "Ej återaktualiserade inom ett år (KKiK)",
+                RE_REFERRAL,
+                tuple(_re_referral(connection, release)),
+            ),
+        ]
+
+
+def write_exports(release_file: Path, folder: Path) -> tuple[Path, ...]:
+    """Write the exports as CSV (comma, UTF-8, dot decimals) into `folder/exports`, with a data package beside them.
+
+    Raises:
+        ServingError: the file can't be read as a release.
+        OSError: the folder can't be written.
+    """
+    made, place = make_exports(release_file), folder / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    for export in made:
+        with (place / f"{export.name}.csv").open("w", encoding="utf-8", newline="") as sink:
+            lines = csv.writer(sink)
+            lines.writerow([field.name for field in export.fields])
+            lines.writerows([HIDDEN if cell is None else cell for cell in row] for row in export.rows)
+    package = {"profile": "tabular-data-package", "name": FOLDER, "resources": [_resource(export) for export in made]}
+    (place / "datapackage.json").write_text(json.dumps(package, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return (*(place / f"{export.name}.csv" for export in made), place / "datapackage.json")
+
+
+def _resource(export: Export) -> dict[str, Any]:
+    fields = [{"name": field.name, "type": field.type, "description": field.description} for field in export.fields]
+    return {
+        "profile": "tabular-data-resource",
+        "name": export.name,
+        "path": f"{export.name}.csv",
+        "title": export.title,
+        "encoding": "utf-8",
+        "schema": {"fields": fields, "missingValues": ["", HIDDEN]},
+    }
+
+
+def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
+    """Whole years of the city: the sum of four quarters' cells where every one of them is shown."""
+    table = "mart_service_interventions"
+    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"])
+    if where is None:
+        return
+    found = connection.execute(
+        f"select left(reporting_quarter, 4)::int, intervention_category, age_band, sex, "
+        "case when count(started) = count(*) then sum(started)::bigint end "
+        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' and {where} "
+        f"group by 1, 2, 3, 4 having count(distinct reporting_quarter) = {_YEAR} order by 1, 2, 3, 4"
+    ).fetchall()
+    for year, group, age, sex, count in found:
+        shown = "Alla" if group == _TOTAL else label(group) or group
+        yield year, group, shown, age, sex, count
+
+
+def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
+    """Half-years of which both quarters go out: sums of what is shown."""
+    table = "mart_goal_indicators"
+    cuts = ["sex", "age_band", "socioeconomic", "pilot", "referral_type"]
+    where = _totals(release, table, cuts)
+    if where is None:
+        return
+    codes = ", ".join(f"'{code}'" for code in _AGES)
+    found = connection.execute(
+        "select left(reporting_quarter, 4)::int + 1, district_code, indicator_code, "
+        "case when count(denominator) = count(*) then sum(denominator)::bigint end, "
+        "case when count(numerator) = count(*) then sum(numerator)::bigint end "
+        f"from release.published.{table} where indicator_code in ({codes}) and district_basis = 'today' "
+        f"and right(reporting_quarter, 2) in ('Q1', 'Q2') and {where} "
+        f"group by 1, 2, 3 having count(distinct reporting_quarter) = {_HALF_YEAR} order by 1, 2, 3"
+    ).fetchall()
+    for year, district, code, closed, not_back in found:
+        yield year, district, _AGES[code], closed, not_back, _share(closed, not_back)
+
+
+def _share(closed: int | None, not_back: int | None) -> str | None:
+    """Per cent with one decimal; hidden when either count is, empty when there is nobody to tell of."""
+    if closed == 0:
+        return ""
+    return None if closed is None or not_back is None else f"{100 * not_back / closed:.1f}"
+
+
+def _totals(release: ReleaseFile, table: str, cuts: Sequence[str]) -> str | None:
+    """A condition for rows that are not cut by these; None when the release lacks the table."""
+    served = next((found for found in release.tables if found.name == table), None)
+    if served is None:
+        return None
+    there = {column.name for column in served.columns}
+    return " and ".join(["true", *(f"{column} = '{_TOTAL}'" for column in cuts if column in there)])
