@@ -24,6 +24,7 @@ from pathlib import Path
 from rich.console import Console
 
 from followup.airflow_client import AirflowClient, AirflowError
+from followup.postgres_server import ServerForReaders
 from ingest.settings import ROOT, Settings
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
@@ -332,26 +333,36 @@ def _end(mark: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`up` starts Airflow and leaves it running, `down` stops it, `status` exits with 1 when it does not run."""
+    """`up` starts Airflow and a PostgreSQL for BI and leaves them running, `down` stops them, `status` tells.
+
+    `status` exits with 1 when Airflow does not run. An installation that names a database of its own
+    (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
+    """
     parser = argparse.ArgumentParser(prog="python -m followup.orchestrator", description=main.__doc__)
     parser.add_argument("command", choices=("up", "down", "status"))
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     parser.add_argument(
         "--home", type=Path, default=home, help=f"Airflow's home (default: {HOME_VARIABLE}, data/airflow)"
     )
+    parser.add_argument("--no-postgres", action="store_true", help="leave PostgreSQL alone")
     chosen = parser.parse_args(arguments)
-    orchestrator = Orchestrator(chosen.home)
     console = Console(soft_wrap=True, markup=False, highlight=False)
+    errors = Console(stderr=True, soft_wrap=True, markup=False)
+    database = ServerForReaders(console.print, errors.print, is_wanted=not chosen.no_postgres)
+    orchestrator = Orchestrator(chosen.home)
     if chosen.command == "down":
         console.print("Airflow is stopped" if orchestrator.stop() else "Airflow was not running")
-        return 0
+        return 0 if database.stop() else 1
     if chosen.command == "up":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
-            orchestrator.start(tell=console.print)
+            with database.starting() as environment:
+                orchestrator.extra_environment = environment
+                orchestrator.start(tell=console.print)
         except OrchestratorError as error:
-            Console(stderr=True, soft_wrap=True, markup=False).print(str(error))
+            errors.print(str(error))
             return 1
+    database.describe()
     running = orchestrator.running()
     if running is None:
         console.print("Airflow does not run")

@@ -25,6 +25,7 @@ os.environ |= {
     "FOLLOWUP_HOME": str(_SCRATCH / "home"),
     "FOLLOWUP_INBOX": str(_SCRATCH / "inbox"),
     "FOLLOWUP_KEYS": str(_SCRATCH / "keys.json"),
+    "FOLLOWUP_POSTGRES_HOME": str(_SCRATCH / "postgres"),
     "FOLLOWUP_TEST_NETWORK_LOG": str(_NETWORK_LOG),
     "AIRFLOW_HOME": str(_SCRATCH / "airflow"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

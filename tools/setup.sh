@@ -85,10 +85,6 @@ install_locked() {
     fi
     if [ -x .venv/bin/uv ]; then
         say "installing $(grep -c '==' requirements.txt) locked packages with uv"
-        # uv does not read pip's settings: hand it the index a site has set there.
-        local index
-        index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
-        if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then export UV_DEFAULT_INDEX=$index; fi
         VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip sync --quiet --require-hashes --link-mode copy requirements.txt && return
         say "uv did not manage; trying pip"
         .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade >/dev/null

@@ -43,25 +43,41 @@ def write_csv_files(release: ReleaseFile, folder: Path) -> None:
     for flavour in (PLAIN_FOLDER, SWEDISH_FOLDER):
         (folder / flavour).mkdir()
         (folder / flavour / "LAS_MIG.txt").write_text(explanation(release, flavour), encoding="utf-8")
+    write_plain_files(release, folder / PLAIN_FOLDER)
     with release.reading() as connection:
         for table in release.tables:
-            with pa.OSFile(str(folder / PLAIN_FOLDER / f"{table.name}.csv"), "wb") as sink:
-                rows = connection.execute(f"from {release.relation(table)}").to_arrow_reader(ROWS_IN_BATCH)
-                write_plain(rows, sink)
+            rows = connection.execute(swedish_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
             with pa.OSFile(str(folder / SWEDISH_FOLDER / f"{table.name}.csv"), "wb") as sink:
-                rows = connection.execute(swedish_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
                 write_swedish(rows, sink)
 
 
-def write_plain(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.RawIOBase, *, header: bool = True) -> None:
+def write_plain_files(release: ReleaseFile, folder: Path) -> None:
+    """Write `<table>.csv` for every table in the plain flavour."""
+    with release.reading() as connection:
+        for table in release.tables:
+            rows = connection.execute(plain_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
+            with pa.OSFile(str(folder / f"{table.name}.csv"), "wb") as sink:
+                write_plain(rows, sink)
+
+
+def plain_query(release: ReleaseFile, table: ServedTable) -> str:
+    """The query that gives a table's values as CSV can hold them: what is no scalar as DuckDB writes it."""
+    cells = [
+        f"{name(column.name)}::varchar as {name(column.name)}" if column.is_nested else name(column.name)
+        for column in table.columns
+    ]
+    return f"select {', '.join(cells)} from {release.relation(table)}"
+
+
+def write_plain(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.IOBase) -> None:
     """Write rows in the plain flavour."""
-    options = pa.csv.WriteOptions(include_header=header, batch_size=ROWS_IN_BATCH, eol="\r\n")
+    options = pa.csv.WriteOptions(batch_size=ROWS_IN_BATCH, eol="\r\n")
     with pa.csv.CSVWriter(sink, rows.schema, write_options=options) as writer:
         for batch in rows:
             writer.write_batch(batch)
 
 
-def write_swedish(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.RawIOBase) -> None:
+def write_swedish(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.IOBase) -> None:
     """Write rows that `swedish_query` gave, byte order mark first."""
     sink.write(BYTE_ORDER_MARK)
     options = pa.csv.WriteOptions(batch_size=ROWS_IN_BATCH, delimiter=";", eol="\r\n")
@@ -99,7 +115,9 @@ def _swedish(column: ServedColumn) -> str:
         return f"case when {value} then 'SANT' when not {value} then 'FALSKT' end"
     if kind.startswith("TIMESTAMP"):
         return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
-    if kind == "VARCHAR":
+    if column.is_nested:
+        value = f"{value}::varchar"
+    if kind == "VARCHAR" or column.is_nested:
         return f"case when regexp_matches({value}, {text(MISREAD)}, 'i') then '''' || {value} else {value} end"
     return value
 

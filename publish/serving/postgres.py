@@ -7,18 +7,16 @@ release, in READ COMMITTED too.
 
 from __future__ import annotations
 
-import io
 import random
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from publish.serving.csv_files import ROWS_IN_BATCH, write_plain
 from publish.serving.folder import Identity, identity
 from publish.serving.release_file import ReleaseFile, ServedTable, ServingError
 from publish.serving.roles import Connection
@@ -44,6 +42,7 @@ _TYPES = {
 }
 _COMMENT = re.compile(r"release (?P<release_id>.*), checksum (?P<sha256>[0-9a-f]{64})$", re.DOTALL)
 _SHARE_OF_DEADLOCK_TIMEOUT = 0.6
+_BLOCK = 1 << 17
 _PAUSE_SECONDS = (0.1, 0.6)
 
 
@@ -53,11 +52,12 @@ class NotSwapped(ServingError):
 
 @dataclass(frozen=True)
 class Loading:
-    """A schema to be put in place, the role that reads it, and the release that is loaded for it."""
+    """A schema to be put in place, the role that reads it, the release that is loaded for it, its plain CSV files."""
 
     schema: str
     role: str
     release: ReleaseFile
+    files: Path
 
     @property
     def new(self) -> str:
@@ -100,6 +100,7 @@ def load(connection: Connection, loading: Loading, on_step: Callable[[str], None
     try:
         with connection.transaction():
             connection.execute("set local statement_timeout = 0")
+            connection.execute("set local maintenance_work_mem = '256MB'")
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(loading.new)))
             connection.execute(sql.SQL("create schema {}").format(sql.Identifier(loading.new)))
             comment = f"release {release.release_id}, checksum {release.sha256}"
@@ -125,10 +126,14 @@ def _load_table(connection: Connection, loading: Loading, table: ServedTable) ->
     )
     # Never changed after this, so never vacuumed: an autovacuum would only stand in the next swap's way.
     connection.execute(sql.SQL("create table {} ({}) with (autovacuum_enabled = off)").format(target, columns))
-    with loading.release.reading() as source, connection.cursor() as cursor:
-        rows = source.execute(_query(loading.release, table)).to_arrow_reader(ROWS_IN_BATCH)
-        with cursor.copy(sql.SQL("copy {} from stdin (format csv, freeze)").format(target)) as copy:
-            write_plain(rows, _CopyStream(copy), header=False)
+    statement = sql.SQL("copy {} from stdin (format csv, header, freeze)").format(target)
+    with (
+        (loading.files / f"{table.name}.csv").open("rb") as rows,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        while block := rows.read(_BLOCK):
+            copy.write(block)
     if table.key:
         kind = sql.SQL("primary key") if table.key_kind == "PRIMARY KEY" else sql.SQL("unique")
         key = sql.SQL(", ").join(map(sql.Identifier, table.key))
@@ -143,34 +148,11 @@ def _load_table(connection: Connection, loading: Loading, table: ServedTable) ->
     connection.execute(sql.SQL("analyze {}").format(target))
 
 
-class _CopyStream(io.RawIOBase):
-    """What is written goes into a COPY."""
-
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self._copy = copy
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._copy.write(bytes(data))
-        return memoryview(data).nbytes
-
-
 def postgres_type(kind: str) -> str:
     """PostgreSQL's type for one of DuckDB's; what has no counterpart goes as text."""
     if kind.startswith("DECIMAL"):
         return kind.replace("DECIMAL", "numeric")
     return _TYPES.get(kind, "text")
-
-
-def _query(release: ReleaseFile, table: ServedTable) -> str:
-    cells = []
-    for column in table.columns:
-        name = '"' + column.name.replace('"', '""') + '"'
-        plain = postgres_type(column.type) != "text" or column.type == "VARCHAR"
-        cells.append(name if plain else f"{name}::varchar as {name}")
-    return f"select {', '.join(cells)} from {release.relation(table)}"
 
 
 def swap(

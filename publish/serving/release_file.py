@@ -28,6 +28,18 @@ class ServedColumn:
     comment: str
 
     @property
+    def is_nested(self) -> bool:
+        """Whether a value goes out as DuckDB writes it in text: a list, a struct, an enum."""
+        return self.type.endswith("]") or self.type.split("(")[0] in (
+            "STRUCT",
+            "MAP",
+            "UNION",
+            "ENUM",
+            "INTERVAL",
+            "BLOB",
+        )
+
+    @property
     def label(self) -> str:
         """The Swedish label; the name itself where the glossary has none."""
         return label(self.name) or self.name

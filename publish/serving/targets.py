@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from ingest.settings import Settings
 from publish.serving import postgres, roles
+from publish.serving.csv_files import PLAIN_FOLDER, write_plain_files
 from publish.serving.folder import (
     Identity,
     identity,
@@ -103,7 +104,7 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
 def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_step: Step) -> Served:
     with ExitStack() as stack:
         folder = prepare_folder(release, settings, beside, on_step)
-        database = _Database(settings, release, on_step, stack) if has_database(settings) else None
+        database = _Database(settings, release, folder, on_step, stack) if has_database(settings) else None
         if database is not None:
             _write_journal(settings, identity(release))
             try:
@@ -135,7 +136,7 @@ def has_database(settings: Settings) -> bool:
 class _Database:
     """PostgreSQL as a target: made ready at once, swapped when told."""
 
-    def __init__(self, settings: Settings, release: ReleaseFile, on_step: Step, stack: ExitStack) -> None:
+    def __init__(self, settings: Settings, release: ReleaseFile, folder: Path, on_step: Step, stack: ExitStack) -> None:
         """Connect, make the roles, load what is not there yet."""
         self.settings, self.release, self.on_step = settings, release, on_step
         self.logins = roles.load_logins(settings.publish_logins)
@@ -143,14 +144,15 @@ class _Database:
         on_step("roles")
         roles.ensure_reader(self.connection, self.logins)
         self._refuse_excess(roles.READER, PUBLISHED)
-        marts = self._analysts_marts(stack)
-        loads = [Loading(PUBLISHED, roles.READER, release)]
-        if marts is not None:
-            loads.append(Loading(roles.MARTS, roles.ANALYST, marts))
+        loads = [Loading(PUBLISHED, roles.READER, release, folder / PLAIN_FOLDER)]
+        if (marts := self._analysts_marts(stack)) is not None:
+            loads.append(Loading(roles.MARTS, roles.ANALYST, marts, marts.path.parent))
         postgres.sweep(self.connection, [PUBLISHED, roles.MARTS])
         self.loaded: dict[str, Loading] = {}
         for item in loads:
             if postgres.served(self.connection, item.schema) != identity(item.release):
+                if item.schema == roles.MARTS:
+                    write_plain_files(item.release, item.files)
                 postgres.load(self.connection, item, on_step)
                 self.loaded[item.schema] = item
         info = self.connection.info

@@ -118,7 +118,9 @@ def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.airflow
 @pytest.mark.timeout(120)
 def test_interrupting_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
-    up = subprocess.Popen([sys.executable, "-m", "followup.orchestrator", "up", "--home", str(tmp_path)])
+    up = subprocess.Popen(
+        [sys.executable, "-m", "followup.orchestrator", "up", "--no-postgres", "--home", str(tmp_path)]
+    )
     give_up_at = time.monotonic() + 60
     while not (tmp_path / "logs" / "scheduler.log").exists() and time.monotonic() < give_up_at:
         time.sleep(0.05)

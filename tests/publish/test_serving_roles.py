@@ -48,7 +48,7 @@ def warehouse(settings: Settings, number: int = 1) -> None:
     settings.warehouse.unlink(missing_ok=True)
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("create schema marts; create schema core; create table core.fct_case (person_key varchar)")
-        connection.execute(f"create table marts.mart_case_flow as select 'bromma' as district_code, {number} as cases")
+        connection.execute(f"create table marts.mart_case_flow as select {number} as cases, ['a', 'b'] as list")
 
 
 def with_analysts(settings: Settings) -> Settings:
@@ -246,6 +246,7 @@ def test_analysts_read_the_marts_and_nothing_else_and_all_of_it_is_logged(
     assert serve(release, with_analysts(settings)).analysts
     with connect("followup_analyst", autocommit=True) as analyst:
         assert analyst.execute("select cases from mart_case_flow").fetchone() == (1,)
+        assert analyst.execute("select list from mart_case_flow").fetchone() == ("[a, b]",)
         analyst.execute("set default_transaction_read_only = off")
         for statement in (
             "select * from published.mart_00",
