@@ -1,0 +1,104 @@
+"""The README's recipes for connecting, read out of it and run against a release that is served."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlalchemy
+from releases_drawn import draw_release
+
+from followup.postgres_server import RunningServer
+from ingest.settings import ROOT, Settings
+from publish.serving import serve
+
+pytestmark = pytest.mark.server
+SECTION = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Connect\n")[2].partition("\n## ")[0]
+RECIPES = re.findall(r"^```(\w+)\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+NOT_RUN = {"powerquery"}
+
+
+@pytest.fixture
+def here(settings: Settings, postgres: RunningServer, tmp_path: Path) -> dict[str, str]:
+    """What the page says, and what that is here."""
+    release = draw_release(tmp_path / "r.duckdb", 3, tables=1)
+    with duckdb.connect(str(release)) as connection:
+        connection.execute("alter table published.mart_00 rename to mart_case_flow")
+    serve(release, settings)
+    logins = json.loads(postgres.logins_file.read_text(encoding="utf-8"))
+    return {
+        "PASSWORD": logins["followup_reader"],
+        "127.0.0.1:5433": f"127.0.0.1:{postgres.port}",
+        "5433": str(postgres.port),
+        "data/home": str(settings.home),
+    }
+
+
+def filled(recipe: str, here: dict[str, str]) -> str:
+    for said, meant in here.items():
+        recipe = recipe.replace(said, meant)
+    return recipe
+
+
+def recipes(language: str) -> list[str]:
+    return [recipe for found, recipe in RECIPES if found == language]
+
+
+def test_every_recipe_is_run_or_said_not_to_be() -> None:
+    assert {language for language, _ in RECIPES} == {"sh", "python", "uri", "odbc", "r"} | NOT_RUN
+    assert len(recipes("python")) == 5
+    assert "Not run: Power BI, Metabase, Excel." in SECTION
+
+
+@pytest.mark.parametrize("recipe", recipes("python"))
+def test_python(recipe: str, here: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-c", filled(recipe, here)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "release-3" in done.stdout or "Åldersgrupp" in done.stdout
+
+
+@pytest.mark.parametrize("recipe", recipes("sh"))
+def test_shell(recipe: str, here: dict[str, str]) -> None:
+    if shutil.which("psql") is None:
+        pytest.skip("no psql here")
+    done = subprocess.run(["bash", "-c", filled(recipe, here)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "release-3" in done.stdout
+
+
+@pytest.mark.parametrize("recipe", recipes("uri"))
+def test_superset_s_address(recipe: str, here: dict[str, str]) -> None:
+    engine = sqlalchemy.create_engine(filled(recipe, here).strip())
+    with engine.connect() as connection:
+        assert connection.execute(sqlalchemy.text("select count(*) from mart_case_flow")).scalar() == 203
+        found = sqlalchemy.inspect(connection)
+        assert sorted(found.get_table_names(schema="published")) == ["about", "dim_district", "mart_case_flow"]
+        columns = {column["name"]: column["comment"] for column in found.get_columns("mart_case_flow", "published")}
+    engine.dispose()
+    assert columns["age_band"] == "Åldersgrupp: ålder vid händelsen"
+
+
+@pytest.mark.parametrize("recipe", recipes("odbc"))
+def test_odbc(recipe: str, here: dict[str, str]) -> None:
+    pyodbc = pytest.importorskip("pyodbc", reason="no pyodbc here")
+    if "PostgreSQL Unicode" not in pyodbc.drivers():
+        pytest.skip("PostgreSQL's ODBC driver is not installed")
+    with pyodbc.connect(filled(recipe, here).strip()) as connection:
+        assert connection.execute("select count(*) from mart_case_flow").fetchone()[0] == 203
+
+
+@pytest.mark.parametrize("recipe", recipes("r"))
+def test_r(recipe: str, here: dict[str, str]) -> None:
+    if shutil.which("Rscript") is None:
+        pytest.skip("no R here")
+    wanted = "quit(status = as.integer(!all(sapply(c('DBI', 'RPostgres', 'arrow'), requireNamespace, quietly = TRUE))))"
+    if subprocess.run(["Rscript", "-e", wanted], capture_output=True, timeout=60).returncode:
+        pytest.skip("R has not DBI, RPostgres and arrow")
+    done = subprocess.run(["Rscript", "-e", filled(recipe, here)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "release-3" in done.stdout, done.stderr
