@@ -95,7 +95,7 @@ class People:
         new["id_kind"] = kind
         wished = (receipt - age_days).astype("datetime64[D]").astype("datetime64[M]").astype("int64")
         known_month = receipt.astype("datetime64[D]").astype("datetime64[M]").astype("int64")
-        self._number(new, np.minimum(wished, known_month - 1))
+        self._number(new, np.minimum(wished, known_month - 1), known_month - 12 * (OLDEST + 1) + 1)
         by_year = (kind == RESERV) | (kind == SKYDDAD)
         year = np.asarray(new["birth"].astype("datetime64[D]").astype("datetime64[Y]"))
         midyear = (year.astype("datetime64[M]") + 6).astype("datetime64[D]").astype("int64")
@@ -111,15 +111,19 @@ class People:
         self._rows[first : self.count] = new
         return np.arange(first, self.count)
 
-    def _number(self, new: Table, month: Ints) -> None:
-        """Give the children with a number a birth day and serial in their month; the others any day of it."""
+    def _number(self, new: Table, month: Ints, earliest: Ints) -> None:
+        """Give the children with a number a birth day and serial in their month; the others any day of it.
+
+        None is moved to a month before its `earliest`: it would be too old for help meant for the young.
+        """
         month = month.copy()
         place = np.zeros(new.size, dtype="int64")
         left = np.flatnonzero(new["id_kind"] <= SAMORDNING)
         for attempt in range(_EARLIER_MONTHS + 1):
             key = self._key(new, month)[left]
             found = self._taken[key] + rank_within(key)
-            fits = (found < 5 * _days_in(month[left])) | (attempt == _EARLIER_MONTHS)
+            is_last = (attempt == _EARLIER_MONTHS) | (month[left] <= earliest[left])
+            fits = (found < 5 * _days_in(month[left])) | is_last
             place[left[fits]] = found[fits]
             self._taken += np.bincount(key[fits], minlength=self._taken.size)
             left = left[~fits]

@@ -9,7 +9,7 @@ import pytest
 from readback import quarter, read_person
 
 from followup.demo.draws import day_number
-from followup.demo.people import SAMORDNING, NumberSpaceFull, People, full_numbers
+from followup.demo.people import SAMORDNING, NumberSpaceFull, People, age_years, full_numbers
 
 
 def add(people: People, count: int) -> None:
@@ -55,3 +55,12 @@ def test_children_for_whom_no_personnummer_is_left_get_coordination_numbers() ->
 def test_more_children_than_numbers_are_refused() -> None:
     with pytest.raises(NumberSpaceFull, match="lower the scale"):
         add(People(), 90_000)
+
+
+def test_nobody_turns_21_because_a_month_is_full() -> None:
+    # 20 years and nine months old: in months well before theirs they would be too old
+    people = People()
+    receipt = np.full(9000, day_number(date(2018, 5, 15)))
+    people.add(np.random.default_rng(1), receipt=receipt, age_days=np.full(9000, 7600), family=np.arange(9000))
+    by_number = people.rows[people.rows["id_kind"] <= SAMORDNING]
+    assert set(age_years(by_number["birth"], receipt[: by_number.size])) == {20}
