@@ -12,13 +12,16 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.settings import Settings
+from ingest.settings import ROOT, Settings
+from publish.catalogue.described import swedish_pages
 from publish.catalogue.dictionary import markdown
 from publish.catalogue.manifest import DescribedColumn, DescribedTable, Exposure, Manifest
 from publish.catalogue.write import write_catalogue
+from publish.labels import load_terms
 from publish.serving import serve
 
 NOTICE = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
@@ -316,6 +319,20 @@ def test_the_page_tells_columns_units_what_adds_up_and_codes(served: Path) -> No
     assert cells["suppressed"][1:] == ("ja/nej", "–", "–")
     assert "<tr><td><code>vald</code></td><td>Våld, i &quot;familjen&quot;</td></tr>" in section
     assert "3 rader (2018-01-01 till 2018-06-30)" in section
+
+
+def test_every_mart_that_goes_out_has_a_swedish_page_of_four_parts() -> None:
+    declared = yaml.safe_load((ROOT / "dbt_project/models/marts/_exposures.yml").read_text(encoding="utf-8"))
+    out = {
+        re.findall(r"'(\w+)'", parent)[0]
+        for exposure in declared["exposures"]
+        if exposure["config"]["meta"]["publish"]
+        for parent in exposure["depends_on"]
+    }
+    assert out <= set(swedish_pages())
+    for mart, page in swedish_pages().items():
+        assert re.findall(r"^### (.+)$", page, re.MULTILINE) == ["Fråga", "En rad", "Så läser du", "Se upp"], mart
+        assert load_terms()[mart].swedish
 
 
 @given(st.text())
