@@ -11,10 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from releases_drawn import draw_release
 
 from followup.postgres_server import DATABASE, OWNER_ROLE, PostgresServer, PostgresServerError, RunningServer
 from ingest.settings import Settings
+from publish.serving import serve
 
+Connect = Callable[..., "psycopg.Connection[Any]"]
 UNSAFE_BUT_FAST = ("-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off", "-c shared_buffers=64MB")
 
 
@@ -36,30 +39,52 @@ def server() -> Iterator[PostgresServer]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres(server: PostgresServer) -> Iterator[RunningServer]:
+def fresh(server: PostgresServer) -> RunningServer:
     """The server with an empty database, the owner's role and no readers."""
     with server.superuser() as connection:
         connection.execute(f"drop database if exists {DATABASE} with (force)")
         connection.execute("drop role if exists followup_reader")
         connection.execute("drop role if exists followup_analyst")
-    yield server.start()
-    with server.superuser() as connection:
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [DATABASE])
+    return server.start()
 
 
-@pytest.fixture
-def settings(tmp_path: Path, postgres: RunningServer) -> Settings:
+def installation(root: Path, running: RunningServer) -> Settings:
+    """An installation that serves to that database."""
     return Settings.model_validate(
         {
-            "home": tmp_path / "home",
-            "keys": tmp_path / "keys.json",
-            "publish_postgres": postgres.owner_url,
-            "publish_logins": postgres.logins_file,
+            "home": root / "home",
+            "keys": root / "keys.json",
+            "publish_postgres": running.owner_url,
+            "publish_logins": running.logins_file,
             "publish_patience_seconds": 20,
             "FOLLOWUP_NOW": "2019-01-02T08:00:00",
         }
     )
+
+
+def connecting(running: RunningServer, opened: list[psycopg.Connection[Any]]) -> Connect:
+    """A function that connects as one of the roles, with its password."""
+    logins = json.loads(running.logins_file.read_text(encoding="utf-8"))
+
+    def _connect(role: str = "followup_reader", database: str = DATABASE, **options: Any) -> psycopg.Connection[Any]:
+        password = logins["owner" if role == OWNER_ROLE else role]
+        connection = psycopg.connect(
+            host="127.0.0.1", port=running.port, dbname=database, user=role, password=password, **options
+        )
+        opened.append(connection)
+        return connection
+
+    return _connect
+
+
+@pytest.fixture
+def postgres(server: PostgresServer) -> RunningServer:
+    return fresh(server)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, postgres: RunningServer) -> Settings:
+    return installation(tmp_path, postgres)
 
 
 @pytest.fixture
@@ -67,23 +92,23 @@ def files_only(tmp_path: Path) -> Settings:
     return Settings.model_validate({"home": tmp_path / "home", "FOLLOWUP_NOW": "2019-01-02T08:00:00"})
 
 
-Connect = Callable[..., "psycopg.Connection[Any]"]
-
-
 @pytest.fixture
 def connect(postgres: RunningServer) -> Iterator[Connect]:
-    """Connect as one of the roles, with its password."""
-    logins = json.loads(postgres.logins_file.read_text(encoding="utf-8"))
     opened: list[psycopg.Connection[Any]] = []
+    yield connecting(postgres, opened)
+    for connection in opened:
+        connection.close()
 
-    def _connect(role: str = "followup_reader", database: str = DATABASE, **options: Any) -> psycopg.Connection[Any]:
-        password = logins["owner" if role == OWNER_ROLE else role]
-        connection = psycopg.connect(
-            host="127.0.0.1", port=postgres.port, dbname=database, user=role, password=password, **options
-        )
-        opened.append(connection)
-        return connection
 
-    yield _connect
+@pytest.fixture(scope="module")
+def attacked(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
+    """A database with a release, and beside it things that are none of the reader's business; for a whole module."""
+    running, root = fresh(server), tmp_path_factory.mktemp("attacked")
+    serve(draw_release(root / "r.duckdb", 1), installation(root, running))
+    with server.superuser(DATABASE) as connection:
+        connection.execute("create schema private authorization followup_owner; create table private.person (key text)")
+        connection.execute("insert into private.person values ('secret')")
+    opened: list[psycopg.Connection[Any]] = []
+    yield connecting(running, opened)
     for connection in opened:
         connection.close()

@@ -275,10 +275,7 @@ serve(Path(sys.argv[1]), Settings(), on_step=on_step)
 @pytest.mark.parametrize(
     ("step", "database", "files"),
     [
-        ("parquet", 1, 1),
         ("csv", 1, 1),
-        ("roles", 1, 1),
-        ("load published.about", 1, 1),
         ("load published.mart_03", 1, 1),
         ("swap tables", 1, 1),
         ("commit tables", 1, 1),
