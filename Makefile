@@ -37,7 +37,7 @@ down: setup ## stop what `make up` started
 	@$(PY) -m followup.orchestrator down
 
 test: setup test-system ## the whole test suite
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(or $(ARGS),tests)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(ARGS),tests)
 
 test-system:
 	@tools/setup.sh system

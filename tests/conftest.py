@@ -50,6 +50,14 @@ def no_connection_beyond_loopback() -> Iterator[None]:
         pytest.fail(f"tried to reach beyond this machine:\n{tried}", pytrace=False)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders whose tests take long go first, so that no worker is left alone with one at the end."""
+    long = ["system", "airflow", "dbt"]
+    folders = [item.path.parent.name for item in items]
+    places = [long.index(folder) if folder in long else len(long) for folder in folders]
+    items[:] = [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing in the temporary folder."""
     shutil.rmtree(_SCRATCH, ignore_errors=True)

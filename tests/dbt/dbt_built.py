@@ -12,9 +12,11 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 from dbt_inputs import Inputs
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
+_PARSED: list[bytes] = []
 
 DIMENSIONS = {
     mart: tuple(columns.split())
@@ -82,11 +84,15 @@ def build_warehouse(folder: Path, inputs: Inputs, *selected: str, **asked: str) 
         os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
         where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+        # the project is parsed once in a process; what runs differ in, variables and paths, is looked at after that
+        parsed = Manifest.from_msgpack(_PARSED[0]) if _PARSED else None
         try:
-            return dbtRunner().invoke(["--quiet", *arguments, *where, "--vars", variables])
+            return dbtRunner(manifest=parsed).invoke(["--quiet", *arguments, *where, "--vars", variables])
         finally:
             let_go()
             del os.environ["FOLLOWUP_WAREHOUSE"]
+            if not _PARSED:
+                _PARSED.append((folder / "target" / "partial_parse.msgpack").read_bytes())
 
     # cautious: a test that needs a model left out is left out too
     selection = ["--select", *selected, "--indirect-selection", "cautious"] if selected else []
