@@ -20,7 +20,7 @@ from publish.linked import Linked, components
 from publish.optimum import find_optimum
 from publish.perturbing import TOLERANCE, Block, Solved, solve
 
-SMALL_CELLS, SMALL_PRIMARIES = 300, 40
+SMALL_CELLS, SMALL_PRIMARIES = 400, 100
 _WORTH_PROCESSES = 2000
 """Fewer cells than this in all blocks are solved sooner than processes start."""
 
@@ -83,18 +83,23 @@ def protect(
         nothing = np.zeros(0, dtype=np.int64)
         suppressed = linked.suppressed & ~linked.internal
         return Protection(suppressed, values, values, nothing, "nothing to protect", 0, 0.0)
+    search = _Search(linked, requirement, processes, on_block)
+    search.run()
+    found = search.result()
     small = len(linked.values) <= SMALL_CELLS and linked.primary.sum() <= SMALL_PRIMARIES
     if small and requirement.optimum_seconds > 0:
         best = find_optimum(
-            linked, threshold=requirement.threshold, width=requirement.width, seconds=requirement.optimum_seconds
+            linked,
+            threshold=requirement.threshold,
+            width=requirement.width,
+            seconds=requirement.optimum_seconds,
+            known=found.suppressed if found.is_solved else None,
         )
         if best is not None:
-            seconds = time.monotonic() - began
             none = np.zeros(0, dtype=np.int64)
-            return Protection(best.suppressed, best.low, best.high, none, "optimum", best.programs, seconds)
-    search = _Search(linked, requirement, processes, on_block)
-    search.run()
-    return replace(search.result(), seconds=time.monotonic() - began)
+            programs = found.programs + best.programs
+            found = Protection(best.suppressed, best.low, best.high, none, "optimum", programs, 0.0)
+    return replace(found, seconds=time.monotonic() - began)
 
 
 class _Search:
