@@ -242,6 +242,8 @@ def followup_environment() -> dict[str, str]:
     found["FOLLOWUP_HOME"] = str(settings.home.absolute())
     found["FOLLOWUP_KEYS"] = str(settings.keys.absolute())
     found["FOLLOWUP_DISTRICTS"] = str(settings.districts.absolute())
+    if settings.publish_logins is not None:
+        found["FOLLOWUP_PUBLISH_LOGINS"] = str(settings.publish_logins.absolute())
     inbox = str(settings.inbox)
     found["FOLLOWUP_INBOX"] = inbox if "://" in inbox else str(Path(inbox).absolute())
     clock = settings.now_text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +16,20 @@ import pytest
 from releases_drawn import draw_release
 
 from followup.postgres_server import DATABASE, OWNER_ROLE, PostgresServer, PostgresServerError, RunningServer
-from ingest.settings import Settings
+from ingest.settings import ROOT, Settings
 from publish.serving import serve
 
 Connect = Callable[..., "psycopg.Connection[Any]"]
+STOPS_IT = """
+import shutil, sys
+from pathlib import Path
+from followup.postgres_server import PostgresServer
+
+sys.stdin.read()
+PostgresServer(Path(sys.argv[1])).stop()
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
+"""Stops the server when the tests end, in whatever way they do."""
 UNSAFE_BUT_FAST = ("-c fsync=off", "-c synchronous_commit=off", "-c full_page_writes=off", "-c shared_buffers=64MB")
 
 
@@ -31,12 +43,13 @@ def server() -> Iterator[PostgresServer]:
     except PostgresServerError as error:
         shutil.rmtree(home)
         pytest.skip(str(error))
-    try:
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPS_IT, str(home)], stdin=subprocess.PIPE, start_new_session=True, cwd=ROOT
+    ) as watch:
         server.start()
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+        assert watch.stdin is not None
+        watch.stdin.close()
 
 
 def fresh(server: PostgresServer) -> RunningServer:

@@ -88,7 +88,7 @@ def test_the_server_listens_on_this_machine_alone_and_has_no_socket(server: Post
         ("grant create on schema private to followup_reader", "may create in schema private"),
         ("grant temporary on database followup to followup_reader", "may temporary in the database"),
         ("grant pg_read_all_data to followup_reader", "is a member of pg_read_all_data"),
-        ("grant followup_owner to followup_reader", "is a member of followup_owner"),
+        ("grant pg_write_all_data to followup_reader", "is a member of pg_write_all_data"),
         ("alter role followup_reader superuser", "may not change the role followup_reader"),
         ("alter role followup_reader bypassrls", "has the attribute bypassrls"),
         ("create function private.f() returns text security definer language sql as $$ select 'x' $$", "may run"),
@@ -107,7 +107,7 @@ def test_nothing_is_served_while_the_reader_may_do_more(
         with server.superuser("followup") as connection:
             connection.execute("alter role followup_reader nosuperuser nobypassrls")
             connection.execute("drop schema private cascade")
-            connection.execute("revoke followup_owner, pg_read_all_data from followup_reader")
+            connection.execute("revoke pg_write_all_data, pg_read_all_data from followup_reader")
 
 
 def test_a_database_that_lets_everybody_in_is_told_of(
