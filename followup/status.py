@@ -104,8 +104,9 @@ def open_queries_of(settings: Settings, ledger: Ledger, found: Submission) -> li
         return []
     queries = read_queries(queries_path(settings.home, found.district_code, found.submission_id))
     explained = {(one.rule, one.row_key) for one in explanations_of(ledger, found.submission_id)}
-    messages = {(f.rule, f.row): f.message for f in ledger.findings(found.submission_id)}
-    any_row = {f.rule: f.message for f in reversed(ledger.findings(found.submission_id))}
+    findings = ledger.findings(found.submission_id)
+    messages = {(f.rule, f.row): f.message for f in findings}
+    any_row = {f.rule: f.message for f in reversed(findings)}
     given: Counter[str] = Counter()
     listed = []
     for one in queries.to_pylist():

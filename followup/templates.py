@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import xlsxwriter
@@ -13,6 +13,7 @@ import xlsxwriter
 from ingest.checks.suites import Rule, load_rules
 from ingest.contracts import Column, Contract, LocalName
 from ingest.districts import District, read_seed
+from ingest.feedback_workbook import CREATED
 from ingest.quarters import Quarter
 
 _LAST_ROW = 1_048_575
@@ -127,7 +128,7 @@ def as_template(
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, options) as book:
-        book.set_properties({"title": contract.title_sv, "created": datetime(1980, 1, 1)})  # noqa: DTZ001
+        book.set_properties({"title": contract.title_sv, "created": CREATED})
         sheet, manual = book.add_worksheet(contract.dataset), book.add_worksheet("Anvisning")
         lists = book.add_worksheet("Listor")
         _write_table(book, sheet, columns)

@@ -11,7 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -95,19 +95,20 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
             on_file(place, len(submissions), found.district_code)
         with office.ledger.lease(f"receive:{found.district_code}"):
             contract = contracts.get(found.dataset or "")
-            gone = _rows_of(office, found, contract, person_keys)
+            parted = _rows_of(office, found, contract, person_keys)
             is_kept = bool(found.original_path) and found.original_erased_at is None
             if (
                 is_kept
                 and found.original_path not in originals
-                and (gone is not None or (found.parquet_path is None and _may_hold(office, found, digits)))
+                and (parted is not None or (found.parquet_path is None and _may_hold(office, found, digits)))
             ):
                 _erase_original(office, found.original_path, now)
                 originals.add(found.original_path)
-            if found.original_path in originals or gone is not None:
+            if found.original_path in originals or parted is not None:
                 _forget_answers(office, found)
-            if gone is not None and contract is not None:
-                _remove_rows(office, found, contract, gone)
+            if parted is not None and contract is not None:
+                left, gone = parted
+                _remove_rows(office, found, contract, left, gone)
                 files, rows = files + 1, rows + gone.num_rows
             elif contract is not None and contract.about_persons:
                 _mend_cut_off(office, found)
@@ -121,7 +122,7 @@ def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
     text = "".join(number.split())
     cells = pa.chunked_array([pa.array([text.encode("ascii", "replace")], pa.binary())])
     for version in keys.person_keys:
-        one = Keys(keys.person_secret, keys.person_keys, version, keys.original_keys, keys.original_version)
+        one = replace(keys, person_version=version)
         read = read_numbers(cells, now.date(), key_maker(one))
         if read.status[0] != 0:
             raise NotAPersonNumber("that reads as no person's or coordination number: check the digits")
@@ -129,25 +130,23 @@ def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
     return found, re.sub(r"\D", "", text)[-10:]
 
 
-def _rows_of(office: Office, found: Submission, contract: Contract | None, person_keys: set[str]) -> pa.Table | None:
-    """The person's rows in a submission's file; None when there are none."""
+def _rows_of(
+    office: Office, found: Submission, contract: Contract | None, person_keys: set[str]
+) -> tuple[pa.Table, pa.Table] | None:
+    """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
     if contract is None or not contract.about_persons or found.parquet_path is None:
         return None
-    path = office.settings.home / found.parquet_path
-    keys = pq.read_table(path, columns=["person_key"])["person_key"].cast(pa.string())
-    held = pc.is_in(keys, value_set=pa.array(sorted(person_keys), pa.string()))
+    rows = pq.read_table(office.settings.home / found.parquet_path)
+    held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
     if not pc.any(held).as_py():
         return None
-    return pq.read_table(path).filter(held)
+    return rows.filter(pc.invert(held)), rows.filter(held)
 
 
-def _remove_rows(office: Office, found: Submission, contract: Contract, gone: pa.Table) -> None:
-    """Rewrite a submission's file without the rows, and forget what was told of them."""
+def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
+    """Rewrite a submission's file with the rows that are left, and forget what was told of those that are gone."""
     assert found.parquet_path is not None
     path = office.settings.home / found.parquet_path
-    rows = pq.read_table(path)
-    numbers = gone["source_row_number"].combine_chunks()
-    left = rows.filter(pc.invert(pc.is_in(rows["source_row_number"], value_set=numbers)))
     names = ["match_person_key" if name == "person" else name for name in contract.row_key]
     parts = zip(*(gone[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
     keys = sorted({row_key(contract, office.keys, cells) for cells in parts})
@@ -161,7 +160,7 @@ def _remove_rows(office: Office, found: Submission, contract: Contract, gone: pa
         found.submission_id,
         parquet_sha256=write_rows(path, left),
         row_count=left.num_rows,
-        row_numbers=numbers.to_pylist(),
+        row_numbers=gone["source_row_number"].to_pylist(),
         row_keys=keys,
         open_query_count=open_count(queries, explained),
     )
@@ -210,6 +209,7 @@ def _may_hold(office: Office, found: Submission, digits: str) -> bool:
                     content = handle.read(_MEMBER_AT_MOST + 1)
                 if len(content) > _MEMBER_AT_MOST or pattern.search(content):
                     return True
+    # zipfile raises RuntimeError for an encrypted part, NotImplementedError for a compression that it doesn't know
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
         return True
     return False

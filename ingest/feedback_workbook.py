@@ -27,6 +27,8 @@ from ingest.sentinels import AMBIGUOUS, DATE_BAD
 
 ENDING = "aterkoppling.xlsx"
 """Of the feedback's name, after the file's own."""
+CREATED = datetime(1980, 1, 1)  # noqa: DTZ001 (a workbook's times have no zone)
+"""When workbooks say that they were made: always the same, so that the same report gives the same bytes."""
 WHOLE_ROWS = 2_000
 """A file of at most so many rows comes back whole; of a larger one at most so many rows with faults."""
 FIRST_OF_EACH = 100
@@ -89,7 +91,7 @@ def as_workbook(shown_name: str, report: CheckReport) -> bytes:
     out = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, options) as book:
-        book.set_properties({"title": f"Återkoppling på {shown_name}", "created": datetime(1980, 1, 1)})  # noqa: DTZ001
+        book.set_properties({"title": f"Återkoppling på {shown_name}", "created": CREATED})
         styles = _Styles(book)
         summary = book.add_worksheet("Sammanfattning")
         chosen, faulty = _chosen_rows(report)

@@ -22,7 +22,7 @@ from ingest.checks.suites import ABOUT_ABSENT_ROWS
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract
 from ingest.keys import Keys
-from ingest.storing import write_whole
+from ingest.storing import write_rows
 
 WHOLE_FILE = "*"
 """The row key of a rule about the file."""
@@ -99,9 +99,7 @@ def write_queries(path: Path, queries: pa.Table) -> None:
     if queries.num_rows == 0:
         path.unlink(missing_ok=True)
         return
-    sink = pa.BufferOutputStream()
-    pq.write_table(queries, sink, compression="zstd")
-    write_whole(path, sink.getvalue().to_pybytes())
+    write_rows(path, queries)
 
 
 def read_queries(path: Path) -> pa.Table:

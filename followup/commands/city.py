@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,11 +81,8 @@ def lock(quarter: QuarterArgument) -> None:
     settings = Settings()
     if settings.now_date() <= quarter.end:
         raise typer.BadParameter(f"{quarter} has not ended")
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         changed = decisions.lock_quarter(ledger, quarter, _now(settings))
-    finally:
-        ledger.close()
     console.print(f"{quarter} is locked." if changed else f"{quarter} was locked already.", highlight=False)
     early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
     if changed and settings.now_date() < early:
@@ -95,11 +92,8 @@ def lock(quarter: QuarterArgument) -> None:
 def unlock(quarter: QuarterArgument) -> None:
     """Open a locked quarter again."""
     settings = Settings()
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         changed = decisions.unlock_quarter(ledger, quarter, _now(settings))
-    finally:
-        ledger.close()
     console.print(f"{quarter} is open." if changed else f"{quarter} was not locked.", highlight=False)
 
 
@@ -120,15 +114,12 @@ def exception_open(
             last = date.fromisoformat(until)
         if last is None or last < settings.now_date():
             raise typer.BadParameter("--until is a day from today on, written YYYY-MM-DD")
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         number = decisions.open_exception(
             ledger, quarter, _known_district(district), _known_dataset(dataset), until=last, why=_reason(why),
             now=_now(settings),
         )  # fmt: skip
         is_locked = str(quarter) in decisions.locked_quarters(ledger)
-    finally:
-        ledger.close()
     console.print(f"Exception {number} is open: {district} may submit {dataset or 'all datasets'} for {quarter}.")
     if not is_locked:
         console.print(f"[yellow]{quarter} is not locked: the exception matters only once it is.[/]")
@@ -138,11 +129,8 @@ def exception_open(
 def exception_close(number: Annotated[int, typer.Argument(help="As `followup exception list` shows it.")]) -> None:
     """Close an exception."""
     settings = Settings()
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         changed = decisions.close_exception(ledger, number, _now(settings))
-    finally:
-        ledger.close()
     if not changed:
         raise _fail(f"There is no open exception {number}.")
     console.print(f"Exception {number} is closed.")
@@ -152,11 +140,8 @@ def exception_close(number: Annotated[int, typer.Argument(help="As `followup exc
 def exception_list() -> None:
     """List the exceptions that are open."""
     settings = Settings()
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         found = decisions.open_exceptions(ledger, settings.now_date())
-    finally:
-        ledger.close()
     for one in found:
         until = f"until {one.until_date}" if one.until_date else "until closed"
         what = one.dataset or "all datasets"
@@ -211,16 +196,14 @@ def explain(
     from ingest.explaining import explain as explain_queries
 
     settings = Settings()
-    ledger = Ledger(settings.ledger)
-    try:
+    with closing(Ledger(settings.ledger)) as ledger:
         found = _submission(ledger, submission)
-        explained = explain_queries(
-            ledger, settings.home, found, rule.strip().upper(), text, _now(settings), row_key=row_key, row=row
-        )
-    except CannotBeExplained as error:
-        raise _fail(str(error)) from None
-    finally:
-        ledger.close()
+        try:
+            explained = explain_queries(
+                ledger, settings.home, found, rule.strip().upper(), text, _now(settings), row_key=row_key, row=row
+            )
+        except CannotBeExplained as error:
+            raise _fail(str(error)) from None
     told = (
         f"{explained.explained} queries of {rule.upper()} are explained; {explained.still_open} of the file are open."
     )
@@ -264,11 +247,8 @@ def alias_add(
 @alias_app.command("list")
 def alias_list() -> None:
     """List the names that the city has added (those of the seed intervention_aliases apart)."""
-    ledger = Ledger(Settings().ledger)
-    try:
+    with closing(Ledger(Settings().ledger)) as ledger:
         found = decisions.local_names(ledger)
-    finally:
-        ledger.close()
     for one in found:
         where = one.district_code or "every district"
         console.print(f"{one.alias} = {one.intervention_code}  ({where})", markup=False, highlight=False)

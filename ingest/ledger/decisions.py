@@ -89,7 +89,8 @@ def open_exception(
     """
     with ledger.engine.begin() as connection:
         added = connection.execute(
-            lock_exception.insert().values(
+            lock_exception.insert()
+            .values(
                 reporting_quarter=str(quarter),
                 district_code=district_code,
                 dataset=dataset,
@@ -97,8 +98,9 @@ def open_exception(
                 until_date=until,
                 why=why,
             )
+            .returning(lock_exception.c.lock_exception_id)
         )
-        return int(added.inserted_primary_key[0])  # type: ignore[index]
+        return int(added.scalar_one())
 
 
 def close_exception(ledger: Ledger, number: int, now: datetime) -> bool:
