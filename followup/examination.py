@@ -19,6 +19,7 @@ from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source
+from publish.serving import ServingError, describe_database, has_database
 
 _LEAST_FREE_GIGABYTES = 2
 
@@ -42,7 +43,7 @@ def examine(settings: Settings) -> list[Examined]:
     try:
         found += [_ledger(ledger), _files(settings, ledger)]
         found += _locations(settings)
-        found += [_warehouse(settings), _disk(settings)]
+        found += [_warehouse(settings), _database(settings), _disk(settings)]
     finally:
         ledger.close()
     return found
@@ -155,6 +156,15 @@ def _warehouse(settings: Settings) -> Examined:
     except duckdb.Error as error:
         return Examined("warehouse", False, f"{settings.warehouse} can't be read ({type(error).__name__}): build again")
     return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+
+
+def _database(settings: Settings) -> Examined:
+    if not has_database(settings):
+        return Examined("database for BI", True, "none: releases go to files")
+    try:
+        return Examined("database for BI", True, describe_database(settings))
+    except ServingError as error:
+        return Examined("database for BI", False, str(error))
 
 
 def _disk(settings: Settings) -> Examined:

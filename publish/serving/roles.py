@@ -170,6 +170,11 @@ def other_databases(connection: Connection, role: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def is_there(connection: Connection, role: str) -> bool:
+    """Whether a role has been made."""
+    return bool(_one(connection, "select true from pg_roles where rolname = %s", role))
+
+
 def may_make_large_objects(connection: Connection, role: str) -> bool:
     """Whether a role could store large objects, which PostgreSQL lets every role do unless a superuser forbids it."""
     return bool(_one(connection, "select has_function_privilege(%s, 'lo_create(oid)', 'execute')", role))
@@ -177,7 +182,7 @@ def may_make_large_objects(connection: Connection, role: str) -> bool:
 
 def _ensure_role(connection: Connection, role: str, password: str | None) -> None:
     named = sql.Identifier(role)
-    if not _one(connection, "select true from pg_roles where rolname = %s", role):
+    if not is_there(connection, role):
         try:
             connection.execute(
                 sql.SQL("create role {} nosuperuser nocreatedb nocreaterole noreplication").format(named)

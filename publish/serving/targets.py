@@ -133,6 +133,28 @@ def has_database(settings: Settings) -> bool:
     return bool(settings.publish_postgres and settings.publish_postgres.get_secret_value())
 
 
+def describe_database(settings: Settings) -> str:
+    """Where the database for BI is and which release readers see in it, in English; changes nothing.
+
+    Raises:
+        ServingError: it can't be reached, the logins can't be read, or the reader may do more than read.
+    """
+    with roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
+        found = postgres.served(connection, PUBLISHED)
+        if roles.is_there(connection, roles.READER):
+            _refuse_excess(connection, roles.READER, PUBLISHED)
+        info = connection.info
+        release = f"release {found.release_id}" if found else "nothing published yet"
+        return f"{info.host}:{info.port}/{info.dbname}, {release}"
+
+
+def _refuse_excess(connection: roles.Connection, role: str, schema: str) -> None:
+    if excess := roles.excess(connection, role, schema):
+        raise ServingError(
+            f"{role} may do more than read {schema}, so nothing is served: it {'; '.join(excess[:5])}. Take that away."
+        )
+
+
 class _Database:
     """PostgreSQL as a target: made ready at once, swapped when told."""
 
@@ -143,7 +165,7 @@ class _Database:
         self.connection = stack.enter_context(roles.connect(settings, self.logins))
         on_step("roles")
         roles.ensure_reader(self.connection, self.logins)
-        self._refuse_excess(roles.READER, PUBLISHED)
+        _refuse_excess(self.connection, roles.READER, PUBLISHED)
         loads = [Loading(PUBLISHED, roles.READER, release, folder / PLAIN_FOLDER)]
         if (marts := self._analysts_marts(stack)) is not None:
             loads.append(Loading(roles.MARTS, roles.ANALYST, marts, marts.path.parent))
@@ -184,7 +206,7 @@ class _Database:
             return None
         roles.ensure_analyst(self.connection, self.logins)
         _log_analysts(self.settings, "login allowed")
-        self._refuse_excess(roles.ANALYST, roles.MARTS)
+        _refuse_excess(self.connection, roles.ANALYST, roles.MARTS)
         folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=releases_folder(self.settings)))
         held = Path(folder) / "warehouse.duckdb"
         try:
@@ -192,13 +214,6 @@ class _Database:
         except OSError:
             raise ServingError("FOLLOWUP_PUBLISH_ANALYSTS is on, but there is no warehouse: build it first") from None
         return read_release(held, roles.MARTS)
-
-    def _refuse_excess(self, role: str, schema: str) -> None:
-        if excess := roles.excess(self.connection, role, schema):
-            raise ServingError(
-                f"{role} may do more than read {schema}, so nothing is served: it {'; '.join(excess[:5])}. "
-                "Take that away."
-            )
 
     def _notes(self) -> Iterator[str]:
         if others := roles.other_databases(self.connection, roles.READER):

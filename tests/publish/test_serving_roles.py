@@ -14,6 +14,7 @@ import pytest
 from psycopg import errors
 from releases_drawn import draw_release
 
+from followup.examination import examine
 from followup.postgres_server import OWNER_ROLE, PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import Served, ServingError, serve
@@ -122,6 +123,24 @@ def test_a_database_that_lets_everybody_in_is_told_of(
     finally:
         with server.superuser() as connection:
             connection.execute("drop database another")
+
+
+def test_doctor_tells_where_the_database_is_and_what_is_wrong_with_it(
+    settings: Settings, files_only: Settings, server: PostgresServer, tmp_path: Path
+) -> None:
+    def said(of: Settings) -> tuple[bool, str]:
+        (found,) = (line for line in examine(of) if line.what == "database for BI")
+        return found.is_good, found.said
+
+    assert said(files_only) == (True, "none: releases go to files")
+    good, what = said(settings)
+    assert good and what.endswith("/followup, nothing published yet")
+    serve(draw_release(tmp_path / "r.duckdb", 1), settings)
+    assert said(settings)[1].endswith("/followup, release release-1")
+    with server.superuser("followup") as connection:
+        connection.execute("grant temporary on database followup to followup_reader")
+    assert "it may temporary in the database" in said(settings)[1] and not said(settings)[0]
+    assert said(settings.model_copy(update={"publish_logins": tmp_path / "none.json"}))[0] is False
 
 
 # -- analysts ----------------------------------------------------------------------------------------------------------
