@@ -62,7 +62,7 @@ def raw_copy(server: RunningServer, release: ReleaseFile, folder: Path) -> float
     with psycopg.connect(server.owner_url, password=password) as connection:
         connection.execute("drop schema if exists raw cascade; create schema raw")
         for table in release.tables:
-            columns = ", ".join(f"{column.name} {postgres_type(column.type)}" for column in table.columns)
+            columns = ", ".join(f"{column.name} {postgres_type(column.sent_as)}" for column in table.columns)
             connection.execute(f"create table raw.{table.name} ({columns})".encode())
         connection.commit()
         began = time.monotonic()

@@ -55,18 +55,9 @@ def write_plain_files(release: ReleaseFile, folder: Path) -> None:
     """Write `<table>.csv` for every table in the plain flavour."""
     with release.reading() as connection:
         for table in release.tables:
-            rows = connection.execute(plain_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
+            rows = connection.execute(release.query(table)).to_arrow_reader(ROWS_IN_BATCH)
             with pa.OSFile(str(folder / f"{table.name}.csv"), "wb") as sink:
                 write_plain(rows, sink)
-
-
-def plain_query(release: ReleaseFile, table: ServedTable) -> str:
-    """The query that gives a table's values as CSV can hold them: what is no scalar as DuckDB writes it."""
-    cells = [
-        f"{name(column.name)}::varchar as {name(column.name)}" if column.is_nested else name(column.name)
-        for column in table.columns
-    ]
-    return f"select {', '.join(cells)} from {release.relation(table)}"
 
 
 def write_plain(rows: pa.RecordBatchReader, sink: pa.NativeFile | io.IOBase) -> None:
@@ -108,16 +99,16 @@ def swedish_header(table: ServedTable) -> list[str]:
 
 
 def _swedish(column: ServedColumn) -> str:
-    value, kind = name(column.name), column.type
+    value, kind = name(column.name), column.sent_as
+    if kind != column.type:
+        value = f"{value}::{kind}"
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
         return f"replace({value}::varchar, '.', ',')"
     if kind == "BOOLEAN":
         return f"case when {value} then 'SANT' when not {value} then 'FALSKT' end"
     if kind.startswith("TIMESTAMP"):
         return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
-    if column.is_nested:
-        value = f"{value}::varchar"
-    if kind == "VARCHAR" or column.is_nested:
+    if kind == "VARCHAR":
         return f"case when regexp_matches({value}, {text(MISREAD)}, 'i') then '''' || {value} else {value} end"
     return value
 

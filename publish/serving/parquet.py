@@ -21,7 +21,7 @@ def write_parquet(release: ReleaseFile, folder: Path) -> None:
     """
     with release.reading() as connection:
         for table in release.tables:
-            rows = connection.execute(f"from {release.relation(table)}").to_arrow_reader(ROWS_IN_BATCH)
+            rows = connection.execute(release.query(table)).to_arrow_reader(ROWS_IN_BATCH)
             schema = described(rows.schema, table, release)
             with pq.ParquetWriter(folder / f"{table.name}.parquet", schema, compression="zstd") as writer:
                 for batch in rows:

@@ -31,7 +31,6 @@ _TYPES = {
     "BIGINT": "bigint",
     "UINTEGER": "bigint",
     "UBIGINT": "numeric",
-    "HUGEINT": "numeric",
     "FLOAT": "real",
     "DOUBLE": "double precision",
     "DATE": "date",
@@ -121,7 +120,7 @@ def load(connection: Connection, loading: Loading, on_step: Callable[[str], None
 def _load_table(connection: Connection, loading: Loading, table: ServedTable) -> None:
     target = sql.Identifier(loading.new, table.name)
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(postgres_type(column.type)))
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(postgres_type(column.sent_as)))
         for column in table.columns
     )
     # Never changed after this, so never vacuumed: an autovacuum would only stand in the next swap's way.

@@ -13,6 +13,7 @@ import duckdb
 from publish.labels import label
 
 PUBLISHED = "published"
+_NOT_SENT = {"STRUCT", "MAP", "UNION", "ENUM", "INTERVAL", "BLOB", "UHUGEINT"}
 
 
 class ServingError(Exception):
@@ -28,16 +29,14 @@ class ServedColumn:
     comment: str
 
     @property
-    def is_nested(self) -> bool:
-        """Whether a value goes out as DuckDB writes it in text: a list, a struct, an enum."""
-        return self.type.endswith("]") or self.type.split("(")[0] in (
-            "STRUCT",
-            "MAP",
-            "UNION",
-            "ENUM",
-            "INTERVAL",
-            "BLOB",
-        )
+    def sent_as(self) -> str:
+        """The type in which a value leaves the file: sums, which DuckDB counts in 128 bits, as 64, for few tools read
+        more; a list, a struct or an enum as DuckDB writes it in text."""
+        if self.type == "HUGEINT":
+            return "BIGINT"
+        if self.type.endswith("]") or self.type.split("(")[0] in _NOT_SENT:
+            return "VARCHAR"
+        return self.type
 
     @property
     def label(self) -> str:
@@ -93,6 +92,16 @@ class ReleaseFile:
     def relation(self, table: ServedTable) -> str:
         """The table's name inside `reading`, quoted."""
         return f"release.{name(self.schema)}.{name(table.name)}"
+
+    def query(self, table: ServedTable) -> str:
+        """The query that gives a table's values as they are sent, inside `reading`."""
+        cells = (
+            f"{name(column.name)}::{column.sent_as} as {name(column.name)}"
+            if column.sent_as != column.type
+            else name(column.name)
+            for column in table.columns
+        )
+        return f"select {', '.join(cells)} from {self.relation(table)}"
 
 
 def name(identifier: str) -> str:

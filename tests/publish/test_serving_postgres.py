@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,36 @@ def test_text_is_stored_as_it_is(settings: Settings, connect: Connect, tmp_path:
     serve(path, settings)
     with connect() as reader:
         assert [row[0] for row in reader.execute("select t from published.odd order by n").fetchall()] == odd
+
+
+def test_values_arrive_in_types_that_readers_tools_have(settings: Settings, connect: Connect, tmp_path: Path) -> None:
+    path = draw_release(tmp_path / "r.duckdb", 1)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create table published.typed as select sum(i) as cases, 0.1::decimal(9, 3) as share, ['a', null] as list, "
+            "timestamp '2018-04-01 08:00:00.5' as moment, date '2018-04-01' as day, 1e-300::double as small, "
+            "true as flag, 250::utinyint as tiny from range(5) t(i)"
+        )
+    served = serve(path, settings)
+    with connect() as reader:
+        found = reader.execute(
+            "select column_name::text, data_type::text from information_schema.columns where table_name = 'typed' "
+            "order by ordinal_position"
+        ).fetchall()
+        (row,) = reader.execute("select * from typed").fetchall()
+    assert found == [
+        ("cases", "bigint"),
+        ("share", "numeric"),
+        ("list", "text"),
+        ("moment", "timestamp without time zone"),
+        ("day", "date"),
+        ("small", "double precision"),
+        ("flag", "boolean"),
+        ("tiny", "smallint"),
+    ]
+    moment = datetime(2018, 4, 1, 8, 0, 0, 500_000)
+    assert row == (10, Decimal("0.100"), "[a, NULL]", moment, date(2018, 4, 1), 1e-300, True, 250)
+    assert str(pq.read_schema(served.parquet_folder / "typed.parquet").field("cases").type) == "int64"
 
 
 def test_every_table_and_column_has_its_comment_and_every_key_its_index(
