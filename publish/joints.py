@@ -53,8 +53,20 @@ class _Cycles:
     def __init__(self, build: Build, published: set[Key]) -> None:
         self.trees, self.dimensions, self.published = build.trees, build.dimensions, published
         self.above: list[dict[str, list[str]]] = [{} for _ in build.trees]
+        self.levels: list[dict[str, int]] = [{} for _ in build.trees]
+        self.level_of: dict[frozenset[int], int] = {}
+        self.below: list[dict[int, list[int]]] = [{} for _ in build.trees]
         self.shapes = {self.shape(key) for key in published}
         self.possible: dict[tuple[_Shape, int, int], bool] = {}
+        self.divisions = [self._divisions(at) for at in range(len(build.trees))]
+
+    def _divisions(self, at: int) -> dict[str, list[tuple[list[str], set[int]]]]:
+        """By code what it is divided into, tree by tree, and the levels of that."""
+        found: dict[str, list[tuple[list[str], set[int]]]] = {}
+        for children in self.trees[at].children:
+            for code, parts in children.items():
+                found.setdefault(code, []).append((parts, {self.level(at, part) for part in parts}))
+        return found
 
     def ancestors(self, at: int, code: str) -> list[str]:
         found = self.above[at].get(code)
@@ -62,25 +74,32 @@ class _Cycles:
             found = self.above[at][code] = sorted(self.trees[at].ancestors(code))
         return found
 
+    def level(self, at: int, code: str) -> int:
+        """Codes of one level have ancestors of the same levels; 0 has none."""
+        found = self.levels[at].get(code)
+        if found is None:
+            above = sorted({self.level(at, one) for one in self.ancestors(at, code)})
+            # Whether a code is the total matters too: a quarter's year has no ancestors either.
+            kind = frozenset([*above, -1] if not code else above)
+            found = self.levels[at][code] = self.level_of.setdefault(kind, len(self.level_of))
+            self.below[at][found] = above
+        return found
+
     def shape(self, key: Key) -> _Shape:
-        """How deep each code stands in its hierarchies: 0 the total, −1 a code without a total."""
-        return tuple(
-            0 if not code else len(above) if "" in (above := self.ancestors(at, code)) else -1 - len(above)
-            for at, code in enumerate(key)
-        )
+        """The level of each code."""
+        return tuple(self.level(at, code) for at, code in enumerate(key))
 
     def divide(self, frontier: list[Key], layer: dict[Key, int]) -> dict[str, set[Key]]:
         """The joint cells that the frontier's cells are divided into, by group."""
         groups: dict[str, set[Key]] = {}
         for key in frontier:
-            shape = self.shape(key)
             others = [at for at, code in enumerate(key) if code]
             if len(others) < 2:
                 continue
-            for at, trees in enumerate(self.trees):
-                for children in trees.children:
-                    codes = children.get(key[at])
-                    if codes is None or not self.may_cycle(key, shape, others, at, codes[0]):
+            shape = self.shape(key)
+            for at, divisions in enumerate(self.divisions):
+                for codes, levels in divisions.get(key[at], ()):
+                    if not any(self.may_cycle(shape, others, at, level) for level in levels):
                         continue
                     parts = [(*key[:at], code, *key[at + 1 :]) for code in codes]
                     if all(part in layer for part in parts):
@@ -91,21 +110,25 @@ class _Cycles:
                         groups.setdefault(name, set()).update(part for part in parts if part not in layer)
         return groups
 
-    def may_cycle(self, key: Key, shape: _Shape, others: list[int], at: int, code: str) -> bool:
+    def may_cycle(self, shape: _Shape, others: list[int], at: int, level: int) -> bool:
         """Whether cells of the shapes that would close a cycle are published at all."""
-        part = (*key[:at], code, *key[at + 1 :])
-        question = (shape, at, self.shape(part)[at])
+        question = (shape, at, level)
         answer = self.possible.get(question)
         if answer is None:
-            found = 0
-            for other in others:
-                if other != at:
-                    sums = ((*part[:other], above, *part[other + 1 :]) for above in self.ancestors(other, part[other]))
-                    found += any(self.shape(one) in self.shapes for one in sums)
+            part = (*shape[:at], level, *shape[at + 1 :])
+            found = sum(
+                any(
+                    (*part[:other], above, *part[other + 1 :]) in self.shapes
+                    for above in self.below[other][part[other]]
+                )
+                for other in others
+                if other != at
+            )
             answer = self.possible[question] = found >= 2
         return answer
 
     def is_cycle(self, part: Key, others: list[int], at: int) -> bool:
+        """Whether the part is published by at least two of the other dimensions alone."""
         found = 0
         for other in others:
             if other != at:

@@ -98,6 +98,17 @@ class Trees:
                 found.setdefault(parent, []).append(child)
             self.children.append(found)
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether the codes end in roots other than the total, each in one only."""
+        wholes = {parent for tree in self.parents for parent in tree.values()}
+        roots = {parent for parent in wholes if not self.ancestors(parent)}
+        return "" not in roots and all(len(self.ancestors(code) & roots) == 1 for tree in self.parents for code in tree)
+
+    def root(self, code: str) -> str:
+        """What a code ends in, itself if it is part of nothing; for trees that are apart."""
+        return next((above for above in self.ancestors(code) if not self.ancestors(above)), code)
+
     def ancestors(self, code: str) -> set[str]:
         """All that the code is part of, in any tree."""
         found: set[str] = set()
@@ -168,6 +179,25 @@ class Build:
     def named(self, measure: str, key: Key, version: str, part: str = "") -> Cell:
         """The cell at a key."""
         return Cell(measure, tuple((n, c) for n, c in zip(self.dimensions, key, strict=True) if c), part, version)
+
+    def drop_repeats(self) -> None:
+        """Take out of a release what an earlier one published in the same way: nothing more follows from it.
+
+        What has no total (a year) shares no relation with what else has none, so it is compared by itself.
+        """
+        apart = [at for at, trees in enumerate(self.trees) if trees.is_apart]
+        seen: dict[tuple[Key, frozenset[int]], str] = {}
+        groups: dict[tuple[str, Key], set[int]] = {}
+        places: dict[tuple[str, Key], list[tuple[dict[Key, int], Key]]] = {}
+        for (release, _), layer in self.layers.items():
+            for key, number in layer.items():
+                group = (release, tuple(self.trees[at].root(key[at]) for at in apart))
+                groups.setdefault(group, set()).add(number)
+                places.setdefault(group, []).append((layer, key))
+        for (release, roots), numbers in groups.items():
+            if seen.setdefault((roots, frozenset(numbers)), release) != release:
+                for layer, key in places[release, roots]:
+                    del layer[key]
 
     def add_inferred(self, release: str, measure: str, key: Key) -> int:
         """A cell that no table holds, at a key of a release's measure."""
@@ -291,4 +321,5 @@ def read_tables(
     for table, codes in zip(tables, columns, strict=True):
         empty = [""] * len(table.rows)
         build.add_table(table, zip(*(codes.get(name, empty) for name in dimensions), strict=True))
+    build.drop_repeats()
     return build

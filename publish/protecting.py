@@ -6,10 +6,9 @@ Small systems are solved to the optimum (`optimum.py`); others block by block wi
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,8 +20,6 @@ from publish.optimum import find_optimum
 from publish.perturbing import TOLERANCE, Block, Solved, solve
 
 SMALL_CELLS, SMALL_PRIMARIES = 400, 100
-_WORTH_PROCESSES = 2000
-"""Fewer cells than this in all blocks are solved sooner than processes start."""
 
 
 @dataclass(frozen=True)
@@ -166,12 +163,9 @@ class _Search:
 
     def _solved(self, blocks: list[NDArray[np.int64]]) -> Iterator[tuple[NDArray[np.int64], Solved]]:
         work = [self._block(cells) for cells in blocks]
-        if self.processes < 2 or len(blocks) < 2 or sum(map(len, blocks)) < _WORTH_PROCESSES:
-            yield from zip(blocks, map(solve, work), strict=True)
-            return
-        # Spawned, not forked: the caller may hold threads and open databases.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.processes, mp_context=context) as pool:
+        # Threads are enough: nearly all time is spent in HiGHS, which lets other threads run meanwhile. (Processes
+        # would have to be spawned, as the caller may hold open databases, and can't be from every caller.)
+        with ThreadPoolExecutor(max(self.processes, 1)) as pool:
             yield from zip(blocks, pool.map(solve, work), strict=True)
 
     def _block(self, cells: NDArray[np.int64]) -> Block:

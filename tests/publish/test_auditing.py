@@ -174,6 +174,21 @@ def test_audit_puts_releases_together_where_nothing_changed() -> None:
     assert bounds_of(audit([hid_x, changed], {}, TOTALS, full=True), "xa", "1") == Bounds(0, 9, True)
 
 
+def test_audit_takes_what_was_published_again_in_the_same_way_once() -> None:
+    hierarchies = {"row": [{"q1": "y1", "q2": "y1", "q3": "y2", "q4": "y2"}]}
+    totals = {"column": "alla"}
+
+    def released(release: str, a: str, whole: str) -> PublicTable:
+        return public(f"a b alla\nq1 . . 9\nq2 5 2 7\ny1 . . 16\nq3 {a} . {whole}", release=release)
+
+    once = audit([released("1", ".@1", "8@1")], hierarchies, totals)
+    again = audit([released("1", ".@1", "8@1"), released("2", ".@1", "8@1")], hierarchies, totals)
+    assert (again.cells, again.relations) == (once.cells, once.relations)
+    # The second year has changed: its relations come again, those of the first don't.
+    changed = audit([released("1", ".@1", "8@1"), released("2", ".@2", "9@2")], hierarchies, totals)
+    assert once.relations < changed.relations < 2 * once.relations
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [

@@ -132,7 +132,7 @@ def test_protect_covers_a_complement_that_is_never_published(requirement: Requir
     assert (protection.low[6], protection.high[6] >= 5) == (0, True)
 
 
-def test_protect_gives_the_same_with_one_process_and_with_two() -> None:
+def test_protect_gives_the_same_one_block_at_a_time_and_two() -> None:
     random = np.random.default_rng(4)
     parts = [linked(random.poisson(9, (40, 30)).tolist()) for _ in range(2)]
     both = Linked(
