@@ -146,6 +146,10 @@ class _Search:
         self.highs.run()
         self.programs += 1
         status = self.highs.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:  # not to be believed of a hot start: once more from nothing
+            self.highs.clearSolver()
+            self.highs.run()
+            status = self.highs.getModelStatus()
         if status != highspy.HighsModelStatus.kOptimal:
             if status == highspy.HighsModelStatus.kInfeasible:
                 raise Impossible("no counts satisfy what was published: a figure is wrong or of another release")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from publish.auditing import Attacker, Audit, Bounds, Need, NotPublic, PublicTable, audit, cell_of
 
@@ -212,48 +208,3 @@ def test_audit_refuses_a_code_that_no_hierarchy_knows() -> None:
 def test_audit_refuses_a_protected_cell_that_is_nowhere() -> None:
     with pytest.raises(NotPublic, match="row z needs protection"):
         audit([public("a\nx 5")], {}, TOTALS, protected=[cell_of("cases", {"row": "z"}, TOTALS)])
-
-
-# A brute-force attacker: tables of three rows and two columns, whose rows add up in three ways, column totals shown.
-GROUPS = {"x": "x", "y": "y", "z": "z", "P": "xy", "Q": "yz", "R": "xz", "alla": "xyz"}
-TREES = [{"x": "P", "y": "P"}, {"y": "Q", "z": "Q"}, {"x": "R", "z": "R"}]
-
-
-def all_cells(inner: tuple[int, ...]) -> dict[tuple[str, str], int]:
-    count = dict(zip(product("xyz", "ab"), inner, strict=True))
-    columns = {"a": "a", "b": "b", "alla": "ab"}
-    return {
-        (row, column): sum(count[r, c] for r in rows for c in which)
-        for row, rows in GROUPS.items()
-        for column, which in columns.items()
-    }
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.tuples(*[st.integers(0, 4)] * 6), st.sets(st.sampled_from(sorted(all_cells((0,) * 6)))))
-def test_bounds_are_those_of_trying_every_table(inner: tuple[int, ...], suppressed: set[tuple[str, str]]) -> None:
-    suppressed -= {("alla", "a"), ("alla", "b"), ("alla", "alla")}
-    truth = all_cells(inner)
-    tried: dict[tuple[str, str], set[int]] = {cell: set() for cell in suppressed}
-    a, b = truth["alla", "a"], truth["alla", "b"]
-    for xa, ya, xb, yb in product(range(a + 1), range(a + 1), range(b + 1), range(b + 1)):
-        if xa + ya > a or xb + yb > b:
-            continue
-        possible = all_cells((xa, xb, ya, yb, a - xa - ya, b - xb - yb))
-        if all(possible[cell] == truth[cell] for cell in truth if cell not in suppressed):
-            for cell in suppressed:
-                tried[cell].add(possible[cell])
-    rows = pd.DataFrame(
-        [(*cell, None if cell in suppressed else count) for cell, count in truth.items()],
-        columns=["row", "column", "count"],
-    )
-    trees = [tree | {code: "alla" for code in [*"xyz", *set(tree.values())] if code not in tree} for tree in TREES]
-    table = PublicTable("table", "cases", ("row", "column"), rows)
-    strong = audit([table], {"row": trees}, TOTALS, attacker="strong", full=True)
-    plain = audit([table], {"row": trees}, TOTALS, full=True)
-    for (row, column), counts in tried.items():
-        name = cell_of("cases", {"row": row, "column": column}, TOTALS)
-        assert strong.bounds[name] == Bounds(min(counts), max(counts), True)
-        assert plain.bounds[name].low <= min(counts) <= max(counts) <= plain.bounds[name].high
-        narrow = max(counts) - min(counts) < 5
-        assert (name in {failure.cell for failure in strong.failures}) == narrow

@@ -123,9 +123,12 @@ def test_protect_and_audit_take_several_trees(tmp_path: Path) -> None:
     assert "z: (secondary), known exactly: 40" in one.stdout
 
 
-def test_protect_reports_what_it_can_not_protect(tmp_path: Path) -> None:
-    # The only cell, and so also the total: nothing else can vary, but without bounds from above nothing is known.
-    assert run(tmp_path, "protect", "row,count\nA,2\n", "--dim", "row").exit_code == 0
+def test_protect_hides_the_total_too_where_there_is_nothing_else(tmp_path: Path) -> None:
+    result = run(tmp_path, "protect", "row,count\nA,2\n", "--dim", "row", "--format", "json")
+    assert result.exit_code == 0
+    assert [(c["row"], c["status"], c["low"], c["high"]) for c in answer(result)["cells"]] == [
+        ("A", "few", 0, None), ("alla", "few", 0, None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["protect", "audit"])

@@ -1,0 +1,166 @@
+"""Bounds are held against a reader who tries every table that there could be."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from publish.auditing import Audit, Bounds, PublicTable, audit, cell_of
+
+TOTALS = {"row": "alla", "column": "alla"}
+
+# A brute-force attacker: tables of three rows and two columns, whose rows add up in three ways, column totals shown.
+GROUPS = {"x": "x", "y": "y", "z": "z", "P": "xy", "Q": "yz", "R": "xz", "alla": "xyz"}
+TREES = [{"x": "P", "y": "P"}, {"y": "Q", "z": "Q"}, {"x": "R", "z": "R"}]
+
+
+def all_cells(inner: tuple[int, ...]) -> dict[tuple[str, str], int]:
+    count = dict(zip(product("xyz", "ab"), inner, strict=True))
+    columns = {"a": "a", "b": "b", "alla": "ab"}
+    return {
+        (row, column): sum(count[r, c] for r in rows for c in which)
+        for row, rows in GROUPS.items()
+        for column, which in columns.items()
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.integers(0, 4)] * 6), st.sets(st.sampled_from(sorted(all_cells((0,) * 6)))))
+def test_bounds_are_those_of_trying_every_table(inner: tuple[int, ...], suppressed: set[tuple[str, str]]) -> None:
+    suppressed -= {("alla", "a"), ("alla", "b"), ("alla", "alla")}
+    truth = all_cells(inner)
+    tried: dict[tuple[str, str], set[int]] = {cell: set() for cell in suppressed}
+    a, b = truth["alla", "a"], truth["alla", "b"]
+    for xa, ya, xb, yb in product(range(a + 1), range(a + 1), range(b + 1), range(b + 1)):
+        if xa + ya > a or xb + yb > b:
+            continue
+        possible = all_cells((xa, xb, ya, yb, a - xa - ya, b - xb - yb))
+        if all(possible[cell] == truth[cell] for cell in truth if cell not in suppressed):
+            for cell in suppressed:
+                tried[cell].add(possible[cell])
+    rows = pd.DataFrame(
+        [(*cell, None if cell in suppressed else count) for cell, count in truth.items()],
+        columns=["row", "column", "count"],
+    )
+    trees = [tree | {code: "alla" for code in [*"xyz", *set(tree.values())] if code not in tree} for tree in TREES]
+    table = PublicTable("table", "cases", ("row", "column"), rows)
+    strong = audit([table], {"row": trees}, TOTALS, attacker="strong", full=True)
+    plain = audit([table], {"row": trees}, TOTALS, full=True)
+    for (row, column), counts in tried.items():
+        name = cell_of("cases", {"row": row, "column": column}, TOTALS)
+        assert strong.bounds[name] == Bounds(min(counts), max(counts), True)
+        assert plain.bounds[name].low <= min(counts) <= max(counts) <= plain.bounds[name].high
+        narrow = max(counts) - min(counts) < 5
+        assert (name in {failure.cell for failure in strong.failures}) == narrow
+
+
+def shown(name: str, dimensions: tuple[str, ...], cells: dict[tuple[str, ...], int | None]) -> PublicTable:
+    rows = pd.DataFrame([(*codes, count) for codes, count in cells.items()], columns=[*dimensions, "count"])
+    rows["count"] = rows["count"].astype("Int64")
+    return PublicTable(name, name.split()[0], dimensions, rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.integers(0, 3)] * 8),
+    st.sets(st.tuples(st.sampled_from(["ps", "pr", "sr"]), st.integers(0, 1), st.integers(0, 1)), max_size=9),
+    st.sampled_from(["year", "alla"]),
+)
+def test_bounds_of_margins_in_a_cycle_are_those_of_trying_every_joint_table(
+    inner: tuple[int, ...], suppressed: set[tuple[str, int, int]], above: str
+) -> None:
+    """Periods × sexes and periods × reasons are published, and sexes × reasons of all periods together."""
+    at = list(product((0, 1), repeat=3))  # period, sex, reason
+
+    def margins(joint: tuple[int, ...]) -> dict[tuple[str, int, int], int]:
+        count = dict(zip(at, joint, strict=True))
+        found = {}
+        for a, b in product((0, 1), repeat=2):
+            found["ps", a, b] = count[a, b, 0] + count[a, b, 1]
+            found["pr", a, b] = count[a, 0, b] + count[a, 1, b]
+            found["sr", a, b] = count[0, a, b] + count[1, a, b]
+        return found
+
+    truth = margins(inner)
+    total = sum(inner)
+    # Everything is bounded: the sum of all is known from one margin at least.
+    suppressed = {cell for cell in suppressed if cell[0] != "ps"} | {
+        c for c in suppressed if c[0] == "ps" and c[1:] == (0, 0)
+    }
+    suppressed -= {("ps", 0, 0)} if total > 9 else set()
+    sums = {n: truth["ps", n, 0] + truth["ps", n, 1] for n in (0, 1)}
+    tried: dict[tuple[str, int, int], set[int]] = {cell: set() for cell in suppressed}
+    for joint in product(*(range(min(truth["ps", p, s] if ("ps", p, s) not in suppressed else sums[p], 9) + 1)
+                           for p, s, _ in at)):  # fmt: skip
+        if sum(joint[:4]) != sums[0] or sum(joint[4:]) != sums[1]:
+            continue
+        possible = margins(joint)
+        if all(possible[cell] == truth[cell] for cell in truth if cell not in suppressed):
+            for cell in suppressed:
+                tried[cell].add(possible[cell])
+
+    def cells(kind: str, first: str, second: str) -> dict[tuple[str, ...], int | None]:
+        return {
+            (f"{first}{a}", f"{second}{b}"): None if (kind, a, b) in suppressed else truth[kind, a, b]
+            for a, b in product((0, 1), repeat=2)
+        }
+
+    by_sex = cells("ps", "q", "s") | {(f"q{n}", "alla"): count for n, count in sums.items()}
+    both = {(above, *codes): count for codes, count in cells("sr", "s", "r").items()}
+    tables = [
+        shown("cases by sex", ("period", "sex"), by_sex),
+        shown("cases by reason", ("period", "reason"), cells("pr", "q", "r")),
+        shown("cases by both", ("period", "sex", "reason"), both),
+    ]
+    totals = {"sex": "alla", "reason": "alla"} | ({"period": "alla"} if above == "alla" else {})
+    found = audit(tables, {"period": [{"q0": above, "q1": above}]}, totals, attacker="strong", full=True)
+    names = {"ps": ("period", "q", "sex", "s"), "pr": ("period", "q", "reason", "r"), "sr": ("sex", "s", "reason", "r")}
+    for (kind, a, b), counts in tried.items():
+        first, one, second, other = names[kind]
+        codes = {first: f"{one}{a}", second: f"{other}{b}"} | ({"period": above} if kind == "sr" else {})
+        assert found.bounds[cell_of("cases", codes, totals)] == Bounds(min(counts), max(counts), True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=3, max_size=3),
+    st.sets(st.tuples(st.sampled_from(["cases", "offered"]), st.sampled_from(["x", "y", "z"]))),
+)
+def test_bounds_of_a_part_and_its_whole_are_those_of_trying_every_pair(
+    counts: list[tuple[int, int]], suppressed: set[tuple[str, str]]
+) -> None:
+    offered = {name: min(pair) for name, pair in zip("xyz", counts, strict=True)}
+    cases = {name: max(pair) for name, pair in zip("xyz", counts, strict=True)}
+    truth = {("cases", n): c for n, c in cases.items()} | {("offered", n): c for n, c in offered.items()}
+    all_cases, all_offered = sum(cases.values()), sum(offered.values())
+    tried: dict[tuple[str, str], set[int]] = {cell: set() for cell in suppressed}
+    rests: dict[str, set[int]] = {name: set() for name in "xyz"}
+    for xc, yc, xo, yo in product(*[range(all_cases + 1)] * 2, *[range(all_offered + 1)] * 2):
+        other = {("cases", "x"): xc, ("cases", "y"): yc, ("cases", "z"): all_cases - xc - yc}
+        other |= {("offered", "x"): xo, ("offered", "y"): yo, ("offered", "z"): all_offered - xo - yo}
+        if any(other["offered", n] > other["cases", n] or other["offered", n] < 0 for n in "xyz"):
+            continue
+        if all(other[cell] == count for cell, count in truth.items() if cell not in suppressed):
+            for cell in suppressed:
+                tried[cell].add(other[cell])
+            for name in "xyz":
+                rests[name].add(other["cases", name] - other["offered", name])
+    tables = [
+        shown(measure, ("row",), {(n,): None if (measure, n) in suppressed else c for n, c in given.items()} | total)
+        for measure, given, total in (
+            ("cases", cases, {("alla",): all_cases}), ("offered", offered, {("alla",): all_offered}),
+        )
+    ]  # fmt: skip
+    complements = {name: cell_of("cases", {"row": name}, TOTALS, part="offered") for name in "xyz"}
+
+    def check(found: Audit) -> None:
+        for (measure, name), possible in tried.items():
+            cell = cell_of(measure, {"row": name}, TOTALS)
+            assert found.bounds[cell] == Bounds(min(possible), max(possible), True)
+        for name, possible in rests.items():
+            assert found.bounds[complements[name]] == Bounds(min(possible), max(possible), True)
+
+    check(audit(tables, {}, TOTALS, [("cases", "offered")], "strong", protected=complements.values(), full=True))
