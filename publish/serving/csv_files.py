@@ -134,6 +134,7 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     }[flavour]
     lines = [f"Utgåva {release.release_id}", *([release.notice] if release.notice else []), "", how]
     lines.append("Ett saknat värde på en rad med suppressed = true är dolt av röjandeskydd och kan vara 0.")
+    lines.append("Klockslag är i UTC.")
     for table in release.tables:
         lines += ["", f"{table.name}.csv ({table.rows} rader)", *([table.comment] if table.comment else [])]
     return "\r\n".join(lines) + "\r\n"

@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import duckdb
+import psycopg
+import pyarrow as pa
 
 from ingest.settings import Settings
 from publish.serving import postgres, roles
@@ -77,10 +81,11 @@ def serve(
         ServingError: readers see what they saw before, in every target; or, where the connection broke at the commit or
             only the analysts' marts failed, the message says so, and the next `serve` or `finish` completes it.
     """
-    release, pending = read_release(release_file), _read_journal(settings)
-    if pending is not None and pending != identity(release):
-        finish(settings, on_step=on_step)
-    return _serve(release, settings, beside, on_step)
+    with _told():
+        release, pending = read_release(release_file), _read_journal(settings)
+        if pending is not None and pending != identity(release):
+            finish(settings, on_step=on_step)
+        return _serve(release, settings, beside, on_step)
 
 
 def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | None:
@@ -89,16 +94,27 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
     Raises:
         ServingError: as `serve`.
     """
-    pending = _read_journal(settings)
-    if pending is None:
+    with _told():
+        pending = _read_journal(settings)
+        if pending is None:
+            return None
+        for folder in releases_folder(settings).iterdir():
+            if read_identity(folder) == pending:
+                return _serve(replace(read_release(folder / FILE_NAME), sha256=pending.sha256), settings, None, on_step)
+        _journal(settings).unlink()
         return None
-    for folder in releases_folder(settings).iterdir():
-        if read_identity(folder) == pending:
-            release = read_release(folder / FILE_NAME)
-            original = ReleaseFile(release.path, release.schema, release.tables, release.about, pending.sha256)
-            return _serve(original, settings, None, on_step)
-    _journal(settings).unlink()
-    return None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the disk or the server refuses is told as this module's error."""
+    try:
+        yield
+    except psycopg.Error as error:
+        said = error.diag.message_primary or str(error).strip() or type(error).__name__
+        raise ServingError(f"PostgreSQL refused or was lost: {said}") from None
+    except (OSError, duckdb.Error, pa.ArrowException) as error:
+        raise ServingError(f"the release's files can't be written: {error}") from error
 
 
 def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_step: Step) -> Served:
@@ -139,7 +155,7 @@ def describe_database(settings: Settings) -> str:
     Raises:
         ServingError: it can't be reached, the logins can't be read, or the reader may do more than read.
     """
-    with roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
+    with _told(), roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
         found = postgres.served(connection, PUBLISHED)
         if roles.is_there(connection, roles.READER):
             _refuse_excess(connection, roles.READER, PUBLISHED)

@@ -6,10 +6,17 @@ release_id, `figure` is the number of the release, and there are as many rows as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import psycopg
 
+from ingest.settings import Settings
+from publish.serving import read_release
+
+Connect = Callable[..., "psycopg.Connection[Any]"]
 NOTICE = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
 
 
@@ -66,3 +73,15 @@ def draw_release(path: Path, number: int, *, tables: int = 4, rows: int = 200) -
         )
         connection.execute("use memory; detach release")
     return path
+
+
+def reader_sees(connect: Connect) -> str:
+    """The release in the database."""
+    with connect() as connection:
+        (seen,) = connection.execute("select value from published.about where key = 'release_id'").fetchone()
+    return str(seen)
+
+
+def files_say(settings: Settings) -> str:
+    """The release in the files."""
+    return read_release(settings.published / "followup.duckdb").release_id

@@ -278,6 +278,13 @@ def test_a_file_that_is_no_release_is_refused_and_what_was_served_stays(
     assert read_release(served.duckdb_file).release_id == "release-7"
 
 
+def test_a_disk_that_refuses_is_told_of(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "releases").write_text("in the way")
+    with pytest.raises(ServingError, match="can't be written"):
+        serve(release, Settings.model_validate({"home": tmp_path / "home"}))
+
+
 def test_a_quote_in_a_path_or_a_comment_is_no_way_in(tmp_path: Path) -> None:
     folder = tmp_path / "it's"
     folder.mkdir()

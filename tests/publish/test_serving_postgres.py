@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,25 +15,14 @@ import duckdb
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from releases_drawn import NOTICE, draw_release
+from releases_drawn import NOTICE, draw_release, files_say, reader_sees
 
-from followup.postgres_server import PostgresServer, RunningServer
 from ingest.settings import Settings
-from publish.serving import ServingError, finish, read_release, serve
+from publish.serving import ServingError, finish, serve
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
 BOTH = "select min(release_id), max(release_id), count(*) from {}"
-
-
-def reader_sees(connect: Connect) -> str:
-    with connect() as connection:
-        (seen,) = connection.execute("select value from published.about where key = 'release_id'").fetchone()
-    return str(seen)
-
-
-def files_say(settings: Settings) -> str:
-    return read_release(settings.published / "followup.duckdb").release_id
 
 
 # -- what is loaded ----------------------------------------------------------------------------------------------------
@@ -251,140 +237,3 @@ def test_two_readers_that_cross_are_not_ended_as_a_deadlock(
         thread.join(20)
     assert seen == [("notice", "rows", 4)]
     assert reader_sees(connect) == "release-2"
-
-
-# -- failures ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_value_that_postgresql_refuses_stops_the_release_in_every_target(
-    settings: Settings, connect: Connect, tmp_path: Path
-) -> None:
-    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    bad = draw_release(tmp_path / "2.duckdb", 2)
-    with duckdb.connect(str(bad)) as connection:
-        connection.execute("update published.mart_03 set release_id = 'a' || chr(0)")
-    with pytest.raises(ServingError, match="loading into PostgreSQL failed"):
-        serve(bad, settings)
-    assert reader_sees(connect) == files_say(settings) == "release-1"
-
-
-def test_a_server_that_is_away_stops_the_release(settings: Settings, tmp_path: Path) -> None:
-    away = settings.model_copy(
-        update={"publish_postgres": type(settings.publish_postgres)("postgresql://followup_owner@127.0.0.1:9/followup")}
-    )
-    with pytest.raises(ServingError, match="can't be reached"):
-        serve(draw_release(tmp_path / "1.duckdb", 1), away)
-    assert not settings.published.exists()
-
-
-def test_a_schema_that_is_not_ours_is_left_alone(
-    settings: Settings, server: PostgresServer, postgres: RunningServer, tmp_path: Path
-) -> None:
-    with server.superuser("followup") as connection:
-        connection.execute("create schema published; create table published.theirs (n integer)")
-    with pytest.raises(ServingError, match="schema published that holds no release"):
-        serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    with server.superuser("followup") as connection:
-        assert connection.execute("select count(*) from published.theirs").fetchone() == (0,)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from ingest.settings import Settings
-from publish.serving import serve
-
-steps = [0]
-def on_step(step):
-    if step == sys.argv[2]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-serve(Path(sys.argv[1]), Settings(), on_step=on_step)
-"""
-
-
-@pytest.mark.kill
-@pytest.mark.parametrize(
-    ("step", "database", "files"),
-    [
-        ("csv", 1, 1),
-        ("load published.mart_03", 1, 1),
-        ("swap tables", 1, 1),
-        ("commit tables", 1, 1),
-        ("link files", 2, 1),
-        ("linked files", 2, 2),
-    ],
-)
-def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
-    step: str, database: int, files: int, settings: Settings, connect: Connect, tmp_path: Path
-) -> None:
-    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    second = draw_release(tmp_path / "2.duckdb", 2)
-    environment = {
-        "FOLLOWUP_HOME": str(settings.home),
-        "FOLLOWUP_PUBLISH_POSTGRES": settings.publish_postgres.get_secret_value(),  # type: ignore[union-attr]
-        "FOLLOWUP_PUBLISH_LOGINS": str(settings.publish_logins),
-        "FOLLOWUP_NOW": "2019-01-03T08:00:00",
-        "PYTHONPATH": ":".join(sys.path),
-    }
-    done = subprocess.run([sys.executable, "-c", KILLED, str(second), step], env=environment, check=False, timeout=60)
-    assert done.returncode == -9
-    assert (reader_sees(connect), files_say(settings)) == (f"release-{database}", f"release-{files}")
-    finished = finish(settings)
-    assert (finished is not None) == (step in ("swap tables", "commit tables", "link files", "linked files"))
-    if finished is not None:
-        assert reader_sees(connect) == files_say(settings) == finished.release_id == "release-2"
-    serve(draw_release(tmp_path / "3.duckdb", 3), settings)
-    assert reader_sees(connect) == files_say(settings) == "release-3"
-    assert finish(settings) is None
-    with connect() as reader:
-        schemas = reader.execute("select nspname from pg_namespace where nspname ~ 'published|marts'").fetchall()
-    assert schemas == [("published",)]
-    left = [path.name for path in (settings.home / "releases").iterdir() if path.name.startswith((".", "serving"))]
-    assert left == []
-
-
-@pytest.mark.kill
-def test_a_newer_release_first_completes_the_one_that_was_killed_between_its_swaps(
-    settings: Settings, connect: Connect, tmp_path: Path
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def on_step(step: str) -> None:
-        if step == "link files":
-            raise Killed
-
-    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    with pytest.raises(Killed):
-        serve(draw_release(tmp_path / "2.duckdb", 2), settings, on_step=on_step)
-    assert (reader_sees(connect), files_say(settings)) == ("release-2", "release-1")
-    bad = draw_release(tmp_path / "3.duckdb", 3)
-    with duckdb.connect(str(bad)) as connection:
-        connection.execute("update published.mart_00 set release_id = chr(0)")
-    with pytest.raises(ServingError, match="loading"):
-        serve(bad, settings)
-    assert reader_sees(connect) == files_say(settings) == "release-2"
-
-
-def test_serving_again_loads_nothing_but_mends_what_is_missing(
-    settings: Settings, connect: Connect, server: PostgresServer, tmp_path: Path
-) -> None:
-    release, steps = draw_release(tmp_path / "1.duckdb", 1), []
-    serve(release, settings)
-    serve(release, settings, on_step=steps.append)
-    assert steps == ["roles", "link files", "linked files"]
-    with server.superuser("followup") as connection:
-        connection.execute("drop schema published cascade")
-    serve(release, settings)
-    assert reader_sees(connect) == "release-1"
-
-
-def test_no_password_is_in_what_is_printed_logged_or_stored(
-    settings: Settings, server: PostgresServer, tmp_path: Path
-) -> None:
-    serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    passwords = json.loads(settings.publish_logins.read_text()).values()  # type: ignore[union-attr]
-    said = repr(settings) + (server.cluster / "server.log").read_text(errors="replace")
-    said += "".join(path.read_text(errors="replace") for path in settings.home.rglob("*") if path.is_file())
-    assert [password for password in passwords if password in said] == []
