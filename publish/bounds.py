@@ -231,5 +231,5 @@ class _Search:
 
 
 def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    near = np.rint(values)
+    near = np.rint(values) + 0.0  # no −0
     return np.where(np.abs(values - near) < EPSILON, near, values)
