@@ -138,7 +138,8 @@ def excess(connection: Connection, role: str, schema: str) -> list[str]:
         "case when rolbypassrls then 'bypassrls' end]) as attribute "
         "where rolname = %(role)s and attribute is not null",
         "is a member of {}": "select roleid::regrole::text from pg_auth_members where member = %(role)s::regrole",
-        "may {} in the database": "select right_ from unnest(array['create', 'temporary']) as right_ "
+        "may make {} in the database": "select case right_ when 'create' then 'schemas' else 'temporary tables' end "
+        "from unnest(array['create', 'temporary']) as right_ "
         "where has_database_privilege(%(role)s, current_database(), right_)",
         "may create in schema {}": "select nspname::text from pg_namespace n "
         "where has_schema_privilege(%(role)s, n.oid, 'create')",

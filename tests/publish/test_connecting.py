@@ -86,7 +86,7 @@ def test_superset_s_address(recipe: str, here: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("recipe", recipes("odbc"))
 def test_odbc(recipe: str, here: dict[str, str]) -> None:
-    pyodbc = pytest.importorskip("pyodbc", reason="no pyodbc here")
+    pyodbc = pytest.importorskip("pyodbc", reason="no pyodbc here", exc_type=ImportError)
     if "PostgreSQL Unicode" not in pyodbc.drivers():
         pytest.skip("PostgreSQL's ODBC driver is not installed")
     with pyodbc.connect(filled(recipe, here).strip()) as connection:

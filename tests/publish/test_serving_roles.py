@@ -87,7 +87,7 @@ def test_the_server_listens_on_this_machine_alone_and_has_no_socket(server: Post
         ("grant select on private.person to public", "has rights on private.person"),
         ("grant insert on published.about to followup_reader", "may write published.about"),
         ("grant create on schema private to followup_reader", "may create in schema private"),
-        ("grant temporary on database followup to followup_reader", "may temporary in the database"),
+        ("grant temporary on database followup to followup_reader", "may make temporary tables in the database"),
         ("grant pg_read_all_data to followup_reader", "is a member of pg_read_all_data"),
         ("grant pg_write_all_data to followup_reader", "is a member of pg_write_all_data"),
         ("alter role followup_reader superuser", "may not change the role followup_reader"),
@@ -139,7 +139,7 @@ def test_doctor_tells_where_the_database_is_and_what_is_wrong_with_it(
     assert said(settings)[1].endswith("/followup, release release-1")
     with server.superuser("followup") as connection:
         connection.execute("grant temporary on database followup to followup_reader")
-    assert "it may temporary in the database" in said(settings)[1] and not said(settings)[0]
+    assert "it may make temporary tables in the database" in said(settings)[1] and not said(settings)[0]
     assert said(settings.model_copy(update={"publish_logins": tmp_path / "none.json"}))[0] is False
 
 
