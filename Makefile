@@ -30,7 +30,7 @@ setup: ## make .venv from the lock (does nothing when it is up to date)
 demo: setup ## two synthetic years through a real Airflow, then a table of the city's figures
 	@$(PY) -m followup.demo.rehearsal
 
-up: setup ## start Airflow with its web page and leave it running
+up: setup ## start Airflow with its web page and a PostgreSQL for BI, and leave them running
 	@$(PY) -m followup.orchestrator up
 
 down: setup ## stop what `make up` started

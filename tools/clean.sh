@@ -15,6 +15,7 @@ if [ -x .venv/bin/python ] && [ -d data ]; then
     for home in data/airflow data/demo/airflow; do
         if [ -d "$home" ]; then .venv/bin/python -m followup.orchestrator down --home "$home" >/dev/null 2>&1 || true; fi
     done
+    if [ -d data/postgres ]; then .venv/bin/python -m followup.orchestrator down >/dev/null 2>&1 || true; fi
 fi
 rm -rf .venv ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
     dbt_project/target dbt_project/logs dbt_project/.user.yml logs data/demo
