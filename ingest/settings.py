@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         "http://creativecommons.org/publicdomain/zero/1.0/", pattern=r"^https?://", description="licence of the data"
     )
 
+    release_approves_itself: bool | None = Field(
+        None, description="let releases go out without the city's approval; absent: as publish/policy.yml says"
+    )
+
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
     @property

@@ -139,6 +139,30 @@ build = sa.Table(
     sa.Column("detail", sa.Text, comment="names of failed models and tests"),
 )
 
+release = sa.Table(
+    "release",
+    METADATA,
+    sa.Column("release_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(10), nullable=False, comment="proposed, released, blocked or replaced"),
+    sa.Column("made_at", sa.DateTime, nullable=False),
+    sa.Column("released_at", sa.DateTime, comment="null as long as it has not gone out"),
+    sa.Column("until_quarter", sa.String(6), comment="newest quarter that goes out"),
+    sa.Column("is_revision", sa.Boolean, nullable=False, comment="changes figures that had gone out"),
+    sa.Column("policy", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("certificate", sa.Text, comment="JSON; null when none could be made"),
+    sa.Column("detail", sa.Text, comment="why it is blocked: tables and codes, no values"),
+)
+
+release_cell = sa.Table(
+    "release_cell",
+    METADATA,
+    sa.Column("release_id", sa.ForeignKey("release.release_id"), primary_key=True),
+    sa.Column("cell", sa.String(300), primary_key=True, comment="measure|geography|period|codes"),
+    sa.Column("value", sa.Integer, comment="true count; null from where it goes out no more"),
+    sa.Column("is_shown", sa.Boolean, nullable=False),
+    sa.Column("is_primary", sa.Boolean, nullable=False, comment="hidden for its own sake; never told outside"),
+)
+
 installation = sa.Table(
     "installation",
     METADATA,
