@@ -1,0 +1,193 @@
+"""From cut cells and the ledger's memory of earlier releases to one linked system.
+
+A variable of the system is an instance of a cell: the cell and its true value. A figure that did not change between
+two releases is one instance, known by readers to be unchanged; one that changed is a new one, and the old stays in the
+system with the sums it stood in. What went out keeps its pattern: shown stays shown, hidden stays hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ingest.ledger.releases import ReleaseCell
+from publish.linked import Linked
+from publish.policy import Policy
+from publish.primary import needs_protection, rather_shown
+from publish.sums import COLUMNS, Nesting, as_matrix
+
+
+@dataclass(frozen=True)
+class Known:
+    """What readers know from earlier releases."""
+
+    instances: pd.DataFrame
+    """A row per figure and stretch of releases that told it: `key`, `version`, `value`, `is_shown`, `since` (release)
+    and `until` (the release that no longer told it; 0 while it stands)."""
+
+    @property
+    def newest(self) -> pd.DataFrame:
+        """The newest figure of each cell, by key; `is_out` is false where it has been left out since."""
+        last = self.instances.drop_duplicates("key", keep="last").set_index("key")
+        return last.assign(is_out=last["until"] == 0)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The cells of one release with complements, and the number of each in the system."""
+
+    cells: pd.DataFrame
+    """`COLUMNS`, `version` and `is_primary`; complements after the others."""
+    numbers: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class System:
+    """The linked system of a release to come and all earlier ones."""
+
+    linked: Linked
+    current: Layer
+    earlier: dict[int, Layer]
+    """Of releases that told figures which the one to come doesn't tell."""
+    told: dict[int, pd.DataFrame]
+    """What those releases told: cells with `version` and `is_shown`."""
+    changed: tuple[str, ...]
+    """Keys of cells that had gone out with another value: this release revises them."""
+
+    def keys(self) -> dict[int, str]:
+        """Number of a variable → the cell's key."""
+        layers = (*self.earlier.values(), self.current)
+        return {int(n): str(key) for one in layers for n, key in zip(one.numbers, one.cells["key"], strict=True)}
+
+
+def remember(history: Iterable[ReleaseCell]) -> Known:
+    """What the releases in the ledger told. `history` is ordered by release."""
+    rows: list[list[object]] = []
+    last: dict[str, list[object]] = {}  # key → its newest row
+    for one in history:
+        before = last.get(one.cell)
+        if before is not None and before[5] == 0:
+            before[5] = one.release_id
+        if one.value is None:
+            continue
+        is_same = before is not None and before[2] == one.value
+        version = 1 if before is None else int(str(before[1])) + (not is_same)
+        shown = before[3] if before is not None and is_same else one.is_shown
+        last[one.cell] = [one.cell, version, one.value, shown, one.release_id, 0]
+        rows.append(last[one.cell])
+    columns = ["key", "version", "value", "is_shown", "since", "until"]
+    kinds = {"key": str, "version": int, "value": int, "is_shown": bool, "since": int, "until": int}
+    return Known(pd.DataFrame(rows, columns=columns).astype(kinds))
+
+
+def _earlier(known: Known, now: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Release → its cells, for the releases that told figures which `now` (`key`, `version`) doesn't tell.
+
+    Of consecutive releases that told the same such figures the first stands for all.
+    """
+    told = known.instances
+    current = dict(zip(now["key"], now["version"], strict=True))
+    is_past = np.array(
+        [current.get(k) != str(v) for k, v in zip(told["key"], told["version"], strict=True)], dtype=bool
+    )
+    past = told[is_past]
+    layers: dict[int, pd.DataFrame] = {}
+    for release in sorted({*past["since"], *past["until"]} - {0}):
+        if ((past["since"] <= release) & ((past["until"] == 0) | (past["until"] > release))).any():
+            here = told[(told["since"] <= release) & ((told["until"] == 0) | (told["until"] > release))]
+            parts = (
+                here["key"].str.split("|", expand=True).set_axis(["measure", "geography", "period", "codes"], axis=1)
+            )
+            layers[int(release)] = pd.concat([here, parts], axis=1).assign(is_internal=False, is_protecting=True)
+    return {release: layer.reset_index(drop=True) for release, layer in layers.items()}
+
+
+def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) -> System:
+    """The system of these cells and of all that readers know.
+
+    Args:
+        cells: what is to go out (`COLUMNS`), without complements.
+        nesting: what lies in what.
+        policy: what needs protection.
+        known: from earlier releases.
+
+    Raises:
+        ValueError: a part counts more than its whole.
+    """
+    before = known.newest.reindex(cells["key"])
+    was_out = before["version"].notna().to_numpy()
+    is_same = was_out & (before["value"].to_numpy() == cells["value"].to_numpy())
+    version = before["version"].fillna(0).to_numpy(dtype=np.int64) + ~is_same
+    system = _System(nesting, policy)
+    now = system.layer(cells.assign(version=version))
+    told = _earlier(known, now.cells.iloc[: len(cells)])
+    earlier = {release: system.layer(layer) for release, layer in told.items()}
+    hidden, sealed = np.zeros(len(system.values), dtype=bool), np.zeros(len(system.values), dtype=bool)
+    here = now.numbers[: len(cells)]
+    sealed[here[is_same]] = True
+    hidden[here[is_same & ~before["is_shown"].eq(True).to_numpy()]] = True
+    for release, layer in earlier.items():
+        old = told[release]
+        numbers = layer.numbers[: len(old)]
+        sealed[numbers] = True
+        hidden[numbers[~old["is_shown"].to_numpy(dtype=bool)]] = True
+    preferred = np.zeros(len(system.values), dtype=bool)
+    preferred[now.numbers] = rather_shown(now.cells, policy)
+    primary = np.array(system.primary, dtype=bool)
+    # Made public before it needed protection (another policy): no pattern can hide it any more.
+    primary &= ~(sealed & ~hidden)
+    linked = Linked(
+        values=np.array(system.values, dtype=np.int64),
+        relations=as_matrix(list(system.relations), len(system.values)),
+        primary=primary,
+        internal=np.array(system.internal, dtype=bool),
+        suppressed=hidden,
+        sealed=sealed,
+        preferred_shown=preferred & ~primary & ~hidden,
+    )
+    changed = cells["key"].to_numpy()[was_out & ~is_same]
+    return System(linked, now, earlier, told, tuple(changed))
+
+
+class _System:
+    """The system as it grows, release by release."""
+
+    def __init__(self, nesting: Nesting, policy: Policy) -> None:
+        self._nesting, self._policy = nesting, policy
+        self._numbers: dict[tuple[str, str], int] = {}
+        self.values: list[int] = []
+        self.primary: list[bool] = []
+        self.internal: list[bool] = []
+        self.relations: dict[tuple[int, ...], None] = {}
+
+    def layer(self, cells: pd.DataFrame) -> Layer:
+        """Add the cells of one release, their complements and their sums."""
+        sums = self._nesting.sums(cells)
+        rest, triples = self._nesting.complements(cells)
+        versions = cells["version"].astype(str).tolist()
+        versions += [f"{versions[whole]}/{versions[part]}" for whole, part, _ in triples]
+        together = pd.concat([cells[COLUMNS], rest], ignore_index=True).assign(version=versions)
+        together["is_primary"] = needs_protection(together, self._nesting.tables, self._policy)
+        numbers = self._add(together)
+        for relation in (*sums, *triples):
+            whole, *parts = relation
+            self.relations[int(numbers[whole]), *sorted(int(numbers[part]) for part in parts)] = None
+        return Layer(together, numbers)
+
+    def _add(self, cells: pd.DataFrame) -> NDArray[np.int64]:
+        numbers = np.empty(len(cells), dtype=np.int64)
+        columns: Sequence[list[object]] = [
+            cells[c].tolist() for c in ("key", "version", "value", "is_primary", "is_internal")
+        ]
+        for row, (key, version, value, primary, internal) in enumerate(zip(*columns, strict=True)):
+            number = self._numbers.setdefault((str(key), str(version)), len(self.values))
+            if number == len(self.values):
+                self.values.append(int(value))
+                self.primary.append(bool(primary))
+                self.internal.append(bool(internal))
+            numbers[row] = number
+        return numbers
