@@ -53,4 +53,7 @@ def label(name: str) -> str | None:
     for at in range(len(name) - 1, 0, -1):
         if name[at] == "_" and name[at:] in terms and name[:at] in terms:
             return f"{terms[name[:at]].swedish}, {terms[name[at:]].swedish}"
+    code = f"{name.removesuffix('_label')}_code"
+    if name.endswith("_label") and code in terms:
+        return f"{terms[code].swedish}, {terms['_label'].swedish}"
     return None

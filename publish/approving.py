@@ -1,0 +1,135 @@
+"""From a proposal to what readers see: approval is one transaction in the ledger, and only after it is the file served.
+
+Killed at any point, readers have the old release or the new one whole; the ledger knows everything that they may have
+seen; and the next run completes what was approved.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from ingest.ledger import Ledger
+from ingest.ledger import releases as kept
+from ingest.settings import Settings
+from publish.certificate import Certificate
+from publish.serving import Served, finish, read_release, serve
+from publish.serving.folder import current_folder, read_identity
+from publish.writing import stamp
+
+Step = Callable[[int | None, int | None, str], None]
+FILE_NAME = "release.duckdb"
+
+
+class ReleaseRefused(Exception):
+    """Nothing was released, and nothing was tried; the message says why. What readers see stays."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What became of a release."""
+
+    release_id: int
+    state: Literal["released", "proposed"]
+    is_revision: bool
+    until_quarter: str | None
+    tables: dict[str, int]
+    """Table → rows."""
+    certificate: Certificate | None
+    served: Served | None
+    waits_because: str | None
+    """Why a proposal waits for approval."""
+    warnings: tuple[str, ...] = ()
+    notice: str = ""
+
+
+def approve_release(
+    settings: Settings,
+    release_id: int,
+    *,
+    now: datetime | None = None,
+    on_step: Step = lambda number, total, what: None,
+) -> Release:
+    """Let a proposed release go out.
+
+    Raises:
+        LedgerError: there is no such release, or it does not wait.
+        ReleaseRefused: its file is gone: make a new one.
+        ServingError, LeaseBusy: as `release`.
+    """
+    with office(settings) as ledger:
+        complete(settings, ledger, on_step)
+        row = next((one for one in kept.releases(ledger) if one.release_id == release_id), None)
+        file = proposal_folder(settings, release_id) / FILE_NAME
+        if row is not None and row.state == "proposed" and not file.exists():
+            raise ReleaseRefused(f"the file of release {release_id} is gone: run `followup publish` again")
+        served = go_out(settings, ledger, release_id, now or settings.now(), on_step)
+        rows = {table.name: table.rows for table in served.tables}
+        notice = read_release(file).notice
+        is_revision, until = (row.is_revision, row.until_quarter) if row else (False, None)
+        return Release(release_id, "released", is_revision, until, rows, None, served, None, (), notice)
+
+
+@contextmanager
+def office(settings: Settings) -> Iterator[Ledger]:
+    """The ledger, while nobody else releases.
+
+    Raises:
+        LeaseBusy: somebody does.
+    """
+    ledger = Ledger(settings.ledger)
+    try:
+        with ledger.lease("publish"):
+            yield ledger
+    finally:
+        ledger.close()
+
+
+def proposal_folder(settings: Settings, release_id: int) -> Path:
+    """Where the file of a proposal lies, and what goes out beside it."""
+    return settings.home.absolute() / "proposed" / str(release_id)
+
+
+def complete(settings: Settings, ledger: Ledger, on_step: Step) -> None:
+    """Serve what was approved before a run was killed, and clear away what was never recorded."""
+    finish(settings, on_step=lambda what: on_step(None, None, what))
+    rows = kept.releases(ledger)
+    current = next((one for one in reversed(rows) if one.state == "released"), None)
+    wanted = {one.release_id for one in rows if one.state == "proposed"} | ({current.release_id} if current else set())
+    folder = settings.home.absolute() / "proposed"
+    for found in folder.iterdir() if folder.exists() else ():
+        if not found.name.isdigit() or int(found.name) not in wanted:
+            shutil.rmtree(found)
+    if current is None or not (proposal_folder(settings, current.release_id) / FILE_NAME).exists():
+        return
+    served = current_folder(settings)
+    seen = read_identity(served) if served is not None else None
+    if seen is None or seen.release_id != str(current.release_id):
+        _serve(settings, current.release_id, on_step)
+
+
+def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, on_step: Step) -> Served:
+    """Approve and serve. The ledger is first: it must know everything that readers may have seen."""
+    path = proposal_folder(settings, release_id) / FILE_NAME
+    if path.exists():
+        copy = path.with_name(".stamped")
+        shutil.copy(path, copy)
+        stamp(copy, now)
+        copy.replace(path)
+    kept.approve(ledger, release_id, naive(now))
+    return _serve(settings, release_id, on_step)
+
+
+def _serve(settings: Settings, release_id: int, on_step: Step) -> Served:
+    folder = proposal_folder(settings, release_id)
+    return serve(folder / FILE_NAME, settings, beside=folder / "beside", on_step=lambda what: on_step(None, None, what))
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment as the ledger keeps it: UTC without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,348 @@
+"""Releases: cut, protected, audited, proposed, approved, served. What readers see changes by this and nothing else.
+
+A release is first a proposal: its file, its certificate and a row in the ledger with the cells that it changes. What
+becomes of it then stands in `approving.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ingest.ledger import Ledger, decisions
+from ingest.ledger import releases as kept
+from ingest.ledger.releases import ReleaseCell, ReleaseRow
+from ingest.settings import Settings
+from publish.approving import FILE_NAME, Release, ReleaseRefused, Step, complete, go_out, naive, office, proposal_folder
+from publish.auditing import Audit
+from publish.catalogue.manifest import ManifestMissing, load_manifest
+from publish.catalogue.write import write_catalogue
+from publish.certificate import Certificate, TableShown, write_certificate
+from publish.cutting import CELL, Cut, CutError, Warehouse, cut
+from publish.gate import pass_gate
+from publish.linking import Known, Layer, System, link, remember
+from publish.policy import Policy, load_policy
+from publish.protecting import Protection, Requirement, protect
+from publish.public import PublicCells, audit_public, read_public
+from publish.tables import Tables, load_tables
+from publish.writing import Heading, notice_of, write_release
+
+
+class ReleaseBlocked(Exception):
+    """Protection or audit failed: nothing goes out. The message names tables and codes, never a figure."""
+
+
+def release(
+    settings: Settings,
+    *,
+    approve: bool | None = None,
+    quarter: str | None = None,
+    on_step: Step = lambda number, total, what: None,
+    tables: Tables | None = None,
+    policy: Policy | None = None,
+    now: datetime | None = None,
+    gate: Callable[[Settings], object] = pass_gate,
+    processes: int = 2,
+) -> Release:
+    """Make a release of what the marts hold now.
+
+    Args:
+        settings: the installation's.
+        approve: True lets it go out at once; False lets it wait; None lets it go out by itself where the policy or the
+            installation says so and the last release is old enough.
+        quarter: nothing later than this goes out; the newest complete quarter without.
+        on_step: told of progress: number and total where they are known, and what is being done.
+        tables: what goes out, instead of tables.yml.
+        policy: instead of policy.yml.
+        now: instead of the installation's clock.
+        gate: looks at the marts first, and raises where they are not fit to go out.
+        processes: how many blocks are protected at a time.
+
+    Raises:
+        ReleaseRefused: there is nothing to release, or an older quarter than what has gone out.
+        ReleaseBlocked: protection or audit failed; recorded in the ledger.
+        CutError: the marts can't be cut, or contradict themselves.
+        GateClosed: the marts are not fit to go out.
+        LeaseBusy: another process is releasing.
+        ServingError: the release is approved but could not be served; the next run serves it.
+    """
+    with office(settings) as ledger:
+        complete(settings, ledger, on_step)
+        making = _Making(
+            settings,
+            ledger,
+            tables or load_tables(),
+            policy or load_policy(),
+            now or settings.now(),
+            on_step,
+            processes,
+        )
+        return making.run(approve, quarter, gate)
+
+
+class _Making:
+    """One release in the making."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        tables: Tables,
+        policy: Policy,
+        now: datetime,
+        on_step: Step,
+        processes: int,
+    ) -> None:
+        self.settings, self.ledger, self.tables, self.policy = settings, ledger, tables, policy
+        self.now, self.on_step, self.processes = now, on_step, processes
+        self.number = kept.next_number(ledger)
+        self.current = kept.current_release(ledger)
+
+    def run(self, approve: bool | None, quarter: str | None, gate: Callable[[Settings], object]) -> Release:
+        if quarter and self.current and self.current.until_quarter and quarter < self.current.until_quarter:
+            raise ReleaseRefused(
+                f"release {self.current.release_id} holds figures up to {self.current.until_quarter}: they can't be "
+                "taken back by a release of an earlier quarter"
+            )
+        self.on_step(None, None, "looking at the marts")
+        found = gate(self.settings)
+        warnings = tuple(str(one) for one in found) if isinstance(found, list) else ()
+        self.on_step(None, None, "reading earlier releases")
+        known = remember(kept.released_cells(self.ledger))
+        with Warehouse(self.settings.warehouse) as warehouse:
+            told = cut(warehouse, self.tables, until=quarter, on_table=lambda name: self.on_step(None, None, name))
+            if not told.quarters:
+                raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
+            self.on_step(None, None, "linking cells")
+            try:
+                system = link(told.cells, told.nesting, self.policy, known)
+            except ValueError as error:
+                raise CutError(f"the marts contradict themselves: {error}") from error
+            changes = _changes(self.number, told, system, known)
+            protection = self._protect(system)
+            return self._propose(warehouse, told, system, protection, known, changes, approve, warnings)
+
+    def _protect(self, system: System) -> Protection:
+        requirement = Requirement(threshold=self.policy.threshold, width=self.policy.width)
+        protection = protect(
+            system.linked,
+            requirement,
+            processes=self.processes,
+            on_block=lambda done, blocks: self.on_step(done, blocks, "protecting"),
+        )
+        if len(protection.unsolved):
+            keys = system.keys()
+            named = sorted({keys[number] for number in protection.unsolved.tolist()})
+            self._block([_in_words(self.tables, key) for key in named], "can't be protected, whatever else is hidden")
+        return protection
+
+    def _block(self, cells: list[str], why: str) -> None:
+        listed = "; ".join(cells[:20]) + (f"; and {len(cells) - 20} more" if len(cells) > 20 else "")
+        detail = f"{len(cells)} cells {why}: {listed}"
+        row = ReleaseRow(self.number, "blocked", naive(self.now), None, None, False, self._policy(), None, detail)
+        kept.record_release(self.ledger, row)
+        raise ReleaseBlocked(f"release {self.number} is blocked: {detail}")
+
+    def _policy(self) -> str:
+        return json.dumps(self.policy.model_dump(), ensure_ascii=False)
+
+    def _propose(
+        self,
+        warehouse: Warehouse,
+        told: Cut,
+        system: System,
+        protection: Protection,
+        known: Known,
+        changes: pd.DataFrame,
+        approve: bool | None,
+        warnings: tuple[str, ...],
+    ) -> Release:
+        until, is_revision = told.quarters[-1], bool(system.changed)
+        hidden = protection.suppressed[system.current.numbers[: len(told.cells)]]
+        heading = Heading(self.number, self.now, until, frozenset(decisions.locked_quarters(self.ledger)), is_revision)
+        folder = proposal_folder(self.settings, self.number)
+        staged = folder.with_name(f".{self.number}")
+        if staged.exists():
+            shutil.rmtree(staged)
+        (staged / "beside").mkdir(parents=True)
+        self.on_step(None, None, "writing the tables")
+        rows = write_release(staged / FILE_NAME, warehouse, self.tables, told, hidden, self.policy, heading)
+        audit = self._audit(staged / FILE_NAME, system, known)
+        notice = notice_of(warehouse)
+        certificate = self._certify(told, system, protection, audit, hidden, rows, until, notice, known)
+        if audit.left_out:
+            shutil.rmtree(staged)
+            self._block(list(audit.left_out), "make cycles too large to audit")
+        if not audit.is_passed:
+            shutil.rmtree(staged)
+            self._block([str(failure.cell) for failure in audit.failures], "fail the audit")
+        write_certificate(certificate, staged / "beside")
+        self._describe(staged)
+        if folder.exists():
+            shutil.rmtree(folder)
+        staged.replace(folder)
+        row = ReleaseRow(
+            self.number,
+            "proposed",
+            naive(self.now),
+            None,
+            until,
+            is_revision,
+            self._policy(),
+            certificate.as_json(),
+            None,
+        )
+        kept.record_release(self.ledger, row, _cells_of(self.number, changes, told, hidden))
+        waits = self._waits(approve)
+        made = Release(self.number, "proposed", is_revision, until, rows, certificate, None, waits, warnings, notice)
+        if waits is not None:
+            return made
+        served = go_out(self.settings, self.ledger, self.number, self.now, self.on_step)
+        return replace(made, state="released", served=served)
+
+    def _describe(self, staged: Path) -> None:
+        """Dictionary and catalogue beside the release, where the models' descriptions are kept."""
+        try:
+            manifest = load_manifest(self.settings)
+        except ManifestMissing:
+            return
+        write_catalogue(staged / FILE_NAME, manifest, staged / "beside", self.settings)
+
+    def _waits(self, approve: bool | None) -> str | None:
+        """Why the proposal waits for approval; None when it goes out now."""
+        if approve is not None:
+            return None if approve else "approval was not given"
+        by_itself = self.settings.release_approves_itself
+        if not (self.policy.approve_by_itself if by_itself is None else by_itself):
+            return "the city approves releases"
+        if self.current is None or self.current.released_at is None:
+            return None
+        next_at = self.current.released_at + timedelta(days=self.policy.days_between_releases)
+        if naive(self.now) < next_at:
+            return f"release {self.current.release_id} is less than {self.policy.days_between_releases} days old"
+        return None
+
+    def _audit(self, path: Path, system: System, known: Known) -> Audit:
+        now, nested = read_public(path, self.tables, str(self.number))
+        public, versions = [now], [_versions(system.current)]
+        layers = [system.current]
+        for number, layer in system.earlier.items():
+            old = system.told[number]
+            rows = old.assign(count=old["value"].astype("Int64").mask(~old["is_shown"].to_numpy(dtype=bool)))
+            public.append(PublicCells(str(number), rows))
+            versions.append(_versions(layer))
+            layers.append(layer)
+        protected = {
+            (key, version)
+            for layer in layers
+            for key, version, number in zip(layer.cells["key"], layer.cells["version"], layer.numbers, strict=True)
+            if system.linked.primary[number]
+        }
+        self.on_step(None, None, "auditing")
+        return audit_public(
+            public, versions, nested, self.tables, self.policy, sorted(protected),
+            on_component=lambda done, parts: self.on_step(done, parts, "auditing"),
+        )  # fmt: skip
+
+    def _certify(
+        self,
+        told: Cut,
+        system: System,
+        protection: Protection,
+        audit: Audit,
+        hidden: NDArray[np.bool_],
+        rows: dict[str, int],
+        until: str,
+        notice: str,
+        known: Known,
+    ) -> Certificate:
+        shown = []
+        for name, table in self.tables.tables.items():
+            frame = told.rows.get(name)
+            cells = (
+                np.unique(np.concatenate([frame[CELL + c].to_numpy(dtype=np.int64) for c in table.counts]))
+                if frame is not None
+                else np.zeros(0, dtype=np.int64)
+            )
+            shown.append(TableShown(name, rows[name], len(cells), int(hidden[cells].sum())))
+        before = set(known.newest.index.str.split("|").str[2]) if len(known.newest) else set()
+        periods = set(told.cells["period"])
+        revised = {key.split("|")[2] for key in system.changed}
+        is_new = ~told.cells["key"].isin(known.newest.index)
+        touched = revised | set(told.cells.loc[is_new, "period"])
+        together = (f"{self.number}", *(f"{number}" for number in system.earlier))
+        return Certificate(
+            release_id=self.number,
+            made_at=self.now.astimezone(UTC).isoformat(timespec="seconds"),
+            until_quarter=until,
+            notice=notice,
+            tables=tuple(shown),
+            tables_without_persons=tuple(self.tables.open_tables),
+            cells=len(system.linked.values),
+            hidden=int(hidden.sum()),
+            narrowest_interval=audit.narrowest,
+            attacker=self.policy.attacker,
+            threshold=self.policy.threshold,
+            width=self.policy.width,
+            group_disclosure=self.policy.group_disclosure,
+            audited_together=together,
+            new_periods=tuple(sorted(periods - before)),
+            sealed_periods=tuple(sorted((periods & before) - touched)),
+            revised_periods=tuple(sorted(revised)),
+            solver=_solver(),
+            programs=protection.programs + audit.programs,
+            integer_programs=audit.integer_programs,
+            joint_cells=audit.joint_cells,
+            protecting_seconds=round(protection.seconds, 1),
+            auditing_seconds=round(audit.seconds, 1),
+            passed=audit.is_passed,
+        )
+
+
+def _solver() -> str:
+    import highspy
+
+    return f"HiGHS {highspy.Highs().version()}"
+
+
+def _versions(layer: Layer) -> Callable[[str], str]:
+    by_key = dict(zip(layer.cells["key"], layer.cells["version"], strict=True))
+    return by_key.__getitem__
+
+
+def _changes(number: int, told: Cut, system: System, known: Known) -> pd.DataFrame:
+    """The cells that differ from the ledger's: `key`, `row` (in `told.cells`; −1: goes out no more), `primary`."""
+    cells = told.cells
+    before = known.newest.reindex(cells["key"])
+    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & before["is_out"].eq(True).to_numpy()
+    changed = pd.DataFrame({"key": cells["key"], "row": np.arange(len(cells))})[~is_same]
+    changed["primary"] = system.linked.primary[system.current.numbers[changed["row"].to_numpy()]]
+    out = known.newest[known.newest["is_out"].eq(True)] if len(known.newest) else known.newest
+    gone = out.index.difference(pd.Index(cells["key"]))
+    return pd.concat([changed, pd.DataFrame({"key": gone, "row": -1, "primary": False})], ignore_index=True)
+
+
+def _cells_of(number: int, changes: pd.DataFrame, told: Cut, hidden: NDArray[np.bool_]) -> Iterator[ReleaseCell]:
+    values = told.cells["value"].to_numpy()
+    for key, row, primary in zip(changes["key"], changes["row"], changes["primary"], strict=True):
+        if row < 0:
+            yield ReleaseCell(number, str(key), None, False, False)
+        else:
+            yield ReleaseCell(number, str(key), int(values[row]), not bool(hidden[row]), bool(primary))
+
+
+def _in_words(tables: Tables, key: str) -> str:
+    """A cell by the tables that it stands in and its codes; never its figure."""
+    measure, geography, period, codes = key.split("|")
+    of = measure.split("−")[0]
+    names = [name for name, t in tables.tables.items() if any(of in block.counts.values() for block in t.blocks)]
+    where = ", ".join(part for part in (geography, period, codes) if part)
+    return f"{'/'.join(names)} {measure} ({where})"

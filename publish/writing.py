@@ -1,0 +1,290 @@
+"""Writing a release: the tables with what is hidden left out, in a DuckDB file with the schema `published`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
+from publish.labels import label, load_terms
+from publish.policy import Policy
+from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
+
+SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
+PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
+HIDDEN = (
+    "Ett dolt värde är tomt i en rad där suppressed är sant, och kan vara 0. / "
+    "A hidden value is null in a row where suppressed is true, and may be 0."
+)
+_LABELLED = {
+    "district_code": ("dim_district", "district_label"),
+    "reason_code": ("dim_reason", "reason_label"),
+    "source_code": ("dim_source", "source_label"),
+    "intervention_code": ("dim_intervention", "intervention_label"),
+}
+"""Coded columns whose Swedish labels stand in a dimension table."""
+_DIMENSION_TABLES = {
+    "dim_district": "district_code, district_label, kind, successor_code, current_district_code, valid_from, valid_to",
+    "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
+    "quarter_end_date",
+    "dim_intervention": "intervention_code, intervention_label, intervention_category",
+    "dim_reason": "reason_code, reason_label, reason_side",
+    "dim_source": "source_code, source_label",
+}
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What every row of a release says of it."""
+
+    release_id: int
+    released_at: datetime
+    until_quarter: str | None
+    locked: frozenset[str]
+    """Quarters that are locked: figures of others are provisional."""
+    is_revision: bool
+
+
+def notice_of(warehouse: Warehouse) -> str:
+    """What every reader must be told of the data; empty when they are real."""
+    found = warehouse.connection.execute(
+        "select coalesce(bool_and(is_synthetic), false), coalesce(bool_or(is_synthetic), false) "
+        "from core.fct_submission where is_in_force"
+    ).fetchone() or (False, False)
+    return SYNTHETIC if found[0] else PARTLY_SYNTHETIC if found[1] else ""
+
+
+def write_release(
+    path: Path,
+    warehouse: Warehouse,
+    tables: Tables,
+    cut: Cut,
+    hidden: NDArray[np.bool_],
+    policy: Policy,
+    heading: Heading,
+) -> dict[str, int]:
+    """Write the file.
+
+    Args:
+        path: it must not exist.
+        warehouse: where labels, descriptions and unprotected tables come from.
+        tables: what goes out.
+        cut: the rows.
+        hidden: of each cell of `cut.cells`, whether readers must not see it.
+        policy: the least n of durations.
+        heading: what is said of the release.
+
+    Returns:
+        Table → how many rows it holds.
+    """
+    notice = notice_of(warehouse)
+    labels = {column: _labels(warehouse, *where) for column, where in _LABELLED.items()}
+    counts = {}
+    with duckdb.connect(str(path)) as target:
+        target.execute("set timezone = 'UTC'")
+        target.execute("create schema published")
+        for name, table in tables.tables.items():
+            rows = _rows(cut, tables, name, table, hidden, policy, heading, labels)
+            keys = _key_of(tables, table)
+            counts[name] = _store(target, name, rows, keys)
+            source = table.blocks[0].mart
+            _comment(target, warehouse, name, source, f"{notice} {_cuts_in_words(tables, table)} {HIDDEN}".strip())
+        for name, open_table in tables.open_tables.items():
+            rows = _open_rows(warehouse, open_table, heading, labels)
+            counts[name] = _store(target, name, rows, ())
+            _comment(target, warehouse, name, open_table.mart, f"{notice} Counts no persons: {open_table.why}.".strip())
+        for name, columns in _DIMENSION_TABLES.items():
+            rows = warehouse.table(f"select {columns} from core.{name} order by 1")
+            counts[name] = _store(target, name, rows, (str(rows.columns[0]),))
+            _comment(target, warehouse, name, name, notice, schema="core")
+        _write_about(target, heading, notice)
+    return counts
+
+
+def stamp(path: Path, released_at: datetime) -> None:
+    """Set when a written release goes out, in every table and in `about`."""
+    with duckdb.connect(str(path)) as target:
+        target.execute("set timezone = 'UTC'")
+        for (table,) in target.execute(
+            "select table_name from duckdb_columns() where schema_name = 'published' and column_name = 'released_at'"
+        ).fetchall():
+            target.execute(f"update published.{table} set released_at = ?", [released_at])
+        target.execute("update published.about set value = ? where key = 'released_at'", [released_at.isoformat()])
+        target.execute("checkpoint")
+
+
+def _rows(
+    cut: Cut,
+    tables: Tables,
+    name: str,
+    table: Table,
+    hidden: NDArray[np.bool_],
+    policy: Policy,
+    heading: Heading,
+    labels: dict[str, dict[str, str]],
+) -> pd.DataFrame:
+    """A table's rows as readers get them."""
+    dimensions = list(tables.dimension_columns(table))
+    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
+    if name not in cut.rows:
+        empty = ["district_code", "district_basis", period, *table.keys, *dimensions]
+        rows = pd.DataFrame({column: pd.Series(dtype=str) for column in ["geography", *empty]})
+        rows = rows.assign(**{c: pd.Series(dtype="Int64") for c in (*table.counts, *COMPLETENESS)})
+        rows = rows.assign(**{CELL + c: pd.Series(dtype=np.int64) for c in table.counts})
+        rows = rows.assign(**{c: pd.Series(dtype=float) for c in table.derived})
+    else:
+        rows = cut.rows[name].merge(cut.units, on="geography").rename(columns={"period": period})
+    is_hidden = {c: hidden[rows[CELL + c].to_numpy(dtype=np.int64)] for c in table.counts}
+    out = rows[["district_code", "district_basis", period, *table.keys, *dimensions]].copy()
+    if period == "calendar_year":
+        out[period] = out[period].astype(np.int32)
+    for column in table.counts:
+        out[column] = rows[column].astype("Int64").mask(is_hidden[column])
+    for column, derived in table.derived.items():
+        for one, values in _derive(column, derived, rows, out, policy).items():
+            out[one] = values
+    values = [*table.counts, *(c for c in out.columns if c not in rows.columns and c != period), *table.derived]
+    out["suppressed"] = out[list(dict.fromkeys(values))].isna().any(axis=1)
+    if table.leave_out_zero is not None:
+        out = out[~out[table.leave_out_zero].eq(0).fillna(False)]
+    told = rows.loc[out.index, list(COMPLETENESS)].astype(np.int32)
+    quarters = out[period].astype(str)
+    of_quarters = {p: {p} if len(p) > 4 else {f"{p}Q{n}" for n in (1, 2, 3, 4)} for p in quarters.unique()}
+    out["is_provisional"] = quarters.map(lambda p: not of_quarters[p] <= heading.locked).astype(bool)
+    out["release_id"] = np.int32(heading.release_id)
+    out["released_at"] = pd.Timestamp(heading.released_at)
+    out = pd.concat([out, told], axis=1)
+    keys = list(_key_of(tables, table))
+    return _labelled(out, labels).sort_values(keys).reset_index(drop=True)
+
+
+def _key_of(tables: Tables, table: Table) -> tuple[str, ...]:
+    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
+    return ("district_code", "district_basis", period, *table.keys, *tables.dimension_columns(table))
+
+
+def _derive(
+    column: str, derived: Derived, rows: pd.DataFrame, out: pd.DataFrame, policy: Policy
+) -> dict[str, pd.Series]:
+    """A derived measure's columns; null where a count that it is of is hidden, or too small."""
+    if derived.kind != "rate":
+        n = out[derived.of[0]]
+        enough = n.ge(policy.minimum_n[derived.kind]).fillna(False).astype(bool)
+        return {column: rows[column].astype(float).where(enough)}
+    part, whole = (out[name].astype(float) for name in derived.of)
+    whole = whole.where(whole > 0)
+    # E. B. Wilson, JASA 22, 1927: as `wilson_limit` of the marts
+    spread = _Z * np.sqrt(part * (1 - part / whole) + _Z**2 / 4)
+    middle, of = part + _Z**2 / 2, whole + _Z**2
+    return {
+        column: part / whole,
+        f"{column}_low": ((middle - spread) / of).clip(lower=0),
+        f"{column}_high": ((middle + spread) / of).clip(upper=1),
+    }
+
+
+def _open_rows(
+    warehouse: Warehouse, table: OpenTable, heading: Heading, labels: dict[str, dict[str, str]]
+) -> pd.DataFrame:
+    """A table without persons, as its mart has it, of quarters that are complete."""
+    columns = warehouse.columns(table.mart)
+    ready = "is_cohort_complete and not is_survivors_only" if "is_cohort_complete" in columns else "true"
+    until = f"and reporting_quarter <= '{heading.until_quarter}'" if heading.until_quarter else ""
+    wanted = ["district_code", "district_basis", "reporting_quarter", *table.columns]
+    rows = warehouse.table(
+        f"select {', '.join(wanted)}, false as suppressed, {', '.join(table.completeness)} from marts.{table.mart} "
+        f"where {ready} {until} order by {', '.join(wanted)}"
+    )
+    told = rows[list(table.completeness)]
+    rows = rows.drop(columns=list(table.completeness))
+    rows["is_provisional"] = ~rows["reporting_quarter"].isin(heading.locked)
+    rows["release_id"] = np.int32(heading.release_id)
+    rows["released_at"] = pd.Timestamp(heading.released_at)
+    return _labelled(pd.concat([rows, told], axis=1), labels)
+
+
+def _labels(warehouse: Warehouse, table: str, column: str) -> dict[str, str]:
+    found = warehouse.connection.execute(f"select * from core.{table}")
+    names = [one[0] for one in found.description or ()]
+    return {row[0]: row[names.index(column)] for row in found.fetchall()}
+
+
+def _labelled(rows: pd.DataFrame, labels: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """Swedish labels beside the coded columns."""
+    for column in [c for c in rows.columns if c in labels]:
+        told = rows[column].map(lambda code: "Alla" if code == TOTAL else labels[column].get(code, code))  # noqa: B023
+        rows.insert(int(rows.columns.get_loc(column)) + 1, _LABELLED[column][1], told)
+    if "indicator_code" in rows.columns:
+        told = rows["indicator_code"].map(lambda code: label(code) or code)
+        rows.insert(int(rows.columns.get_loc("indicator_code")) + 1, "indicator_label", told)
+    return rows
+
+
+def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pd.DataFrame, keys: tuple[str, ...]) -> int:
+    target.register("rows_told", rows)
+    target.execute(f"create table published.{name} as select * from rows_told")
+    target.unregister("rows_told")
+    if keys:
+        target.execute(f"alter table published.{name} add primary key ({', '.join(keys)})")
+    return len(rows)
+
+
+def _cuts_in_words(tables: Tables, table: Table) -> str:
+    cuts = dict.fromkeys(" × ".join(cut) for block in table.blocks for cut in block.cuts if cut)
+    of = f", cut by {'; '.join(cuts)}" if cuts else ""
+    return f"One row per district, division, {table.grain} and cut{of}; `{TOTAL}` where it is not cut."
+
+
+def _comment(
+    target: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: str, source: str, text: str, schema: str = "marts"
+) -> None:
+    """Describe a table and its columns: our own words, then the model's; labels from the glossary."""
+    connection = warehouse.connection
+    model = connection.execute(
+        "select comment from duckdb_tables() where schema_name = ? and table_name = ?", [schema, source]
+    ).fetchone()
+    described = f"{label(table) or table}. {text} {(model[0] or '').strip() if model else ''}".strip()
+    if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
+        described = f"{text} {(model[0] or '').strip() if model else ''}".strip()
+    target.execute(f"comment on table published.{table} is '{_quoted(described)}'")
+    told = dict(
+        connection.execute(
+            "select column_name, comment from duckdb_columns() where schema_name = ? and table_name = ?",
+            [schema, source],
+        ).fetchall()
+    )
+    terms = load_terms()
+    for (column,) in target.execute(
+        "select column_name from duckdb_columns() where schema_name = 'published' and table_name = ?", [table]
+    ).fetchall():
+        more = told.get(column) or (terms[column].explanation if column in terms else None)
+        words = ": ".join(part for part in (label(column), more) if part)
+        if words:
+            target.execute(f"comment on column published.{table}.{column} is '{_quoted(words)}'")
+
+
+def _write_about(target: duckdb.DuckDBPyConnection, heading: Heading, notice: str) -> None:
+    target.execute("create table published.about (key varchar primary key, value varchar not null)")
+    told = {
+        "release_id": str(heading.release_id),
+        "released_at": heading.released_at.isoformat(),
+        "until_quarter": heading.until_quarter or "",
+        "is_revision": str(heading.is_revision).lower(),
+        "disclosure_control": "applied and audited: see certificate.html",
+        "hidden_values": HIDDEN,
+        "is_synthetic": {SYNTHETIC: "true", PARTLY_SYNTHETIC: "partly"}.get(notice, "false"),
+        "notice": notice,
+    }
+    target.executemany("insert into published.about values (?, ?)", [[key, value] for key, value in told.items()])
+    target.execute("comment on table published.about is 'What the release says of itself.'")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
