@@ -20,7 +20,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
-from followup.commands import city, preview, protecting, templates
+from followup.commands import city, preview, protecting, releases, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -135,21 +135,6 @@ def _build(settings: Settings, force: bool = False) -> Exit:
 
 
 @app.command()
-def publish() -> None:
-    """Publish the marts for BI tools (only synthetic data until disclosure control is built)."""
-    from publish.publishing import PublishRefused
-    from publish.publishing import publish as publish_marts
-
-    try:
-        with reporting.progress(errors) as bar:
-            published = publish_marts(Settings(), on_table=lambda name, number, total: bar(number, total, name))
-    except PublishRefused as error:
-        errors.print(f"[red]Nothing published:[/] {error}", soft_wrap=True)
-        raise typer.Exit(Exit.REFUSED) from None
-    reporting.print_published(console, published)
-
-
-@app.command()
 def status(
     quarter: QuarterOption = None,
     queries: Annotated[bool, typer.Option("--queries", help="List the open queries one by one.")] = False,
@@ -198,6 +183,7 @@ def doctor(
     raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)
 
 
+releases.register(app)
 city.register(app)
 templates.register(app)
 preview.register(app)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from followup.status import OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
     from ingest.receiving import Receipt
-    from publish.publishing import Published
+    from publish.approving import Release
 
 Step = Callable[[int | None, int | None, str], None]
 
@@ -170,14 +170,43 @@ def print_failed_build(console: Console, error: BuildFailed) -> None:
             console.print(f"  {node.kind} {node.name}: {escape(node.message or node.status)}", soft_wrap=True)
 
 
-def print_published(console: Console, published: Published) -> None:
-    """What was published, where, and how to read it."""
-    console.print(f"[bold]{escape(published.notice)}[/]", soft_wrap=True)
-    for table in published.tables:
-        console.print(f"  published.{table.name}: {table.rows} rows", highlight=False)
+def print_release(console: Console, made: Release) -> None:
+    """What became of a release: what went out and where, or what it waits for; and what was proved of it."""
+    if made.notice:
+        console.print(f"[bold]{escape(made.notice)}[/]", soft_wrap=True)
+    for warning in made.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False, soft_wrap=True)
+    for name, rows in made.tables.items():
+        console.print(f"  published.{name}: {rows} rows", highlight=False)
+    told = made.certificate
+    if told is not None:
+        narrowest = (
+            "none hidden" if told.narrowest_interval is None else f"narrowest interval {told.narrowest_interval:g}"
+        )
+        published = sum(table.cells for table in told.tables)
+        console.print(
+            f"{told.hidden} of {published} figures hidden; {narrowest}; protected in {told.protecting_seconds:.0f} s, "
+            f"audited in {told.auditing_seconds:.0f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+    kind = "revision" if made.is_revision else "release"
+    if made.served is None:
+        console.print(
+            f"[yellow]Release {made.release_id} waits[/] ({kind}, up to {made.until_quarter}; {made.waits_because}): "
+            f"`followup release approve {made.release_id}`",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
     console.print(
-        f"DuckDB:  {published.duckdb_file}\nParquet: {published.parquet_folder}/", soft_wrap=True, highlight=False
+        f"[green]Release {made.release_id} is out[/] ({kind}, up to {made.until_quarter}).\n"
+        f"DuckDB:  {made.served.duckdb_file}\nParquet: {made.served.parquet_folder}/",
+        highlight=False,
+        soft_wrap=True,
     )
+    for note in made.served.notes:
+        console.print(escape(note), highlight=False, soft_wrap=True)
 
 
 def print_status(console: Console, found: SubmissionStatus, format: Format) -> None:

@@ -30,7 +30,9 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, set[str],
     checked = place.followup("check", *map(str, sorted(inbox.glob("*/*.csv"))), expect=1)
     checked += place.followup("check", "--format", "json", *map(str, sorted(inbox.glob("*/*.csv"))), expect=1)
     printed = place.followup("run", "--inbox", str(place.inbox), expect=1)
-    printed += place.followup("status") + place.followup("status", "--format", "json") + place.followup("publish")
+    printed += (
+        place.followup("status") + place.followup("status", "--format", "json") + place.followup("publish", "--approve")
+    )
     file_names = {path.name for path in inbox.glob("*/*.csv")}
     for name in file_names:  # what was typed on the command line is repeated as typed by --format json
         checked = checked.replace(name, "")

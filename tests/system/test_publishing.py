@@ -1,7 +1,8 @@
-"""Publishing: only synthetic data, read-only, readable by old drivers, and saying what it is."""
+"""Releases by the command line: proposed, approved, served; read-only, readable by old drivers, naming themselves."""
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -10,14 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
 
-from ingest.settings import Settings
-from publish.publishing import NOTICE, PublishRefused, publish
-
-
-def settings(place: Place) -> Settings:
-    return Settings.model_validate(
-        {"home": place.home, "keys": place.root / "keys.json", "FOLLOWUP_NOW": "2018-04-10T08:00:00"}
-    )
+from publish.tables import load_tables
+from publish.writing import PARTLY_SYNTHETIC, SYNTHETIC
 
 
 @pytest.fixture(scope="module")
@@ -27,75 +22,66 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
-def test_marts_go_out_whole_with_labels_and_notice(built: Place) -> None:
-    done = publish(settings(built))
-    with duckdb.connect(str(built.home / "warehouse.duckdb"), read_only=True) as warehouse:
-        expected = {
-            name: warehouse.execute(f"select count(*) from marts.{name}").fetchone()[0]
-            for (name,) in warehouse.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
+def test_release_waits_until_it_is_approved_and_then_goes_out_whole(built: Place) -> None:
+    assert "`followup release approve 1`" in built.followup("publish")
+    assert not (built.home / "published").exists()
+    assert "Release 1 is out" in built.followup("release", "approve", "1")
+    built.followup("release", "approve", "1", expect=1)
+    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as published:
+        tables = dict(published.execute("select table_name, comment from duckdb_tables()").fetchall())
+        assert set(load_tables().names()) <= set(tables)
+        assert all(tables[name].startswith(SYNTHETIC) for name in load_tables().names())
+        comments = dict(
+            published.execute(
+                "select column_name, comment from duckdb_columns() where table_name = 'mart_case_flow'"
             ).fetchall()
-        }
-    assert {table.name: table.rows for table in done.tables} == expected and len(expected) >= 4
-    with duckdb.connect(str(done.duckdb_file), read_only=True) as published:
-        assert published.execute("select value from published.about where key = 'notice'").fetchone() == (NOTICE,)
-        for name, rows in expected.items():
-            assert published.execute(f"select count(*) from published.{name}").fetchone() == (rows,)
-        comments = published.execute(
-            "select column_name, comment from duckdb_columns() where table_name = 'mart_case_flow'"
-        ).fetchall()
-        assert dict(comments)["district_code"].startswith("Stadsdel")
-        assert all(text for _, text in comments)
-        assert published.execute(
+        )
+        assert comments["district_code"].startswith("Stadsdel") and all(comments.values())
+        (storage,) = published.execute(
             "select tags['storage_version'] from duckdb_databases() where database_name = 'followup'"
-        ).fetchone() == ("v1.0.0+",)
-    for name, rows in expected.items():
-        parquet = pq.ParquetFile(done.parquet_folder / f"{name}.parquet")
-        assert parquet.metadata.num_rows == rows
-        assert parquet.metadata.metadata[b"notice"].decode() == NOTICE
+        ).fetchone()  # type: ignore[misc]
+        assert storage == "v1.0.0+"
+        about = dict(published.execute("select key, value from published.about").fetchall())
+        rows = published.execute("select count(*) from published.mart_case_flow").fetchone()
+    assert about["notice"] == SYNTHETIC and about["is_synthetic"] == "true" and about["release_id"] == "1"
+    parquet = pq.ParquetFile(built.home / "published" / "parquet" / "mart_case_flow.parquet")
+    assert (parquet.metadata.num_rows,) == rows
+    certificate = json.loads((built.home / "published" / "certificate.json").read_text())
+    assert certificate["passed"] and certificate["narrowest_interval"] >= 5
+
+
+def test_a_value_is_missing_only_in_a_row_that_says_so(built: Place) -> None:
+    built.followup("publish", "--approve")
+    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as published:
+        for name in load_tables().tables:
+            rows = published.execute(f"select * exclude (released_at) from published.{name}").df()
+            assert (rows.isna().any(axis=1) == rows["suppressed"]).all(), name
 
 
 def test_published_files_are_read_only_and_cut_no_link(built: Place) -> None:
-    done = publish(settings(built))
-    for path in (done.duckdb_file, *done.parquet_folder.iterdir()):
-        assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    built.followup("publish", "--approve")
+    for path in (built.home / "published").resolve().rglob("*.*"):
+        assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or path.is_dir()
 
 
 def test_reader_keeps_its_release_while_the_next_goes_out(built: Place) -> None:
-    first = publish(settings(built))
-    with duckdb.connect(str(first.duckdb_file), read_only=True) as reader:
+    built.followup("publish", "--approve")
+    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as reader:
         before = reader.execute("select count(*) from published.mart_case_flow").fetchone()
-        publish(settings(built))
+        built.followup("publish", "--approve")
         assert reader.execute("select count(*) from published.mart_case_flow").fetchone() == before
 
 
-def test_one_unmarked_submission_in_force_stops_everything(tmp_path: Path) -> None:
+def test_real_data_go_out_protected_and_what_is_only_partly_synthetic_says_so(tmp_path: Path) -> None:
     inbox = draw(tmp_path)
     real = inbox / "norrmalm" / "norrmalm_serviceinsatser_2018Q1.csv"
     real.write_bytes(real.read_bytes() + b"\r\n")  # other bytes than the manifest declares
     place = settle(tmp_path / "p", inbox)
     place.followup("run", "--inbox", str(place.inbox))
-    with pytest.raises(PublishRefused, match="1 of 18 submissions in force are not marked synthetic"):
-        publish(settings(place))
-    assert not (place.home / "published").exists()
-
-
-def test_warehouse_built_from_real_rows_stays_in_though_the_ledger_has_moved_on(tmp_path: Path) -> None:
-    inbox = draw(tmp_path)
-    name = "norrmalm_serviceinsatser_2018Q1.csv"
-    drawn = (inbox / "norrmalm" / name).read_bytes()
-    (inbox / "norrmalm" / name).write_bytes(drawn + b"\r\n")
-    place = settle(tmp_path / "p", inbox)
-    place.followup("run", "--inbox", str(place.inbox))
-    (place.inbox / "norrmalm" / name).write_bytes(drawn)
-    place.followup("receive", "--inbox", str(place.inbox))
-    with pytest.raises(PublishRefused, match="built from submissions that are not marked synthetic"):
-        publish(settings(place))
-    place.followup("build")
-    assert publish(settings(place)).tables
+    assert PARTLY_SYNTHETIC in place.followup("publish", "--approve")
 
 
 def test_nothing_to_publish_is_said(tmp_path: Path) -> None:
     place = settle(tmp_path / "p", draw(tmp_path))
-    with pytest.raises(PublishRefused, match="nothing is in force"):
-        publish(settings(place))
+    place.followup("publish", expect=1)
+    assert not (place.home / "published").exists()

@@ -1,0 +1,106 @@
+"""`followup publish` and `followup release`: what goes out, and who let it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from followup import reporting
+from followup.commandline import Exit, FormatOption, QuarterOption, console, errors
+from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.releases import ReleaseRow, releases
+from ingest.settings import Settings
+
+release_app = typer.Typer(name="release", help="Releases: what was proposed, what has gone out.", no_args_is_help=True)
+NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="As `followup release list` tells it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(publish)
+    release_app.command("list")(list_releases)
+    release_app.command("approve")(approve)
+    app.add_typer(release_app)
+
+
+def publish(
+    quarter: QuarterOption = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Let it go out now, approved by you.")] = False,
+) -> None:
+    """Make a release of the marts: protected, proved, and served once it is approved.
+
+    Without --approve it waits for `followup release approve`, unless the installation approves its releases itself (at
+    most one a week). --quarter: figures up to and including this quarter.
+    """
+    from publish.approving import ReleaseRefused
+    from publish.cutting import CutError
+    from publish.gate import GateClosed, MartsMissing
+    from publish.releasing import ReleaseBlocked, release
+    from publish.serving import ServingError
+
+    settings = Settings()
+    try:
+        with reporting.progress(errors) as bar:
+            made = release(settings, approve=approve or None, quarter=str(quarter) if quarter else None, on_step=bar)
+    except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
+        errors.print(f"[red]Nothing published:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.REFUSED) from None
+    except ServingError as error:
+        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.FAILED) from None
+    reporting.print_release(console, made)
+
+
+def list_releases(format: FormatOption = reporting.Format.text) -> None:
+    """List all releases: proposed, released, blocked, replaced by a newer proposal."""
+    ledger = Ledger(Settings().ledger)
+    try:
+        found = releases(ledger)
+    finally:
+        ledger.close()
+    if format is reporting.Format.json:
+        console.file.write(json.dumps([_as_json(one) for one in found], ensure_ascii=False) + "\n")
+        return
+    for one in found:
+        when = f"{(one.released_at or one.made_at):%Y-%m-%d %H:%M}"
+        until = f"  up to {one.until_quarter}" if one.until_quarter else ""
+        revision = "  revision" if one.is_revision else ""
+        told = f"{one.release_id:>4}  {one.state:<9} {when}{until}{revision}"
+        console.print(told, highlight=False, markup=False)
+        if one.detail:
+            console.print(f"      {one.detail}", highlight=False, markup=False, soft_wrap=True)
+    if not found:
+        console.print("Nothing has been released.")
+
+
+def _as_json(row: ReleaseRow) -> dict[str, object]:
+    return {
+        "release": row.release_id,
+        "state": row.state,
+        "made_at": row.made_at.isoformat(),
+        "released_at": row.released_at.isoformat() if row.released_at else None,
+        "until_quarter": row.until_quarter,
+        "is_revision": row.is_revision,
+        "detail": row.detail,
+        "certificate": json.loads(row.certificate) if row.certificate else None,
+    }
+
+
+def approve(number: NumberArgument) -> None:
+    """Let a proposed release go out."""
+    from publish.approving import ReleaseRefused, approve_release
+    from publish.serving import ServingError
+
+    try:
+        with reporting.progress(errors) as bar:
+            made = approve_release(Settings(), number, on_step=bar)
+    except (LedgerError, ReleaseRefused) as error:
+        errors.print(f"[red]Nothing published:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.REFUSED) from None
+    except ServingError as error:
+        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.FAILED) from None
+    reporting.print_release(console, made)
