@@ -70,7 +70,8 @@ def write_certificate(certificate: Certificate, folder: Path) -> None:
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:black}"
-    "table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;border-bottom:1px solid lightgray;text-align:left}"
+    "table{border-collapse:collapse;width:100%}"
+    "th,td{padding:.3rem .6rem;border-bottom:1px solid lightgray;text-align:left}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}[lang=en]{color:dimgray}"
     ".notice{background:lemonchiffon;padding:.6rem}"
 )
