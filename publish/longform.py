@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TOTAL = "alla"
@@ -37,6 +37,21 @@ class Dimension:
     def codes(self) -> tuple[str, ...]:
         """All codes, the leaves first."""
         return self.leaves + self.sums
+
+    def held(self, code: str, above: tuple[str, ...] = ()) -> frozenset[str]:
+        """The leaves that a code holds, itself if it is one.
+
+        Raises:
+            BadCells: it is part of itself, over several trees.
+        """
+        if code == self.total:
+            return frozenset(self.leaves)
+        if code in self.leaves:
+            return frozenset({code})
+        if code in above:
+            raise BadCells(f"{self.name}: over its hierarchies {code} is part of itself")
+        parts = next(found for tree in self.trees if (found := [c for c, parent in tree.items() if parent == code]))
+        return frozenset().union(*(self.held(part, (*above, code)) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -199,7 +214,8 @@ def _dimension(name: str, trees: Sequence[Mapping[str, str]], seen: Mapping[str,
     roots = {code for tree in trees for code in tree.values() if not any(code in other for other in trees)}
     bottom = {code for tree in trees for code in tree} - {code for tree in trees for code in tree.values()}
     whole = [root for root in sorted(roots) if any(_below(root, tree) >= bottom for tree in trees)]
-    total = whole[0] if len(whole) == 1 else TOTAL
+    # A table may have a total above a hierarchy's own.
+    total = whole[0] if len(whole) == 1 and TOTAL not in seen else TOTAL
     named = {code for tree in trees for pair in tree.items() for code in pair} | {total}
     if unknown := [code for code in seen if code not in named]:
         raise BadCells(f"{name} {unknown[0]} stands in no hierarchy of {name}")
@@ -216,12 +232,29 @@ def _dimension(name: str, trees: Sequence[Mapping[str, str]], seen: Mapping[str,
     sums = tuple(sorted(used & wholes))
     if not leaves:
         raise BadCells(f"{name}: only {total}, nothing that it is the sum of")
+    own = tuple({code: parent for code, parent in tree.items() if code in used} for tree in trees)
+    return _completed(Dimension(name, total, own, leaves, (*sums, total)))
+
+
+def _completed(dimension: Dimension) -> Dimension:
+    """The dimension with all trees ending in the total: what a tree leaves out is part of it directly.
+
+    Raises:
+        BadCells: a code holds something else in one tree than in another.
+    """
     completed = []
-    for tree in trees:
-        own = {code: parent for code, parent in tree.items() if code in used}
-        tops = [code for code in (*leaves, *sums) if code not in own and (code in leaves or code in own.values())]
-        completed.append(own | dict.fromkeys(tops, total))
-    return Dimension(name, total, tuple(completed), leaves, (*sums, total))
+    for tree in dimension.trees:
+        named = {code for pair in tree.items() for code in pair} - {dimension.total}
+        inside = frozenset().union(*(dimension.held(code) for code in named))
+        tops = [code for code in dimension.codes if code in named and code not in tree]
+        tops += [code for code in dimension.leaves if code not in inside]
+        whole_tree = dict(tree) | dict.fromkeys(tops, dimension.total)
+        for whole in sorted(set(whole_tree.values())):
+            parts = [dimension.held(code) for code, parent in whole_tree.items() if parent == whole]
+            if sum(map(len, parts)) != len(dimension.held(whole)) or frozenset().union(*parts) != dimension.held(whole):
+                raise BadCells(f"{dimension.name}: {whole} holds something else in one hierarchy than in another")
+        completed.append(whole_tree)
+    return replace(dimension, trees=tuple(completed))
 
 
 def _below(root: str, tree: Mapping[str, str]) -> set[str]:

@@ -87,8 +87,8 @@ def tabulate(table: LongTable, *, missing_is_zero: bool) -> Tabulated:
             inner[at] = np.nan if row.count is None else row.count
     full = inner
     for axis, dimension in enumerate(dimensions):
-        members = _members(dimension)
-        sums = [np.take(full, group, axis=axis).sum(axis=axis, keepdims=True) for group in members]
+        held = [[at for at, leaf in enumerate(dimension.leaves) if leaf in dimension.held(s)] for s in dimension.sums]
+        sums = [np.take(full, group, axis=axis).sum(axis=axis, keepdims=True) for group in held]
         full = np.concatenate([full, *sums], axis=axis)
     counts = full.ravel()
     cells = list(product(*(d.codes for d in dimensions)))
@@ -141,23 +141,6 @@ def _relations(dimensions: tuple[Dimension, ...]) -> Iterator[list[int]]:
                 if len(group) > 1 and group not in seen:
                     seen.add(group)
                     yield from np.moveaxis(positions.take(group, axis), axis, -1).reshape(-1, len(group)).tolist()
-
-
-def _members(dimension: Dimension) -> list[list[int]]:
-    """For each sum the leaves that it holds."""
-    found: list[list[int]] = []
-    for whole in dimension.sums:
-        held = []
-        for at, leaf in enumerate(dimension.leaves):
-            for tree in dimension.trees:
-                code = leaf
-                while code != whole and code in tree:
-                    code = tree[code]
-                if code == whole:
-                    held.append(at)
-                    break
-        found.append(held)
-    return found
 
 
 def write_cells(path: Path, tabulated: Tabulated, suppressed: NDArray[np.bool_]) -> None:

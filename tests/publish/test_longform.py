@@ -109,6 +109,14 @@ def test_read_cells_takes_a_root_that_holds_everything_as_the_total(tmp_path: Pa
     assert (row.total, row.leaves, row.sums) == ("city", ("A", "B"), ("P", "city"))
 
 
+def test_read_cells_takes_alla_as_the_total_where_the_table_has_it(tmp_path: Path) -> None:
+    table = read(tmp_path, GOOD + "P,x,32\nalla,x,32\n", row="child,parent\nA,P\nB,P\n")
+    (row, _) = table.dimensions
+    assert (row.total, row.sums) == ("alla", ("P", "alla"))
+    cells = dict(zip((t := tabulate(table, missing_is_zero=True)).cells, t.counts.tolist(), strict=True))
+    assert cells["P", "alla"] == cells["alla", "alla"] == 53
+
+
 def test_read_cells_adds_a_total_over_several_roots_and_to_a_tree_of_a_part(tmp_path: Path) -> None:
     text = GOOD + "C,x,7\nC,y,8\n"
     (row, _) = read(tmp_path, text, row="child,parent\nA,P\nB,P\nC,Q\n---\nchild,parent\nB,M\nC,M\n").dimensions
@@ -117,6 +125,25 @@ def test_read_cells_adds_a_total_over_several_roots_and_to_a_tree_of_a_part(tmp_
         {"A": "P", "B": "P", "C": "Q", "P": "alla", "Q": "alla"},
         {"B": "M", "C": "M", "A": "alla", "M": "alla"},
     )
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ("child,parent\nA,P\nB,P\n---\nchild,parent\nA,P\nC,P\n", "P holds something else"),
+        ("child,parent\nA,P\nC,P\nQ,P\n---\nchild,parent\nB,Q\nP,Q\n", "part of itself"),
+    ],
+)
+def test_read_cells_refuses_hierarchies_that_contradict_each_other(tmp_path: Path, tree: str, message: str) -> None:
+    with pytest.raises(BadCells, match=message):
+        read(tmp_path, GOOD + "C,x,7\n", row=tree)
+
+
+def test_read_cells_takes_a_tree_over_the_sums_of_another(tmp_path: Path) -> None:
+    trees = "child,parent\nA,P\nB,P\nP,alla\nC,alla\nD,alla\n---\nchild,parent\nP,R\nC,R\n"
+    (row, _) = read(tmp_path, GOOD + "C,x,7\nD,x,7\n", row=trees).dimensions
+    assert row.trees[1] == {"P": "R", "C": "R", "R": "alla", "D": "alla"}
+    assert row.held("R") == {"A", "B", "C"}
 
 
 def test_tabulate_computes_margins_and_counts_missing_combinations_as_zero(tmp_path: Path) -> None:
