@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from publish.protecting import Protection
     from publish.tabulating import Tabulated
 
-THRESHOLD = 5
 _TAKEN = ("count", "suppressed", "status", "low", "high")
 
 
@@ -45,12 +44,13 @@ DimensionOption = Annotated[
     ),
 ]
 ThresholdOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=2,
         max=1000,
         help="The smallest count that needs no protection: 5 protects counts of 1 to 4. A protected count must look "
-        "possible anywhere from 0 to this number, and every suppressed one within an interval at least this wide.",
+        "possible anywhere from 0 to this number, and every suppressed one within an interval at least this wide. "
+        "By default what the policy of releases says.",
     ),
 ]
 AttackerOption = Annotated[
@@ -68,7 +68,7 @@ def register(app: typer.Typer) -> None:
 def protect(
     cells: CellsArgument,
     dim: DimensionOption = None,
-    threshold: ThresholdOption = THRESHOLD,
+    threshold: ThresholdOption = None,
     attacker: AttackerOption = Attacker.plain,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table as it can go out, hidden counts left empty.")
@@ -86,6 +86,7 @@ def protect(
     from publish.protecting import protect as choose
     from publish.tabulating import linked_of, tabulate, write_cells
 
+    threshold = _threshold(threshold)
     table = _read(cells, dim, needs_suppressed=False)
     try:
         tabulated = tabulate(table, missing_is_zero=True)
@@ -113,7 +114,7 @@ def protect(
 def audit(
     cells: CellsArgument,
     dim: DimensionOption = None,
-    threshold: ThresholdOption = THRESHOLD,
+    threshold: ThresholdOption = None,
     attacker: AttackerOption = Attacker.plain,
     format: FormatOption = reporting.Format.text,
 ) -> None:
@@ -132,6 +133,7 @@ def audit(
     from publish.longform import BadCells
     from publish.tabulating import tabulate
 
+    threshold = _threshold(threshold)
     table = _read(cells, dim, needs_suppressed=True)
     try:
         tabulated = tabulate(table, missing_is_zero=False)
@@ -147,6 +149,15 @@ def audit(
 def _wrong(message: str) -> typer.Exit:
     errors.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     return typer.Exit(Exit.USAGE)
+
+
+def _threshold(given: int | None) -> int:
+    from publish.policy import PolicyError, load_policy
+
+    try:
+        return given if given is not None else load_policy().threshold
+    except PolicyError as error:
+        raise _wrong(str(error)) from None
 
 
 def _read(cells: Path, dim: list[str] | None, *, needs_suppressed: bool) -> LongTable:
