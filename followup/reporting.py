@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ingest.checking import CheckReport
     from ingest.receiving import Receipt
     from publish.approving import Release
+    from publish.serving import Served
 
 Step = Callable[[int | None, int | None, str], None]
 
@@ -199,13 +200,19 @@ def print_release(console: Console, made: Release) -> None:
             soft_wrap=True,
         )
         return
-    console.print(
-        f"[green]Release {made.release_id} is out[/] ({kind}, up to {made.until_quarter}).\n"
-        f"DuckDB:  {made.served.duckdb_file}\nParquet: {made.served.parquet_folder}/",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for note in made.served.notes:
+    console.print(f"[green]Release {made.release_id} is out[/] ({kind}, up to {made.until_quarter}).", highlight=False)
+    print_served(console, made.served)
+
+
+def print_served(console: Console, served: Served) -> None:
+    """Where readers find a release, and what an operator should know of its targets."""
+    told = f"DuckDB:  {served.duckdb_file}\nParquet: {served.parquet_folder}/\nCSV:     {served.csv_folder}/"
+    if served.database:
+        told += f"\nPostgreSQL: {served.database}"
+    if served.analysts:
+        told += "\nThe unprotected marts are loaded for followup_analyst."
+    console.print(escape(told), highlight=False, soft_wrap=True)
+    for note in served.notes:
         console.print(escape(note), highlight=False, soft_wrap=True)
 
 

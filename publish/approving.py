@@ -75,6 +75,23 @@ def approve_release(
         return Release(release_id, "released", is_revision, until, rows, None, served, None, (), notice)
 
 
+def serve_current(settings: Settings, *, on_step: Step = lambda number, total, what: None) -> Served:
+    """Serve once more what has gone out: to a new database, with new passwords, with or without analysts' marts.
+
+    Raises:
+        ReleaseRefused: nothing has gone out, or its file is gone.
+        ServingError, LeaseBusy: as `release`.
+    """
+    with office(settings) as ledger:
+        complete(settings, ledger, on_step)
+        current = kept.current_release(ledger)
+        if current is None:
+            raise ReleaseRefused("nothing has gone out yet: run `followup publish` first")
+        if not (proposal_folder(settings, current.release_id) / FILE_NAME).exists():
+            raise ReleaseRefused(f"the file of release {current.release_id} is gone: make a new one")
+        return _serve(settings, current.release_id, on_step)
+
+
 @contextmanager
 def office(settings: Settings) -> Iterator[Ledger]:
     """The ledger, while nobody else releases.

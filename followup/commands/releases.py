@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(publish)
     release_app.command("list")(list_releases)
     release_app.command("approve")(approve)
+    release_app.command("serve")(serve)
     app.add_typer(release_app)
 
 
@@ -104,3 +105,20 @@ def approve(number: NumberArgument) -> None:
         errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         raise typer.Exit(Exit.FAILED) from None
     reporting.print_release(console, made)
+
+
+def serve() -> None:
+    """Serve once more what has gone out: after a change of the database for BI, its passwords, or analysts' access."""
+    from publish.approving import ReleaseRefused, serve_current
+    from publish.serving import ServingError
+
+    try:
+        with reporting.progress(errors) as bar:
+            served = serve_current(Settings(), on_step=bar)
+    except ReleaseRefused as error:
+        errors.print(f"[red]Nothing served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.REFUSED) from None
+    except ServingError as error:
+        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.FAILED) from None
+    reporting.print_served(console, served)

@@ -62,6 +62,11 @@ class Served:
         """A Parquet file per table."""
         return self.folder / "parquet"
 
+    @property
+    def csv_folder(self) -> Path:
+        """A CSV file per table; those for Swedish Excel lie beside, in `csv_excel`."""
+        return self.folder / PLAIN_FOLDER
+
 
 def serve(
     release_file: Path, settings: Settings, *, beside: Path | None = None, on_step: Step = lambda _: None
