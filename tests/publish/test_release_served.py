@@ -54,14 +54,14 @@ def test_a_database_that_came_later_is_served_with_what_has_gone_out(
     assert code == 0 and "PostgreSQL: 127.0.0.1:" in said
     with connect() as reader:
         assert reader.execute("select distinct release_id from mart_case_flow").fetchall() == [(1,)]
-        hidden = reader.execute("select count(*), count(cases) from mart_case_flow where suppressed").fetchone()
+        hidden = reader.execute("select count(*) > 0 from mart_case_flow where suppressed").fetchone()
         bare = reader.execute("select count(*) from mart_case_flow where not suppressed and cases is null").fetchone()
         uncommented = reader.execute(
             "select attrelid::regclass::text, attname::text from pg_attribute join pg_class c on c.oid = attrelid "
             "where relnamespace = 'published'::regnamespace and relkind = 'r' and attnum > 0 "
             "and col_description(attrelid, attnum) is null"
         ).fetchall()
-    assert hidden[0] > hidden[1] and bare == (0,)
+    assert hidden == (True,) and bare == (0,)
     assert uncommented == []
 
 
