@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
@@ -142,6 +143,19 @@ def swedish_pages() -> dict[str, str]:
     """Markdown by mart, from `pages_sv.md`: a heading of the second level names the mart."""
     parts = re.split(r"^## (\w+)\n", PAGES.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {mart: text.strip() for mart, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@lru_cache(maxsize=1)
+def code_labels() -> dict[str, str]:
+    """What codes are called in the contracts, where all contracts that have the code call it the same."""
+    found: dict[str, set[str]] = {}
+    for contract in load_contracts().values():
+        for column in contract.columns:
+            if column.codes or column.codes_from:
+                listed = contract.code_list(column.name, "")
+                for code, said in zip(listed.codes, listed.labels, strict=True):
+                    found.setdefault(code, set()).add(said)
+    return {code: said.pop() for code, said in found.items() if len(said) == 1} | {"alla": "Alla"}
 
 
 def _table(
@@ -307,7 +321,10 @@ def _codes(
     column: ServedColumn,
     key: tuple[str, ...],
 ) -> tuple[tuple[str, str], ...]:
-    """The values that occur, with what the `_label` column beside says; none for periods and for what is no code."""
+    """The values that occur, with what the `_label` column beside, the contracts or the glossary call them.
+
+    None for periods and for what is no code.
+    """
     names = {other.name for other in served.columns}
     beside = [f"{column.name.removesuffix('_code')}_label", f"{column.name}_label"]
     labelled = next((found for found in beside if found in names), None)
@@ -319,4 +336,6 @@ def _codes(
         f"select {name(column.name)}, coalesce({shown}, '') from {relation} where {name(column.name)} is not null "
         f"group by 1 order by 1 limit {MOST_CODES + 1}"
     ).fetchall()
-    return tuple(found) if len(found) <= MOST_CODES else ()
+    if len(found) > MOST_CODES:
+        return ()
+    return tuple((code, said or code_labels().get(code) or label(code) or "") for code, said in found)

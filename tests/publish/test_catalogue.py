@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.settings import ROOT, Settings
-from publish.catalogue.described import swedish_pages
+from publish.catalogue.described import code_labels, swedish_pages
 from publish.catalogue.dictionary import markdown
 from publish.catalogue.manifest import DescribedColumn, DescribedTable, Exposure, Manifest
 from publish.catalogue.write import write_catalogue
@@ -318,7 +318,13 @@ def test_the_page_tells_columns_units_what_adds_up_and_codes(served: Path) -> No
     assert cells["offer_rate"][1:] == ("decimaltal", "andel, 0 till 1", "nej")
     assert cells["suppressed"][1:] == ("ja/nej", "–", "–")
     assert "<tr><td><code>vald</code></td><td>Våld, i &quot;familjen&quot;</td></tr>" in section
+    assert "<tr><td><code>alla</code></td><td>Alla</td></tr>" in section
     assert "3 rader (2018-01-01 till 2018-06-30)" in section
+
+
+def test_codes_have_the_contracts_names_where_these_agree() -> None:
+    assert code_labels()["kvinna"] == "Kvinna"
+    assert "annan" not in code_labels()  # another reason, unit, method: each contract says which
 
 
 def test_every_mart_that_goes_out_has_a_swedish_page_of_four_parts() -> None:
