@@ -1,12 +1,16 @@
-"""Tables of the rehearsed city's figures, as the marts hold them."""
+"""Tables of the rehearsed city's figures, as the marts hold them, and of what a release let out of them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from rich.table import Table
+
+from publish.serving.release_file import read_release
+from publish.serving.snapshot import FILE_NAME
 
 FUNNEL = Path(__file__).with_name("funnel.sql")
 WAITING = Path(__file__).with_name("waiting.sql")
@@ -91,6 +95,27 @@ def groups_table(warehouse: Path) -> Table:
             _count(row["groups_cancelled_for_too_few"]),
             _count(row["waiting"]),
         )
+    return table
+
+
+def release_table(published: Path) -> Table:
+    """What went out: tables, their rows, and how many of their figures are shown and hidden.
+
+    Args:
+        published: the folder that readers open; its release has a certificate.
+    """
+    certificate = json.loads((published / "certificate.json").read_text(encoding="utf-8"))
+    figures = {told["name"]: told for told in certificate["tables"]}
+    release = read_release(published / FILE_NAME)
+    title = f"Release {certificate['release_id']}, up to {certificate['until_quarter']} (synthetic)"
+    table = Table(title=title, caption=f"{certificate['hidden']} figures are hidden, each counted once.")
+    table.add_column("table")
+    for name in ("rows", "figures shown", "figures hidden"):
+        table.add_column(name, justify="right")
+    for served in release.tables:
+        told = figures.get(served.name)
+        shown, hidden = (told["cells"] - told["hidden"], told["hidden"]) if told else (None, None)
+        table.add_row(served.name, _count(served.rows), _count(shown), _count(hidden))
     return table
 
 

@@ -1,4 +1,5 @@
-"""Two synthetic years of fourteen districts through a real Airflow, quarter by quarter, on a clock of their own.
+"""Two synthetic years of fourteen districts through a real Airflow, quarter by quarter, on a clock of their own, and a
+release of what has come of them.
 
 `python -m followup.demo.rehearsal`. All of it lies under data/demo: nothing of an installation is read or touched. Safe
 to repeat: what is in force is not taken in again, and a rehearsal that was interrupted goes on where it stopped.
@@ -23,7 +24,7 @@ from rich.console import Console
 
 from followup.airflow_client import FINISHED, AirflowClient, AirflowError, Run
 from followup.demo.city import DATASETS, DrawnFile, draw_city
-from followup.demo.figures import FUNNEL, funnel_table, groups_table, waiting_table
+from followup.demo.figures import FUNNEL, funnel_table, groups_table, release_table, waiting_table
 from followup.demo.writing import sha256
 from followup.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
 from followup.snapshot import take_snapshot
@@ -40,6 +41,7 @@ DAY_OF_COLLECTION = 10
 COLLECT_SECONDS = 900
 BUILD_SECONDS = 1800
 START_OF_BUILD_SECONDS = 120
+RELEASE_SECONDS = 1800
 
 
 class RehearsalFailed(Exception):
@@ -121,10 +123,10 @@ class Rehearsal:
         self._old_builds = {run.run_id for run in airflow.runs("build_marts") if run.state in FINISHED}
 
     def run(self, files: Sequence[DrawnFile]) -> None:
-        """Collect each quarter that is not in force as drawn, or the last once more when all are; then the marts.
+        """Collect each quarter that is not in force as drawn, or the last once more when all are; marts; a release.
 
         Raises:
-            RehearsalFailed, AirflowError: see `collect` and `wait_for_marts`.
+            RehearsalFailed, AirflowError: see `collect`, `wait_for_marts` and `release`.
         """
         held = self._in_force()
         missing = [file for file in files if _key(file) not in held]
@@ -146,6 +148,7 @@ class Rehearsal:
         expected *= len(DATASETS)
         if lost or len(held) != expected:
             raise RehearsalFailed(f"{len(held)} submissions are in force and should be {expected}; missing: {lost[:5]}")
+        self.release()
 
     def collect(self, quarter: Quarter, sent: Sequence[DrawnFile]) -> None:
         """Let the districts send files of a quarter, and let Airflow take them in.
@@ -196,6 +199,21 @@ class Rehearsal:
         builds = [run for run in self.airflow.runs("build_marts") if run.run_id not in self._old_builds]
         done = f"{len(builds)} runs of build_marts succeeded" if builds else "nothing had changed"
         self.console.print(f"  marts of all that is in force: {done}, {waited:.0f} s after the last collection")
+
+    def release(self) -> None:
+        """Let Airflow propose a release that the request itself approves, and serve it.
+
+        Raises:
+            RehearsalFailed: the marts have errors, the audit blocked the release, or it could not be served.
+            AirflowError: Airflow did not answer or was not done in time.
+        """
+        began = time.monotonic()
+        with self.console.status("publish_release runs"):
+            run_id = self.airflow.trigger("publish_release", {"approve": True})
+            run = self.airflow.wait("publish_release", run_id, seconds=RELEASE_SECONDS)
+        if run.state != "success":
+            raise RehearsalFailed(self._failure(run))
+        self.console.print(f"  release of what can go out: publish_release succeeded, {time.monotonic() - began:.0f} s")
 
     def _refuse_failed_builds(self) -> None:
         for run in self.airflow.runs("build_marts"):
@@ -272,6 +290,7 @@ def _print_figures(stage: Stage, settings: Settings, console: Console) -> None:
     console.print(funnel_table(settings.warehouse))
     console.print(waiting_table(settings.warehouse))
     console.print(groups_table(settings.warehouse))
+    console.print(release_table(settings.published))
     python, warehouse, query = (_shown(path) for path in (Path(sys.executable), settings.warehouse, FUNNEL))
     environment = _shown(stage.folder / "environment")
     code = f"import duckdb; duckdb.connect('{warehouse}', read_only=True).sql(open('{query}').read()).show()"

@@ -63,6 +63,13 @@ def locked_quarters(ledger: Ledger) -> set[str]:
         )
 
 
+def newest_lock(ledger: Ledger) -> datetime | None:
+    """When a quarter was last locked that still is; UTC, without zone. None when none is."""
+    statement = sa.select(quarter_lock.c.locked_at).where(quarter_lock.c.unlocked_at.is_(None))
+    with ledger.reading() as connection:
+        return max(connection.scalars(statement), default=None)
+
+
 def _is_locked(connection: sa.Connection, quarter: Quarter) -> bool:
     found = connection.execute(
         sa.select(quarter_lock.c.quarter_lock_id).where(

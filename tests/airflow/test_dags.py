@@ -17,7 +17,7 @@ DAG_FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
 
 
 def test_dags_are_their_files(dags):
-    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts"}
+    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts", "publish_release"}
 
 
 def test_every_dag_has_its_row_and_heading_in_the_catalogue():
@@ -44,7 +44,7 @@ def test_dag_file_is_wiring_only(path):
 def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
-        "import collect_submissions, build_marts\n"
+        "import collect_submissions, build_marts, publish_release\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -73,6 +73,22 @@ def test_one_build_at_a_time_in_the_writers_pool(dags):
     assert dag.task_dict["build"].pool == "duckdb_writer"
 
 
+def test_a_release_is_looked_at_proposed_and_approved_before_it_is_served(dags):
+    dag = dags["publish_release"]
+    assert dag.max_active_runs == 1
+    assert dag.task_dict["propose_release"].upstream_task_ids == {"check_marts"}
+    assert dag.task_dict["choose_approval"].upstream_task_ids == {"propose_release"}
+    assert dag.task_dict["approve_release"].upstream_task_ids == {"choose_approval"}
+    assert dag.task_dict["serve_release"].upstream_task_ids >= {"choose_approval", "approve_release"}
+    assert dag.task_dict["serve_release"].trigger_rule == "none_failed_min_one_success"
+    assert {dag.task_dict[name].pool for name in ("check_marts", "propose_release")} == {"duckdb_writer"}
+
+
+def test_releases_are_looked_for_on_mondays_and_never_made_up_for(dags):
+    timetable = dags["publish_release"].timetable
+    assert (timetable.expression, str(timetable.timezone)) == ("0 7 * * 1", "Europe/Stockholm")
+
+
 @pytest.mark.parametrize("dag_id", DAG_FILES)
 def test_dags_run_without_being_switched_on_and_never_catch_up(dags, dag_id):
     assert dags[dag_id].is_paused_upon_creation is False
@@ -80,14 +96,24 @@ def test_dags_run_without_being_switched_on_and_never_catch_up(dags, dag_id):
 
 
 @pytest.mark.parametrize("quarter", [None, "", "2018Q1", "2031Q4"])
-def test_quarter_param_takes_a_quarter_or_nothing(dags, quarter):
-    dags["collect_submissions"].params.get_param("quarter").resolve(quarter)
+@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release"])
+def test_quarter_param_takes_a_quarter_or_nothing(dags, dag_id, quarter):
+    dags[dag_id].params.get_param("quarter").resolve(quarter)
 
 
 @pytest.mark.parametrize("quarter", ["2018Q5", "2018", "Q1 2018", "2018Q1 "])
-def test_quarter_param_refuses_anything_else(dags, quarter):
+@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release"])
+def test_quarter_param_refuses_anything_else(dags, dag_id, quarter):
     with pytest.raises(ValueError, match="does not match"):
-        dags["collect_submissions"].params.get_param("quarter").resolve(quarter)
+        dags[dag_id].params.get_param("quarter").resolve(quarter)
+
+
+def test_approve_param_is_yes_no_or_nothing(dags):
+    param = dags["publish_release"].params.get_param("approve")
+    for value in (None, True, False):
+        param.resolve(value)
+    with pytest.raises(ValueError, match="is not of type"):
+        param.resolve("ja")
 
 
 def test_districts_param_knows_the_codes(dags):

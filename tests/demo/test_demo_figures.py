@@ -1,13 +1,14 @@
-"""The rehearsal's table of groups: the city's rows of the marts, by the quarter that each count belongs to."""
+"""The rehearsal's tables of groups (the city's rows, by the quarter of each count) and of what a release let out."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
 from rich.console import Console
 
-from followup.demo.figures import groups_table
+from followup.demo.figures import groups_table, release_table
 
 RECRUITMENT = """
 create schema marts;
@@ -46,3 +47,18 @@ def test_groups_table_counts_a_queue_once_however_many_districts_have_seats(tmp_
         "2018Q3", "4", "40", "30", "75 %", "3", "2", "7",
     ]  # fmt: skip
     assert len(rows) == 1
+
+
+def test_release_table_tells_rows_and_what_is_hidden_of_each_table(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "followup.duckdb")) as connection:
+        connection.execute("create schema published; create table published.mart_case_flow as from range(1200)")
+        connection.execute("create table published.dim_district as from range(14)")
+    told = {"name": "mart_case_flow", "rows": 1200, "cells": 2000, "hidden": 30}
+    certificate = {"release_id": 3, "until_quarter": "2019Q3", "hidden": 28, "tables": [told]}
+    (tmp_path / "certificate.json").write_text(json.dumps(certificate), encoding="utf-8")
+    console = Console(width=160, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
+    console.print(release_table(tmp_path))
+    text = console.export_text()
+    assert "Release 3, up to 2019Q3 (synthetic)" in text and "28 figures are hidden" in text
+    rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines() if "│" in line]
+    assert rows == [["dim_district", "14", "–", "–"], ["mart_case_flow", "1 200", "1 970", "30"]]

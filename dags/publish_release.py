@@ -1,0 +1,67 @@
+"""Propose a release of what readers see, have it approved, and serve it; see README.md."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+# Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
+MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
+QUARTER = Param(None, type=["null", "string"], pattern=r"^(\d{4}Q[1-4])?$", title="Newest quarter (empty: all)")
+APPROVE = Param(None, type=["null", "boolean"], title="Approved already (empty: by the setting)")
+PARAMS = {"quarter": QUARTER, "approve": APPROVE}
+
+
+@dag(schedule=MONDAYS, catchup=False, max_active_runs=1, is_paused_upon_creation=False, params=PARAMS)
+def publish_release() -> None:
+    """Marts looked at, cut, protected, audited; readers see nothing of it before somebody, or the setting, says yes."""
+
+    @task(pool="duckdb_writer", retries=1)
+    def check_marts(dag_run: Any) -> str:
+        from followup.scheduled_releases import Refused, check_and_log, is_release_due
+
+        if dag_run.run_type != "manual" and not is_release_due():
+            raise AirflowSkipException("no quarter has been locked since the last release")
+        try:
+            return check_and_log()
+        except Refused as refusal:  # the same marts would be refused again: no retry
+            raise AirflowFailException(str(refusal)) from None
+
+    @task(pool="duckdb_writer", retries=1)
+    def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
+        from followup.scheduled_releases import Refused, propose_and_log
+
+        try:
+            return propose_and_log(params["quarter"], checked)
+        except Refused as refusal:
+            raise AirflowFailException(str(refusal)) from None
+
+    @task.branch
+    def choose_approval(proposal: dict[str, Any], params: dict[str, Any]) -> str:
+        from followup.scheduled_releases import is_approved_already
+
+        return "serve_release" if is_approved_already(params["approve"]) else "approve_release"
+
+    approve_release = ApprovalOperator(
+        task_id="approve_release",
+        subject="Release {{ ti.xcom_pull('propose_release')['release_id'] }} of the figures: may it go out?",
+        body="{{ ti.xcom_pull('propose_release')['summary'] }}",
+        response_timeout=timedelta(days=6),  # before the next Monday proposes anew
+    )
+
+    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, retries=2, retry_exponential_backoff=True)
+    def serve_release(proposal: dict[str, Any]) -> dict[str, Any]:
+        from followup.scheduled_releases import serve_and_log
+
+        return serve_and_log(proposal["release_id"])
+
+    proposal = propose_release(check_marts())
+    choose_approval(proposal) >> [approve_release, served := serve_release(proposal)]
+    approve_release >> served
+
+
+publish_release()
