@@ -1,0 +1,114 @@
+"""A release of the demo city, all tables of eight quarters, and then the one that a further quarter brings.
+
+`make bench` runs it; with the path of a built `warehouse.duckdb` it takes that instead of drawing and building a city.
+Prints seconds by stage and what the certificates say; asserts nothing. Goals, on two cores that do nothing else: a full
+release within five minutes, the next quarter's within one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from followup.demo.city import draw_city
+from ingest.keys import make_keys
+from ingest.quarters import Quarter
+from ingest.settings import Settings
+from publish.approving import Release
+from publish.releasing import release
+
+FIRST, LAST, BEFORE_LAST = Quarter(2018, 1), Quarter(2019, 4), "2019Q3"
+STAGES = {"looking": "gate", "mart": "cut", "linking": "link", "protecting": "protect", "writing": "write",
+          "auditing": "audit"}  # fmt: skip
+
+
+class Stages:
+    """Seconds by stage, told by what a release says it is doing."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.seconds: dict[str, float] = {}
+        self._stage, self._since = "gate", time.monotonic()
+
+    def __call__(self, number: int | None, total: int | None, what: str) -> None:
+        """Note a step."""
+        stage = next((name for start, name in STAGES.items() if what.startswith(start)), None)
+        stage = stage or ("gate" if what.startswith("reading") else "serve")
+        if stage != self._stage:
+            self.stop()
+            self._stage = stage
+
+    def stop(self) -> None:
+        """Count the time until now for the stage that ends."""
+        now = time.monotonic()
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
+        self._since = now
+
+
+@contextmanager
+def city(given: Path | None) -> Iterator[Path]:
+    """A warehouse of the demo city."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        draw_city(root / "inbox", FIRST, LAST, scale=1.0, seed=7, faults=False)
+        make_keys(root / "keys.json")
+        environment = {
+            "FOLLOWUP_HOME": str(root / "home"), "FOLLOWUP_KEYS": str(root / "keys.json"),
+            "FOLLOWUP_NOW": "2020-02-20T08:00:00",
+        }  # fmt: skip
+        command = [sys.executable, "-m", "followup.cli", "run", "--inbox", str(root / "inbox")]
+        subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+        yield root / "home" / "warehouse.duckdb"
+
+
+def measured(warehouse: Path, quarters: list[str | None]) -> Iterator[tuple[Release, dict[str, float]]]:
+    """Releases one after the other from a ledger of their own; without the gate, which has a suite of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        (home / "warehouse.duckdb").symlink_to(warehouse.resolve())
+        settings = Settings.model_validate({"home": home, "keys": home.parent / "keys.json"})
+        for quarter in quarters:
+            stages = Stages()
+            made = release(settings, approve=True, quarter=quarter, on_step=stages, gate=lambda _: [])
+            stages.stop()
+            yield made, stages.seconds
+
+
+def main() -> None:
+    """Print the table."""
+    console = Console(width=120)
+    columns = ("cut", "link", "protect", "write", "audit", "serve")
+    table = Table("release", *columns, "all", "cells", "hidden", "narrowest")
+    with city(Path(sys.argv[1]) if len(sys.argv) > 1 else None) as warehouse:
+        runs = {"eight quarters at once": [None], "seven, then one more": [BEFORE_LAST, None]}
+        for name, quarters in runs.items():
+            for made, seconds in measured(warehouse, quarters):
+                certificate = made.certificate
+                if certificate is None:
+                    continue
+                table.add_row(
+                    f"{name}: up to {made.until_quarter}",
+                    *(f"{seconds.get(column, 0.0):.1f}" for column in columns),
+                    f"{sum(seconds.values()):.1f}",
+                    str(certificate.cells),
+                    str(certificate.hidden),
+                    str(certificate.narrowest_interval),
+                )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
