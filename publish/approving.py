@@ -115,19 +115,13 @@ def proposal_folder(settings: Settings, release_id: int) -> Path:
 def complete(settings: Settings, ledger: Ledger, on_step: Step) -> None:
     """Serve what was approved before a run was killed, and clear away what was never recorded."""
     finish(settings, on_step=lambda what: on_step(None, None, what))
-    rows = kept.releases(ledger)
-    current = next((one for one in reversed(rows) if one.state == "released"), None)
-    wanted = {one.release_id for one in rows if one.state == "proposed"} | ({current.release_id} if current else set())
-    folder = settings.home.absolute() / "proposed"
-    for found in folder.iterdir() if folder.exists() else ():
-        if not found.name.isdigit() or int(found.name) not in wanted:
-            shutil.rmtree(found)
-    if current is None or not (proposal_folder(settings, current.release_id) / FILE_NAME).exists():
+    current = _clear(settings, ledger)
+    if current is None or not (proposal_folder(settings, current) / FILE_NAME).exists():
         return
     served = current_folder(settings)
     seen = read_identity(served) if served is not None else None
-    if seen is None or seen.release_id != str(current.release_id):
-        _serve(settings, current.release_id, on_step)
+    if seen is None or seen.release_id != str(current):
+        _serve(settings, current, on_step)
 
 
 def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, on_step: Step) -> Served:
@@ -135,11 +129,26 @@ def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, o
     path = proposal_folder(settings, release_id) / FILE_NAME
     if path.exists():
         copy = path.with_name(".stamped")
+        copy.with_name(".stamped.wal").unlink(missing_ok=True)  # of a run that was killed: not of this copy
         shutil.copy(path, copy)
         stamp(copy, now)
         copy.replace(path)
     kept.approve(ledger, release_id, naive(now))
-    return _serve(settings, release_id, on_step)
+    served = _serve(settings, release_id, on_step)
+    _clear(settings, ledger)
+    return served
+
+
+def _clear(settings: Settings, ledger: Ledger) -> int | None:
+    """Remove the files of what neither waits nor is current; returns the current release's number."""
+    rows = kept.releases(ledger)
+    current = next((one.release_id for one in reversed(rows) if one.state == "released"), None)
+    wanted = {one.release_id for one in rows if one.state == "proposed"} | {current}
+    folder = settings.home.absolute() / "proposed"
+    for found in folder.iterdir() if folder.exists() else ():
+        if not found.name.isdigit() or int(found.name) not in wanted:
+            shutil.rmtree(found)
+    return current
 
 
 def _serve(settings: Settings, release_id: int, on_step: Step) -> Served:

@@ -1,0 +1,102 @@
+"""Killed at any step, a release leaves readers the old one or the new one whole. Real processes, real SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from marts_drawn import draw_cases, write_warehouse
+
+from ingest.ledger import Ledger
+from ingest.ledger.releases import current_release
+from ingest.settings import ROOT, Settings
+
+pytestmark = pytest.mark.kill
+STEPS = 6
+_DRIVER = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[3])
+from datetime import UTC, datetime
+from marts_drawn import TABLES
+from ingest.settings import Settings
+from publish.releasing import release
+
+home, fatal, steps = sys.argv[1], int(sys.argv[2]), 0
+
+def hook(event, args):
+    global steps
+    if event == "open":
+        if not isinstance(args[0], str) or not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return
+    elif event not in ("os.rename", "os.remove", "os.mkdir", "os.symlink", "shutil.rmtree", "sqlite3.connect"):
+        return
+    if not any(home in str(arg) for arg in args[:2]):
+        return
+    steps += 1
+    if steps == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+settings = Settings.model_validate({"home": home, "keys": home + ".json"})
+release(settings, approve=True, tables=TABLES, now=datetime(2020, 2, 20, tzinfo=UTC), gate=lambda _: [], processes=1)
+print(f"steps={steps}")
+"""
+
+
+def run(home: Path, fatal: int = 0) -> tuple[int, int]:
+    """Make a release in a process of its own; returns its exit code and how many steps it took."""
+    done = subprocess.run(
+        [sys.executable, "-c", _DRIVER, str(home), str(fatal), str(Path(__file__).parent)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
+    counted = [line for line in done.stdout.splitlines() if line.startswith("steps=")]
+    return done.returncode, int(counted[0].removeprefix("steps=")) if counted else 0
+
+
+def served(home: Path) -> tuple[int, list[object]]:
+    """The release that readers see, and its figures."""
+    path = (home / "published").resolve() / "followup.duckdb"
+    with duckdb.connect(str(path), read_only=True) as published:
+        (number,) = published.execute("select value from published.about where key = 'release_id'").fetchone()  # type: ignore[misc]
+        figures = published.execute(
+            "select * exclude (release_id, released_at) from published.mart_case_flow order by all"
+        ).fetchall()
+    return int(number), list(figures)
+
+
+def test_release_killed_at_any_step_leaves_the_old_one_or_the_new_one_and_the_next_run_completes_it(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    write_warehouse(home / "warehouse.duckdb", draw_cases())
+    _, steps = run(home)
+    assert steps > 20
+    number, expected = served(home)
+    for fatal in sorted({1 + round(i * (steps - 1) / (STEPS - 1)) for i in range(STEPS)}):
+        run(home, fatal)
+        after, figures = served(home)
+        assert after >= number and figures == expected, f"torn by a kill at step {fatal} of {steps}"
+        number = after
+    code, _ = run(home)
+    assert code == 0
+    number, figures = served(home)
+    assert figures == expected
+    ledger = Ledger(Settings.model_validate({"home": home, "keys": tmp_path / "keys.json"}).ledger)
+    try:
+        current = current_release(ledger)
+    finally:
+        ledger.close()
+    assert current is not None and current.release_id == number
+    assert [folder.name for folder in (home / "proposed").iterdir()] == [str(number)]
+    assert not list((home / "releases").glob(".*"))
