@@ -229,12 +229,13 @@ def _read(warehouse: Warehouse, table: Table, block: Block, by: list[str], until
     conditions += [f"{name} = '{TOTAL}'" for name in dimensions if name not in by and name not in block.where]
     if until is not None:
         conditions.append(f"reporting_quarter <= '{until}'")
+    is_settled = "is_cohort_complete" if block.ripens else "districts_in_force = districts_expected"
     told = [f'{block.expression(name)} as "{name}"' for name in block.counts]
     told += [f'{block.expression(name)} as "{name}"' for name, one in table.derived.items() if one.kind != "rate"]
     try:
         return warehouse.table(
             f"select district_code, district_basis, reporting_quarter as period, {''.join(f'{name}, ' for name in by)}"
-            f"is_cohort_complete and not is_survivors_only as is_ready, {', '.join(COMPLETENESS)}, {', '.join(told)} "
+            f"{is_settled} and not is_survivors_only as is_ready, {', '.join(COMPLETENESS)}, {', '.join(told)} "
             f"from marts.{block.mart} where {' and '.join(conditions) or 'true'}"
         )
     except duckdb.Error as error:
@@ -244,8 +245,8 @@ def _read(warehouse: Warehouse, table: Table, block: Block, by: list[str], until
 def _ready(told: pd.DataFrame, merged: dict[str, str], *, city_alone: bool) -> pd.DataFrame:
     """The (unit, quarter) that may go out, with `period` and completeness.
 
-    What can still ripen, or holds survivors only, does not; and a sum goes out only when all its parts do, so that a
-    part that is not told yet can't be found by subtraction.
+    What can still ripen, lacks a file, or holds survivors only, does not; and a sum goes out only when all its parts
+    do, so that a part that is not told yet can't be found by subtraction.
     """
     is_ready = told["is_ready"].astype(bool)
     if not city_alone:

@@ -62,6 +62,9 @@ class Block(_Declared):
     cuts: tuple[tuple[str, ...], ...] = ((),)
     without: tuple[str, ...] = Field((), description="codes of the cuts that hold nobody who is counted")
     geography: Literal["all", "city"] = "all"
+    ripens: bool = Field(
+        True, description="false: settled by the quarter's own files, so it goes out before the mart's row has ripened"
+    )
 
     @property
     def keys(self) -> dict[str, str]:
