@@ -11,7 +11,10 @@ PACKAGES := ingest publish followup
 # Tests run in as many processes; a file's tests stay together. WORKERS=0 runs them in one, where a debugger can stop.
 WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
-PYTHON_FOLDERS := $(wildcard ingest publish followup dags tests benchmarks tools)
+PYTHON_FOLDERS := $(wildcard ingest publish followup dags bi tests benchmarks tools)
+
+# browser.py runs in .venv-bi, with packages that .venv lacks.
+BI_MODULES := $(filter-out bi/browser.py,$(wildcard bi/*.py))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Nothing calls home.
@@ -19,7 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system check lint types sql imports parse docs up down bench fuzz lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi lock-bi check lint types sql imports parse docs up down bench fuzz lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +45,14 @@ test: setup test-system ## the whole test suite
 test-system:
 	@tools/setup.sh system
 
+test-bi: setup test-system ## Superset's dashboard on a small release, figure by figure (its own .venv-bi; minutes)
+	@tools/bi.sh
+	@$(PY) -m pytest bi -o timeout=1800 $(ARGS)
+
+bi: setup ## Superset with the dashboard, on the PostgreSQL of `make up`, until Ctrl-C
+	@tools/bi.sh
+	@$(PY) bi/serve.py
+
 check: setup ## style, types, SQL, import borders, dbt parse: what pre-commit and CI run too
 	@$(MAKE) --keep-going lint types sql imports parse
 
@@ -53,6 +64,7 @@ lint:
 types:
 	@echo "mypy --strict"
 	@$(PY) -m mypy --strict $(addprefix -p ,$(PACKAGES))
+	@MYPYPATH=bi $(PY) -m mypy --strict $(BI_MODULES)
 
 sql:
 	@echo "sqlfluff"
@@ -77,6 +89,9 @@ fuzz: setup ## throw broken files at intake for a while: SECONDS=600 SEED=1
 
 lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh
+
+lock-bi: setup ## remake bi/requirements.txt from bi/requirements.in
+	@tools/bi.sh lock
 
 clean: ## remove .venv, caches and the demo's data; what an installation has collected stays
 	@tools/clean.sh
