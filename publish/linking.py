@@ -172,22 +172,45 @@ class _System:
         versions += [f"{versions[whole]}/{versions[part]}" for whole, part, _ in triples]
         together = pd.concat([cells[COLUMNS], rest], ignore_index=True).assign(version=versions)
         together["is_primary"] = needs_protection(together, self._nesting.tables, self._policy)
-        numbers = self._add(together)
-        for relation in (*sums, *triples):
+        same = self._same(cells["value"].to_numpy(), together, triples)
+        numbers = self._add(together, same)
+        for relation in (*sums, *(one for one in triples if same.get(one[1]) != one[0])):
             whole, *parts = relation
             self.relations[int(numbers[whole]), *sorted(int(numbers[part]) for part in parts)] = None
         return Layer(together, numbers)
 
-    def _add(self, cells: pd.DataFrame) -> NDArray[np.int64]:
+    def _same(
+        self, values: NDArray[np.int64], together: pd.DataFrame, triples: list[tuple[int, int, int]]
+    ) -> dict[int, int]:
+        """Part → whole, by row, where the part is what could be timed or followed and that is all of the whole.
+
+        Nearly always it is, and readers know that: the two are shown or hidden as one.
+        """
+        protecting = together["is_protecting"].to_numpy(dtype=bool)
+        parts = {part for _, part, rest in triples if protecting[rest]}
+        return {
+            part: whole
+            for whole, part, rest in triples
+            if not protecting[rest] and part not in parts and values[part] == values[whole]
+        }
+
+    def _add(self, cells: pd.DataFrame, same: dict[int, int]) -> NDArray[np.int64]:
         numbers = np.empty(len(cells), dtype=np.int64)
         columns: Sequence[list[object]] = [
             cells[c].tolist() for c in ("key", "version", "value", "is_primary", "is_internal")
         ]
         for row, (key, version, value, primary, internal) in enumerate(zip(*columns, strict=True)):
+            if row in same:
+                continue
             number = self._numbers.setdefault((str(key), str(version)), len(self.values))
             if number == len(self.values):
                 self.values.append(int(value))
                 self.primary.append(bool(primary))
                 self.internal.append(bool(internal))
             numbers[row] = number
+        for row in same:
+            whole = same[row]
+            while whole in same:
+                whole = same[whole]
+            numbers[row] = numbers[whole]
         return numbers

@@ -160,3 +160,17 @@ def test_sums_over_codes_levels_quarters_units_and_merged_units() -> None:
     assert set(nesting.sums(told)) == {(0, 1), (1, 2, 3), (5, 0, 4), (6, 0, 4), (7, 0)}
     system = link(told, nesting, load_policy(), remember([]))
     assert len(system.linked.values) == len(told) and not system.changed
+
+
+def test_a_part_that_is_nearly_always_the_whole_is_shown_or_hidden_with_it() -> None:
+    told = cells(
+        [
+            ("avslutad.concluded", "age_band=0-5", 7),
+            ("avslutad.followed_365", "age_band=0-5", 7),  # all could be followed
+            ("avslutad.concluded", "age_band=6-12", 9),
+            ("avslutad.followed_365", "age_band=6-12", 8),
+        ]
+    )
+    system = link(told, Nesting(load_tables(), {}), load_policy(), remember([]))
+    first, second, third, fourth = system.current.numbers[:4]
+    assert first == second and third != fourth
