@@ -220,9 +220,8 @@ def _rows_of(
 
 def _read(warehouse: Warehouse, table: Table, block: Block, by: list[str], until: str | None) -> pd.DataFrame:
     """The mart's rows of a block that are cut by these columns or fewer."""
-    columns = warehouse.columns(block.mart)
     dimensions = warehouse.dimensions(block.mart)
-    lacking = [name for name in by if name not in columns]
+    lacking = sorted(set(by) - set(warehouse.columns(block.mart)))
     if lacking:
         raise CutError(f"{block.mart} has no column {', '.join(lacking)}")
     conditions = [f"{name} = '{value}'" for name, value in block.where.items()]
@@ -230,8 +229,8 @@ def _read(warehouse: Warehouse, table: Table, block: Block, by: list[str], until
     if until is not None:
         conditions.append(f"reporting_quarter <= '{until}'")
     is_settled = "is_cohort_complete" if block.ripens else "districts_in_force = districts_expected"
-    told = [f'{block.expression(name)} as "{name}"' for name in block.counts]
-    told += [f'{block.expression(name)} as "{name}"' for name, one in table.derived.items() if one.kind != "rate"]
+    wanted = [*block.counts, *(name for name, one in table.derived.items() if one.kind != "rate")]
+    told = [f'{block.expression(name)} as "{name}"' for name in wanted]
     try:
         return warehouse.table(
             f"select district_code, district_basis, reporting_quarter as period, {''.join(f'{name}, ' for name in by)}"
@@ -245,8 +244,8 @@ def _read(warehouse: Warehouse, table: Table, block: Block, by: list[str], until
 def _ready(told: pd.DataFrame, merged: dict[str, str], *, city_alone: bool) -> pd.DataFrame:
     """The (unit, quarter) that may go out, with `period` and completeness.
 
-    What can still ripen, lacks a file, or holds survivors only, does not; and a sum goes out only when all its parts
-    do, so that a part that is not told yet can't be found by subtraction.
+    What can still ripen, lacks a file or holds survivors only does not, and a sum only when all its parts do, so that
+    a part that is not told yet can't be found by subtraction.
     """
     is_ready = told["is_ready"].astype(bool)
     if not city_alone:
