@@ -151,12 +151,10 @@ def _units(nodes: Iterable[str], merged: dict[str, str]) -> pd.DataFrame:
     """Under which district codes and divisions a node is published: one that no merger touches stands in both."""
     found = []
     for node in nodes:
-        if node.startswith(TODAY):
-            found.append((node, node.removeprefix(TODAY), "today"))
-            continue
-        found.append((node, node, AS_SUBMITTED))
+        if not node.startswith(TODAY):
+            found.append((node, node, AS_SUBMITTED))
         if node not in merged:
-            found.append((node, node, "today"))
+            found.append((node, node.removeprefix(TODAY), "today"))
     return pd.DataFrame(found, columns=["geography", "district_code", "district_basis"])
 
 
