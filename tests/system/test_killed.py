@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import duckdb
 import pytest
 from city import Place, draw, marts, settle, state
 from killing import run
@@ -32,7 +31,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Place:
     place = settle(tmp_path_factory.mktemp("undisturbed") / "place", files)
     place.followup("run", "--inbox", str(place.inbox), expect=1)
-    place.followup("publish", "--approve")
     return place
 
 
@@ -108,43 +106,3 @@ def test_killed_build_leaves_the_last_good_marts_readable(received: Place, undis
     before = marts(received.home / "warehouse.duckdb", "marts")
     assert kill_when(received, ["build", "--force"], received.home / "warehouse.next.duckdb", 1_000_000)
     assert marts(received.home / "warehouse.duckdb", "marts") == before
-
-
-@pytest.mark.timeout(600)
-def test_publish_killed_at_any_step_leaves_the_old_release_or_the_new(received: Place, undisturbed: Place) -> None:
-    received.followup("build")
-    expected = figures(undisturbed)
-    _, steps = run(["publish", "--approve"], received.environment, received.root)
-    assert steps is not None and steps >= 5
-    for step in spread(steps, 3):
-        before = release_served(received)
-        code, _ = run(["publish", "--approve"], received.environment, received.root, step)
-        assert code in (-signal.SIGKILL, 0)
-        assert release_served(received) >= before
-        assert figures(received) == expected, f"torn by a kill at step {step} of {steps}"
-    received.followup("publish", "--approve")
-    assert figures(received) == expected
-    listed = received.followup("release", "list").splitlines()
-    assert [line.split()[0] for line in listed if " released " in line][-1] == str(release_served(received))
-    assert not list((received.home / "releases").glob(".*"))
-    assert [folder.name for folder in (received.home / "proposed").iterdir()] == [str(release_served(received))]
-
-
-def figures(place: Place) -> dict[str, object]:
-    """What is published, apart from which release it is and when it went out; read in one release."""
-    path = (place.home / "published").resolve() / "followup.duckdb"
-    with duckdb.connect(str(path), read_only=True) as published:
-        names = [name for (name,) in published.execute("select table_name from duckdb_tables()").fetchall()]
-        return {
-            name: published.execute(
-                f"from published.{name} select columns(c -> c not in ('release_id', 'released_at')) order by all"
-            ).fetchall()
-            for name in sorted(names)
-            if name != "about"
-        }
-
-
-def release_served(place: Place) -> int:
-    with duckdb.connect(str((place.home / "published").resolve() / "followup.duckdb"), read_only=True) as published:
-        found = published.execute("select value from published.about where key = 'release_id'").fetchone()
-    return int(found[0]) if found else 0

@@ -22,12 +22,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
-def test_release_waits_until_it_is_approved_and_then_goes_out_whole(built: Place) -> None:
+@pytest.fixture(scope="module")
+def released(built: Place) -> Place:
+    """The place with a release that was proposed first and approved then."""
     assert "`followup release approve 1`" in built.followup("publish")
     assert not (built.home / "published").exists()
     assert "Release 1 is out" in built.followup("release", "approve", "1")
-    built.followup("release", "approve", "1", expect=1)
-    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as published:
+    return built
+
+
+def test_release_goes_out_whole_once_it_is_approved(released: Place) -> None:
+    released.followup("release", "approve", "1", expect=1)
+    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as published:
         tables = dict(published.execute("select table_name, comment from duckdb_tables()").fetchall())
         assert set(load_tables().names()) <= set(tables)
         assert all(tables[name].startswith(SYNTHETIC) for name in load_tables().names())
@@ -44,31 +50,28 @@ def test_release_waits_until_it_is_approved_and_then_goes_out_whole(built: Place
         about = dict(published.execute("select key, value from published.about").fetchall())
         rows = published.execute("select count(*) from published.mart_case_flow").fetchone()
     assert about["notice"] == SYNTHETIC and about["is_synthetic"] == "true" and about["release_id"] == "1"
-    parquet = pq.ParquetFile(built.home / "published" / "parquet" / "mart_case_flow.parquet")
+    parquet = pq.ParquetFile(released.home / "published" / "parquet" / "mart_case_flow.parquet")
     assert (parquet.metadata.num_rows,) == rows
-    certificate = json.loads((built.home / "published" / "certificate.json").read_text())
+    certificate = json.loads((released.home / "published" / "certificate.json").read_text())
     assert certificate["passed"] and certificate["narrowest_interval"] >= 5
 
 
-def test_a_value_is_missing_only_in_a_row_that_says_so(built: Place) -> None:
-    built.followup("publish", "--approve")
-    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as published:
+def test_a_value_is_missing_only_in_a_row_that_says_so(released: Place) -> None:
+    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as published:
         for name in load_tables().tables:
             rows = published.execute(f"select * exclude (released_at) from published.{name}").df()
             assert (rows.isna().any(axis=1) == rows["suppressed"]).all(), name
 
 
-def test_published_files_are_read_only_and_cut_no_link(built: Place) -> None:
-    built.followup("publish", "--approve")
-    for path in (built.home / "published").resolve().rglob("*.*"):
+def test_published_files_are_read_only_and_cut_no_link(released: Place) -> None:
+    for path in (released.home / "published").resolve().rglob("*.*"):
         assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or path.is_dir()
 
 
-def test_reader_keeps_its_release_while_the_next_goes_out(built: Place) -> None:
-    built.followup("publish", "--approve")
-    with duckdb.connect(str(built.home / "published" / "followup.duckdb"), read_only=True) as reader:
+def test_reader_keeps_its_release_while_the_next_goes_out(released: Place) -> None:
+    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as reader:
         before = reader.execute("select count(*) from published.mart_case_flow").fetchone()
-        built.followup("publish", "--approve")
+        released.followup("publish", "--approve")
         assert reader.execute("select count(*) from published.mart_case_flow").fetchone() == before
 
 
