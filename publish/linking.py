@@ -147,7 +147,7 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
         internal=np.array(system.internal, dtype=bool),
         suppressed=hidden,
         sealed=sealed,
-        preferred_shown=preferred & ~primary & ~hidden,
+        preferred_shown=preferred & ~primary & ~hidden & ~sealed,
     )
     changed = cells["key"].to_numpy()[was_out & ~is_same]
     return System(linked, now, earlier, told, tuple(changed))
