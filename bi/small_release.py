@@ -45,7 +45,7 @@ def make_small_release(root: Path) -> Path:
     followup("demo-data", "--out", str(root / "drawn"), "--from", QUARTERS[0], "--to", QUARTERS[1])
     followup("doctor", "--make-keys", "--make-folders")
     for file in (root / "drawn").glob("*/*"):
-        if any(f"_{dataset}_" in file.name for dataset in DATASETS):
+        if file.suffix == ".json" or any(f"_{dataset}_" in file.name for dataset in DATASETS):  # .json: drawn, not real
             shutil.move(file, root / "inbox" / file.parent.name / file.name)
     shutil.rmtree(root / "drawn")
     followup("run", "--inbox", str(root / "inbox"))
