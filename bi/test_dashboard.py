@@ -161,6 +161,11 @@ def test_reader_s_browser_gets_what_the_release_says(
     compare(chart, shape.cells(drawn[number]), shape.cells(told[chart]), is_filled_up=is_side_by_side)
 
 
+def test_readers_are_told_that_a_drawn_city_is_synthetic(told: dict[str, list[dict[str, Any]]]) -> None:
+    if "FOLLOWUP_BI_RELEASE" not in os.environ:
+        assert "SYNTETISKA" in {row["about_label"]: row["about_value"] for row in told["utgavan"]}["Uppgifterna är"]
+
+
 def test_hidden_figures_are_drawn_as_missing(told: dict[str, list[dict[str, Any]]]) -> None:
     """Else the comparisons above would not have met any."""
     hidden = [chart for chart, rows in told.items() if None in Shape.of(CHARTS[chart]["params"]).cells(rows).values()]

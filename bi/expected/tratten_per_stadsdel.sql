@@ -17,5 +17,5 @@ goals as (
 steps as (from flow union all from goals)
 select district_label, step_label, value from steps
 where reporting_quarter = (
-    select reporting_quarter from steps group by all having count(distinct step_label) = 6 order by 1 desc limit 1
+    select reporting_quarter from steps where district_label = 'Stockholms stad' group by all having count(distinct step_label) = 6 order by 1 desc limit 1
 )
