@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from followup.snapshot import PROJECT, Snapshot, take_snapshot, write_snapshot
+from followup.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
 from ingest.settings import Settings
+from ingest.storing import write_whole
 from publish.catalogue.manifest import keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
@@ -108,7 +109,7 @@ def _build(
     keep_manifest(folder / "target" / "manifest.json", settings)  # first: no warehouse without what it says of itself
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
-    _sweep(folder / "target")
+    shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, nodes, seconds)
 
 
@@ -149,7 +150,8 @@ def build_file(
         leftover.unlink(missing_ok=True)
     variables = write_snapshot(snapshot, settings, folder)
     try:
-        nodes, reason = _run_dbt(variables, warehouse, folder, with_tests, on_node)
+        parsed = (settings.parsed or settings.home / "build" / "parsed").absolute()
+        nodes, reason = _run_dbt(variables, warehouse, folder, parsed, with_tests, on_node)
     finally:
         _let_go()
     if reason is not None or any(node.status in _FAILED for node in nodes):
@@ -163,15 +165,20 @@ def _run_dbt(
     variables: dict[str, str],
     warehouse: Path,
     folder: Path,
+    parsed: Path,
     with_tests: bool,
     on_node: Callable[[NodeResult], None] | None,
 ) -> tuple[tuple[NodeResult, ...], str | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
+    The project is parsed once and kept in the folder `parsed` until one of its files changes; what builds differ in is
+    looked at when a model is compiled.
+
     Returns:
         What became of each node, and why dbt could not run at all (None when it ran).
     """
     from dbt.cli.main import dbtRunner
+    from dbt.version import get_installed_version
 
     done: dict[str, NodeResult] = {}
 
@@ -199,7 +206,16 @@ def _run_dbt(
         str(folder / "target"),
     ]
     arguments += ["--log-path", str(folder / "logs"), "--log-level-file", "info", "--quiet", "--no-use-colors"]
-    outcome = dbtRunner(callbacks=[on_event]).invoke(arguments)
+    arguments += ["--no-partial-parse"]
+    kept = parsed / f"{project_digest()[:32]}-{get_installed_version().to_version_string(skip_matcher=True)}.msgpack"
+    manifest = _parsed_before(kept)
+    outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+    fresh = folder / "target" / "partial_parse.msgpack"
+    if manifest is None and fresh.exists():
+        parsed.mkdir(parents=True, exist_ok=True)
+        for old in parsed.glob("*.msgpack"):
+            old.unlink(missing_ok=True)
+        write_whole(kept, fresh.read_bytes())
     nodes = tuple(done.values())
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}"
@@ -208,13 +224,14 @@ def _run_dbt(
     return nodes, None
 
 
-def _sweep(target: Path) -> None:
-    """Remove dbt's artefacts, but for the parsed project: the next build then parses only what has changed in it."""
-    for path in target.glob("*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "partial_parse.msgpack":
-            path.unlink(missing_ok=True)
+def _parsed_before(kept: Path) -> Any:
+    """The parsed project that an earlier build left; None where there is none, or it can't be read."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    try:
+        return Manifest.from_msgpack(kept.read_bytes())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
+        return None
 
 
 def _let_go() -> None:

@@ -70,11 +70,18 @@ class Snapshot:
         today = date.fromisoformat(self.as_of)
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
-        for path in sorted(p for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
-            relative = path.relative_to(PROJECT)
-            if relative.parts[0] not in ("target", "logs"):
-                digest.update(f"{relative}|".encode() + hashlib.sha256(path.read_bytes()).digest())
+        digest.update(project_digest().encode())
         return digest.hexdigest()
+
+
+def project_digest() -> str:
+    """SHA-256 over the dbt project's files, hexadecimal."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
+        relative = path.relative_to(PROJECT)
+        if relative.parts[0] not in ("target", "logs"):
+            digest.update(f"{relative}|".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     settle_seconds: int = Field(
         60, ge=0, le=3600, description="how long nothing must have been written to a file; a drop location may say else"
     )
+    parsed: Path | None = Field(None, description="where builds keep the parsed dbt project; default under home")
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
 
     publish_postgres: SecretStr | None = Field(

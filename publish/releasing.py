@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from ingest.ledger import releases as kept
 from ingest.ledger.releases import ReleaseCell, ReleaseRow
 from ingest.settings import Settings
 from publish.approving import FILE_NAME, Release, ReleaseRefused, Step, complete, go_out, naive, office, proposal_folder
-from publish.auditing import Audit
+from publish.auditing import Audit, NotPublic
 from publish.catalogue.manifest import ManifestMissing, load_manifest
 from publish.catalogue.write import write_catalogue
 from publish.certificate import Certificate, TableShown, write_certificate
@@ -142,9 +143,17 @@ class _Making:
             keys = system.keys()
             named = sorted({keys[number] for number in protection.unsolved.tolist()})
             self._block([_in_words(self.tables, key) for key in named], "can't be protected, whatever else is hidden")
+        linked = system.linked
+        taken_back = np.flatnonzero(linked.sealed & ~linked.suppressed & ~linked.internal & protection.suppressed)
+        if len(taken_back):
+            keys = system.keys()
+            named = sorted({keys[number] for number in taken_back.tolist()})
+            self._block(
+                [_in_words(self.tables, key) for key in named], "were shown before and can't be hidden any more"
+            )
         return protection
 
-    def _block(self, cells: list[str], why: str) -> None:
+    def _block(self, cells: list[str], why: str) -> NoReturn:
         listed = "; ".join(cells[:20]) + (f"; and {len(cells) - 20} more" if len(cells) > 20 else "")
         detail = f"{len(cells)} cells {why}: {listed}"
         row = ReleaseRow(self.number, "blocked", naive(self.now), None, None, False, self._policy(), None, detail)
@@ -175,7 +184,11 @@ class _Making:
         (staged / "beside").mkdir(parents=True)
         self.on_step(None, None, "writing the tables")
         rows = write_release(staged / FILE_NAME, warehouse, self.tables, told, hidden, self.policy, heading)
-        audit = self._audit(staged / FILE_NAME, system, known)
+        try:
+            audit = self._audit(staged / FILE_NAME, system, known)
+        except NotPublic as error:
+            shutil.rmtree(staged)
+            self._block([str(error)], "can't be audited")
         notice = notice_of(warehouse)
         certificate = self._certify(told, system, protection, audit, hidden, rows, until, notice, known)
         if audit.left_out:

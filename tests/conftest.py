@@ -25,6 +25,8 @@ os.environ |= {
     "FOLLOWUP_HOME": str(_SCRATCH / "home"),
     "FOLLOWUP_INBOX": str(_SCRATCH / "inbox"),
     "FOLLOWUP_KEYS": str(_SCRATCH / "keys.json"),
+    # installations of one test process share it: parsing takes most of a small city's build
+    "FOLLOWUP_PARSED": str(_SCRATCH / "parsed"),
     "FOLLOWUP_POSTGRES_HOME": str(_SCRATCH / "postgres"),
     "FOLLOWUP_TEST_NETWORK_LOG": str(_NETWORK_LOG),
     "AIRFLOW_HOME": str(_SCRATCH / "airflow"),

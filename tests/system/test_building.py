@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -119,3 +120,15 @@ def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path, files: P
     place.followup("build", "--force", expect=3)
     assert funnel(place) == before
     assert "missing or changed" in place.followup("doctor", expect=3)
+
+
+def test_a_parsed_project_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
+    place = settle(tmp_path / "p", draw(tmp_path))
+    place.followup("receive", "--inbox", str(place.inbox))
+    folder = Path(os.environ["FOLLOWUP_PARSED"])
+    folder.mkdir(exist_ok=True)
+    place.followup("build")
+    (kept,) = folder.glob("*.msgpack")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert "Built in" in place.followup("build", "--force")
+    assert kept.stat().st_size > 1000
