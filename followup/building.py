@@ -207,14 +207,17 @@ def _run_dbt(
     ]
     arguments += ["--log-path", str(folder / "logs"), "--log-level-file", "info", "--quiet", "--no-use-colors"]
     arguments += ["--no-partial-parse"]
-    kept = parsed / f"{project_digest()[:32]}-{get_installed_version().to_version_string(skip_matcher=True)}.msgpack"
+    # the database that models are in is named after the warehouse's file
+    digest, database = project_digest()[:32], warehouse.name.partition(".")[0]
+    kept = parsed / f"{digest}-{get_installed_version().to_version_string(skip_matcher=True)}-{database}.msgpack"
     manifest = _parsed_before(kept)
     outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     fresh = folder / "target" / "partial_parse.msgpack"
     if manifest is None and fresh.exists():
         parsed.mkdir(parents=True, exist_ok=True)
         for old in parsed.glob("*.msgpack"):
-            old.unlink(missing_ok=True)
+            if not old.name.startswith(digest):
+                old.unlink(missing_ok=True)
         write_whole(kept, fresh.read_bytes())
     nodes = tuple(done.values())
     if outcome.exception is not None:

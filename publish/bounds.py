@@ -15,6 +15,10 @@ LARGE = 1e7
 """Stands for no limit; a bound of half of it or more is reported as infinite."""
 
 
+class _Unsolved(Exception):
+    """The solver came to no end."""
+
+
 class Impossible(ValueError):
     """No counts satisfy what was published."""
 
@@ -102,10 +106,13 @@ class _Search:
     def run(self) -> Intervals:
         self._sweep()
         for cell in np.flatnonzero(self.component.asked if self.full else self._open()):
-            if self.full or self._open()[cell]:
-                self._minimum(int(cell))
-            if self.full or self._open()[cell]:
-                self._maximum(int(cell))
+            for bound in (self._minimum, self._maximum):
+                if self.full or self._open()[cell]:
+                    try:
+                        bound(int(cell))
+                    except _Unsolved:  # what witnesses prove is all that is known: a failure unless it is enough
+                        self.undecided += 1
+                        self.highs.changeColCost(int(cell), 0.0)
         low, high = _rounded(self.low), _rounded(self.high)
         high[high >= LARGE / 2] = np.inf
         low[high < low] = high[high < low] = np.nan  # no whole solution was found in time
@@ -140,7 +147,10 @@ class _Search:
                 size = self.random.uniform(0.2, 1.0, self.count) * self.random.choice([-1.0, 1.0], self.count)
                 cost = np.where(wanted, size, 0.0)
             self.highs.changeColsCost(self.count, np.arange(self.count, dtype=np.int32), cost)
-            self._solve()
+            try:
+                self._solve()
+            except _Unsolved:
+                continue  # it would only have saved programs
 
     def _solve(self) -> NDArray[np.float64]:
         self.highs.run()
@@ -150,13 +160,25 @@ class _Search:
             self.highs.clearSolver()
             self.highs.run()
             status = self.highs.getModelStatus()
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kInfeasible):
+            status = self._solve_otherwise()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise Impossible("no counts satisfy what was published: a figure is wrong or of another release")
         if status != highspy.HighsModelStatus.kOptimal:
-            if status == highspy.HighsModelStatus.kInfeasible:
-                raise Impossible("no counts satisfy what was published: a figure is wrong or of another release")
-            raise RuntimeError(f"HiGHS ended with {status}")
+            raise _Unsolved
         solution = np.array(self.highs.getSolution().col_value)
         self._keep(solution)
         return solution
+
+    def _solve_otherwise(self) -> highspy.HighsModelStatus:
+        """From nothing, by the interior point method: where the simplex method gives up for want of precision."""
+        self.highs.clearSolver()
+        self.highs.setOptionValue("solver", "ipm")
+        self.highs.run()
+        self.programs += 1
+        self.highs.setOptionValue("solver", "simplex")
+        status: highspy.HighsModelStatus = self.highs.getModelStatus()
+        return status
 
     def _keep(self, solution: NDArray[np.float64]) -> bool:
         """Widen the proven intervals by a solution; for whole counts only by an exact one."""
