@@ -120,6 +120,17 @@ class Trees:
         return found
 
 
+def circle_in(tree: Mapping[str, str]) -> str | None:
+    """A code of a hierarchy (child → parent) from which the way up never ends; None where all ways do."""
+    for start in tree:
+        at, steps = start, 0
+        while at in tree:
+            at, steps = tree[at], steps + 1
+            if steps > len(tree):
+                return start
+    return None
+
+
 def read_trees(
     dimension: str, hierarchies: Sequence[Mapping[str, str]], total: str | None, codes: Iterable[str]
 ) -> Trees:
@@ -136,12 +147,8 @@ def read_trees(
         tree = {child: ("" if parent == total else parent) for child, parent in hierarchy.items() if child != total}
         if total is not None and "" not in tree.values():
             tree |= dict.fromkeys(sorted({parent for parent in tree.values() if parent not in tree}), "")
-        for start in tree:
-            at, steps = start, 0
-            while at in tree:
-                at, steps = tree[at], steps + 1
-                if steps > len(tree):
-                    raise NotPublic(f"the hierarchy of {dimension} goes in a circle at {start}")
+        if (start := circle_in(tree)) is not None:
+            raise NotPublic(f"the hierarchy of {dimension} goes in a circle at {start}")
         parents.append(tree)
     named = {code for tree in parents for pair in tree.items() for code in pair}
     if unknown := sorted(seen - named):

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from publish.knowledge import circle_in
+
 TOTAL = "alla"
 """The total's code where no hierarchy names it."""
 _TRUE, _FALSE = frozenset({"true", "1", "ja", "yes"}), frozenset({"false", "0", "nej", "no", ""})
@@ -140,12 +142,8 @@ def read_tree(path: Path) -> dict[str, str]:
             raise BadCells(f"{path.name} line {line}: child or parent is empty")
         if tree.setdefault(child, parent) != parent:
             raise BadCells(f"{path.name} line {line}: {child} is part of {tree[child]} already")
-    for start in tree:
-        at, steps = start, 0
-        while at in tree:
-            at, steps = tree[at], steps + 1
-            if steps > len(tree):
-                raise BadCells(f"{path.name}: the hierarchy goes in a circle at {start}")
+    if (start := circle_in(tree)) is not None:
+        raise BadCells(f"{path.name}: the hierarchy goes in a circle at {start}")
     if not tree:
         raise BadCells(f"{path.name}: no rows")
     return tree

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from publish.linked import Linked
-from publish.perturbing import TOLERANCE, Block, solve
+from publish.perturbing import TOLERANCE, Block, solve, sums_to_nothing
 
 _REACH = 4
 """A cell moves at most this many times the largest move required. (A circulation needs no more than once in one table
@@ -182,19 +182,8 @@ class _Search:
 
     def _reader(self) -> highspy.Highs:
         """The program of a reader who looks for a cell's extreme; moves are limited per pattern."""
-        highs, program, count = highspy.Highs(), highspy.HighsLp(), len(self.cells)
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
-            highs.setOptionValue(option, value)
-        matrix = csc_matrix(self.relations).astype(float)
-        program.num_col_, program.num_row_ = count, matrix.shape[0]
-        program.col_cost_ = program.col_lower_ = program.col_upper_ = np.zeros(count)
-        program.row_lower_ = program.row_upper_ = np.zeros(matrix.shape[0])
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.start_ = matrix.indptr.astype(np.int32)
-        program.a_matrix_.index_ = matrix.indices.astype(np.int32)
-        program.a_matrix_.value_ = matrix.data
-        highs.passModel(program)
-        return highs
+        still = np.zeros(len(self.cells))
+        return sums_to_nothing(csc_matrix(self.relations).astype(float), still, still)
 
     def _broken(self, chosen: NDArray[np.float64], *, is_final: bool) -> Iterator[_Cut]:
         """Cuts that a pattern breaks; for a final one any that there is."""

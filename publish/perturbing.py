@@ -58,6 +58,25 @@ def solve(block: Block) -> Solved:
     return _Perturbation(block).run()
 
 
+def sums_to_nothing(relations: csc_matrix, cost: NDArray[np.float64], upper: NDArray[np.float64]) -> highspy.Highs:
+    """A linear program over moves from 0 to `upper` that leave every relation as it is, for solving again and again."""
+    highs, program = highspy.Highs(), highspy.HighsLp()
+    for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
+        highs.setOptionValue(option, value)
+    # dual: bounds change between programs, so the last basis stays good
+    highs.setOptionValue("simplex_strategy", 1)
+    program.num_col_, program.num_row_ = relations.shape[1], relations.shape[0]
+    program.col_cost_, program.col_upper_ = cost, upper
+    program.col_lower_ = np.zeros(relations.shape[1])
+    program.row_lower_ = program.row_upper_ = np.zeros(relations.shape[0])
+    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    program.a_matrix_.start_ = relations.indptr.astype(np.int32)
+    program.a_matrix_.index_ = relations.indices.astype(np.int32)
+    program.a_matrix_.value_ = relations.data
+    highs.passModel(program)
+    return highs
+
+
 class _Perturbation:
     def __init__(self, block: Block) -> None:
         self.block, self.count = block, len(block.values)
@@ -72,26 +91,9 @@ class _Perturbation:
         self.highs = self._model()
 
     def _model(self) -> highspy.Highs:
-        highs = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
-            highs.setOptionValue(option, value)
-        highs.setOptionValue(
-            "simplex_strategy", 1
-        )  # dual: bounds change between programs, so the last basis stays good
         relations = self.block.relations.astype(float)
-        matrix = csc_matrix(hstack([relations, -relations]))
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = matrix.shape[1], matrix.shape[0]
-        program.col_cost_ = np.concatenate([self.cost, self.cost])
-        program.col_lower_ = np.zeros(2 * self.count)
-        program.col_upper_ = np.concatenate([self.up, self.down])
-        program.row_lower_ = program.row_upper_ = np.zeros(matrix.shape[0])
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.start_ = matrix.indptr.astype(np.int32)
-        program.a_matrix_.index_ = matrix.indices.astype(np.int32)
-        program.a_matrix_.value_ = matrix.data
-        highs.passModel(program)
-        return highs
+        moves = csc_matrix(hstack([relations, -relations]))
+        return sums_to_nothing(moves, np.concatenate([self.cost, self.cost]), np.concatenate([self.up, self.down]))
 
     def run(self) -> Solved:
         block = self.block

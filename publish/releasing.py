@@ -139,18 +139,16 @@ class _Making:
             processes=self.processes,
             on_block=lambda done, blocks: self.on_step(done, blocks, "protecting"),
         )
-        if len(protection.unsolved):
-            keys = system.keys()
-            named = sorted({keys[number] for number in protection.unsolved.tolist()})
-            self._block([_in_words(self.tables, key) for key in named], "can't be protected, whatever else is hidden")
         linked = system.linked
         taken_back = np.flatnonzero(linked.sealed & ~linked.suppressed & ~linked.internal & protection.suppressed)
-        if len(taken_back):
-            keys = system.keys()
-            named = sorted({keys[number] for number in taken_back.tolist()})
-            self._block(
-                [_in_words(self.tables, key) for key in named], "were shown before and can't be hidden any more"
-            )
+        for numbers, why in (
+            (protection.unsolved, "can't be protected, whatever else is hidden"),
+            (taken_back, "were shown before and can't be hidden any more"),
+        ):
+            if len(numbers):
+                keys = system.keys()
+                named = sorted({keys[number] for number in numbers.tolist()})
+                self._block([_in_words(self.tables, key) for key in named], why)
         return protection
 
     def _block(self, cells: list[str], why: str) -> NoReturn:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
 from publish.labels import label, load_terms
 from publish.policy import Policy
+from publish.serving.release_file import text as literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
@@ -253,7 +254,7 @@ def _comment(
     described = f"{label(table) or table}. {text} {(model[0] or '').strip() if model else ''}".strip()
     if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
         described = f"{text} {(model[0] or '').strip() if model else ''}".strip()
-    target.execute(f"comment on table published.{table} is '{_quoted(described)}'")
+    target.execute(f"comment on table published.{table} is {literal(described)}")
     told = dict(
         connection.execute(
             "select column_name, comment from duckdb_columns() where schema_name = ? and table_name = ?",
@@ -267,7 +268,7 @@ def _comment(
         more = told.get(column) or (terms[column].explanation if column in terms else None)
         words = ": ".join(part for part in (label(column), more) if part)
         if words:
-            target.execute(f"comment on column published.{table}.{column} is '{_quoted(words)}'")
+            target.execute(f"comment on column published.{table}.{column} is {literal(words)}")
 
 
 def _write_about(target: duckdb.DuckDBPyConnection, heading: Heading, notice: str) -> None:
@@ -284,7 +285,3 @@ def _write_about(target: duckdb.DuckDBPyConnection, heading: Heading, notice: st
     }
     target.executemany("insert into published.about values (?, ?)", [[key, value] for key, value in told.items()])
     target.execute("comment on table published.about is 'What the release says of itself.'")
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

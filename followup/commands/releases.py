@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -27,6 +28,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(release_app)
 
 
+def _ended(what: str, error: Exception, code: Exit) -> typer.Exit:
+    errors.print(f"[red]{what}:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+    return typer.Exit(code)
+
+
 def publish(
     quarter: QuarterOption = None,
     approve: Annotated[bool, typer.Option("--approve", help="Let it go out now, approved by you.")] = False,
@@ -47,21 +53,16 @@ def publish(
         with reporting.progress(errors) as bar:
             made = release(settings, approve=approve or None, quarter=str(quarter) if quarter else None, on_step=bar)
     except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
-        errors.print(f"[red]Nothing published:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.REFUSED) from None
+        raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
-        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.FAILED) from None
+        raise _ended("Not served", error, Exit.FAILED) from None
     reporting.print_release(console, made)
 
 
 def list_releases(format: FormatOption = reporting.Format.text) -> None:
     """List all releases: proposed, released, blocked, replaced by a newer proposal."""
-    ledger = Ledger(Settings().ledger)
-    try:
+    with closing(Ledger(Settings().ledger)) as ledger:
         found = releases(ledger)
-    finally:
-        ledger.close()
     if format is reporting.Format.json:
         console.file.write(json.dumps([_as_json(one) for one in found], ensure_ascii=False) + "\n")
         return
@@ -99,11 +100,9 @@ def approve(number: NumberArgument) -> None:
         with reporting.progress(errors) as bar:
             made = approve_release(Settings(), number, on_step=bar)
     except (LedgerError, ReleaseRefused) as error:
-        errors.print(f"[red]Nothing published:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.REFUSED) from None
+        raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
-        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.FAILED) from None
+        raise _ended("Not served", error, Exit.FAILED) from None
     reporting.print_release(console, made)
 
 
@@ -116,9 +115,7 @@ def serve() -> None:
         with reporting.progress(errors) as bar:
             served = serve_current(Settings(), on_step=bar)
     except ReleaseRefused as error:
-        errors.print(f"[red]Nothing served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.REFUSED) from None
+        raise _ended("Nothing served", error, Exit.REFUSED) from None
     except ServingError as error:
-        errors.print(f"[red]Not served:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.FAILED) from None
+        raise _ended("Not served", error, Exit.FAILED) from None
     reporting.print_served(console, served)

@@ -14,15 +14,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from great_expectations.core.suite_parameters import SuiteParameterDict
-from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import parse_result_format
+from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.validator.metric_configuration import MetricConfiguration
-from great_expectations.validator.validator import ValidationDependencies
 
 from ingest.checks.arithmetic import KINDS, Sheet, absent_rows
+from ingest.checks.rule_family import OneMetricRule
 
 METRIC = "followup.rows_breaking_rule"
 SHEET = "followup.sheet"
@@ -52,36 +49,11 @@ class RowsBreakingRule(TableMetricProvider):
         return np.flatnonzero(KINDS[kind](sheet, **arguments))
 
 
-class RowRule(BatchExpectation):
-    """Base of the family: a kind of rule with its arguments as fields."""
+class RowRule(OneMetricRule):
+    """Base of the family."""
 
-    kind: ClassVar[str] = ""
-    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
-
-    def get_validation_dependencies(
-        self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
-    ) -> ValidationDependencies:
-        """Ask for the one metric, with this rule's kind and arguments.
-
-        The base class would find the same by rebuilding its configuration a dozen times: half the time of a small file.
-        """
-        arguments = {key: getattr(self, key) for key in self.success_keys if getattr(self, key) is not None}
-        metric = MetricConfiguration(
-            metric_name=METRIC,
-            metric_domain_kwargs={"batch_id": self.batch_id},
-            metric_value_kwargs={"kind": self.kind, "arguments": arguments},
-        )
-        wanted = parse_result_format((runtime_configuration or {}).get("result_format", {}))
-        return ValidationDependencies(metric_configurations={METRIC: metric}, result_format=wanted)
-
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
-    ) -> dict[str, Any]:
-        rows = metrics[METRIC]
-        return {"success": len(rows) == 0, "result": {"unexpected_count": len(rows), "unexpected_rows": rows}}
+    metric = METRIC
+    found_as = "unexpected_rows"
 
 
 class ExpectValuesToBeFilled(RowRule):

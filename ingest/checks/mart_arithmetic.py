@@ -157,30 +157,24 @@ def parts_within(marts: Marts, table: str, parts: Sequence[str], whole: str) -> 
 
 def shares_within(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]:
     """Districts' quarters with rows in which a share is below 0, above 1 or no number; null is no share."""
-    where = _where_told(marts, table)
-    outside = [f"{_name(column)} not between 0 and 1" for column in columns]
-    found = marts.rows(
-        f"select {where}, {', '.join(f'count(*) filter ({test})' for test in outside)} from marts.{_name(table)} "
-        f"where {' or '.join(outside)} group by 1, 2 order by 2, 1"
-    )
-    return [
-        Break(district, quarter, f"{column} is not between 0 and 1 in {rows} rows")
-        for district, quarter, *counts in found
-        for column, rows in zip(columns, counts, strict=True)
-        if rows
-    ]
+    return _columns_where(marts, table, columns, "not between 0 and 1")
 
 
 def keys_filled(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]:
     """Districts' quarters with rows in which a column of the key is null."""
+    return _columns_where(marts, table, columns, "is null", said="null")
+
+
+def _columns_where(marts: Marts, table: str, columns: Sequence[str], test: str, said: str = "") -> list[Break]:
+    """Districts' quarters with rows in which a column passes a test that none should."""
     where = _where_told(marts, table)
-    empty = [f"{_name(column)} is null" for column in columns]
+    tests = [f"{_name(column)} {test}" for column in columns]
     found = marts.rows(
-        f"select {where}, {', '.join(f'count(*) filter ({test})' for test in empty)} from marts.{_name(table)} "
-        f"where {' or '.join(empty)} group by 1, 2 order by 2, 1"
+        f"select {where}, {', '.join(f'count(*) filter ({one})' for one in tests)} from marts.{_name(table)} "
+        f"where {' or '.join(tests)} group by 1, 2 order by 2, 1"
     )
     return [
-        Break(district, quarter, f"{column} is null in {rows} rows")
+        Break(district, quarter, f"{column} is {said or test} in {rows} rows")
         for district, quarter, *counts in found
         for column, rows in zip(columns, counts, strict=True)
         if rows

@@ -12,15 +12,12 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 from typing import Any, ClassVar
 
-from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import parse_result_format
+from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.validator.metric_configuration import MetricConfiguration
-from great_expectations.validator.validator import ValidationDependencies
 
 from ingest.checks.mart_arithmetic import KINDS, Marts
+from ingest.checks.rule_family import OneMetricRule
 
 METRIC = "followup.breaks_of_mart_rule"
 MARTS = "followup.marts"
@@ -47,33 +44,11 @@ class BreaksOfMartRule(TableMetricProvider):
         return KINDS[metric_value_kwargs["kind"]](marts, **dict(metric_value_kwargs["arguments"]))
 
 
-class MartRule(BatchExpectation):
-    """Base of the family: a kind of rule with its arguments as fields."""
+class MartRule(OneMetricRule):
+    """Base of the family."""
 
-    kind: ClassVar[str] = ""
-    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
-
-    def get_validation_dependencies(
-        self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
-    ) -> ValidationDependencies:
-        """Ask for the one metric, with this rule's kind and arguments."""
-        arguments = {key: getattr(self, key) for key in self.success_keys}
-        metric = MetricConfiguration(
-            metric_name=METRIC,
-            metric_domain_kwargs={"batch_id": self.batch_id},
-            metric_value_kwargs={"kind": self.kind, "arguments": arguments},
-        )
-        wanted = parse_result_format((runtime_configuration or {}).get("result_format", {}))
-        return ValidationDependencies(metric_configurations={METRIC: metric}, result_format=wanted)
-
-    def _validate(
-        self,
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,
-        execution_engine: ExecutionEngine | None = None,
-    ) -> dict[str, Any]:
-        breaks = metrics[METRIC]
-        return {"success": len(breaks) == 0, "result": {"unexpected_count": len(breaks), "breaks": breaks}}
+    metric = METRIC
+    found_as = "breaks"
 
 
 class ExpectCityToBeSumOfDistricts(MartRule):

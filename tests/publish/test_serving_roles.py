@@ -23,12 +23,6 @@ from publish.serving.roles import load_logins
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
 DENIED = (errors.InsufficientPrivilege,)
-NOTHING_OF_THAT_NAME = (
-    errors.UndefinedObject,
-    errors.WrongObjectType,
-    errors.UndefinedFile,
-    errors.FeatureNotSupported,
-)
 
 
 @pytest.fixture
