@@ -191,6 +191,13 @@ def print_release(console: Console, made: Release) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if told.left_out:
+            console.print(
+                f"[yellow]{told.left_out} cuts of a place and period are left out[/]: nothing would protect them; "
+                "published.left_out lists them",
+                highlight=False,
+                soft_wrap=True,
+            )
     kind = "revision" if made.is_revision else "release"
     if made.served is None:
         console.print(

@@ -36,6 +36,9 @@ class Certificate:
     """Cells with complements, each counted once in however many tables it stands."""
     hidden: int
     """Of the published cells."""
+    left_out: int
+    """Cuts of a place and period whose rows are left out of a table, as nothing would protect them; `left_out` lists
+    them."""
     narrowest_interval: float | None
     """Of what can be concluded about a hidden value; None when nothing is hidden."""
     attacker: str
@@ -98,6 +101,11 @@ def page(certificate: Certificate) -> str:
         ("Angripare", "Attacker", _ATTACKERS.get(c.attacker, c.attacker)),
         ("Celler i systemet", "Cells in the system", f"{c.cells:,}".replace(",", " ")),
         ("Dolda värden", "Hidden values", f"{c.hidden:,}".replace(",", " ")),
+        (
+            "Utelämnat, eftersom inget skyddar det",
+            "Left out, as nothing would protect it",
+            f"{c.left_out}" + (": se tabellen left_out / listed in the table left_out" if c.left_out else ""),
+        ),
         ("Prövat tillsammans", "Audited together", ", ".join(c.audited_together)),
         ("Nya perioder", "New periods", ", ".join(c.new_periods) or "–"),
         ("Oförändrade perioder", "Unchanged periods", ", ".join(c.sealed_periods) or "–"),

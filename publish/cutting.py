@@ -9,7 +9,7 @@ somebody in the city has it, every unit has a cell, with 0 where the mart has no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -35,7 +35,7 @@ class Cut:
     """What the marts hold for the tables that go out."""
 
     cells: pd.DataFrame
-    """A row per cell, with the columns of `publish.sums.COLUMNS`; no complements."""
+    """A row per cell, with the columns of `publish.sums.COLUMNS`; no complements. Internal are those left out."""
     nesting: Nesting
     rows: dict[str, pd.DataFrame]
     """Table → its rows: keys, `geography`, `period`, dimensions, counts, the cell of each, derived, completeness."""
@@ -43,6 +43,8 @@ class Cut:
     """Geography (node) → `district_code`, `district_basis` of each row it is published under."""
     quarters: tuple[str, ...]
     """The quarters of which something goes out."""
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Rows that don't go out as nothing protects them: see `publish.leaving_out`."""
 
 
 class Warehouse:

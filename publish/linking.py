@@ -26,14 +26,30 @@ class Known:
     """What readers know from earlier releases."""
 
     instances: pd.DataFrame
-    """A row per figure and stretch of releases that told it: `key`, `version`, `value`, `is_shown`, `since` (release)
-    and `until` (the release that no longer told it; 0 while it stands)."""
+    """A row per figure and stretch of releases that held it: `key`, `version`, `value`, `is_shown`, `is_left_out` (its
+    row did not go out: readers were not told it), `since` (release) and `until` (the release that no longer held it; 0
+    while it stands)."""
 
     @property
     def newest(self) -> pd.DataFrame:
-        """The newest figure of each cell, by key; `is_out` is false where it has been left out since."""
+        """The newest figure of each cell, by key; `stands` is false where no newer release holds the cell."""
         last = self.instances.drop_duplicates("key", keep="last").set_index("key")
-        return last.assign(is_out=last["until"] == 0)
+        return last.assign(stands=last["until"] == 0)
+
+    def of(self, keys: pd.Series) -> pd.DataFrame:
+        """The newest figure of each of these cells: as `newest`, missing where readers know none.
+
+        A cell that was none, where others of its place, period and cut were told, was known to be 0 (version 0): nobody
+        in the city had its code.
+        """
+        newest = self.newest
+        told = newest.index[newest["stands"].eq(True) & newest["is_left_out"].eq(False)]
+        found = newest.reindex(keys)
+        was_zero = found["version"].isna().to_numpy() & _kind(keys).isin(set(_kind(told.to_series()))).to_numpy()
+        zero = {"version": 0, "value": 0, "is_shown": True, "is_left_out": False, "stands": True}
+        for column, value in zero.items():
+            found[column] = found[column].astype(object).mask(was_zero, value)
+        return found
 
 
 @dataclass(frozen=True)
@@ -64,23 +80,29 @@ class System:
         return {int(n): str(key) for one in layers for n, key in zip(one.numbers, one.cells["key"], strict=True)}
 
 
+def _kind(keys: pd.Series) -> pd.Series:
+    """Of a cell's key what it shares with the others of its measure, place, period and cut."""
+    return keys.str.replace(r"=[^,|]*", "", regex=True)
+
+
 def remember(history: Iterable[ReleaseCell]) -> Known:
     """What the releases in the ledger told. `history` is ordered by release."""
     rows: list[list[object]] = []
     last: dict[str, list[object]] = {}  # key → its newest row
     for one in history:
         before = last.get(one.cell)
-        if before is not None and before[5] == 0:
-            before[5] = one.release_id
+        if before is not None and before[-1] == 0:
+            before[-1] = one.release_id
         if one.value is None:
             continue
-        is_same = before is not None and before[2] == one.value
+        is_same = before is not None and before[2] == one.value and before[4] == one.is_left_out
         version = 1 if before is None else int(str(before[1])) + (not is_same)
         shown = before[3] if before is not None and is_same else one.is_shown
-        last[one.cell] = [one.cell, version, one.value, shown, one.release_id, 0]
+        last[one.cell] = [one.cell, version, one.value, shown, one.is_left_out, one.release_id, 0]
         rows.append(last[one.cell])
-    columns = ["key", "version", "value", "is_shown", "since", "until"]
-    kinds = {"key": str, "version": int, "value": int, "is_shown": bool, "since": int, "until": int}
+    kinds = {"key": str, "version": int, "value": int, "is_shown": bool, "is_left_out": bool, "since": int}
+    columns = [*kinds, "until"]
+    kinds |= {"until": int}
     return Known(pd.DataFrame(rows, columns=columns).astype(kinds))
 
 
@@ -94,7 +116,7 @@ def _earlier(known: Known, now: pd.DataFrame) -> dict[int, pd.DataFrame]:
     is_past = np.array(
         [current.get(k) != str(v) for k, v in zip(told["key"], told["version"], strict=True)], dtype=bool
     )
-    past = told[is_past]
+    past = told[is_past & ~told["is_left_out"].to_numpy(dtype=bool)]
     layers: dict[int, pd.DataFrame] = {}
     for release in sorted({*past["since"], *past["until"]} - {0}):
         if ((past["since"] <= release) & ((past["until"] == 0) | (past["until"] > release))).any():
@@ -102,7 +124,8 @@ def _earlier(known: Known, now: pd.DataFrame) -> dict[int, pd.DataFrame]:
             parts = (
                 here["key"].str.split("|", expand=True).set_axis(["measure", "geography", "period", "codes"], axis=1)
             )
-            layers[int(release)] = pd.concat([here, parts], axis=1).assign(is_internal=False, is_protecting=True)
+            out = here["is_left_out"]
+            layers[int(release)] = pd.concat([here, parts], axis=1).assign(is_internal=out, is_protecting=~out)
     return {release: layer.reset_index(drop=True) for release, layer in layers.items()}
 
 
@@ -110,7 +133,7 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
     """The system of these cells and of all that readers know.
 
     Args:
-        cells: what is to go out (`COLUMNS`), without complements.
+        cells: what is to go out (`COLUMNS`), without complements; internal are those whose rows are left out.
         nesting: what lies in what.
         policy: what needs protection.
         known: from earlier releases.
@@ -118,23 +141,26 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
     Raises:
         ValueError: a part counts more than its whole.
     """
-    before = known.newest.reindex(cells["key"])
-    was_out = before["version"].notna().to_numpy()
-    is_same = was_out & (before["value"].to_numpy() == cells["value"].to_numpy())
-    version = before["version"].fillna(0).to_numpy(dtype=np.int64) + ~is_same
+    before = known.of(cells["key"])
+    is_told = ~cells["is_internal"].to_numpy(dtype=bool)
+    was_held, was_told = before["version"].notna().to_numpy(), before["is_left_out"].eq(False).to_numpy()
+    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & was_held & (was_told == is_told)
+    version = before["version"].fillna(0).astype(np.int64).to_numpy() + ~is_same
+    is_sealed = is_same & is_told
     system = _System(nesting, policy)
     now = system.layer(cells.assign(version=version))
     told = _earlier(known, now.cells.iloc[: len(cells)])
     earlier = {release: system.layer(layer) for release, layer in told.items()}
     hidden, sealed = np.zeros(len(system.values), dtype=bool), np.zeros(len(system.values), dtype=bool)
     here = now.numbers[: len(cells)]
-    sealed[here[is_same]] = True
-    hidden[here[is_same & ~before["is_shown"].eq(True).to_numpy()]] = True
+    sealed[here[is_sealed]] = True
+    hidden[here[is_sealed & ~before["is_shown"].eq(True).to_numpy()]] = True
     for release, layer in earlier.items():
         old = told[release]
         numbers = layer.numbers[: len(old)]
-        sealed[numbers] = True
-        hidden[numbers[~old["is_shown"].to_numpy(dtype=bool)]] = True
+        was_out = ~old["is_internal"].to_numpy(dtype=bool)
+        sealed[numbers[was_out]] = True
+        hidden[numbers[was_out & ~old["is_shown"].to_numpy(dtype=bool)]] = True
     preferred = np.zeros(len(system.values), dtype=bool)
     preferred[now.numbers] = rather_shown(now.cells, policy)
     primary = np.array(system.primary, dtype=bool)
@@ -149,7 +175,7 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
         sealed=sealed,
         preferred_shown=preferred & ~primary & ~hidden & ~sealed,
     )
-    changed = cells["key"].to_numpy()[was_out & ~is_same]
+    changed = cells["key"].to_numpy()[was_told & is_told & ~is_same]
     return System(linked, now, earlier, told, tuple(changed))
 
 
@@ -187,11 +213,14 @@ class _System:
         Nearly always it is, and readers know that: the two are shown or hidden as one.
         """
         protecting = together["is_protecting"].to_numpy(dtype=bool)
+        internal = together["is_internal"].to_numpy(dtype=bool)
         parts = {part for _, part, rest in triples if protecting[rest]}
         return {
             part: whole
             for whole, part, rest in triples
-            if not protecting[rest] and part not in parts and values[part] == values[whole]
+            if not (protecting[rest] or internal[part] or internal[whole])
+            and part not in parts
+            and values[part] == values[whole]
         }
 
     def _add(self, cells: pd.DataFrame, same: dict[int, int]) -> NDArray[np.int64]:

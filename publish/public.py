@@ -6,15 +6,17 @@ which measure is taken from tables.yml, and true values play no part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from publish.auditing import Audit, Cell, Need, PublicTable, audit, cell_of
+from publish.leaving_out import NOBODY
 from publish.policy import Policy
 from publish.sums import CITY, TODAY
 from publish.tables import TOTAL, Block, Table, Tables
@@ -23,12 +25,18 @@ _FILLED = "0"
 """The version of a cell that has no row because it is 0."""
 
 
+Kind = tuple[str, str, str, frozenset[str]]
+"""Cells of one measure, geography and period, by the columns of their codes."""
+
+
 @dataclass(frozen=True)
 class PublicCells:
     """A release's cells: `measure`, `geography`, `period`, `codes`, `key`, `count` (null if hidden)."""
 
     release: str
     rows: pd.DataFrame
+    unknown: frozenset[Kind] = frozenset()
+    """What is left out though it may be anything: an absent row of such cells is not 0."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +61,62 @@ def read_public(path: Path, tables: Tables, release: str) -> tuple[PublicCells, 
         ).fetchall()
         moved = {now for code, now in districts if code != now}
         merged = {code: TODAY + now for code, now in districts if now in moved}
+        left_out = connection.execute("select * from published.left_out").df()
+        left_out["geography"] = _nodes(left_out, merged)
+        unknown: set[Kind] = set()
         for name, table in tables.tables.items():
             rows = connection.execute(f"select * exclude (released_at) from published.{name}").df()
             for block in table.blocks:
+                where = ",".join(f"{column}={value}" for column, value in block.keys.items())
+                absent = left_out[(left_out["table_name"] == name) & (left_out["rows_where"] == where)]
+                is_of_nobody = absent["left_out_because"] == NOBODY
                 frames += _cells(rows, tables, table, block, merged, outer)
+                frames += _zeros(absent[is_of_nobody], block)
+                unknown.update(_unknown(absent[~is_of_nobody], tables, block))
     together = pd.concat(frames, ignore_index=True)
     together["key"] = together[["measure", "geography", "period", "codes"]].agg("|".join, axis=1)
     told = together.drop_duplicates(["key", "count"])
     double = told["key"].duplicated()
     if double.any():
         raise ValueError(f"{told.loc[double, 'key'].iloc[0]} is published with two figures")
-    return PublicCells(release, told.reset_index(drop=True)), Nested(outer, merged)
+    unknown -= set(_kinds(told))
+    return PublicCells(release, told.reset_index(drop=True), frozenset(unknown)), Nested(outer, merged)
+
+
+def unknown_of(cells: pd.DataFrame) -> frozenset[Kind]:
+    """What these cells, none of which readers were told, are."""
+    return frozenset(_kinds(cells))
+
+
+def _kinds(cells: pd.DataFrame) -> Iterable[Kind]:
+    columns = {codes: frozenset(_columns(codes)) for codes in cells["codes"].unique()}
+    return zip(cells["measure"], cells["geography"], cells["period"], cells["codes"].map(columns), strict=True)
+
+
+def _columns(codes: str) -> tuple[str, ...]:
+    return tuple(code.split("=")[0] for code in codes.split(",") if code)
+
+
+def _unknown(absent: pd.DataFrame, tables: Tables, block: Block) -> Iterator[Kind]:
+    """What rows that are left out would tell."""
+    for geography, period, text in zip(absent["geography"], absent["period"], absent["cut"], strict=True):
+        columns = text.split(",") if text != TOTAL else []
+        innermost = {tables.dimension_of(column): column for column in columns}
+        for measure in block.counts.values():
+            yield measure, geography, period, frozenset(innermost.values())
+
+
+def _zeros(absent: pd.DataFrame, block: Block) -> list[pd.DataFrame]:
+    """The totals of places that have no row as nobody is counted there."""
+    places = absent[["geography", "period"]].assign(codes="")
+    return [places.assign(measure=measure, count=0) for measure in block.counts.values()] if len(places) else []
+
+
+def _nodes(rows: pd.DataFrame, merged: dict[str, str]) -> pd.Series:
+    """The geography of rows of a district and division; of a unit that no merger touches it is the district."""
+    today = {unit.removeprefix(TODAY) for unit in merged.values()}
+    is_node = (rows["district_basis"] == "today") & rows["district_code"].isin(today)
+    return rows["district_code"].where(~is_node, TODAY + rows["district_code"])
 
 
 def _cells(
@@ -72,11 +125,10 @@ def _cells(
     """A block's counts as cells; notes which code lies in which."""
     for column, value in block.keys.items():
         rows = rows[rows[column] == value]
-    is_today = (rows["district_basis"] == "today").to_numpy()
-    is_merged = rows["district_code"].isin({unit.removeprefix(TODAY) for unit in merged.values()}).to_numpy()
+    geography = _nodes(rows, merged)
     # a unit that no merger touches stands in both divisions with the same figures
-    rows = rows[~is_today | is_merged]
-    geography = rows["district_code"].where(rows["district_basis"] != "today", TODAY + rows["district_code"])
+    is_double = (rows["district_basis"] == "today") & ~geography.str.startswith(TODAY)
+    rows, geography = rows[~is_double], geography[~is_double]
     codes = pd.Series("", index=rows.index)
     by: dict[str, list[str]] = {}
     for column in tables.dimension_columns(table):
@@ -163,7 +215,7 @@ def _filled(
     dimensions: list[str],
 ) -> Iterable[tuple[str, pd.DataFrame]]:
     """Each measure's rows with a column per dimension; cells that have no row where others of their kind do are 0."""
-    columns = one.rows["codes"].map(lambda text: tuple(code.split("=")[0] for code in text.split(",") if code))
+    columns = one.rows["codes"].map(_columns)
     for measure, of_measure in one.rows.groupby("measure"):
         frames = []
         for pattern, rows in of_measure.groupby(columns[of_measure.index]):
@@ -175,6 +227,12 @@ def _filled(
             ).merge(
                 rows[["geography", "period", "codes", "count", "key"]], how="left", on=["geography", "period", "codes"]
             )
+            if one.unknown:
+                is_known = [
+                    (measure, g, p, frozenset(pattern)) not in one.unknown
+                    for g, p in zip(dense["geography"], dense["period"], strict=True)
+                ]
+                dense = dense[dense["key"].notna() | np.array(is_known, dtype=bool)]
             absent = dense["key"].isna()
             dense.loc[absent, "count"] = 0
             dense["version"] = [

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,10 +30,11 @@ from publish.catalogue.write import write_catalogue
 from publish.certificate import Certificate, TableShown, write_certificate
 from publish.cutting import CELL, Cut, CutError, Warehouse, cut
 from publish.gate import pass_gate
+from publish.leaving_out import leave_out
 from publish.linking import Known, Layer, System, link, remember
 from publish.policy import Policy, load_policy
 from publish.protecting import Protection, Requirement, protect
-from publish.public import PublicCells, audit_public, read_public
+from publish.public import PublicCells, audit_public, read_public, unknown_of
 from publish.tables import Tables, load_tables
 from publish.writing import Heading, notice_of, write_release
 
@@ -122,34 +124,51 @@ class _Making:
             told = cut(warehouse, self.tables, until=quarter, on_table=lambda name: self.on_step(None, None, name))
             if not told.quarters:
                 raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
-            self.on_step(None, None, "linking cells")
-            try:
-                system = link(told.cells, told.nesting, self.policy, known)
-            except ValueError as error:
-                raise CutError(f"the marts contradict themselves: {error}") from error
-            changes = _changes(self.number, told, system, known)
-            protection = self._protect(system)
+            while True:
+                self.on_step(None, None, "linking cells")
+                try:
+                    system = link(told.cells, told.nesting, self.policy, known)
+                except ValueError as error:
+                    raise CutError(f"the marts contradict themselves: {error}") from error
+                protection = self._protect(system)
+                hopeless = self._hopeless(system, protection)
+                if not hopeless:
+                    break
+                told = leave_out(told, self.tables, hopeless)
+            changes = _changes(told, system, known)
             return self._propose(warehouse, told, system, protection, known, changes, approve, warnings)
 
     def _protect(self, system: System) -> Protection:
         requirement = Requirement(threshold=self.policy.threshold, width=self.policy.width)
-        protection = protect(
+        return protect(
             system.linked,
             requirement,
             processes=self.processes,
             on_block=lambda done, blocks: self.on_step(done, blocks, "protecting"),
         )
-        linked = system.linked
+
+    def _hopeless(self, system: System, protection: Protection) -> set[int]:
+        """The cells (rows of the current layer) to leave out as nothing protects them, or what is left of them.
+
+        What has gone out can't be left out any more: where only such cells are without protection, nothing goes out.
+        """
+        linked, cells = system.linked, system.current.cells
+        is_kept = linked.sealed[system.current.numbers] | cells["is_internal"].to_numpy(dtype=bool)
         taken_back = np.flatnonzero(linked.sealed & ~linked.suppressed & ~linked.internal & protection.suppressed)
-        for numbers, why in (
-            (protection.unsolved, "can't be protected, whatever else is hidden"),
-            (taken_back, "were shown before and can't be hidden any more"),
-        ):
-            if len(numbers):
-                keys = system.keys()
-                named = sorted({keys[number] for number in numbers.tolist()})
-                self._block([_in_words(self.tables, key) for key in named], why)
-        return protection
+        if len(taken_back):
+            self._block(self._named(system, taken_back), "were shown before and can't be hidden any more")
+        at = {key: row for row, key in enumerate(cells["key"])}
+        found: set[int] = set()
+        for row in np.flatnonzero(np.isin(system.current.numbers, protection.unsolved)):
+            new = (one for one in _told_by(str(cells["key"].iloc[row]), at) if not is_kept[one])
+            found.update(islice(new, 1))
+        if len(protection.unsolved) and not found:
+            self._block(self._named(system, protection.unsolved), "can't be protected, whatever else is hidden")
+        return found
+
+    def _named(self, system: System, numbers: NDArray[np.int64]) -> list[str]:
+        keys = system.keys()
+        return [_in_words(self.tables, key) for key in sorted({keys[number] for number in numbers.tolist()})]
 
     def _block(self, cells: list[str], why: str) -> NoReturn:
         listed = "; ".join(cells[:20]) + (f"; and {len(cells) - 20} more" if len(cells) > 20 else "")
@@ -246,9 +265,10 @@ class _Making:
         public, versions = [now], [_versions(system.current)]
         layers = [system.current]
         for number, layer in system.earlier.items():
-            old = system.told[number]
-            rows = old.assign(count=old["value"].astype("Int64").mask(~old["is_shown"].to_numpy(dtype=bool)))
-            public.append(PublicCells(str(number), rows))
+            rows = system.told[number]
+            rows = rows.assign(count=rows["value"].astype("Int64").mask(~rows["is_shown"].to_numpy(dtype=bool)))
+            is_told = ~rows["is_internal"].to_numpy(dtype=bool)
+            public.append(PublicCells(str(number), rows[is_told], unknown_of(rows[~is_told])))
             versions.append(_versions(layer))
             layers.append(layer)
         protected = {
@@ -299,6 +319,7 @@ class _Making:
             tables_without_persons=tuple(self.tables.open_tables),
             cells=len(system.linked.values),
             hidden=int(hidden.sum()),
+            left_out=len(told.left_out),
             narrowest_interval=audit.narrowest,
             attacker=self.policy.attacker,
             threshold=self.policy.threshold,
@@ -329,25 +350,34 @@ def _versions(layer: Layer) -> Callable[[str], str]:
     return by_key.__getitem__
 
 
-def _changes(number: int, told: Cut, system: System, known: Known) -> pd.DataFrame:
-    """The cells that differ from the ledger's: `key`, `row` (in `told.cells`; −1: goes out no more), `primary`."""
+def _told_by(key: str, at: dict[str, int]) -> list[int]:
+    """The row of a cell; of a complement those of its part and of its whole, in that order."""
+    measure, place = key.split("|", 1)
+    whole, _, part = measure.partition("−")
+    return [at[f"{name}|{place}"] for name in (part, whole) if name]
+
+
+def _changes(told: Cut, system: System, known: Known) -> pd.DataFrame:
+    """The cells that differ from the ledger's: `key`, `row` (in `told.cells`; −1: there is no such cell), `primary`."""
     cells = told.cells
     before = known.newest.reindex(cells["key"])
-    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & before["is_out"].eq(True).to_numpy()
+    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & before["stands"].eq(True).to_numpy()
+    is_same &= before["is_left_out"].eq(True).to_numpy() == cells["is_internal"].to_numpy(dtype=bool)
     changed = pd.DataFrame({"key": cells["key"], "row": np.arange(len(cells))})[~is_same]
     changed["primary"] = system.linked.primary[system.current.numbers[changed["row"].to_numpy()]]
-    out = known.newest[known.newest["is_out"].eq(True)] if len(known.newest) else known.newest
-    gone = out.index.difference(pd.Index(cells["key"]))
+    stands = known.newest[known.newest["stands"].eq(True)] if len(known.newest) else known.newest
+    gone = stands.index.difference(pd.Index(cells["key"]))
     return pd.concat([changed, pd.DataFrame({"key": gone, "row": -1, "primary": False})], ignore_index=True)
 
 
 def _cells_of(number: int, changes: pd.DataFrame, told: Cut, hidden: NDArray[np.bool_]) -> Iterator[ReleaseCell]:
-    values = told.cells["value"].to_numpy()
+    values, is_left_out = told.cells["value"].to_numpy(), told.cells["is_internal"].to_numpy(dtype=bool)
     for key, row, primary in zip(changes["key"], changes["row"], changes["primary"], strict=True):
         if row < 0:
             yield ReleaseCell(number, str(key), None, False, False)
         else:
-            yield ReleaseCell(number, str(key), int(values[row]), not bool(hidden[row]), bool(primary))
+            is_shown = not (hidden[row] or is_left_out[row])
+            yield ReleaseCell(number, str(key), int(values[row]), is_shown, bool(primary), bool(is_left_out[row]))
 
 
 def _in_words(tables: Tables, key: str) -> str:

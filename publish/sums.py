@@ -21,8 +21,8 @@ from publish.tables import Tables
 CITY = "stockholm"
 TODAY = "today:"
 COLUMNS = ["key", "measure", "geography", "period", "codes", "value", "is_internal", "is_protecting"]
-"""Of a frame of cells. `is_internal`: a complement, never published itself; `is_protecting`: false where it needs no
-protection."""
+"""Of a frame of cells. `is_internal`: a complement, or left out: not published itself; `is_protecting`: false where it
+needs no protection."""
 
 
 @dataclass
@@ -102,13 +102,14 @@ class Nesting:
                 raise ValueError(f"{one.part} counts more than {one.whole}, which it is part of, in {where}")
             name = f"{one.whole}−{one.part}"
             about = cells.iloc[both["whole"]][["geography", "period", "codes"]].reset_index(drop=True)
+            is_told = ~cells["is_internal"].to_numpy(dtype=bool)
             made.append(
                 about.assign(
                     key=name + "|" + both["place"],
                     measure=name,
                     value=rest,
                     is_internal=True,
-                    is_protecting=one.protects,
+                    is_protecting=one.protects & is_told[both["whole"]] & is_told[both["part"]],
                 )[COLUMNS]
             )
             triples += [
@@ -127,6 +128,11 @@ def _grouped(parents: pd.Series, at: dict[str, int]) -> Iterator[tuple[int, list
     for group in np.split(np.arange(len(whole)), np.flatnonzero(np.diff(whole)) + 1):
         if len(group):
             yield int(whole[group[0]]), parts[group].tolist()
+
+
+def columns_of_codes(codes: str, tables: Tables) -> frozenset[str]:
+    """The columns that aren't `alla` in the rows of a cell with these codes."""
+    return frozenset(column for code in codes.split(",") if code for column in tables.columns_of(code.split("=")[0]))
 
 
 def as_matrix(relations: list[tuple[int, ...]], cells: int) -> csr_matrix:

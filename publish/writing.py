@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
 from publish.labels import label, load_terms
+from publish.leaving_out import NOBODY, NOT_PROTECTABLE, cut_of, joined
 from publish.policy import Policy
 from publish.serving.release_file import text as literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
@@ -22,6 +23,16 @@ PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
 HIDDEN = (
     "Ett dolt värde är tomt i en rad där suppressed är sant, och kan vara 0. / "
     "A hidden value is null in a row where suppressed is true, and may be 0."
+)
+LEFT_OUT = "left_out"
+"""The table that lists which rows of the others are not there, and why."""
+LEFT_OUT_KEY = ("table_name", "rows_where", "district_code", "district_basis", "period", "cut")
+_LEFT_OUT_IN_WORDS = (
+    "Rader som inte finns i de andra tabellerna. nobody: ingen räknas där, och inte heller i det som raden delas upp "
+    "i. not_protectable: uppgifterna går inte att skydda, och kan vara vad som helst. / Rows that the other tables "
+    "don't have. nobody: no one is counted there, nor in what the row is cut into. not_protectable: nothing would "
+    "protect the figures, which may be anything. Any other row that is not there is 0 where others of its place, "
+    "period and cut are."
 )
 _LABELLED = {
     "district_code": ("dim_district", "district_label"),
@@ -88,15 +99,24 @@ def write_release(
     notice = notice_of(warehouse)
     labels = {column: _labels(warehouse, *where) for column, where in _LABELLED.items()}
     counts = {}
+    not_there = [_left_out(cut.left_out, cut.units, NOT_PROTECTABLE)]
     with duckdb.connect(str(path)) as target:
         target.execute("set timezone = 'UTC'")
         target.execute("create schema published")
         for name, table in tables.tables.items():
             rows = _rows(cut, tables, name, table, hidden, policy, heading, labels)
+            if table.leave_out_zero is not None:
+                is_nobody = rows[table.leave_out_zero].eq(0).fillna(False).astype(bool)
+                not_there.append(_of_nobody(rows[is_nobody], name, tables, table))
+                rows = rows[~is_nobody].reset_index(drop=True)
             keys = _key_of(tables, table)
             counts[name] = _store(target, name, rows, keys)
             source = table.blocks[0].mart
             _comment(target, warehouse, name, source, f"{notice} {_cuts_in_words(tables, table)} {HIDDEN}".strip())
+        rows = _labelled(pd.concat(not_there, ignore_index=True), labels)
+        rows = rows.sort_values(list(LEFT_OUT_KEY)).reset_index(drop=True)
+        counts[LEFT_OUT] = _store(target, LEFT_OUT, rows, LEFT_OUT_KEY)
+        _comment(target, warehouse, LEFT_OUT, "", f"{notice} {_LEFT_OUT_IN_WORDS}".strip())
         for name, open_table in tables.open_tables.items():
             rows = _open_rows(warehouse, open_table, heading, labels)
             counts[name] = _store(target, name, rows, ())
@@ -153,9 +173,7 @@ def _rows(
             out[one] = values
     values = [*table.counts, *(c for c in out.columns if c not in rows.columns and c != period), *table.derived]
     out["suppressed"] = out[list(dict.fromkeys(values))].isna().any(axis=1)
-    if table.leave_out_zero is not None:
-        out = out[~out[table.leave_out_zero].eq(0).fillna(False)]
-    told = rows.loc[out.index, list(COMPLETENESS)].astype(np.int32)
+    told = rows[list(COMPLETENESS)].astype(np.int32)
     quarters = out[period].astype(str)
     of_quarters = {p: {p} if len(p) > 4 else {f"{p}Q{n}" for n in (1, 2, 3, 4)} for p in quarters.unique()}
     out["is_provisional"] = quarters.map(lambda p: not of_quarters[p] <= heading.locked).astype(bool)
@@ -164,6 +182,28 @@ def _rows(
     out = pd.concat([out, told], axis=1)
     keys = list(_key_of(tables, table))
     return _labelled(out, labels).sort_values(keys).reset_index(drop=True)
+
+
+def _left_out(rows: pd.DataFrame, units: pd.DataFrame, because: str) -> pd.DataFrame:
+    """Rows left out as readers are told of them: by district and division."""
+    columns = {"table": "table_name"}
+    if not len(rows):
+        return pd.DataFrame({column: pd.Series(dtype=str) for column in (*LEFT_OUT_KEY, "left_out_because")})
+    told = rows.merge(units, on="geography").rename(columns=columns).assign(left_out_because=because)
+    return told[[*LEFT_OUT_KEY, "left_out_because"]]
+
+
+def _of_nobody(rows: pd.DataFrame, name: str, tables: Tables, table: Table) -> pd.DataFrame:
+    """The places of which a table has no row as nobody is counted; their cuts go without saying."""
+    totals = rows[(cut_of(rows, tables.dimension_columns(table)) == TOTAL).to_numpy(dtype=bool)]
+    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
+    return totals[["district_code", "district_basis"]].assign(
+        table_name=name,
+        rows_where=joined(totals, table.keys, told_by="="),
+        period=totals[period].astype(str),
+        cut=TOTAL,
+        left_out_because=NOBODY,
+    )
 
 
 def _key_of(tables: Tables, table: Table) -> tuple[str, ...]:

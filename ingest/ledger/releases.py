@@ -37,13 +37,15 @@ class ReleaseRow:
 
 @dataclass(frozen=True)
 class ReleaseCell:
-    """A cell as a release left it. `value` None: from this release on it goes out no more."""
+    """A cell as a release left it. `value` None: from this release on there is no such cell."""
 
     release_id: int
     cell: str
     value: int | None
     is_shown: bool
     is_primary: bool
+    is_left_out: bool = False
+    """Readers get no row with it: its rows are among those that the release lists as left out."""
 
 
 def releases(ledger: Ledger) -> list[ReleaseRow]:

@@ -161,6 +161,13 @@ release_cell = sa.Table(
     sa.Column("value", sa.Integer, comment="true count; null from where it goes out no more"),
     sa.Column("is_shown", sa.Boolean, nullable=False),
     sa.Column("is_primary", sa.Boolean, nullable=False, comment="hidden for its own sake; never told outside"),
+    sa.Column(
+        "is_left_out",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="its row does not go out, as nothing would protect it",
+    ),
 )
 
 installation = sa.Table(

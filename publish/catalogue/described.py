@@ -21,6 +21,7 @@ from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable,
 
 PAGES = Path(__file__).with_name("pages_sv.md")
 ABOUT = "about"
+OF_THE_RELEASE = (ABOUT, "left_out")
 DIMENSION = "dim_"
 MOST_CODES = 80
 """A column with more values than this has no list of codes."""
@@ -101,7 +102,7 @@ class Table:
     @property
     def holds_figures(self) -> bool:
         """Whether it is of figures: neither a dimension nor what is said of the release."""
-        return not self.is_dimension and self.name != ABOUT
+        return not self.is_dimension and self.name not in OF_THE_RELEASE
 
     @property
     def is_yearly(self) -> bool:
@@ -111,7 +112,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Described:
-    """A release with all its tables: those of figures first, then dimensions, `about` last."""
+    """A release with all its tables: those of figures first, then dimensions, at last what is said of the release."""
 
     release_id: str
     notice: str
@@ -134,7 +135,7 @@ def describe_release(release_file: Path, manifest: Manifest) -> Described:
     served = {table.name: table for table in release.tables}
     with release.reading() as connection:
         tables = [_table(connection, release, table, served, manifest) for table in served.values()]
-    tables.sort(key=lambda table: (table.name == ABOUT, table.is_dimension, table.name))
+    tables.sort(key=lambda table: (table.name == ABOUT, not table.holds_figures, table.is_dimension, table.name))
     return Described(release.release_id, release.notice, release.about, tuple(tables))
 
 

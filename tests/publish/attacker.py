@@ -32,6 +32,9 @@ MOST_PERSONS = 1e6
 """No group is larger."""
 Cells = tuple[int, ...]
 """The unknowns that a figure is the sum of."""
+Codes = tuple[tuple[str, str], ...]
+Where = tuple[str, str, str]
+"""District, division, period."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,21 @@ def read_figures(folders: Mapping[int, Path], tables: Mapping[str, Any]) -> tupl
     """All figures of all releases, and what is wrong with their rows in itself."""
     figures: list[Figure] = []
     wrong: list[str] = []
+    told: list[Rows] = []
     for number, folder in folders.items():
         with duckdb.connect(str(folder / "followup.duckdb"), read_only=True) as snapshot:
+            not_there = snapshot.execute("select * from published.left_out").df()
             for name, table in tables["tables"].items():
                 frame = pd.DataFrame(snapshot.execute(f"select * from published.{name}").arrow().read_all().to_pandas())
                 wrong += [f"release {number}: {name}: {fault}" for fault in faults_of_rows(frame, table)]
-                figures += _figures(number, name, table, frame, tables["dimensions"])
+                absent = not_there[not_there["table_name"] == name]
+                told += [_rows_of(number, name, table, block, frame, absent) for block in table["blocks"]]
+    every: dict[tuple[str, str], set[Codes]] = {}
+    for rows in told:
+        figures += rows.figures
+        every.setdefault(rows.kind, set()).update(codes for of in rows.seen.values() for codes in of)
+    for rows in told:
+        figures += rows.zeros(every[rows.kind])
     return figures, wrong
 
 
@@ -116,34 +128,57 @@ def faults_of_rows(frame: pd.DataFrame, table: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _figures(
-    number: int, name: str, table: Mapping[str, Any], frame: pd.DataFrame, dimensions: Mapping[str, Sequence[str]]
-) -> list[Figure]:
-    figures = []
+@dataclass
+class Rows:
+    """A block's rows in one release."""
+
+    release: int
+    kind: tuple[str, str]
+    """Its table, and what is the same in all its rows."""
+    counts: Mapping[str, str]
+    figures: list[Figure] = field(default_factory=list)
+    seen: dict[Where, set[Codes]] = field(default_factory=dict)
+    """Place, division and period → the codes that it has a row for."""
+    unknown: set[tuple[Where, frozenset[str]]] = field(default_factory=set)
+    """Where rows cut by these columns were left out though they may hold anything."""
+
+    def zeros(self, every: set[Codes]) -> list[Figure]:
+        """Rows that are not there, where others of their place and period are: of nobody. `every`: codes that are."""
+        return [
+            Figure(self.release, measure, *where, codes, 0, self.kind[0], column)
+            for where, told in self.seen.items()
+            for codes in every - told
+            if (where, frozenset(c for c, _ in codes)) not in self.unknown
+            for column, measure in self.counts.items()
+        ]
+
+
+def _rows_of(
+    number: int, name: str, table: Mapping[str, Any], block: Mapping[str, Any], rows: pd.DataFrame, absent: pd.DataFrame
+) -> Rows:
     period = "calendar_year" if table["grain"] == "year" else "reporting_quarter"
-    for block in table["blocks"]:
-        keys = {**block.get("where", {}), **block.get("also", {})}
-        rows = frame
-        for column, value in keys.items():
-            rows = rows[rows[column] == value]
-        columns = [c for c in ("sex", "age_band", "reason_side", "reason_code", "intervention_category") if c in rows]
-        seen: dict[tuple[str, str, str], set[tuple[tuple[str, str], ...]]] = {}
-        for row in rows.to_dict("records"):
-            codes = {c: row[c] for c in columns if row[c] != "alla"}
-            if "reason_code" in codes:
-                codes.pop("reason_side", None)
-            where = (row["district_code"], row["district_basis"], str(row[period]))
-            seen.setdefault(where, set()).add(tuple(sorted(codes.items())))
-            for column, measure in block["counts"].items():
-                value = None if pd.isna(row[column]) else int(row[column])
-                figures.append(Figure(number, measure, *where, tuple(sorted(codes.items())), value, name, column))
-        # A row that is left out, where others of its place and period are not, is of nobody.
-        every = {cut for of in seen.values() for cut in of}
-        for where, told in seen.items():
-            for cut in every - told:
-                for column, measure in block["counts"].items():
-                    figures.append(Figure(number, measure, *where, cut, 0, name, column))
-    return figures
+    keys = {**block.get("where", {}), **block.get("also", {})}
+    for column, value in keys.items():
+        rows = rows[rows[column] == value]
+    told = Rows(number, (name, ",".join(f"{c}={v}" for c, v in keys.items())), block["counts"])
+    columns = [c for c in ("sex", "age_band", "reason_side", "reason_code", "intervention_category") if c in rows]
+    for row in rows.to_dict("records"):
+        codes = {c: row[c] for c in columns if row[c] != "alla"}
+        if "reason_code" in codes:
+            codes.pop("reason_side", None)
+        where = (row["district_code"], row["district_basis"], str(row[period]))
+        told.seen.setdefault(where, set()).add(tuple(sorted(codes.items())))
+        for column, measure in block["counts"].items():
+            value = None if pd.isna(row[column]) else int(row[column])
+            told.figures.append(Figure(number, measure, *where, tuple(sorted(codes.items())), value, name, column))
+    for row in absent[absent["rows_where"] == told.kind[1]].to_dict("records"):
+        where = (row["district_code"], row["district_basis"], row["period"])
+        if row["left_out_because"] == "nobody":
+            told.seen.setdefault(where, set())
+        else:
+            cut_by = set(row["cut"].split(",")) - {"alla"}
+            told.unknown.add((where, frozenset(cut_by - ({"reason_side"} if "reason_code" in cut_by else set()))))
+    return told
 
 
 class Unknowns:
