@@ -63,7 +63,7 @@ RE_REFERRAL = (
 )
 """Not back within a year, as the national key figure counts: closed in the first half of the year before."""
 _AGES = {"re_referral_kkik_0_12": "0-12", "re_referral_kkik_13_20": "13-20"}
-_HALF_YEAR, _YEAR = 2, 4
+_HALF_YEAR = 2
 """Quarters."""
 
 
@@ -129,16 +129,14 @@ def _resource(export: Export) -> dict[str, Any]:
 
 
 def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
-    """Whole years of the city: the sum of four quarters' cells where every one of them is shown."""
-    table = "mart_service_interventions"
-    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"])
-    if where is None:
+    """Whole years of the city, group × age × sex with all margins, as the release has them."""
+    table = "mart_service_interventions_started_yearly"
+    if all(served.name != table for served in release.tables):
         return
     found = connection.execute(
-        f"select left(reporting_quarter, 4)::int, intervention_category, age_band, sex, "
-        "case when count(started) = count(*) then sum(started)::bigint end "
-        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' and {where} "
-        f"group by 1, 2, 3, 4 having count(distinct reporting_quarter) = {_YEAR} order by 1, 2, 3, 4"
+        "select calendar_year, intervention_category, age_band, sex, started "
+        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' "
+        "order by calendar_year, intervention_category, age_band, sex"
     ).fetchall()
     for year, group, age, sex, count in found:
         shown = "Alla" if group == _TOTAL else label(group) or group

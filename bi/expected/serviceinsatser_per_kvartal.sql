@@ -5,4 +5,4 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
     started
 from published.mart_service_interventions
 where district_basis = 'today' and district_code = 'stockholm'
-    and list_distinct([intervention_code, target_group, referred_from, sex, age_band]) = ['alla']
+    and list_distinct([intervention_code, target_group, referred_from]) = ['alla']

@@ -167,7 +167,9 @@ def _table(
     manifest: Manifest,
 ) -> Table:
     base, relation = served.name.removesuffix(YEARLY), release.relation(served)
-    term, page = load_terms().get(base), swedish_pages().get(base)
+    model = manifest.table(served.name)
+    mart = model.name if model else base
+    term, page = load_terms().get(base), swedish_pages().get(mart)
     title = label(served.name) or (term.swedish if term else served.name)
     first, last = _period(connection, relation, served)
     names = {column.name for column in served.columns}
@@ -178,7 +180,7 @@ def _table(
         name=served.name,
         label=f"{title}, per år" if served.name != base and title == (term.swedish if term else "") else title,
         explanation=term.explanation if term else "",
-        page=page or manifest.describe(base) or served.comment,
+        page=page or manifest.describe(mart) or served.comment,
         page_language="sv" if page else "en",
         columns=tuple(_column(connection, relation, served, column, key, manifest) for column in served.columns),
         key=key,
@@ -186,7 +188,7 @@ def _table(
         rows=served.rows,
         first_day=first,
         last_day=last,
-        read_for=tuple(exposure.label for exposure in manifest.exposures if base in exposure.tables),
+        read_for=tuple(exposure.label for exposure in manifest.exposures if mart in exposure.tables),
     )
 
 

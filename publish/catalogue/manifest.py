@@ -82,12 +82,10 @@ class Manifest(_Kept):
         return tuple(sorted({name for exposure in self.exposures if exposure.is_published for name in exposure.tables}))
 
     def table(self, name: str) -> DescribedTable | None:
-        """The model of that name; a yearly cut is described by the mart that it cuts. None when there is none."""
-        for wanted in (name, name.removesuffix(YEARLY)):
-            for table in self.tables:
-                if table.name == wanted:
-                    return table
-        return None
+        """The model of that name, or of its beginning: a cut is named after its mart. None when there is none."""
+        named = {table.name: table for table in self.tables}
+        beginnings = (name.rsplit("_", words)[0] for words in range(name.count("_")))
+        return next((named[beginning] for beginning in beginnings if beginning in named), None)
 
     def column(self, table: str, column: str) -> DescribedColumn | None:
         """A column of a model. None when the model has none of that name, or there is no such model."""

@@ -11,26 +11,24 @@ import pytest
 
 from publish.exports import HIDDEN, make_exports, write_exports
 from publish.serving import ServingError
-
-Q = ("2018Q1", "2018Q2", "2018Q3", "2018Q4")
+from publish.tables import load_tables
 
 
 def _release(path: Path, services: list[tuple[object, ...]] = [], goals: list[tuple[object, ...]] = []) -> Path:  # noqa: B006
-    """A release with rows of services (quarter, group, age, sex, count) and goals (quarter, district, code, n, d)."""
+    """A release with rows of services (year, group, age, sex, count) and goals (quarter, district, code, n, d)."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published; use published")
         connection.execute("create table about (key varchar, value varchar)")
         if services:
             connection.execute(
-                "create table mart_service_interventions (district_code varchar default 'stockholm', "
-                "district_basis varchar default 'today', reporting_quarter varchar, intervention_category varchar, "
-                "intervention_code varchar default 'alla', target_group varchar default 'alla', "
-                "referred_from varchar default 'alla', age_band varchar, sex varchar, started integer)"
+                "create table mart_service_interventions_started_yearly (district_code varchar default 'stockholm', "
+                "district_basis varchar default 'today', calendar_year integer, intervention_category varchar, "
+                "age_band varchar, sex varchar, started integer)"
             )
             connection.executemany(
-                "insert into mart_service_interventions (reporting_quarter, intervention_category, age_band, sex, "
-                "started) values (?, ?, ?, ?, ?)",
+                "insert into mart_service_interventions_started_yearly (calendar_year, intervention_category, "
+                "age_band, sex, started) values (?, ?, ?, ?, ?)",
                 services,
             )
         if goals:
@@ -47,34 +45,49 @@ def _release(path: Path, services: list[tuple[object, ...]] = [], goals: list[tu
     return path
 
 
-def test_services_are_whole_years_of_the_city(tmp_path: Path) -> None:
-    rows = [(quarter, "barngrupp", "6-12", "kvinna", count) for quarter, count in zip(Q, (10, 0, 7, 5), strict=True)]
-    rows += [(quarter, "alla", "alla", "alla", 100) for quarter in (*Q, "2019Q1")]
+def test_services_are_told_by_group_age_and_sex_together_with_margins(tmp_path: Path) -> None:
+    rows = [
+        (2018, "barngrupp", "6-12", "man", 5),
+        (2018, "barngrupp", "6-12", "kvinna", 22),
+        (2018, "barngrupp", "alla", "alla", 27),
+        (2018, "alla", "alla", "alla", 400),
+        (2017, "alla", "alla", "alla", 0),
+    ]
     services, _ = make_exports(_release(tmp_path / "r.duckdb", services=rows))
     assert services.rows == (
+        (2017, "alla", "Alla", "alla", "alla", 0),
         (2018, "alla", "Alla", "alla", "alla", 400),
         (2018, "barngrupp", "barngrupp", "6-12", "kvinna", 22),
+        (2018, "barngrupp", "barngrupp", "6-12", "man", 5),
+        (2018, "barngrupp", "barngrupp", "alla", "alla", 27),
     )
 
 
-def test_one_hidden_quarter_hides_the_year(tmp_path: Path) -> None:
-    rows = [(quarter, "barngrupp", "alla", "alla", None if quarter == "2018Q3" else 20) for quarter in Q]
-    services, _ = make_exports(_release(tmp_path / "r.duckdb", services=rows))
-    assert services.rows == ((2018, "barngrupp", "barngrupp", "alla", "alla", None),)
+def test_a_hidden_count_of_services_keeps_its_row(tmp_path: Path) -> None:
+    release = _release(tmp_path / "r.duckdb", services=[(2018, "barngrupp", "6-12", "man", None)])
+    services, _ = make_exports(release)
+    assert services.rows == ((2018, "barngrupp", "barngrupp", "6-12", "man", None),)
+    write_exports(release, tmp_path)
+    text = (tmp_path / "exports" / "insatser_utan_behovsprovning.csv").read_text(encoding="utf-8")
+    assert text.splitlines()[1] == "2018,barngrupp,barngrupp,6-12,man,.."
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [("district_code", "farsta"), ("district_basis", "as_submitted"), ("target_group", "barn"),
-     ("referred_from", "skola"), ("intervention_code", "trappan")],
-)  # fmt: skip
-def test_rows_of_other_cuts_are_not_counted_too(tmp_path: Path, column: str, value: str) -> None:
-    release = _release(tmp_path / "r.duckdb", services=[(quarter, "alla", "alla", "alla", 100) for quarter in Q])
+@pytest.mark.parametrize(("column", "value"), [("district_code", "farsta"), ("district_basis", "as_submitted")])
+def test_services_are_of_the_whole_city_in_the_division_of_today(tmp_path: Path, column: str, value: str) -> None:
+    release = _release(tmp_path / "r.duckdb", services=[(2018, "alla", "alla", "alla", count) for count in (400, 100)])
     with duckdb.connect(str(release)) as connection:
-        connection.execute("use published; insert into mart_service_interventions from mart_service_interventions")
-        connection.execute(f"update mart_service_interventions set {column} = '{value}' where rowid >= 4")
+        connection.execute(
+            f"update published.mart_service_interventions_started_yearly set {column} = '{value}' where started = 100"
+        )
     services, _ = make_exports(release)
     assert [row[-1] for row in services.rows] == [400]
+
+
+def test_the_tables_publish_what_the_layout_asks_for() -> None:
+    table = load_tables().tables["mart_service_interventions_started_yearly"]
+    (block,) = table.blocks
+    assert set(block.cuts) == {("intervention_category", "sex", "age_band")}
+    assert (table.grain, block.geography, table.leave_out_zero) == ("year", "all", None)
 
 
 def _goal(quarter: str, numerator: int | None, denominator: int | None, code: str = "0_12") -> tuple[object, ...]:

@@ -121,6 +121,8 @@ def test_a_yearly_cut_is_described_by_its_mart() -> None:
     manifest = distil(DBT)
     assert manifest.describe("mart_flow_yearly") == "One row per mart_flow."
     assert manifest.describe("mart_flow_yearly", "persons") == "what persons is"
+    assert manifest.describe("mart_flow_started_yearly", "persons") == "what persons is"
+    assert manifest.describe("mart_flowing") == ""
     assert manifest.describe("mart_flow", "no_such") == ""
     assert manifest.describe("no_such") == ""
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ingest.settings import ROOT
+from publish.labels import label
 from publish.linking import link, remember
 from publish.policy import POLICY_FILE, PolicyError, load_policy
 from publish.primary import needs_protection
@@ -40,6 +41,21 @@ def test_marts_that_go_out_are_those_that_exposures_say() -> None:
 def test_yearly_tables_are_named_so_and_no_others() -> None:
     for name, table in load_tables().tables.items():
         assert name.endswith("_yearly") == (table.grain == "year"), name
+
+
+def test_a_table_is_named_after_a_mart_that_goes_out_and_has_a_label() -> None:
+    # the data dictionary finds the mart's page and columns by the beginning of the name
+    tables = load_tables()
+    for name in tables.names():
+        assert any(name == mart or name.startswith(f"{mart}_") for mart in tables.marts()), name
+        assert label(name), name
+
+
+def test_services_started_by_quarter_and_sex_and_age_make_a_cycle_with_the_year_s_cells(tmp_path: Path) -> None:
+    content = declared()
+    content["tables"]["mart_service_interventions"]["blocks"][0]["cuts"].append(["sex", "age_band"])  # type: ignore[index]
+    with pytest.raises(TablesError, match=r"the cuts of service\.started, service\.waited make a cycle"):
+        load_tables(write(tmp_path / "t.yml", content))
 
 
 @pytest.mark.parametrize(
