@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from publish.labels import label
+from publish.leaving_out import LEFT_OUT, NOBODY
 from publish.serving.release_file import ReleaseFile, read_release
 
 FOLDER = "exports"
@@ -144,19 +145,29 @@ def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> It
 
 
 def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
-    """Half-years of which both quarters go out: sums of what is shown."""
+    """Half-years of which both quarters go out: sums of what is shown. A quarter of nobody is 0."""
     table = "mart_goal_indicators"
     cuts = ["sex", "age_band", "socioeconomic", "pilot", "referral_type"]
     where = _totals(release, table, cuts)
     if where is None:
         return
     codes = ", ".join(f"'{code}'" for code in _AGES)
+    told = (
+        "select reporting_quarter, district_code, indicator_code, denominator, numerator "
+        f"from release.published.{table} where district_basis = 'today' and {where} "
+    )
+    if any(served.name == LEFT_OUT for served in release.tables):
+        told += (
+            "union all select period, district_code, regexp_extract(rows_where, 'indicator_code=([^,]+)', 1), "
+            f"case when left_out_because = '{NOBODY}' then 0 end, case when left_out_because = '{NOBODY}' then 0 end "
+            f"from release.published.{LEFT_OUT} "
+            f"where table_name = '{table}' and district_basis = 'today' and cut = '{_TOTAL}'"
+        )
     found = connection.execute(
         "select left(reporting_quarter, 4)::int + 1, district_code, indicator_code, "
         "case when count(denominator) = count(*) then sum(denominator)::bigint end, "
         "case when count(numerator) = count(*) then sum(numerator)::bigint end "
-        f"from release.published.{table} where indicator_code in ({codes}) and district_basis = 'today' "
-        f"and right(reporting_quarter, 2) in ('Q1', 'Q2') and {where} "
+        f"from ({told}) where indicator_code in ({codes}) and right(reporting_quarter, 2) in ('Q1', 'Q2') "
         f"group by 1, 2, 3 having count(distinct reporting_quarter) = {_HALF_YEAR} order by 1, 2, 3"
     ).fetchall()
     for year, district, code, closed, not_back in found:

@@ -20,6 +20,8 @@ from publish.cutting import CELL, Cut
 from publish.sums import columns_of_codes
 from publish.tables import TOTAL, Tables
 
+LEFT_OUT = "left_out"
+"""The published table that lists the rows which the others don't have."""
 NOBODY, NOT_PROTECTABLE = "nobody", "not_protectable"
 """Why a release has no row: nobody is counted in it, or nothing would protect its figures."""
 COLUMNS = ("table", "rows_where", "geography", "period", "cut")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from publish.auditing import Audit, Cell, Need, PublicTable, audit, cell_of
-from publish.leaving_out import NOBODY
+from publish.leaving_out import LEFT_OUT, NOBODY
 from publish.policy import Policy
 from publish.sums import CITY, TODAY
 from publish.tables import TOTAL, Block, Table, Tables
@@ -61,7 +61,7 @@ def read_public(path: Path, tables: Tables, release: str) -> tuple[PublicCells, 
         ).fetchall()
         moved = {now for code, now in districts if code != now}
         merged = {code: TODAY + now for code, now in districts if now in moved}
-        left_out = connection.execute("select * from published.left_out").df()
+        left_out = connection.execute(f"select * from published.{LEFT_OUT}").df()
         left_out["geography"] = _nodes(left_out, merged)
         unknown: set[Kind] = set()
         for name, table in tables.tables.items():

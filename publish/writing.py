@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
 from publish.labels import label, load_terms
-from publish.leaving_out import NOBODY, NOT_PROTECTABLE, cut_of, joined
+from publish.leaving_out import LEFT_OUT, NOBODY, NOT_PROTECTABLE, cut_of, joined
 from publish.policy import Policy
 from publish.serving.release_file import text as literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
@@ -24,8 +24,6 @@ HIDDEN = (
     "Ett dolt värde är tomt i en rad där suppressed är sant, och kan vara 0. / "
     "A hidden value is null in a row where suppressed is true, and may be 0."
 )
-LEFT_OUT = "left_out"
-"""The table that lists which rows of the others are not there, and why."""
 LEFT_OUT_KEY = ("table_name", "rows_where", "district_code", "district_basis", "period", "cut")
 _LEFT_OUT_IN_WORDS = (
     "Rader som inte finns i de andra tabellerna. nobody: ingen räknas där, och inte heller i det som raden delas upp "

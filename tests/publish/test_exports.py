@@ -130,6 +130,25 @@ def test_nobody_has_no_share(tmp_path: Path) -> None:
     assert back.rows[0][3:] == (0, 0, "")
 
 
+@pytest.mark.parametrize(("because", "told"), [("nobody", (30, 20, "66.7")), ("not_protectable", (None, None, None))])
+def test_a_quarter_left_out_is_0_where_nobody_is_counted_and_hidden_where_nothing_protects_it(
+    tmp_path: Path, because: str, told: tuple[object, ...]
+) -> None:
+    release = _release(tmp_path / "r.duckdb", goals=[_goal("2018Q1", 20, 30)])
+    where = "cohort_basis=allt_avslutat,indicator_code=re_referral_kkik_0_12"
+    with duckdb.connect(str(release)) as connection:
+        connection.execute(
+            "create table published.left_out (table_name varchar, rows_where varchar, district_code varchar, "
+            "district_basis varchar, period varchar, cut varchar, left_out_because varchar)"
+        )
+        connection.execute(
+            f"insert into published.left_out values ('mart_goal_indicators', '{where}', 'farsta', 'today', '2018Q2', "
+            f"'alla', '{because}')"
+        )
+    _, back = make_exports(release)
+    assert [row[3:] for row in back.rows] == [told]
+
+
 def test_a_release_without_the_tables_gives_exports_without_rows(tmp_path: Path) -> None:
     assert [export.rows for export in make_exports(_release(tmp_path / "r.duckdb"))] == [(), ()]
 
