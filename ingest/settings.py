@@ -21,9 +21,10 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Where state lies and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment."""
+    """Where state lies and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment; empty is
+    as absent."""
 
-    model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse, published")
     inbox: str = Field("data/inbox", description="parent of the drop locations that districts.yml names")

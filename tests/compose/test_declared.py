@@ -167,6 +167,25 @@ def test_our_settings_are_ones_that_we_know(compose: dict[str, Any]) -> None:
     assert {"FOLLOWUP_HOME", "FOLLOWUP_INBOX", "FOLLOWUP_KEYS"} <= given
 
 
+def test_an_installation_can_set_everything_but_what_the_containers_fix(compose: dict[str, Any]) -> None:
+    given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
+    known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields}
+    # districts.yml is mounted, the clock is the real one, and what builds keep lies under home
+    assert known - given == {"FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW_TEXT", "FOLLOWUP_PARSED"}
+
+
+def test_what_the_environment_leaves_empty_is_as_if_it_were_not_there(
+    compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in compose["services"]["worker"]["environment"].items():
+        if name.startswith("FOLLOWUP_"):
+            monkeypatch.setenv(name, "" if name.endswith(("KEYS", "LOGINS")) else value)
+    settings = Settings()
+    assert settings.release_approves_itself is None and settings.publish_analysts is False
+    assert settings.ledger == "sqlite:////data/home/ledger.sqlite" and settings.publish_postgres is None
+    assert (settings.settle_seconds, settings.max_file_megabytes, settings.originals_kept_days) == (60, 200, 365)
+
+
 def test_paths_in_the_container_are_made_by_the_image_or_mounted(compose: dict[str, Any]) -> None:
     environment = compose["services"]["worker"]["environment"]
     for name in ("AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER"):
