@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import highspy
@@ -13,6 +14,11 @@ EPSILON = 1e-6
 """Solutions are exact to about 1e-9 and vertices are fractions with small denominators: so near is the same."""
 LARGE = 1e7
 """Stands for no limit; a bound of half of it or more is reported as infinite."""
+
+
+DUAL, PRIMAL = 1, 4
+"""HiGHS' simplex strategies. Primal where only the objective changes, so that the last vertex stays good."""
+MOST_WHOLE_DIRECTIONS = 60
 
 
 class _Unsolved(Exception):
@@ -86,10 +92,9 @@ class _Search:
 
     def _model(self) -> highspy.Highs:
         highs = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
+        for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
             highs.setOptionValue(option, value)
         highs.setOptionValue("primal_feasibility_tolerance", 1e-9)
-        highs.setOptionValue("simplex_strategy", 4)  # primal: only the objective changes, so the last vertex stays good
         matrix, program = self.component.relations, highspy.HighsLp()
         constants = self.component.constants.astype(float)
         program.num_col_, program.num_row_ = self.count, matrix.shape[0]
@@ -104,7 +109,10 @@ class _Search:
         return highs
 
     def run(self) -> Intervals:
+        self._start()
         self._sweep()
+        if self.whole and not self.full:
+            self._whole_sweep()
         for cell in np.flatnonzero(self.component.asked if self.full else self._open()):
             for bound in (self._minimum, self._maximum):
                 if self.full or self._open()[cell]:
@@ -120,6 +128,15 @@ class _Search:
         return Intervals(
             low, high, self.exact_low, self.exact_high, self.programs, self.integer_programs, self.undecided
         )
+
+    def _start(self) -> None:
+        """Find a first vertex the quick way: afterwards only the objective changes."""
+        for option, value in (("presolve", "on"), ("simplex_strategy", DUAL)):
+            self.highs.setOptionValue(option, value)
+        with suppress(_Unsolved):  # the programs that follow start from nothing then
+            self._solve()
+        for option, value in (("presolve", "off"), ("simplex_strategy", PRIMAL)):
+            self.highs.setOptionValue(option, value)
 
     def _open(self) -> NDArray[np.bool_]:
         """Asked, and not yet proven to be as wide as it should be."""
@@ -224,32 +241,71 @@ class _Search:
         self.highs.changeColCost(cell, 0.0)
         return value
 
+    def _whole_sweep(self) -> None:
+        """Random directions over whole counts, not solved to the end: every whole solution is a witness for all cells.
+
+        A cell is pushed no further than it needs, so that others can be pushed as well.
+        """
+        part, history = self.component, [int(self._open().sum())]
+        for _ in range(MOST_WHOLE_DIRECTIONS):
+            if history[-1] == 0 or (len(history) > 4 and history[-4] - history[-1] < 4):
+                return
+            wanted, size = self._open(), self.random.uniform(0.2, 1.0, self.count)
+            lacks_low, lacks_high = self.low > part.covered_low + EPSILON, self.high < part.covered_high - EPSILON
+            up = np.where(lacks_low == lacks_high, self.random.random(self.count) < 0.5, lacks_high)
+            model = self._whole_model(np.where(wanted, np.where(up, -size, size), 0.0))
+            if np.isfinite(self.low).all():
+                # Every witness so far stays a solution.
+                top = np.maximum(np.maximum(part.covered_high, self.low + part.width), self.high)
+                bottom = np.maximum(np.minimum(np.minimum(part.covered_low, self.high - part.width), self.low), 0.0)
+                model.col_upper_ = np.where(wanted & up, np.ceil(top - EPSILON), LARGE)
+                model.col_lower_ = np.where(wanted & ~up, np.floor(bottom + EPSILON), 0.0)
+            self._run_whole(model, mip_rel_gap=0.05, mip_max_nodes=10)
+            history.append(int(self._open().sum()))
+
     def _whole_extreme(self, cell: int, sign: float) -> bool:
-        """The same over whole counts; whether it was solved to the end."""
-        highs, model = highspy.Highs(), self.highs.getLp()
-        for option, value in (
-            ("output_flag", False),
-            ("threads", 1),
-            ("time_limit", self.seconds),
-            ("mip_abs_gap", 0.5),
-        ):
-            highs.setOptionValue(option, value)
-        cost = np.zeros(self.count)
+        """The least or greatest whole count, or as much as is needed; whether it was solved to the end."""
+        part, cost = self.component, np.zeros(self.count)
         cost[cell] = sign
+        options = {"mip_abs_gap": 0.5}
+        if not self.full:
+            needed = (
+                min(part.covered_low[cell], self.high[cell] - part.width[cell])
+                if sign > 0
+                else max(part.covered_high[cell], self.low[cell] + part.width[cell])
+            )
+            if np.isfinite(needed):
+                options["objective_target"] = sign * needed + EPSILON
+        status, is_kept = self._run_whole(self._whole_model(cost), **options)
+        if status == highspy.HighsModelStatus.kOptimal and is_kept:
+            return True
+        if status != highspy.HighsModelStatus.kObjectiveTarget or not is_kept:
+            self.undecided += 1
+        return False
+
+    def _whole_model(self, cost: NDArray[np.float64]) -> highspy.HighsLp:
+        model = self.highs.getLp()
         model.col_cost_ = cost
         model.integrality_ = [highspy.HighsVarType.kInteger] * self.count
+        return model
+
+    def _run_whole(self, model: highspy.HighsLp, **options: float) -> tuple[highspy.HighsModelStatus, bool]:
+        """How it ended, and whether there is a solution that is a witness.
+
+        Raises:
+            Impossible: there is none.
+        """
+        highs = highspy.Highs()
+        for option, value in {"output_flag": False, "threads": 1, "time_limit": self.seconds, **options}.items():
+            highs.setOptionValue(option, value)
         highs.passModel(model)
         highs.run()
         self.integer_programs += 1
-        status = highs.getModelStatus()
+        status: highspy.HighsModelStatus = highs.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise Impossible("no whole counts satisfy what was published: a figure is wrong or of another release")
         solution = np.array(highs.getSolution().col_value)
-        kept = len(solution) == self.count and self._keep(solution)
-        if status == highspy.HighsModelStatus.kOptimal and kept:
-            return True
-        self.undecided += 1
-        return False
+        return status, len(solution) == self.count and self._keep(solution)
 
 
 def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
