@@ -284,7 +284,7 @@ class _Search:
         return False
 
     def _whole_model(self, cost: NDArray[np.float64]) -> highspy.HighsLp:
-        model = self.highs.getLp()
+        model: highspy.HighsLp = self.highs.getLp()
         model.col_cost_ = cost
         model.integrality_ = [highspy.HighsVarType.kInteger] * self.count
         return model

@@ -15,6 +15,7 @@ from __future__ import annotations
 from publish.knowledge import Build, Key
 
 _Shape = tuple[int, ...]
+_Plan = tuple[list[int], list[tuple[int, set[int]]]]
 
 
 def add_joint_cells(build: Build, release: str, measure: str, most: int) -> tuple[int, list[str]]:
@@ -57,7 +58,7 @@ class _Cycles:
         self.level_of: dict[frozenset[int], int] = {}
         self.below: list[dict[int, list[int]]] = [{} for _ in build.trees]
         self.shapes = {self.shape(key) for key in published}
-        self.possible: dict[tuple[_Shape, int, int], bool] = {}
+        self.plans: dict[_Shape, _Plan] = {}
         self.divisions = [self._divisions(at) for at in range(len(build.trees))]
 
     def _divisions(self, at: int) -> dict[str, list[tuple[list[str], set[int]]]]:
@@ -87,19 +88,23 @@ class _Cycles:
 
     def shape(self, key: Key) -> _Shape:
         """The level of each code."""
-        return tuple(self.level(at, code) for at, code in enumerate(key))
+        try:
+            return tuple(map(dict.__getitem__, self.levels, key))
+        except KeyError:
+            return tuple(self.level(at, code) for at, code in enumerate(key))
 
     def divide(self, frontier: list[Key], layer: dict[Key, int]) -> dict[str, set[Key]]:
         """The joint cells that the frontier's cells are divided into, by group."""
         groups: dict[str, set[Key]] = {}
         for key in frontier:
-            others = [at for at, code in enumerate(key) if code]
-            if len(others) < 2:
-                continue
             shape = self.shape(key)
-            for at, divisions in enumerate(self.divisions):
-                for codes, levels in divisions.get(key[at], ()):
-                    if not any(self.may_cycle(shape, others, at, level) for level in levels):
+            plan = self.plans.get(shape)
+            if plan is None:
+                plan = self.plans[shape] = self.plan(key, shape)
+            others, dimensions = plan
+            for at, possible in dimensions:
+                for codes, levels in self.divisions[at].get(key[at], ()):
+                    if levels.isdisjoint(possible):
                         continue
                     parts = [(*key[:at], code, *key[at + 1 :]) for code in codes]
                     if all(part in layer for part in parts):
@@ -110,22 +115,29 @@ class _Cycles:
                         groups.setdefault(name, set()).update(part for part in parts if part not in layer)
         return groups
 
+    def plan(self, key: Key, shape: _Shape) -> _Plan:
+        """For keys of a shape: what they are cut by, and along which dimensions, into which levels, a division may
+        close a cycle."""
+        others = [at for at, code in enumerate(key) if code]
+        if len(others) < 2:
+            return others, []
+        found = []
+        for at, divisions in enumerate(self.divisions):
+            levels = {level for options in divisions.values() for _, option in options for level in option}
+            possible = {level for level in levels if self.may_cycle(shape, others, at, level)}
+            if possible:
+                found.append((at, possible))
+        return others, found
+
     def may_cycle(self, shape: _Shape, others: list[int], at: int, level: int) -> bool:
         """Whether cells of the shapes that would close a cycle are published at all."""
-        question = (shape, at, level)
-        answer = self.possible.get(question)
-        if answer is None:
-            part = (*shape[:at], level, *shape[at + 1 :])
-            found = sum(
-                any(
-                    (*part[:other], above, *part[other + 1 :]) in self.shapes
-                    for above in self.below[other][part[other]]
-                )
-                for other in others
-                if other != at
-            )
-            answer = self.possible[question] = found >= 2
-        return answer
+        part = (*shape[:at], level, *shape[at + 1 :])
+        found = sum(
+            any((*part[:other], above, *part[other + 1 :]) in self.shapes for above in self.below[other][part[other]])
+            for other in others
+            if other != at
+        )
+        return found >= 2
 
     def is_cycle(self, part: Key, others: list[int], at: int) -> bool:
         """Whether the part is published by at least two of the other dimensions alone."""

@@ -3,13 +3,13 @@
 Everything is derived from what is public: the tables' rows, the hierarchies of their codes, which measure is part of
 which. A cell is a measure and one code per dimension; a dimension that a table lacks, or holds as its total, is no part
 of the cell's identity, so tables share cells. Besides the published cells the system holds cells that nobody published
-but whose existence everyone can infer: sums (`_close_upwards`), missing parts, complements, and joint cells of margins
+but whose existence everyone can infer: sums (`close_upwards`), missing parts, complements, and joint cells of margins
 in a cycle (`joints.py`). They are unknown, whole and not negative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,6 +98,14 @@ class Trees:
                 found.setdefault(parent, []).append(child)
             self.children.append(found)
 
+    def wholes(self) -> dict[str, list[tuple[int, str]]]:
+        """By code what it is directly part of: the tree's number and the code there."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for number, tree in enumerate(self.parents):
+            for child, parent in tree.items():
+                found.setdefault(child, []).append((number, parent))
+        return found
+
     @property
     def is_apart(self) -> bool:
         """Whether the codes end in roots other than the total, each in one only."""
@@ -162,6 +170,7 @@ class Build:
     def __init__(self, dimensions: Sequence[str], trees: Mapping[str, Trees]) -> None:
         self.dimensions = tuple(dimensions)
         self.trees = [trees[name] for name in dimensions]
+        self.above = [trees.wholes() for trees in self.trees]
         self.cells: list[Cell] = []
         self.index: dict[Cell, int] = {}
         self.values: list[int] = []
@@ -224,7 +233,7 @@ class Build:
             raise NotPublic(f"{table.name}: a count is negative or not whole")
         versions: Iterable[str] = [""] * len(missing)
         if "version" in table.rows:
-            versions = table.rows["version"].fillna("").astype(str)
+            versions = table.rows["version"].fillna("").astype(str).tolist()
         for key, value, hidden, version in zip(keys, shown.astype(np.int64).tolist(), missing, versions, strict=True):
             cell = self.named(table.measure, key, version)
             number = self.cell(cell)
@@ -237,37 +246,43 @@ class Build:
                 raise NotPublic(f"{table.name}: {cell} is {value}, elsewhere {self.values[number]}")
             self.known[number], self.values[number] = True, value
 
-    def families(self, key: Key, layer: Mapping[Key, int]) -> Iterator[list[Key]]:
-        """For each dimension and tree in which the key is a whole, and a part of it is in the layer: the parts."""
-        for at, trees in enumerate(self.trees):
-            for children in trees.children:
-                codes = children.get(key[at])
-                if codes is None:
-                    continue
-                parts = [(*key[:at], code, *key[at + 1 :]) for code in codes]
-                if any(part in layer for part in parts):
-                    yield parts
-
     def close_upwards(self, release: str, measure: str) -> None:
         """Add the sums that nobody published: two tables may be linked only through them."""
         layer = self.layers[release, measure]
         waiting = list(layer)
         while waiting:
             key = waiting.pop()
-            for at, trees in enumerate(self.trees):
-                for parents in trees.parents:
-                    if key[at] in parents:
-                        whole = (*key[:at], parents[key[at]], *key[at + 1 :])
-                        if whole not in layer:
-                            self.add_inferred(release, measure, whole)
-                            waiting.append(whole)
+            for at, _, code in self.wholes(key):
+                whole = (*key[:at], code, *key[at + 1 :])
+                if whole not in layer:
+                    self.add_inferred(release, measure, whole)
+                    waiting.append(whole)
+
+    def wholes(self, key: Key) -> list[tuple[int, int, str]]:
+        """What the key is part of: dimension, tree, and the code that stands there then."""
+        return [
+            (at, tree, whole)
+            for at, (above, code) in enumerate(zip(self.above, key, strict=True))
+            if code in above
+            for tree, whole in above[code]
+        ]
 
     def relate(self, release: str, measure: str) -> None:
-        """Write down every sum over the layer's cells; parts that no table holds come in as unknown."""
+        """Write down every sum of which the layer holds the whole and a part; other parts come in as unknown."""
         layer = self.layers[release, measure]
-        for key, whole in list(layer.items()):
-            for parts in self.families(key, layer):
-                self.relations[whole, *(self.add_inferred(release, measure, part) for part in parts)] = None
+        waiting, told = list(layer), set[tuple[Key, int, int]]()
+        while waiting:
+            key = waiting.pop()
+            for at, tree, code in self.wholes(key):
+                whole = (*key[:at], code, *key[at + 1 :])
+                if whole not in layer or (whole, at, tree) in told:
+                    continue
+                told.add((whole, at, tree))
+                before, after = key[:at], key[at + 1 :]
+                parts = [(*before, part, *after) for part in self.trees[at].children[tree][code]]
+                waiting += [part for part in parts if part not in layer]
+                numbers = [self.add_inferred(release, measure, part) for part in parts]
+                self.relations[layer[whole], *numbers] = None
 
     def complement(self, release: str, whole: str, part: str) -> None:
         """Add whole − part wherever both are."""
@@ -320,7 +335,7 @@ def read_tables(
         found: dict[str, list[str]] = {}
         for name in table.dimensions:
             total = totals.get(name)
-            found[name] = ["" if code == total else code for code in table.rows[name].astype(str)]
+            found[name] = ["" if code == total else code for code in table.rows[name].astype(str).tolist()]
             seen[name] |= set(found[name])
         columns.append(found)
     trees = {name: read_trees(name, hierarchies.get(name, ()), totals.get(name), seen[name]) for name in dimensions}

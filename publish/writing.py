@@ -96,10 +96,12 @@ def write_release(
     """
     notice = notice_of(warehouse)
     labels = {column: _labels(warehouse, *where) for column, where in _LABELLED.items()}
+    told = _told(warehouse)
     counts = {}
     not_there = [_left_out(cut.left_out, cut.units, NOT_PROTECTABLE)]
     with duckdb.connect(str(path)) as target:
         target.execute("set timezone = 'UTC'")
+        target.execute("begin")  # each statement's own transaction would cost more than the statement
         target.execute("create schema published")
         for name, table in tables.tables.items():
             rows = _rows(cut, tables, name, table, hidden, policy, heading, labels)
@@ -109,21 +111,23 @@ def write_release(
                 rows = rows[~is_nobody].reset_index(drop=True)
             keys = _key_of(tables, table)
             counts[name] = _store(target, name, rows, keys)
-            source = table.blocks[0].mart
-            _comment(target, warehouse, name, source, f"{notice} {_cuts_in_words(tables, table)} {HIDDEN}".strip())
+            of_source = told.get(("marts", table.blocks[0].mart), {})
+            _comment(target, of_source, name, rows, f"{notice} {_cuts_in_words(tables, table)} {HIDDEN}".strip())
         rows = _labelled(pd.concat(not_there, ignore_index=True), labels)
         rows = rows.sort_values(list(LEFT_OUT_KEY)).reset_index(drop=True)
         counts[LEFT_OUT] = _store(target, LEFT_OUT, rows, LEFT_OUT_KEY)
-        _comment(target, warehouse, LEFT_OUT, "", f"{notice} {_LEFT_OUT_IN_WORDS}".strip())
+        _comment(target, {}, LEFT_OUT, rows, f"{notice} {_LEFT_OUT_IN_WORDS}".strip())
         for name, open_table in tables.open_tables.items():
             rows = _open_rows(warehouse, open_table, heading, labels)
             counts[name] = _store(target, name, rows, ())
-            _comment(target, warehouse, name, open_table.mart, f"{notice} Counts no persons: {open_table.why}.".strip())
+            of_source = told.get(("marts", open_table.mart), {})
+            _comment(target, of_source, name, rows, f"{notice} Counts no persons: {open_table.why}.".strip())
         for name, columns in _DIMENSION_TABLES.items():
             rows = warehouse.table(f"select {columns} from core.{name} order by 1")
             counts[name] = _store(target, name, rows, (str(rows.columns[0]),))
-            _comment(target, warehouse, name, name, notice, schema="core")
+            _comment(target, told.get(("core", name), {}), name, rows, notice)
         _write_about(target, heading, notice)
+        target.execute("commit")
     return counts
 
 
@@ -281,32 +285,33 @@ def _cuts_in_words(tables: Tables, table: Table) -> str:
     return f"One row per district, division, {table.grain} and cut{of}; `{TOTAL}` where it is not cut."
 
 
-def _comment(
-    target: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: str, source: str, text: str, schema: str = "marts"
-) -> None:
-    """Describe a table and its columns: our own words, then the model's; labels from the glossary."""
-    connection = warehouse.connection
-    model = connection.execute(
-        "select comment from duckdb_tables() where schema_name = ? and table_name = ?", [schema, source]
-    ).fetchone()
-    described = f"{label(table) or table}. {text} {(model[0] or '').strip() if model else ''}".strip()
-    if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
-        described = f"{text} {(model[0] or '').strip() if model else ''}".strip()
-    target.execute(f"comment on table published.{table} is {literal(described)}")
-    told = dict(
-        connection.execute(
-            "select column_name, comment from duckdb_columns() where schema_name = ? and table_name = ?",
-            [schema, source],
-        ).fetchall()
-    )
-    terms = load_terms()
-    for (column,) in target.execute(
-        "select column_name from duckdb_columns() where schema_name = 'published' and table_name = ?", [table]
+def _told(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, str]]:
+    """Per schema and table of the warehouse what it says of its columns, and under "" of itself."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, comment in warehouse.connection.execute(
+        "select schema_name, table_name, '', comment from duckdb_tables() where schema_name in ('core', 'marts') "
+        "union all select schema_name, table_name, column_name, comment from duckdb_columns() "
+        "where schema_name in ('core', 'marts')"
     ).fetchall():
+        found.setdefault((schema, table), {})[column] = comment or ""
+    return found
+
+
+def _comment(
+    target: duckdb.DuckDBPyConnection, told: dict[str, str], table: str, rows: pd.DataFrame, text: str
+) -> None:
+    """Describe a table and its columns: our own words, then the model's (`told`); labels from the glossary."""
+    described = f"{label(table) or table}. {text} {told.get('', '').strip()}".strip()
+    if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
+        described = f"{text} {told.get('', '').strip()}".strip()
+    statements = [f"comment on table published.{table} is {literal(described)}"]
+    terms = load_terms()
+    for column in map(str, rows.columns):
         more = told.get(column) or (terms[column].explanation if column in terms else None)
         words = ": ".join(part for part in (label(column), more) if part)
         if words:
-            target.execute(f"comment on column published.{table}.{column} is {literal(words)}")
+            statements.append(f"comment on column published.{table}.{column} is {literal(words)}")
+    target.execute("; ".join(statements))
 
 
 def _write_about(target: duckdb.DuckDBPyConnection, heading: Heading, notice: str) -> None:
