@@ -11,7 +11,7 @@ PACKAGES := ingest publish followup
 # Tests run in as many processes; a file's tests stay together. WORKERS=0 runs them in one, where a debugger can stop.
 WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
-PYTHON_FOLDERS := $(wildcard ingest publish followup dags bi tests benchmarks tools)
+PYTHON_FOLDERS := $(wildcard ingest publish followup dags bi metrics tests benchmarks tools)
 
 # browser.py runs in .venv-bi, with packages that .venv lacks.
 BI_MODULES := $(filter-out bi/browser.py,$(wildcard bi/*.py))
@@ -22,10 +22,10 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi lock-bi check lint types sql imports parse docs up down bench fuzz test-attack lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz test-attack lock clean clean-data
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv from the lock (does nothing when it is up to date)
 	@tools/setup.sh python
@@ -46,11 +46,15 @@ test-system:
 	@tools/setup.sh system
 
 test-bi: setup test-system ## Superset's dashboard on a small release, figure by figure (its own .venv-bi; minutes)
-	@tools/bi.sh
+	@tools/beside.sh bi
 	@$(PY) -m pytest bi -o timeout=1800 $(ARGS)
 
+test-metrics: setup ## every metric, asked of MetricFlow, against the marts (its own .venv-metrics; minutes)
+	@tools/beside.sh metrics
+	@$(PY) -m pytest metrics -o pythonpath=tests/dbt $(ARGS)
+
 bi: setup ## Superset with the dashboard, on the PostgreSQL of `make up`, until Ctrl-C
-	@tools/bi.sh
+	@tools/beside.sh bi
 	@$(PY) bi/serve.py
 
 check: setup ## style, types, SQL, import borders, dbt parse: what pre-commit and CI run too
@@ -94,7 +98,10 @@ lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh
 
 lock-bi: setup ## remake bi/requirements.txt from bi/requirements.in
-	@tools/bi.sh lock
+	@tools/beside.sh bi lock
+
+lock-metrics: setup ## remake metrics/requirements.txt from metrics/requirements.in
+	@tools/beside.sh metrics lock
 
 clean: ## remove .venv, caches and the demo's data; what an installation has collected stays
 	@tools/clean.sh

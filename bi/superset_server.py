@@ -68,7 +68,7 @@ class SupersetServer:
             SupersetError: there is no environment, or a step fails.
         """
         if not (ENVIRONMENT / "bin" / "superset").exists():
-            raise SupersetError("there is no .venv-bi: run tools/bi.sh")
+            raise SupersetError("there is no .venv-bi: run tools/beside.sh bi")
         if self.login_file.exists():
             return
         shutil.rmtree(self.home, ignore_errors=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes what can be made again. What an installation has received, and its keys, only on request.
 #
-#   tools/clean.sh          .venv, .venv-bi, caches, dbt's output, data/demo
+#   tools/clean.sh          .venv, .venv-bi, .venv-metrics, caches, dbt's output, data/demo
 #   tools/clean.sh data     the above and all of data/ (needs CONFIRM=yes)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,10 +17,10 @@ if [ -x .venv/bin/python ] && [ -d data ]; then
     done
     if [ -d data/postgres ]; then .venv/bin/python -m followup.orchestrator down >/dev/null 2>&1 || true; fi
 fi
-rm -rf .venv .venv-bi ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+rm -rf .venv .venv-bi .venv-metrics ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
     dbt_project/target dbt_project/logs dbt_project/.user.yml logs data/demo
 find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
-echo "clean: removed .venv, .venv-bi, caches, dbt's output and data/demo"
+echo "clean: removed .venv, .venv-bi, .venv-metrics, caches, dbt's output and data/demo"
 if [ "${1:-}" = data ]; then
     rm -rf data
     echo "clean: removed data/"

@@ -54,3 +54,14 @@ def test_every_locked_package_follows_from_a_choice(root: Path) -> None:
     """Each entry says what wants it; what stands in the lock for itself must be in requirements.in."""
     own = [name for name, entry in entries(root).items() if "-r requirements.in" in entry]
     assert sorted(own) == sorted(chosen(root)), "run: make lock"
+
+
+def test_metricflow_s_lock_names_no_index_holds_hashes_and_has_our_dbt_and_duckdb(root: Path) -> None:
+    text = (root / "metrics" / "requirements.txt").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("-") or "://" in line] == []
+    theirs = {canonical(found[1]): found[2] for found in PIN.finditer(text)}
+    listed = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
+    assert len(listed) > 50 and all("--hash=sha256:" in entry for entry in listed)
+    ours = {name: found[2] for name, entry in entries(root).items() if (found := PIN.match(entry))}
+    same = ["dbt-core", "dbt-duckdb", "dbt-adapters", "dbt-semantic-interfaces", "duckdb"]
+    assert {name: theirs[name] for name in same} == {name: ours[name] for name in same}, "run: make lock-metrics"
