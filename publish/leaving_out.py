@@ -24,8 +24,6 @@ LEFT_OUT = "left_out"
 """The published table that lists the rows which the others don't have."""
 NOBODY, NOT_PROTECTABLE = "nobody", "not_protectable"
 """Why a release has no row: nobody is counted in it, or nothing would protect its figures."""
-COLUMNS = ("table", "rows_where", "geography", "period", "cut")
-"""Of a frame of rows left out: a row per table, block, place and cut."""
 
 
 def leave_out(told: Cut, tables: Tables, cells: Iterable[int]) -> Cut:
@@ -57,12 +55,12 @@ def leave_out(told: Cut, tables: Tables, cells: Iterable[int]) -> Cut:
 
 
 def _listed(name: str, rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    """The places and cuts of rows of a table."""
+    """The places and cuts of rows of a table, as `Cut.left_out` has them."""
     table = tables.tables[name]
     return pd.DataFrame(
         {
-            "table": pd.Series(name, index=rows.index, dtype=str),
-            "rows_where": joined(rows, table.keys, told_by="="),
+            "table_name": pd.Series(name, index=rows.index, dtype=str),
+            "rows_where": block_of(rows, table.keys),
             "geography": rows["geography"].astype(str),
             "period": rows["period"].astype(str),
             "cut": cut_of(rows, tables.dimension_columns(table)),
@@ -70,11 +68,11 @@ def _listed(name: str, rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     ).drop_duplicates()
 
 
-def joined(rows: pd.DataFrame, columns: Iterable[str], told_by: str) -> pd.Series:
-    """Each row's `column=value` of these columns, joined by commas."""
+def block_of(rows: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
+    """Each row's `column=value` of the columns that tell a table's blocks apart, joined by commas."""
     found = pd.Series("", index=rows.index, dtype=str)
     for column in columns:
-        found = found + np.where(found != "", ",", "") + column + told_by + rows[column].astype(str)
+        found = found + np.where(found != "", ",", "") + column + "=" + rows[column].astype(str)
     return found
 
 

@@ -67,7 +67,7 @@ def read_public(path: Path, tables: Tables, release: str) -> tuple[PublicCells, 
         for name, table in tables.tables.items():
             rows = connection.execute(f"select * exclude (released_at) from published.{name}").df()
             for block in table.blocks:
-                where = ",".join(f"{column}={value}" for column, value in block.keys.items())
+                where = ",".join(f"{column}={block.keys[column]}" for column in table.keys)
                 absent = left_out[(left_out["table_name"] == name) & (left_out["rows_where"] == where)]
                 is_of_nobody = absent["left_out_because"] == NOBODY
                 frames += _cells(rows, tables, table, block, merged, outer)

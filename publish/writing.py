@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
 from publish.labels import label, load_terms
-from publish.leaving_out import LEFT_OUT, NOBODY, NOT_PROTECTABLE, cut_of, joined
+from publish.leaving_out import LEFT_OUT, NOBODY, NOT_PROTECTABLE, block_of, cut_of
 from publish.policy import Policy
 from publish.serving.release_file import text as literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
@@ -98,7 +98,7 @@ def write_release(
     labels = {column: _labels(warehouse, *where) for column, where in _LABELLED.items()}
     told = _told(warehouse)
     counts = {}
-    not_there = [_left_out(cut.left_out, cut.units, NOT_PROTECTABLE)]
+    not_there = [_left_out(cut.left_out, cut.units)]
     with duckdb.connect(str(path)) as target:
         target.execute("set timezone = 'UTC'")
         target.execute("begin")  # each statement's own transaction would cost more than the statement
@@ -186,12 +186,11 @@ def _rows(
     return _labelled(out, labels).sort_values(keys).reset_index(drop=True)
 
 
-def _left_out(rows: pd.DataFrame, units: pd.DataFrame, because: str) -> pd.DataFrame:
-    """Rows left out as readers are told of them: by district and division."""
-    columns = {"table": "table_name"}
+def _left_out(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """Rows that nothing protects as readers are told of them: by district and division."""
     if not len(rows):
         return pd.DataFrame({column: pd.Series(dtype=str) for column in (*LEFT_OUT_KEY, "left_out_because")})
-    told = rows.merge(units, on="geography").rename(columns=columns).assign(left_out_because=because)
+    told = rows.merge(units, on="geography").assign(left_out_because=NOT_PROTECTABLE)
     return told[[*LEFT_OUT_KEY, "left_out_because"]]
 
 
@@ -201,7 +200,7 @@ def _of_nobody(rows: pd.DataFrame, name: str, tables: Tables, table: Table) -> p
     period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
     return totals[["district_code", "district_basis"]].assign(
         table_name=name,
-        rows_where=joined(totals, table.keys, told_by="="),
+        rows_where=block_of(totals, table.keys),
         period=totals[period].astype(str),
         cut=TOTAL,
         left_out_because=NOBODY,
