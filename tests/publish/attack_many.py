@@ -7,11 +7,16 @@ its readers have. What fails is told with the seed that repeats it: `make test-a
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from attack_city import draw_city
@@ -26,19 +31,30 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first city's")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no city after these")
     parser.add_argument("--more", action="store_true", help="attack once more, told which quarter was restated")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="cities at a time")
     chosen = parser.parse_args()
     started, outcomes = time.monotonic(), []
-    for seed in range(chosen.seed, chosen.seed + chosen.cities):
-        if time.monotonic() - started > chosen.seconds:
-            break
-        home = Path(tempfile.mkdtemp(prefix="followup-attack-"))
-        try:
-            outcome = attack_city(draw_city(seed), home / "home", is_told_more=chosen.more)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
-        outcomes.append(outcome)
-        tell(outcome)
+    attacked = partial(attack_seed, is_told_more=chosen.more)
+    seeds = iter(range(chosen.seed, chosen.seed + chosen.cities))
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(chosen.processes, mp_context=spawned) as pool:
+        waiting = [pool.submit(attacked, seed) for seed in islice(seeds, 2 * chosen.processes)]
+        while waiting:
+            outcomes.append(waiting.pop(0).result())
+            tell(outcomes[-1])
+            if time.monotonic() - started < chosen.seconds:
+                waiting += [pool.submit(attacked, seed) for seed in islice(seeds, 1)]
+    say(f"\n{time.monotonic() - started:.0f} seconds, {chosen.processes} cities at a time")
     return summarise(outcomes)
+
+
+def attack_seed(seed: int, *, is_told_more: bool) -> Outcome:
+    """Draw a city, release it, attack it, and leave nothing of it."""
+    home = Path(tempfile.mkdtemp(prefix="followup-attack-"))
+    try:
+        return attack_city(draw_city(seed), home / "home", is_told_more=is_told_more)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def say(line: str) -> None:
