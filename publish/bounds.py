@@ -264,23 +264,13 @@ class _Search:
             history.append(int(self._open().sum()))
 
     def _whole_extreme(self, cell: int, sign: float) -> bool:
-        """The least or greatest whole count, or as much as is needed; whether it was solved to the end."""
-        part, cost = self.component, np.zeros(self.count)
+        """The same over whole counts; whether it was solved to the end."""
+        cost = np.zeros(self.count)
         cost[cell] = sign
-        options = {"mip_abs_gap": 0.5}
-        if not self.full:
-            needed = (
-                min(part.covered_low[cell], self.high[cell] - part.width[cell])
-                if sign > 0
-                else max(part.covered_high[cell], self.low[cell] + part.width[cell])
-            )
-            if np.isfinite(needed):
-                options["objective_target"] = sign * needed + EPSILON
-        status, is_kept = self._run_whole(self._whole_model(cost), **options)
+        status, is_kept = self._run_whole(self._whole_model(cost), mip_abs_gap=0.5)
         if status == highspy.HighsModelStatus.kOptimal and is_kept:
             return True
-        if status != highspy.HighsModelStatus.kObjectiveTarget or not is_kept:
-            self.undecided += 1
+        self.undecided += 1
         return False
 
     def _whole_model(self, cost: NDArray[np.float64]) -> highspy.HighsLp:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import product
+from functools import cache
+from itertools import combinations, product
 
+import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
 
 from publish.auditing import Audit, Bounds, PublicTable, audit, cell_of
+from publish.bounds import Component, find_intervals
 
 TOTALS = {"row": "alla", "column": "alla"}
 
@@ -164,3 +169,42 @@ def test_bounds_of_a_part_and_its_whole_are_those_of_trying_every_pair(
             assert found.bounds[complements[name]] == Bounds(min(possible), max(possible), True)
 
     check(audit(tables, {}, TOTALS, [("cases", "offered")], "strong", protected=complements.values(), full=True))
+
+
+@cache
+def all_ways(total: int, cells: int) -> NDArray[np.int64]:
+    """Every way to divide a total into so many cells: between the bars among the stars."""
+    bars = np.array(list(combinations(range(total + cells - 1), cells - 1)))
+    edges = np.hstack([np.full((len(bars), 1), -1), bars, np.full((len(bars), 1), total + cells - 1)])
+    return np.diff(edges, axis=1) - 1
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=6, max_size=6).filter(lambda counts: sum(counts) <= 12),
+    st.lists(st.sets(st.integers(0, 5), min_size=2, max_size=3), min_size=2, max_size=4),
+    st.lists(st.booleans(), min_size=6, max_size=6),
+    st.integers(1, 5),
+)
+def test_a_judgement_by_witnesses_is_that_of_trying_every_way(
+    counts: list[int], sums: list[set[int]], guarded: list[bool], needed: int
+) -> None:
+    """Pairs in a circle (x + y, y + z, x + z) make vertices that are no whole counts, so that whole ones are sought."""
+    relations = np.array([[cell in members for cell in range(6)] for members in [*sums, set(range(6))]], dtype=np.int64)
+    constants = relations @ np.array(counts)
+    ways = all_ways(sum(counts), 6)
+    ways = ways[(ways @ relations.T == constants).all(axis=1)]
+    low, high, is_guarded = ways.min(axis=0), ways.max(axis=0), np.array(guarded)
+    component = Component(
+        csc_matrix(relations), constants, np.ones(6, dtype=np.bool_),
+        np.where(is_guarded, 0.0, np.inf), np.where(is_guarded, float(needed), -np.inf), np.full(6, float(needed)),
+    )  # fmt: skip
+    found = find_intervals(component, whole=True, full=False)
+    assert (low <= found.low).all()
+    assert (found.high <= high).all()
+    fails = (high - low < needed) | (is_guarded & ((low > 0) | (high < needed)))
+    judged = (found.high - found.low < needed) | (is_guarded & ((found.low > 0) | (found.high < needed)))
+    assert judged.tolist() == fails.tolist()
+    assert (found.low[found.low_is_exact] == low[found.low_is_exact]).all()
+    assert (found.high[found.high_is_exact] == high[found.high_is_exact]).all()
+    assert found.undecided == 0
