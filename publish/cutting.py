@@ -44,8 +44,7 @@ class Cut:
     quarters: tuple[str, ...]
     """The quarters of which something goes out."""
     left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Rows that don't go out as nothing protects them (`publish.leaving_out`): a row per table, block, place and cut,
-    with `table_name`, `rows_where`, `geography`, `period`, `cut`."""
+    """What nothing protects (`publish.leaving_out`): `table_name`, `rows_where`, `geography`, `period`, `cut`."""
 
 
 class Warehouse:
