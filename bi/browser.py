@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import Page, Response, TimeoutError, sync_playwright
 
 PATIENCE_MILLISECONDS = 90_000
+LOGIN_ATTEMPTS = 3
 WINDOW = {"width": 1600, "height": 6400}
 """High enough for the whole dashboard: charts outside of the window are not drawn."""
 
@@ -56,12 +57,20 @@ def keep(response: Response, figures: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def log_in(page: Page, address: str, username: str, password: str) -> None:
-    """By the page that everyone uses."""
-    page.goto(f"{address}/login/")
-    page.fill("input[name='username'], #username", username)
-    page.fill("input[name='password'], #password", password)
-    page.press("input[name='password'], #password", "Enter")
-    page.wait_for_url(lambda url: "/login" not in url)
+    """By the page that everyone uses; on a busy machine it may not have listened yet, so it is asked again."""
+    for attempt in range(1, LOGIN_ATTEMPTS + 1):
+        page.goto(f"{address}/login/")
+        page.fill("input[name='username'], #username", username)
+        page.fill("input[name='password'], #password", password)
+        page.press("input[name='password'], #password", "Enter")
+        try:
+            page.wait_for_url(lambda url: "/login" not in url, timeout=PATIENCE_MILLISECONDS / LOGIN_ATTEMPTS)
+        except TimeoutError:
+            if attempt == LOGIN_ATTEMPTS:
+                sys.stderr.write(f"still at {page.url}, which says: {page.inner_text('body')[:500]}\n")
+                raise
+        else:
+            return
 
 
 if __name__ == "__main__":
