@@ -274,6 +274,8 @@ class _Search:
                 internal=self.internal[at],
                 low=values.copy(),
                 high=values.copy(),
+                most_up=np.full(len(at), np.inf),
+                most_down=np.full(len(at), np.inf),
             )
         )
         if len(solved.failed):

@@ -40,6 +40,9 @@ class Block:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     """Intervals proven so far, the true count included."""
+    most_up: NDArray[np.float64]
+    most_down: NDArray[np.float64]
+    """How far each cell may move at all, as relations outside the block are kept only so far; infinite where any is."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,15 @@ class _Perturbation:
         self.cost = np.where(self.values == 0, ZERO_COST, 2 + np.sqrt(self.values))
         self.cost[self.hidden] = HIDDEN_COST
         self.cost[block.internal] = INTERNAL_COST
-        self.up, self.down = np.full(self.count, CAP), np.minimum(self.values, CAP)
+        self.up, self.down = self._within(CAP)
         self.programs = 0
         self.failed: set[int] = set()
         self.highs = self._model()
+
+    def _within(self, reach: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far each cell may move up and down when none moves further than `reach`."""
+        block = self.block
+        return np.minimum(reach, block.most_up), np.minimum(np.minimum(self.values, reach), block.most_down)
 
     def _model(self) -> highspy.Highs:
         relations = self.block.relations.astype(float)
@@ -149,7 +157,7 @@ class _Perturbation:
         highs, count, up, down = self.highs, self.count, self.up, self.down
         if lifted:
             reach = max(10 * CAP, 4 * abs(amount), float(self.values.max()))
-            up, down = np.full(count, reach), np.minimum(self.values, reach)
+            up, down = self._within(reach)
             self._set_bounds(up, down)
         move, other = (cell, cell + count) if amount > 0 else (cell + count, cell)
         limits = np.concatenate([up, down])

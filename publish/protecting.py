@@ -14,10 +14,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from publish.linked import Linked, components
 from publish.optimum import find_optimum
-from publish.perturbing import TOLERANCE, Block, Solved, solve
+from publish.perturbing import CAP, TOLERANCE, Block, Solved, solve
 
 SMALL_CELLS, SMALL_PRIMARIES = 400, 100
 
@@ -112,7 +113,8 @@ class _Search:
         self.required_low = np.where(linked.primary, 0.0, values)
         self.required_high = np.where(linked.primary, np.maximum(values, requirement.threshold), values)
         self.programs = self.done = self.blocks = 0
-        self.columns = linked.relations.tocsc()
+        self.relations, self.most_up, self.most_down = _uncoupled(linked, requirement)
+        self.columns = self.relations.tocsc()
 
     def run(self) -> None:
         linked = self.linked
@@ -128,10 +130,10 @@ class _Search:
                 freed = preferred
             else:
                 around = np.zeros(len(failed), dtype=np.bool_)
-                for cells in components(linked.relations, free):
+                for cells in components(self.relations, free):
                     if failed[cells].any():
                         rows = np.flatnonzero(np.diff(self.columns[:, cells].tocsr().indptr))
-                        around[linked.relations[rows].indices] = True
+                        around[self.relations[rows].indices] = True
                 freed = preferred & around
             self._solve(free | freed, only=failed)
 
@@ -150,7 +152,7 @@ class _Search:
     def _solve(self, free: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
         """Solve the blocks over the free cells that have something to prove; with `only`, those that hold one of it."""
         wanted = self._unproven() if only is None else only
-        blocks = [cells for cells in components(self.linked.relations, free) if wanted[cells].any()]
+        blocks = [cells for cells in components(self.relations, free) if wanted[cells].any()]
         self.blocks += len(blocks)
         for cells, solved in self._solved(blocks):
             self.hidden[cells] |= solved.hidden
@@ -180,4 +182,34 @@ class _Search:
             internal=self.linked.internal[cells],
             low=self.low[cells],
             high=self.high[cells],
+            most_up=self.most_up[cells],
+            most_down=self.most_down[cells],
         )
+
+
+def _uncoupled(linked: Linked, requirement: Requirement) -> tuple[csr_matrix, NDArray[np.float64], NDArray[np.float64]]:
+    """The relations without those of a whole, a part and a rest so large that no witness need come near it.
+
+    That a part stays within its whole is then kept by how far both may move: each takes up half of the rest at most.
+    Blocks that hang together by such relations alone fall apart.
+
+    Returns:
+        Relations; how far each cell may move up, and down.
+    """
+    relations, values = linked.relations, linked.values
+    most_up, most_down = np.full(len(values), np.inf), np.full(len(values), np.inf)
+    reach = max(CAP, 2.0 * max(requirement.threshold, requirement.width))
+    loose = linked.internal & ~linked.primary & (relations.getnnz(axis=0) == 1) & (values >= 2 * reach)
+    threes = np.flatnonzero(np.diff(relations.indptr) == 3)
+    at = relations.indptr[threes][:, None] + np.arange(3)
+    cells, signs = relations.indices[at], relations.data[at]
+    is_rest = loose[cells] & (signs > 0)
+    found = is_rest.sum(axis=1) == 1
+    cells, signs, is_rest = cells[found], signs[found], is_rest[found]
+    whole, part, rest = cells[signs < 0], cells[(signs > 0) & ~is_rest], cells[is_rest]
+    half = values[rest] // 2
+    np.minimum.at(most_up, part, half)
+    np.minimum.at(most_down, whole, values[rest] - half)
+    kept = np.ones(relations.shape[0], dtype=np.bool_)
+    kept[threes[found]] = False
+    return relations[kept], most_up, most_down

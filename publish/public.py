@@ -74,7 +74,8 @@ def read_public(path: Path, tables: Tables, release: str) -> tuple[PublicCells, 
                 frames += _zeros(absent[is_of_nobody], block)
                 unknown.update(_unknown(absent[~is_of_nobody], tables, block))
     together = pd.concat(frames, ignore_index=True)
-    together["key"] = together[["measure", "geography", "period", "codes"]].agg("|".join, axis=1)
+    place = together["geography"] + "|" + together["period"] + "|" + together["codes"]
+    together["key"] = together["measure"] + "|" + place
     told = together.drop_duplicates(["key", "count"])
     double = told["key"].duplicated()
     if double.any():
@@ -241,7 +242,8 @@ def _filled(
             for dimension in dimensions:
                 dense[dimension] = TOTAL
             for number, column in enumerate(pattern):
-                dense[tables.dimension_of(column)] = dense["codes"].str.split(",").str[number]
+                inner = {text: text.split(",")[number] for text in every}
+                dense[tables.dimension_of(column)] = dense["codes"].map(inner)
             frames.append(dense.drop(columns=["codes", "key"]))
         yield str(measure), pd.concat(frames, ignore_index=True)
 
