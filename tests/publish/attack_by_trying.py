@@ -142,12 +142,18 @@ def _tables(
         return None
     ceiling = CEILINGS[len(free)]
     grid = np.stack(np.meshgrid(*[np.arange(ceiling + 1)] * len(free), indexing="ij"), -1).reshape(-1, len(free))
+    made = [
+        (column, float(row[n]), np.array([float(row[f]) for f in free]))
+        for row, column in zip(rows, pivots, strict=False)
+    ]
+    for _, constant, weights in made:
+        value = constant - grid @ weights
+        grid = grid[(value >= -1e-9) & (np.abs(value - np.rint(value)) < 1e-9)]
     tables = np.zeros((len(grid), n))
     tables[:, free] = grid
-    for row, column in zip(rows, pivots, strict=False):
-        tables[:, column] = float(row[n]) - grid @ np.array([float(row[f]) for f in free])
+    for column, constant, weights in made:
+        tables[:, column] = constant - grid @ weights
     right = np.ones(len(tables), dtype=bool)
-    right &= (tables >= -1e-9).all(axis=1) & (np.abs(tables - np.rint(tables)) < 1e-9).all(axis=1)
     at_of = {cells: i for i, cells in enumerate(unknowns)}
     for unequal, most in inequalities:
         total = sum(weight * tables[:, at_of[cells]] for cells, weight in unequal.items())
