@@ -22,6 +22,8 @@ from ingest.storing import write_whole
 from publish.catalogue.manifest import keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
+_MEMORY = 9 << 29
+"""Bytes that DuckDB may use at most; the whole process takes some two and a half GiB more."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,7 @@ def build_file(
         BuildFailed: a model or test failed, dbt could not run, or persons are keyed under several versions.
     """
     _see_that_keys_are_of_one_version(snapshot)
-    leftovers = (warehouse, Path(f"{warehouse}.wal"))
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
+    _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
         parsed = (settings.parsed or settings.home / "build" / "parsed").absolute()
@@ -155,10 +155,21 @@ def build_file(
     finally:
         _let_go()
     if reason is not None or any(node.status in _FAILED for node in nodes):
-        for leftover in leftovers:
-            leftover.unlink(missing_ok=True)
+        _remove(warehouse)
         raise BuildFailed(nodes, reason)
     return nodes
+
+
+def _remove(warehouse: Path) -> None:
+    for leftover in (warehouse, Path(f"{warehouse}.wal")):
+        leftover.unlink(missing_ok=True)
+    shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # what DuckDB had no memory for
+
+
+def memory_allowed() -> str:
+    """What DuckDB may use in a build, in its words: at most half of the machine's memory."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(_MEMORY, physical // 2) >> 20}MiB"
 
 
 def _run_dbt(
@@ -194,6 +205,7 @@ def _run_dbt(
             on_node(node)
 
     os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
+    os.environ["FOLLOWUP_WAREHOUSE_MEMORY"] = memory_allowed()
     left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
     arguments = ["build", "--vars", json.dumps(variables)]
     arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]

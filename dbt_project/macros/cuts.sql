@@ -26,18 +26,6 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#-
-    Where a row counts, from the alias `membership`, and `told_number`: a small number for each combination of the
-    mart's keys, so that the many cuts are grouped by one number instead of several texts.
--#}
-{% macro told_columns(keys) -%}
-membership.counts_in_code as district_code,
-membership.counts_in_basis,
-dense_rank() over (
-    order by membership.counts_in_code, membership.counts_in_basis, {{ keys[2:] | join(', ') }}
-) as told_number
-{%- endmacro %}
-
 {#- The group by of a mart: its keys with every cut, and with the cuts in `also`. -#}
 {% macro grouping_sets(keys, dimensions, also=[]) -%}
     grouping sets (

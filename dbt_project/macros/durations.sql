@@ -11,21 +11,35 @@
 -#}
 {% macro durations(cell, counted) -%}
 {%- set cell_columns = cell | join(', ') -%}
+summed_by_day as (
+    select
+        {{ cell_columns }},
+        whole_days,
+        closed,
+        censored,
+        cast(sum(closed) over so_far as integer) as closed_so_far,
+        cast(sum(closed) over in_all as integer) as closed_n,
+        cast(sum(closed + censored) over so_far as integer) as gone_so_far,
+        cast(sum(closed + censored) over in_all as integer) as known_n
+    from {{ counted }}
+    window
+        so_far as (
+            partition by {{ cell_columns }} order by whole_days rows between unbounded preceding and current row
+        ),
+        in_all as (
+            partition by {{ cell_columns }} order by whole_days rows between unbounded preceding and unbounded following
+        )
+),
+
 risked as (
     select
         {{ cell_columns }},
         whole_days,
         closed,
-        sum(closed + censored) over (
-            partition by {{ cell_columns }} order by whole_days desc
-            rows between unbounded preceding and current row
-        ) as at_risk,
-        sum(closed) over (
-            partition by {{ cell_columns }} order by whole_days
-            rows between unbounded preceding and current row
-        ) as closed_so_far,
-        sum(closed) over (partition by {{ cell_columns }}) as closed_n
-    from {{ counted }}
+        closed_n,
+        closed_so_far,
+        known_n - gone_so_far + closed + censored as at_risk
+    from summed_by_day
 ),
 
 surviving as (
@@ -35,14 +49,9 @@ surviving as (
         closed,
         closed_n,
         closed_so_far,
-        -- the product as a sum of logarithms; past a day on which all at risk ended nobody goes on
+        -- the product as a sum of logarithms; past a day on which all at risk ended nobody goes on: it is the last
         case
-            when
-                min(at_risk - closed) over (
-                    partition by {{ cell_columns }} order by whole_days
-                    rows between unbounded preceding and current row
-                ) = 0
-                then 0e0
+            when at_risk = closed then 0e0
             else
                 exp(sum(case when at_risk > closed then ln((at_risk - closed) / cast(at_risk as double)) else 0e0 end)
                 over (

@@ -3,9 +3,10 @@
 
     Identity is the district's own number and the person; a successor district's row with the same two continues the
     predecessor's. `district_code` becomes the code under which the case was first submitted, `last_district_code` the
-    one of its newest row. Expects the CTE `rows_in_force`; makes `newest_rows`.
+    one of its newest row. Expects the CTE `rows_in_force` and one with its keys, which may be the same (keys alone are
+    few bytes a row: wide rows are read once, as they pass); makes `inherited`, `spans` and `newest_rows`.
 -#}
-{% macro newest_rows(id) -%}
+{% macro newest_rows(id, keys='rows_in_force') -%}
 inherited as (
     -- rows of a successor whose case a predecessor has submitted: the eldest predecessor speaks
     select
@@ -18,14 +19,14 @@ inherited as (
             district_code,
             {{ id }},
             match_person_key
-        from rows_in_force
+        from {{ keys }}
         where district_code in (
             select descendant_code from {{ ref('int_districts__succeeded') }} where generations > 0
         )
     ) as successors
     inner join {{ ref('int_districts__succeeded') }} as related
         on successors.district_code = related.descendant_code and related.generations > 0
-    inner join rows_in_force as predecessors
+    inner join {{ keys }} as predecessors
         on
             related.ancestor_code = predecessors.district_code
             and successors.{{ id }} = predecessors.{{ id }}
@@ -36,41 +37,56 @@ inherited as (
     ) = 1
 ),
 
-identified as (
-    select
-        rows_in_force.*,
-        coalesce(inherited.first_district_code, rows_in_force.district_code) as first_district_code
-    from rows_in_force
-    left join inherited
-        on
-            rows_in_force.district_code = inherited.district_code
-            and rows_in_force.{{ id }} = inherited.{{ id }}
-            and rows_in_force.match_person_key = inherited.match_person_key
-),
-
 spans as (
     select
-        first_district_code,
-        {{ id }},
-        match_person_key,
-        min(reporting_quarter) as first_reporting_quarter,
-        max(reporting_quarter) as last_reporting_quarter
-    from identified
-    group by first_district_code, {{ id }}, match_person_key
+        coalesce(inherited.first_district_code, keys.district_code) as first_district_code,
+        keys.{{ id }},
+        keys.match_person_key,
+        min(keys.reporting_quarter) as first_reporting_quarter,
+        max(keys.reporting_quarter) as last_reporting_quarter
+    from {{ keys }} as keys
+    {{ join_inherited('keys', id) }}
+    group by 1, 2, 3
 ),
 
 newest_rows as (
     select
-        identified.*,
+        rows_in_force.*,
+        spans.first_district_code,
         spans.first_reporting_quarter,
         spans.last_reporting_quarter,
-        {{ dbt.hash("identified.first_district_code || '|' || identified." ~ id ~ " || '|' || identified.match_person_key") }} as identity_key
-    from identified
+        {{ dbt.hash("spans.first_district_code || '|' || rows_in_force." ~ id ~ " || '|' || rows_in_force.match_person_key") }} as identity_key
+    from rows_in_force
+    {{ join_inherited('rows_in_force', id) }}
     inner join spans
         on
-            identified.first_district_code = spans.first_district_code
-            and identified.{{ id }} = spans.{{ id }}
-            and identified.match_person_key = spans.match_person_key
-            and identified.reporting_quarter = spans.last_reporting_quarter
+            coalesce(inherited.first_district_code, rows_in_force.district_code) = spans.first_district_code
+            and rows_in_force.{{ id }} = spans.{{ id }}
+            and rows_in_force.match_person_key = spans.match_person_key
+            and rows_in_force.reporting_quarter = spans.last_reporting_quarter
 )
+{%- endmacro %}
+
+{#- The CTE `inherited`, where the case or episode of an alias has an eldest predecessor's code. -#}
+{% macro join_inherited(rows, id) -%}
+left join inherited
+        on
+            {{ rows }}.district_code = inherited.district_code
+            and {{ rows }}.{{ id }} = inherited.{{ id }}
+            and {{ rows }}.match_person_key = inherited.match_person_key
+{%- endmacro %}
+
+{#- The keys of one dataset's rows in force; `staged` is its staging model. -#}
+{% macro keys_in_force(staged, id) -%}
+    select
+        staged.district_code,
+        staged.{{ id }},
+        staged.match_person_key,
+        staged.reporting_quarter
+    from {{ ref(staged) }} as staged
+    where
+        staged.submission_id in (
+            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
+            where submissions.is_in_force
+        )
 {%- endmacro %}

@@ -75,10 +75,15 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#- Numerator and denominator of an indicator, counted over rows that pass `condition`. -#}
+{#- Numerator and denominator of an indicator, counted over rows that pass `condition`; none pass `false`. -#}
 {% macro indicator_counts(code, condition='true') -%}
+    {%- if condition == 'false' -%}
+    0 as {{ code }}_numerator,
+    0 as {{ code }}_denominator
+    {%- else -%}
     {%- set indicator = indicators()[code] -%}
     {{ rate_counts(code, indicator.reached, '(' ~ indicator.scope ~ ') and (' ~ indicator.of ~ ') and ' ~ condition) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#-

@@ -19,6 +19,22 @@
     percentile({{ expression }}, {{ share }}) filter (where {{ condition }})
 {%- endmacro %}
 
+{#-
+    An aggregate of fractions, added up in the order of a column: rounding depends on the order, and two builds from the
+    same files are to give the same figures to the last digit.
+-#}
+{% macro in_order(aggregate, expression, by) -%}
+    {{ adapter.dispatch('in_order', 'followup')(aggregate, expression, by) }}
+{%- endmacro %}
+
+{% macro default__in_order(aggregate, expression, by) -%}
+    {{ aggregate }}({{ expression }})
+{%- endmacro %}
+
+{% macro duckdb__in_order(aggregate, expression, by) -%}
+    {{ aggregate }}({{ expression }} order by {{ by }})
+{%- endmacro %}
+
 {#- How many rows pass `condition`. -#}
 {% macro count_where(condition) -%}
     cast(count(case when {{ condition }} then 1 end) as integer)

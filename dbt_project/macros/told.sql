@@ -1,12 +1,55 @@
 {# What a mart tells: rows numbered by their keys in every unit, and the last step that joins them to their cells. #}
+{#-
+    Where the rows of a CTE or a model count: their unit and keys (`reporting_code`, the rest of `keys`) with each unit
+    that these count in, and `told_number`, a small number for each combination of the mart's keys, so that many cuts are
+    grouped by one number instead of several texts.
+-#}
+{% macro places_of(rows, keys) -%}
+    select
+        rows_placed.district_code as reporting_code,
+        {%- for key in keys[2:] %}
+        rows_placed.{{ key }},
+        {%- endfor %}
+        membership.counts_in_code as district_code,
+        membership.counts_in_basis,
+        dense_rank() over (
+            order by
+                membership.counts_in_code,
+                membership.counts_in_basis,
+                rows_placed.{{ keys[2:] | join(',\n                rows_placed.') }}
+        ) as told_number
+    from (
+        select distinct
+            district_code,
+            {{ keys[2:] | join(',\n            ') }}
+        from {{ rows }}
+    ) as rows_placed
+    inner join {{ ref('dim_district_membership') }} as membership
+        on rows_placed.district_code = membership.district_code
+{%- endmacro %}
+
+{#- The condition on which a row of an alias counts in a place of the alias `places`. -#}
+{% macro counts_in_place(rows, keys) -%}
+{{ rows }}.district_code = places.reporting_code
+    {%- for key in keys[2:] %}
+            and {{ rows }}.{{ key }} = places.{{ key }}
+    {%- endfor %}
+{%- endmacro %}
+
 {#- Rows (a CTE or a model), each once in every unit that it counts in, with the number of its keys. -#}
 {% macro numbered_in_units(rows, keys) -%}
     select
         rows_counted.* exclude (district_code),
-        {{ told_columns(keys) | indent(8) }}
+        places.reporting_code,
+        places.district_code,
+        places.counts_in_basis,
+        places.told_number
     from {{ rows }} as rows_counted
-    inner join {{ ref('dim_district_membership') }} as membership
-        on rows_counted.district_code = membership.district_code
+    inner join (
+        {{ places_of(rows, keys) | indent(4) }}
+    ) as places
+        on
+            {{ counts_in_place('rows_counted', keys) }}
 {%- endmacro %}
 
 {#-

@@ -13,9 +13,6 @@
 {% macro completeness_columns() %}completeness.late{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}
-{% macro told_columns(keys) %}membership.counts_in_code as district_code,
-        membership.counts_in_basis,
-        1 as told_number{% endmacro %}
 {% macro directed_at(column) %}{{ column }}{% endmacro %}
 {% macro rows_in_force(staged) %}select * from {{ staged }}{% endmacro %}
 {% macro told_in_force(dataset) %}select * from {{ dataset }}{% endmacro %}

@@ -15,6 +15,7 @@ weighted as (
         measures.district_basis,
         measures.reporting_quarter,
         measures.measure,
+        measures.district_code,
         measures.value,
         city.city_value,
         city.city_variance,
@@ -40,11 +41,12 @@ summed as (
         count(*) as districts,
         min(value) as value_lowest,
         max(value) as value_highest,
-        avg(value) as plain_mean,
-        stddev_samp(value) as plain_deviation,
-        sum(weight) as weights,
-        sum(weight * weight) as squared_weights,
-        sum(weight * value) / sum(weight) as weighted_mean
+        {{ in_order('avg', 'value', 'district_code') }} as plain_mean,
+        {{ in_order('stddev_samp', 'value', 'district_code') }} as plain_deviation,
+        {{ in_order('sum', 'weight', 'district_code') }} as weights,
+        {{ in_order('sum', 'weight * weight', 'district_code') }} as squared_weights,
+        {{ in_order('sum', 'weight * value', 'district_code') }}
+        / {{ in_order('sum', 'weight', 'district_code') }} as weighted_mean
     from weighted
     group by district_basis, reporting_quarter, measure, city_value, city_variance
 ),
@@ -54,7 +56,9 @@ deviating as (
         weighted.district_basis,
         weighted.reporting_quarter,
         weighted.measure,
-        sum(weighted.weight * power(weighted.value - summed.weighted_mean, 2)) as heterogeneity
+        {{ in_order(
+            'sum', 'weighted.weight * power(weighted.value - summed.weighted_mean, 2)', 'weighted.district_code'
+        ) }} as heterogeneity
     from weighted
     inner join summed
         on

@@ -1,4 +1,8 @@
-with rows_in_force as (
+with keys_in_force as (
+    {{ keys_in_force('stg_arenden', 'case_id') }}
+),
+
+rows_in_force as (
     select cases.*
     from {{ ref('stg_arenden') }} as cases
     where
@@ -8,7 +12,7 @@ with rows_in_force as (
         )
 ),
 
-{{ newest_rows('case_id') }},
+{{ newest_rows('case_id', 'keys_in_force') }},
 
 followed as (
     select

@@ -1,4 +1,8 @@
-with rows_in_force as (
+with keys_in_force as (
+    {{ keys_in_force('stg_oppenvard', 'episode_id') }}
+),
+
+rows_in_force as (
     select episodes.*
     from {{ ref('stg_oppenvard') }} as episodes
     where
@@ -8,7 +12,7 @@ with rows_in_force as (
         )
 ),
 
-{{ newest_rows('episode_id') }},
+{{ newest_rows('episode_id', 'keys_in_force') }},
 
 followed as (
     select

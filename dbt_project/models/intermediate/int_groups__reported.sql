@@ -10,7 +10,15 @@ rows_in_force as (
     from in_force
 ),
 
-{{ newest_rows('group_id') }}
+{{ newest_rows('group_id') }},
+
+identified as (
+    select
+        rows_in_force.*,
+        coalesce(inherited.first_district_code, rows_in_force.district_code) as first_district_code
+    from rows_in_force
+    {{ join_inherited('rows_in_force', 'group_id') }}
+)
 
 select
     newest_rows.identity_key as group_key,

@@ -10,46 +10,193 @@
 ] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'cohort_basis'] -%}
 {%- set cohorts = [
-    ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true'),
-    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'cases.is_decided'),
-    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'cases.is_concluded'),
+    ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true', ['investigation_rate']),
+    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'is_decided', ['investigation_rate']),
+    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'is_concluded', [
+        'offer_rate', 'acceptance_rate', 'given_rate', 'child_heard_rate', 'school_contacted_rate'
+    ]),
+] -%}
+{%- set columns = dimensions | sum(start=[]) -%}
+{%- set rates = cohorts[1][4] + cohorts[2][4] -%}
+{%- set counts = [
+    ('decided', 'is_decided'),
+    ('investigations', 'is_investigated'),
+    ('concluded', 'is_concluded'),
+    ('offered', 'is_offered'),
+    ('accepted', 'is_accepted'),
+    ('child_heard', 'is_child_heard'),
+    ('school_contacted', 'is_school_contacted'),
+    ('lost', 'is_lost'),
+    ('unlinkable', 'not is_linkable'),
 ] -%}
 
-with cohorts as (
-    {%- for cohort_basis, quarter, age_band, condition in cohorts %}
+with quarters as (
+    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+    select
+        district_code,
+        '{{ cohort_basis }}' as cohort_basis,
+        {{ quarter }} as reporting_quarter,
+        first_known_quarter,
+        bool_or(is_ripening) as is_ripening
+    from {{ ref('fct_case') }}
+    where {{ condition }}
+    group by district_code, {{ quarter }}, first_known_quarter
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+known as (
+    select
+        quarters.district_code,
+        quarters.cohort_basis,
+        quarters.reporting_quarter,
+        -- without a file of the quarter only those that later files still hold are known
+        covered.district_code is null as is_survivor,
+        -- a file that is missing can still come; from before the first one none is expected
+        quarters.is_ripening
+        or (covered.district_code is null and quarters.reporting_quarter >= quarters.first_known_quarter)
+            as is_ripening
+    from quarters
+    {{ join_quarter_covered('quarters', 'reporting_quarter') }}
+),
+
+-- each quarter of a unit once in every unit that it counts in
+numbered_quarters as (
+    {{ numbered_in_units('known', keys) }}
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by told_number) = 1 as is_alone
+    from numbered_quarters
+),
+
+told as (
+    {{ told_quarters(keys) }}
+),
+
+-- cases are counted in the unit that has them: the other units' counts are sums of these
+counted_at_home as (
+    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+    select
+        district_code,
+        '{{ cohort_basis }}' as cohort_basis,
+        {{ quarter }} as reporting_quarter,
+        {{ cut_columns(dimensions) | indent(8) }},
+        {%- for count, counts_when in counts %}
+        {{ count_where(counts_when) }} as {{ count }},
+        {%- endfor %}
+        {%- for rate_name in rates %}
+        {{ indicator_counts(rate_name, 'true' if rate_name in told_rates else 'false') | indent(8) }},
+        {%- endfor %}
+        cast(count(*) as integer) as cases
+    from (
+        select
+            *,
+            {{ age_band }} as age_band
+        from {{ ref('fct_case') }}
+        where {{ condition }}
+    ) as cases
+    group by {{ grouping_sets(['district_code', quarter], dimensions) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+-- a unit's own counts are what it has; the city and merged units are sums of several
+summed as (
+    select
+        places.told_number,
+        {{ dimensions_of('counted_at_home', dimensions) | indent(4) }},
+        {{ sum_of('counted_at_home.cases') }} as cases,
+        {%- for count, counts_when in counts %}
+        {{ sum_of('counted_at_home.' ~ count) }} as {{ count }},
+        {%- endfor %}
+        {%- for rate_name in rates %}
+        {%- for part in ['numerator', 'denominator'] %}
+        {{ sum_of('counted_at_home.' ~ rate_name ~ '_' ~ part, 'not places.is_survivor') }}
+            as {{ rate_name }}_{{ part }},
+        {%- endfor %}
+        {%- endfor %}
+        bool_and(places.is_survivor) as is_survivors_only
+    from counted_at_home
+    inner join counted as places
+        on
+            {{ counts_in_place('counted_at_home', keys) }}
+    where not places.is_alone
+    group by places.told_number, {{ dimensions_of('counted_at_home', dimensions) | indent(4) }}
+
+    union all
+
+    select
+        places.told_number,
+        {{ dimensions_of('counted_at_home', dimensions) | indent(4) }},
+        counted_at_home.cases,
+        {%- for count, counts_when in counts %}
+        counted_at_home.{{ count }},
+        {%- endfor %}
+        {%- for rate_name in rates %}
+        {%- for part in ['numerator', 'denominator'] %}
+        case when places.is_survivor then 0 else counted_at_home.{{ rate_name }}_{{ part }} end
+            as {{ rate_name }}_{{ part }},
+        {%- endfor %}
+        {%- endfor %}
+        places.is_survivor as is_survivors_only
+    from counted_at_home
+    inner join counted as places
+        on
+            {{ counts_in_place('counted_at_home', keys) }}
+    where places.is_alone
+),
+
+-- most children have one case in a quarter: only the others need to be told apart in every cut
+repeated as (
+    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+    select
+        '{{ cohort_basis }}' as cohort_basis,
+        {{ quarter }} as reporting_quarter,
+        person_key
+    from {{ ref('fct_case') }}
+    where {{ condition }}
+    group by {{ quarter }}, person_key
+    having count(*) > 1
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+numbered as (
+    select
+        *,
+        row_number() over () as person_number
+    from repeated
+),
+
+repeated_cases as (
+    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
     select
         cases.district_code,
         '{{ cohort_basis }}' as cohort_basis,
         cases.{{ quarter }} as reporting_quarter,
-        cases.{{ age_band }} as age_band,
-        cases.reason_side,
-        cases.reason_code,
-        cases.source_code,
-        cases.referral_type,
-        cases.intervention_category,
-        cases.intervention_code,
-        cases.history,
-        cases.sex,
-        cases.socioeconomic,
-        cases.person_key,
-        -- without a file of the quarter only those that later files still hold are known
-        covered.district_code is null as is_survivor,
-        '{{ cohort_basis }}' = 'avslutad' as is_of_conclusion,
-        cases.is_decided,
-        cases.is_investigated,
-        cases.is_concluded,
-        cases.is_offered,
-        cases.is_answered,
-        cases.is_accepted,
-        cases.is_child_heard,
-        cases.is_school_contacted,
-        cases.is_lost,
-        cases.is_linkable,
-        -- a file that is missing can still come; from before the first one none is expected
-        cases.is_ripening
-        or (covered.district_code is null and cases.{{ quarter }} >= cases.first_known_quarter) as is_ripening
+        numbered.person_number,
+        {%- for column in columns if column != 'age_band' %}
+        cases.{{ column }},
+        {%- endfor %}
+        cases.{{ age_band }} as age_band
     from {{ ref('fct_case') }} as cases
-    {{ join_quarter_covered('cases', quarter) }}
+    inner join numbered
+        on
+            cases.person_key = numbered.person_key
+            and cases.{{ quarter }} = numbered.reporting_quarter
+            and numbered.cohort_basis = '{{ cohort_basis }}'
     where {{ condition }}
     {%- if not loop.last %}
 
@@ -58,48 +205,73 @@ with cohorts as (
     {%- endfor %}
 ),
 
--- each case once in every unit that it counts in
-counted as (
-    {{ numbered_in_units('cohorts', keys) }}
-),
-
-marked as (
+repeated_in_units as (
     select
-        *,
-        -- most children have one case in a quarter: only the others need to be told apart in every cut
-        count(*) over (partition by told_number, person_key) = 1 as is_only_case
-    from counted
+        places.told_number,
+        repeated_cases.person_number,
+        {{ dimensions_of('repeated_cases', dimensions) | indent(4) }}
+    from repeated_cases
+    inner join counted as places
+        on
+            {{ counts_in_place('repeated_cases', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys) }}
+-- of two cases one is a repetition in each cut in which they do not differ
+paired as (
+    select
+        told_number,
+        person_number,
+        {%- for column in columns %}
+        case when min({{ column }}) <> max({{ column }}) then 'differs' else min({{ column }}) end as {{ column }},
+        {%- endfor %}
+        count(*) as cases
+    from repeated_in_units
+    group by told_number, person_number
+    having count(*) > 1
+),
+
+repetitions as (
+    select
+        told_number,
+        {{ columns | join(',\n        ') }},
+        null as person_number
+    from paired
+    where cases = 2
+
+    union all
+
+    select
+        repeated_in_units.told_number,
+        {{ dimensions_of('repeated_in_units', dimensions) | indent(4) }},
+        repeated_in_units.person_number
+    from repeated_in_units
+    inner join paired
+        on
+            repeated_in_units.told_number = paired.told_number
+            and repeated_in_units.person_number = paired.person_number
+    where paired.cases > 2
+),
+
+counted_again as (
+    select
+        told_number,
+        {{ cut_columns(dimensions) | indent(8) }},
+        cast(count(*) - count(distinct person_number) filter (where person_number is not null) as integer) as cases
+    from repetitions
+    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
-        cast(count(*) as integer) as cases,
-        {{ count_where('is_only_case') }}
-        + cast(count(distinct person_key) filter (where not is_only_case) as integer) as persons,
-        {{ count_where('is_decided') }} as decided,
-        {{ count_where('is_investigated') }} as investigations,
-        {{ count_where('is_concluded') }} as concluded,
-        {{ count_where('is_offered') }} as offered,
-        {{ count_where('is_accepted') }} as accepted,
-        {{ count_where('is_child_heard') }} as child_heard,
-        {{ count_where('is_school_contacted') }} as school_contacted,
-        {{ count_where('is_lost') }} as lost,
-        {{ count_where('not is_linkable') }} as unlinkable,
-        {{ indicator_counts('investigation_rate', 'not is_of_conclusion and not is_survivor') | indent(8) }},
-        {%- for rate_name in [
-            'offer_rate', 'acceptance_rate', 'given_rate', 'child_heard_rate', 'school_contacted_rate'
-        ] %}
-        {{ indicator_counts(rate_name, 'is_of_conclusion and not is_survivor') | indent(8) }},
-        {%- endfor %}
-        bool_and(is_survivor) as is_survivors_only
-    from marked
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+        summed.*,
+        summed.cases - coalesce(counted_again.cases, 0) as persons
+    from summed
+    left join counted_again
+        on
+            summed.told_number = counted_again.told_number
+            {%- for column in columns %}
+            and summed.{{ column }} = counted_again.{{ column }}
+            {%- endfor %}
 )
 
 select

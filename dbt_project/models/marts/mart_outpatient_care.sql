@@ -12,11 +12,17 @@
     ('started', 'started_quarter', 'age_band_at_start'),
     ('ended', 'ended_quarter', 'age_band_at_end'),
 ] -%}
+{%- set told_of_episodes = [
+    'episode_key', 'district_code', 'intervention_category', 'intervention_code', 'target_group', 'provider', 'sex',
+    'session_count', 'wait_investigation_days', 'wait_to_start_days', 'wait_total_days', 'wait_to_start_observed_days',
+    'wait_total_observed_days', 'end_reason', 'goal_attainment', 'is_started', 'is_due_90_days',
+    'is_not_started_90_days', 'is_due_follow_up', 'is_followed_up', 'is_follow_up_open', 'is_lost', 'is_linkable',
+] -%}
 
 with events as (
     {%- for event, quarter, age_band in events %}
     select
-        episodes.*,
+        episodes.{{ told_of_episodes | join(',\n        episodes.') }},
         '{{ event }}' as event_name,
         {{ "episodes.end_reason <> 'ej_paborjad'" if event == 'ended' else 'false' }} as is_end_of_started,
         episodes.{{ quarter }} as reporting_quarter,
@@ -32,7 +38,7 @@ with events as (
     union all
     {% endfor %}
     select
-        episodes.*,
+        episodes.{{ told_of_episodes | join(',\n        episodes.') }},
         case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
         false as is_end_of_started,
         stock.reporting_quarter,
