@@ -130,8 +130,10 @@ class _Making:
                     system = link(told.cells, told.nesting, self.policy, known)
                 except ValueError as error:
                     raise CutError(f"the marts contradict themselves: {error}") from error
-                protection = self._protect(system)
-                hopeless = self._hopeless(system, protection)
+                hopeless = set(system.exposed)
+                if not hopeless:
+                    protection = self._protect(system)
+                    hopeless = self._hopeless(system, protection)
                 if not hopeless:
                     break
                 told = leave_out(told, self.tables, hopeless)
