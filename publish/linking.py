@@ -7,7 +7,7 @@ system with the sums it stood in. What went out keeps its pattern: shown stays s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -202,6 +202,31 @@ def _of_new_wholes(
         if any(whole is not None and not is_sealed[whole] for whole in above):
             found.append(row)
     return tuple(found)
+
+
+def changes_of(cells: pd.DataFrame, system: System, known: Known) -> pd.DataFrame:
+    """The cells that differ from the ledger's: `key`, `row` (in `cells`; −1: there is no such cell), `primary`."""
+    before = known.newest.reindex(cells["key"])
+    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & before["stands"].eq(True).to_numpy()
+    is_same &= before["is_left_out"].eq(True).to_numpy() == cells["is_internal"].to_numpy(dtype=bool)
+    changed = pd.DataFrame({"key": cells["key"], "row": np.arange(len(cells))})[~is_same]
+    changed["primary"] = system.linked.primary[system.current.numbers[changed["row"].to_numpy()]]
+    stands = known.newest[known.newest["stands"].eq(True)] if len(known.newest) else known.newest
+    gone = stands.index.difference(pd.Index(cells["key"]))
+    return pd.concat([changed, pd.DataFrame({"key": gone, "row": -1, "primary": False})], ignore_index=True)
+
+
+def to_remember(
+    number: int, changes: pd.DataFrame, cells: pd.DataFrame, hidden: NDArray[np.bool_]
+) -> Iterator[ReleaseCell]:
+    """What the ledger is to keep of a release: of each change the cell as the release leaves it."""
+    values, is_left_out = cells["value"].to_numpy(), cells["is_internal"].to_numpy(dtype=bool)
+    for key, row, primary in zip(changes["key"], changes["row"], changes["primary"], strict=True):
+        if row < 0:
+            yield ReleaseCell(number, str(key), None, False, False)
+        else:
+            is_shown = not (hidden[row] or is_left_out[row])
+            yield ReleaseCell(number, str(key), int(values[row]), is_shown, bool(primary), bool(is_left_out[row]))
 
 
 class _System:

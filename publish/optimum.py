@@ -269,7 +269,7 @@ class _Search:
                 values=values.astype(np.int64),
                 required_low=np.where(primary, 0.0, values),
                 required_high=np.where(primary, np.maximum(values, self.threshold), values),
-                required_width=float(self.width),
+                required_width=np.full(len(at), float(self.width)),
                 hidden=np.ones(len(at), dtype=np.bool_),
                 internal=self.internal[at],
                 low=values.copy(),

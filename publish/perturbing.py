@@ -33,7 +33,7 @@ class Block:
     required_low: NDArray[np.float64]
     """What must be shown possible at most; the true count where nothing is asked."""
     required_high: NDArray[np.float64]
-    required_width: float
+    required_width: NDArray[np.float64]
     hidden: NDArray[np.bool_]
     """Internal, primary or hidden already."""
     internal: NDArray[np.bool_]
@@ -123,7 +123,7 @@ class _Perturbation:
         return np.flatnonzero(narrow)
 
     def _widen(self, cell: int) -> None:
-        width = self.block.required_width
+        width = self.block.required_width[cell]
         if self.high[cell] - self.low[cell] >= width - TOLERANCE:  # by another cell's witness meanwhile
             return
         above, below = self.high[cell] - self.values[cell], self.values[cell] - self.low[cell]

@@ -30,6 +30,8 @@ class Requirement:
     threshold: int = 5
     """The smallest count that needs no protection; 1 to threshold − 1 do."""
     width: int = 5
+    margin: int = 0
+    """How much more than both a cell gets that has not gone out yet. What has can't get more than it has."""
     optimum_seconds: float = 20.0
     """How long the optimum of a small system is sought before the heuristic decides; 0 for the heuristic at once."""
 
@@ -85,7 +87,7 @@ def protect(
     search.run()
     found = search.result()
     small = len(linked.values) <= SMALL_CELLS and linked.primary.sum() <= SMALL_PRIMARIES
-    if small and requirement.optimum_seconds > 0:
+    if small and requirement.optimum_seconds > 0 and not requirement.margin:
         best = find_optimum(
             linked,
             threshold=requirement.threshold,
@@ -111,7 +113,9 @@ class _Search:
         self.hidden = linked.hidden.copy()
         self.low, self.high = values.copy(), values.copy()
         self.required_low = np.where(linked.primary, 0.0, values)
-        self.required_high = np.where(linked.primary, np.maximum(values, requirement.threshold), values)
+        margin = np.where(linked.sealed, 0.0, requirement.margin)
+        self.required_high = np.where(linked.primary, np.maximum(values, requirement.threshold + margin), values)
+        self.required_width = requirement.width + margin
         self.programs = self.done = self.blocks = 0
         self.relations, self.most_up, self.most_down = _uncoupled(linked, requirement)
         self.columns = self.relations.tocsc()
@@ -146,7 +150,7 @@ class _Search:
     def _unproven(self) -> NDArray[np.bool_]:
         linked, low, high = self.linked, self.low, self.high
         primary = (low > self.required_low + TOLERANCE) | (high < self.required_high - TOLERANCE)
-        narrow = self.hidden & ~linked.internal & (high - low < self.requirement.width - TOLERANCE)
+        narrow = self.hidden & ~linked.internal & (high - low < self.required_width - TOLERANCE)
         return np.asarray(primary | narrow)
 
     def _solve(self, free: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
@@ -177,7 +181,7 @@ class _Search:
             values=self.linked.values[cells],
             required_low=self.required_low[cells],
             required_high=self.required_high[cells],
-            required_width=float(self.requirement.width),
+            required_width=self.required_width[cells],
             hidden=self.hidden[cells],
             internal=self.linked.internal[cells],
             low=self.low[cells],
@@ -198,7 +202,7 @@ def _uncoupled(linked: Linked, requirement: Requirement) -> tuple[csr_matrix, ND
     """
     relations, values = linked.relations, linked.values
     most_up, most_down = np.full(len(values), np.inf), np.full(len(values), np.inf)
-    reach = max(CAP, 2.0 * max(requirement.threshold, requirement.width))
+    reach = max(CAP, 2.0 * (max(requirement.threshold, requirement.width) + requirement.margin))
     loose = linked.internal & ~linked.primary & (relations.getnnz(axis=0) == 1) & (values >= 2 * reach)
     threes = np.flatnonzero(np.diff(relations.indptr) == 3)
     at = relations.indptr[threes][:, None] + np.arange(3)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ingest.ledger import Ledger, decisions
 from ingest.ledger import releases as kept
-from ingest.ledger.releases import ReleaseCell, ReleaseRow
+from ingest.ledger.releases import ReleaseRow
 from ingest.settings import Settings
 from publish.approving import FILE_NAME, Release, ReleaseRefused, Step, complete, go_out, naive, office, proposal_folder
 from publish.auditing import Audit, NotPublic
@@ -31,12 +30,16 @@ from publish.certificate import Certificate, TableShown, write_certificate
 from publish.cutting import CELL, Cut, CutError, Warehouse, cut
 from publish.gate import pass_gate
 from publish.leaving_out import leave_out
-from publish.linking import Known, Layer, System, link, remember
+from publish.linking import Known, Layer, System, changes_of, link, remember, to_remember
 from publish.policy import Policy, load_policy
 from publish.protecting import Protection, Requirement, protect
 from publish.public import PublicCells, audit_public, read_public, unknown_of
 from publish.tables import Tables, load_tables
 from publish.writing import Heading, notice_of, write_release
+
+MOST_MARGIN = 2
+"""How much more than the policy asks a pattern is made for, at most, when the audit finds a cell too narrow: patterns
+are proven with counts that may be fractions, and the strong attacker knows that they are whole."""
 
 
 class ReleaseBlocked(Exception):
@@ -91,6 +94,14 @@ def release(
         return making.run(approve, quarter, gate)
 
 
+class _TooNarrow(Exception):
+    """The audit found cells about which too much can be concluded."""
+
+    def __init__(self, cells: list[str]) -> None:
+        super().__init__()
+        self.cells = cells
+
+
 class _Making:
     """One release in the making."""
 
@@ -124,30 +135,37 @@ class _Making:
             told = cut(warehouse, self.tables, until=quarter, on_table=lambda name: self.on_step(None, None, name))
             if not told.quarters:
                 raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
+            margin = 0
             while True:
-                self.on_step(None, None, "linking cells")
+                left, system, protection = self._protect(told, known, margin)
                 try:
-                    system = link(told.cells, told.nesting, self.policy, known)
-                except ValueError as error:
-                    raise CutError(f"the marts contradict themselves: {error}") from error
-                hopeless = set(system.exposed)
-                if not hopeless:
-                    protection = self._protect(system)
-                    hopeless = self._hopeless(system, protection)
-                if not hopeless:
-                    break
-                told = leave_out(told, self.tables, hopeless)
-            changes = _changes(told, system, known)
-            return self._propose(warehouse, told, system, protection, known, changes, approve, warnings)
+                    return self._propose(warehouse, left, system, protection, known, approve, warnings)
+                except _TooNarrow as failed:
+                    if margin == MOST_MARGIN:
+                        self._block(failed.cells, "fail the audit")
+                    margin += 1
 
-    def _protect(self, system: System) -> Protection:
-        requirement = Requirement(threshold=self.policy.threshold, width=self.policy.width)
-        return protect(
-            system.linked,
-            requirement,
-            processes=self.processes,
-            on_block=lambda done, blocks: self.on_step(done, blocks, "protecting"),
-        )
+    def _protect(self, told: Cut, known: Known, margin: int) -> tuple[Cut, System, Protection]:
+        """What is to go out when all that nothing protects is left out, and its pattern."""
+        requirement = Requirement(threshold=self.policy.threshold, width=self.policy.width, margin=margin)
+        while True:
+            self.on_step(None, None, "linking cells")
+            try:
+                system = link(told.cells, told.nesting, self.policy, known)
+            except ValueError as error:
+                raise CutError(f"the marts contradict themselves: {error}") from error
+            hopeless = set(system.exposed)
+            if not hopeless:
+                protection = protect(
+                    system.linked,
+                    requirement,
+                    processes=self.processes,
+                    on_block=lambda done, blocks: self.on_step(done, blocks, "protecting"),
+                )
+                hopeless = self._hopeless(system, protection)
+            if not hopeless:
+                return told, system, protection
+            told = leave_out(told, self.tables, hopeless)
 
     def _hopeless(self, system: System, protection: Protection) -> set[int]:
         """The cells (rows of the current layer) to leave out as nothing protects them, or what is left of them.
@@ -189,10 +207,14 @@ class _Making:
         system: System,
         protection: Protection,
         known: Known,
-        changes: pd.DataFrame,
         approve: bool | None,
         warnings: tuple[str, ...],
     ) -> Release:
+        """Write, audit, certify, record, and let it go out unless it waits.
+
+        Raises:
+            _TooNarrow: something fails the audit.
+        """
         until, is_revision = told.quarters[-1], bool(system.changed)
         hidden = protection.suppressed[system.current.numbers[: len(told.cells)]]
         heading = Heading(self.number, self.now, until, frozenset(decisions.locked_quarters(self.ledger)), is_revision)
@@ -215,7 +237,7 @@ class _Making:
             self._block(list(audit.left_out), "make cycles too large to audit")
         if not audit.is_passed:
             shutil.rmtree(staged)
-            self._block([str(failure.cell) for failure in audit.failures], "fail the audit")
+            raise _TooNarrow([str(failure.cell) for failure in audit.failures])
         write_certificate(certificate, staged / "beside")
         self._describe(staged)
         if folder.exists():
@@ -232,7 +254,8 @@ class _Making:
             certificate.as_json(),
             None,
         )
-        kept.record_release(self.ledger, row, _cells_of(self.number, changes, told, hidden))
+        changes = changes_of(told.cells, system, known)
+        kept.record_release(self.ledger, row, to_remember(self.number, changes, told.cells, hidden))
         waits = self._waits(approve)
         made = Release(self.number, "proposed", is_revision, until, rows, certificate, None, waits, warnings, notice)
         if waits is not None:
@@ -357,29 +380,6 @@ def _told_by(key: str, at: dict[str, int]) -> list[int]:
     measure, place = key.split("|", 1)
     whole, _, part = measure.partition("−")
     return [at[f"{name}|{place}"] for name in (part, whole) if name]
-
-
-def _changes(told: Cut, system: System, known: Known) -> pd.DataFrame:
-    """The cells that differ from the ledger's: `key`, `row` (in `told.cells`; −1: there is no such cell), `primary`."""
-    cells = told.cells
-    before = known.newest.reindex(cells["key"])
-    is_same = (before["value"].to_numpy() == cells["value"].to_numpy()) & before["stands"].eq(True).to_numpy()
-    is_same &= before["is_left_out"].eq(True).to_numpy() == cells["is_internal"].to_numpy(dtype=bool)
-    changed = pd.DataFrame({"key": cells["key"], "row": np.arange(len(cells))})[~is_same]
-    changed["primary"] = system.linked.primary[system.current.numbers[changed["row"].to_numpy()]]
-    stands = known.newest[known.newest["stands"].eq(True)] if len(known.newest) else known.newest
-    gone = stands.index.difference(pd.Index(cells["key"]))
-    return pd.concat([changed, pd.DataFrame({"key": gone, "row": -1, "primary": False})], ignore_index=True)
-
-
-def _cells_of(number: int, changes: pd.DataFrame, told: Cut, hidden: NDArray[np.bool_]) -> Iterator[ReleaseCell]:
-    values, is_left_out = told.cells["value"].to_numpy(), told.cells["is_internal"].to_numpy(dtype=bool)
-    for key, row, primary in zip(changes["key"], changes["row"], changes["primary"], strict=True):
-        if row < 0:
-            yield ReleaseCell(number, str(key), None, False, False)
-        else:
-            is_shown = not (hidden[row] or is_left_out[row])
-            yield ReleaseCell(number, str(key), int(values[row]), is_shown, bool(primary), bool(is_left_out[row]))
 
 
 def _in_words(tables: Tables, key: str) -> str:
