@@ -192,6 +192,25 @@ def test_a_code_that_nobody_had_is_known_to_be_0_when_it_comes(settings: Setting
     assert pd.isna(boys["farsta"])
 
 
+def test_nobody_that_becomes_somebody_does_not_tell_a_rate_of_0(settings: Settings) -> None:
+    cases = draw_cases(1, per_cell=4.0)
+    here = (cases["district"] == "bromma") & (cases["reason_code"] == "skola")
+    of_2018 = here & cases["reporting_quarter"].str.startswith("2018")
+    make(settings, cases[~of_2018], 0)
+    years = told(settings, "mart_goal_indicators_yearly")
+    assert not ((years["district_code"] == "bromma") & (years["reason_code"] == "skola")
+                & (years["calendar_year"] == 2018)).any()  # fmt: skip
+    # Seven of them come to light, and none was offered anything: that none was offered stood there before, of nobody.
+    seven = cases[here].head(7).assign(reporting_quarter="2018Q2", is_offered=False, is_accepted=False)
+    second = make(settings, pd.concat([cases[~of_2018], seven], ignore_index=True), 1)
+    assert second.is_revision and second.certificate is not None and second.certificate.passed
+    years = told(settings, "mart_goal_indicators_yearly")
+    bromma = years[(years["district_code"] == "bromma") & (years["calendar_year"] == 2018)]
+    assert set(bromma["reason_code"]) == {"alla"} and len(bromma)
+    listed = told(settings, "left_out")
+    assert {"reason_side,reason_code"} <= set(listed.loc[listed["district_code"] == "bromma", "cut"])
+
+
 def test_ledger_tells_a_figure_left_out_from_one_told() -> None:
     def cell(number: int, value: int | None, *, left_out: bool = False) -> ReleaseCell:
         return ReleaseCell(number, "m|farsta|2018Q1|", value, False, False, left_out)
