@@ -74,8 +74,8 @@ class System:
     changed: tuple[str, ...]
     """Keys of cells that had gone out with another value: this release revises them."""
     exposed: tuple[int, ...]
-    """Cells (rows of the current layer) that were shown, and need protection now that their whole has changed: a rate
-    of 0 % in a group of which there was nobody before. Shown or hidden they tell it; only left out they don't."""
+    """Cells (rows of the current layer) that were shown before and need protection now: 0 of nobody that now would be
+    a rate of 0 % of somebody; or shown under another policy. Shown or hidden they tell it; only left out they don't."""
 
     def keys(self) -> dict[int, str]:
         """Number of a variable → the cell's key."""
@@ -167,7 +167,7 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
     preferred = np.zeros(len(system.values), dtype=bool)
     preferred[now.numbers] = rather_shown(now.cells, policy)
     primary = np.array(system.primary, dtype=bool)
-    # Made public before it needed protection (another policy): no pattern can hide it any more.
+    # Made public before it needed protection: no pattern can hide it any more.
     primary &= ~(sealed & ~hidden)
     linked = Linked(
         values=np.array(system.values, dtype=np.int64),
@@ -179,29 +179,9 @@ def link(cells: pd.DataFrame, nesting: Nesting, policy: Policy, known: Known) ->
         preferred_shown=preferred & ~primary & ~hidden & ~sealed,
     )
     changed = cells["key"].to_numpy()[was_told & is_told & ~is_same]
-    was_shown = is_sealed & ~hidden[here] & now.cells["is_primary"].to_numpy(dtype=bool)[: len(cells)]
-    exposed = _of_new_wholes(np.flatnonzero(was_shown), cells["key"], is_sealed, nesting)
-    return System(linked, now, earlier, told, tuple(changed), exposed)
-
-
-def _of_new_wholes(
-    rows: NDArray[np.int64], keys: pd.Series, is_sealed: NDArray[np.bool_], nesting: Nesting
-) -> tuple[int, ...]:
-    """Those of the rows that are a part of a whole which is told anew."""
-    if not len(rows):
-        return ()
-    at = {key: row for row, key in enumerate(keys)}
-    wholes: dict[str, list[str]] = {}
-    for part in nesting.tables.parts:
-        if part.protects:
-            wholes.setdefault(part.part, []).append(part.whole)
-    found = []
-    for row in rows.tolist():
-        measure, place = str(keys.iloc[row]).split("|", 1)
-        above = (at.get(f"{whole}|{place}") for whole in wholes.get(measure, ()))
-        if any(whole is not None and not is_sealed[whole] for whole in above):
-            found.append(row)
-    return tuple(found)
+    is_primary = now.cells["is_primary"].to_numpy(dtype=bool)[: len(cells)]
+    exposed = np.flatnonzero(is_sealed & ~hidden[here] & is_primary)
+    return System(linked, now, earlier, told, tuple(changed), tuple(exposed.tolist()))
 
 
 def changes_of(cells: pd.DataFrame, system: System, known: Known) -> pd.DataFrame:
