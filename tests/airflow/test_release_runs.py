@@ -47,13 +47,20 @@ class Office:
         """What is asked, once somebody is."""
         give_up_at = time.monotonic() + 180
         while time.monotonic() < give_up_at:
-            if self.tasks(run_id).get("approve_release") == "awaiting_input":
-                time.sleep(3)  # an answer before the scheduler has seen the task's process end is lost with the task
+            # an answer before the scheduler has seen the asking task's process end is lost with the task
+            if self.tasks(run_id).get("approve_release") == "awaiting_input" and self._has_seen_the_end_of(run_id):
                 asked: dict[str, Any] = self.client.call("GET", self._question(run_id))
                 return asked
             assert self.client.run(DAG, run_id).state != "failed", self.log(run_id)
             time.sleep(1)
         pytest.fail(f"nobody was asked: {self.tasks(run_id)}")
+
+    def _has_seen_the_end_of(self, run_id: str) -> bool:
+        log = (self.airflow / "logs" / "scheduler.log").read_text(encoding="utf-8")
+        return any(
+            "Received executor event" in line and "'approve_release'" in line and run_id in line
+            for line in log.splitlines()
+        )
 
     def answer(self, run_id: str, word: str) -> None:
         self.client.call("PATCH", self._question(run_id), {"chosen_options": [word], "params_input": {}})
