@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +220,10 @@ def _run_dbt(
     ]
     arguments += ["--log-path", str(folder / "logs"), "--log-level-file", "info", "--quiet", "--no-use-colors"]
     arguments += ["--no-partial-parse"]
-    # the database that models are in is named after the warehouse's file
+    # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
     digest, database = project_digest()[:32], warehouse.name.partition(".")[0]
-    kept = parsed / f"{digest}-{get_installed_version().to_version_string(skip_matcher=True)}-{database}.msgpack"
+    version, place = get_installed_version().to_version_string(skip_matcher=True), sha256(str(PROJECT).encode())
+    kept = parsed / f"{digest}-{place.hexdigest()[:8]}-{version}-{database}.msgpack"
     manifest = _parsed_before(kept)
     outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     fresh = folder / "target" / "partial_parse.msgpack"
