@@ -23,7 +23,7 @@ from ingest.storing import write_whole
 from publish.catalogue.manifest import keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
-_MEMORY = 11 << 29
+_MEMORY = 9 << 29
 """Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
 
 

@@ -132,3 +132,15 @@ def test_a_parsed_project_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:1000])
     assert "Built in" in place.followup("build", "--force")
     assert kept.stat().st_size > 1000
+
+
+def test_a_project_that_has_moved_is_parsed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = settle(tmp_path / "p", draw(tmp_path))
+    place.followup("receive", "--inbox", str(place.inbox))
+    before = tmp_path / "before" / "dbt_project"
+    shutil.copytree(snapshot.PROJECT, before, ignore=shutil.ignore_patterns("target", "logs"))
+    with monkeypatch.context() as there:
+        there.setattr(building, "PROJECT", before)
+        assert build(settings(place)).status == "built"
+    shutil.rmtree(before)
+    assert build(settings(place), force=True).status == "built"
