@@ -31,6 +31,7 @@ HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
 DEFAULT_HOME = ROOT / "data" / "airflow"
 USER = "admin"
 PREFERRED_PORT = 8080
+PORTS_TRIED = 3
 COMPONENTS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -111,13 +112,24 @@ class Orchestrator:
         if running is not None:
             return running
         self.stop()
-        port = _free_port(PREFERRED_PORT)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._migrate(self._environment(PREFERRED_PORT), tell)
+        for preferred in (PREFERRED_PORT, *[0] * (PORTS_TRIED - 1)):
+            port = _free_port(preferred)
+            tell(f"Airflow starts on port {port}")
+            try:
+                return self._start_on(port)
+            except OrchestratorError:
+                # free when we looked, and taken by another program while Airflow started
+                if not self._found_port_taken():
+                    raise
+                tell(f"port {port} was taken meanwhile")
+        raise OrchestratorError(f"{PORTS_TRIED} ports were taken while Airflow started; see {self.logs}")
+
+    def _start_on(self, port: int) -> Running:
         mark = secrets.token_hex(8)
         environment = self._environment(port) | {MARK: mark}
-        self.logs.mkdir(parents=True, exist_ok=True)
         try:
-            self._migrate(environment, tell)
-            tell(f"Airflow starts on port {port}")
             pids = {name: self._spawn(name, arguments, environment) for name, arguments in COMPONENTS.items()}
             running = Running(f"http://127.0.0.1:{port}", mark, pids)
             _write(self._state_file, json.dumps(asdict(running)))
@@ -127,6 +139,10 @@ class Orchestrator:
             self._state_file.unlink(missing_ok=True)
             raise
         return running
+
+    def _found_port_taken(self) -> bool:
+        log = (self.logs / "api-server.log").read_text(encoding="utf-8", errors="replace")
+        return "address already in use" in log.lower()
 
     def stop(self) -> bool:
         """Stop Airflow and whatever its tasks still run; True when something was stopped."""

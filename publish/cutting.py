@@ -319,7 +319,7 @@ class _Places:
         """Add a block's rows; returns them with the cell of each count."""
         frame = frame.reset_index(drop=True)
         nodes = self._nodes(frame)
-        codes = _joined([nodes[dimension] for dimension in sorted(nodes)], len(frame))
+        codes = joined([nodes[dimension] for dimension in sorted(nodes)], len(frame))
         place = frame["geography"] + "|" + frame["period"] + "|" + codes
         cells: dict[str, NDArray[np.int64]] = {}
         for column, measure in block.counts.items():
@@ -380,7 +380,7 @@ class _Places:
         return about.assign(value=np.array(self._values, dtype=np.int64), is_internal=False, is_protecting=True)
 
 
-def _joined(parts: list[pd.Series], length: int) -> pd.Series:
+def joined(parts: list[pd.Series], length: int) -> pd.Series:
     """Texts joined by commas, the empty ones left out."""
     joined = pd.Series([""] * length, dtype=object)
     for part in parts:

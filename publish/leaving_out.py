@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from publish.cutting import CELL, Cut
+from publish.cutting import CELL, Cut, joined
 from publish.sums import columns_of_codes
 from publish.tables import TOTAL, Tables
 
@@ -70,17 +70,11 @@ def _listed(name: str, rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 def block_of(rows: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     """Each row's `column=value` of the columns that tell a table's blocks apart, joined by commas."""
-    found = pd.Series("", index=rows.index, dtype=str)
-    for column in columns:
-        found = found + np.where(found != "", ",", "") + column + "=" + rows[column].astype(str)
-    return found
+    told = [column + "=" + rows[column].astype(str) for column in columns]
+    return joined(told, len(rows)).set_axis(rows.index)
 
 
 def cut_of(rows: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     """The columns by which each row is cut, joined by commas; `alla` for a total."""
-    found = pd.Series("", index=rows.index, dtype=str)
-    for column in columns:
-        is_cut = (rows[column] != TOTAL).to_numpy(dtype=bool)
-        comma = np.where((found != "").to_numpy() & is_cut, ",", "")
-        found = found + comma + np.where(is_cut, column, "")
-    return found.where(found != "", TOTAL)
+    cut_by = [pd.Series(np.where(rows[column] == TOTAL, "", column), dtype=str) for column in columns]
+    return joined(cut_by, len(rows)).replace("", TOTAL).set_axis(rows.index)

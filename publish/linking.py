@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ class Known:
     row did not go out: readers were not told it), `since` (release) and `until` (the release that no longer held it; 0
     while it stands)."""
 
-    @property
+    @cached_property
     def newest(self) -> pd.DataFrame:
         """The newest figure of each cell, by key; `stands` is false where no newer release holds the cell."""
         last = self.instances.drop_duplicates("key", keep="last").set_index("key")
@@ -103,10 +104,16 @@ def remember(history: Iterable[ReleaseCell]) -> Known:
         shown = before[3] if before is not None and is_same else one.is_shown
         last[one.cell] = [one.cell, version, one.value, shown, one.is_left_out, one.release_id, 0]
         rows.append(last[one.cell])
-    kinds = {"key": str, "version": int, "value": int, "is_shown": bool, "is_left_out": bool, "since": int}
-    columns = [*kinds, "until"]
-    kinds |= {"until": int}
-    return Known(pd.DataFrame(rows, columns=columns).astype(kinds))
+    kinds = {
+        "key": str,
+        "version": int,
+        "value": int,
+        "is_shown": bool,
+        "is_left_out": bool,
+        "since": int,
+        "until": int,
+    }
+    return Known(pd.DataFrame(rows, columns=list(kinds)).astype(kinds))
 
 
 def _earlier(known: Known, now: pd.DataFrame) -> dict[int, pd.DataFrame]:

@@ -143,7 +143,7 @@ def _cells(
                     outer[inner] = within
             node = here.where(here != "", node)
         codes = codes + node.where((codes == "") | (node == ""), "," + node)
-    period = rows["reporting_quarter" if table.grain == "quarter" else "calendar_year"].astype(str)
+    period = rows[table.period].astype(str)
     place = pd.DataFrame({"geography": geography, "period": period, "codes": codes})
     return [place.assign(measure=measure, count=rows[column]) for column, measure in block.counts.items()]
 

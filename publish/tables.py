@@ -103,6 +103,11 @@ class Table(_Declared):
         return self
 
     @property
+    def period(self) -> str:
+        """The published column of its quarters or years."""
+        return "reporting_quarter" if self.grain == "quarter" else "calendar_year"
+
+    @property
     def counts(self) -> tuple[str, ...]:
         """Published columns that are counts."""
         return tuple(self.blocks[0].counts)

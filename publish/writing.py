@@ -155,7 +155,7 @@ def _rows(
 ) -> pd.DataFrame:
     """A table's rows as readers get them."""
     dimensions = list(tables.dimension_columns(table))
-    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
+    period = table.period
     if name not in cut.rows:
         empty = ["district_code", "district_basis", period, *table.keys, *dimensions]
         rows = pd.DataFrame({column: pd.Series(dtype=str) for column in ["geography", *empty]})
@@ -197,19 +197,17 @@ def _left_out(rows: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 def _of_nobody(rows: pd.DataFrame, name: str, tables: Tables, table: Table) -> pd.DataFrame:
     """The places of which a table has no row as nobody is counted; their cuts go without saying."""
     totals = rows[(cut_of(rows, tables.dimension_columns(table)) == TOTAL).to_numpy(dtype=bool)]
-    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
     return totals[["district_code", "district_basis"]].assign(
         table_name=name,
         rows_where=block_of(totals, table.keys),
-        period=totals[period].astype(str),
+        period=totals[table.period].astype(str),
         cut=TOTAL,
         left_out_because=NOBODY,
     )
 
 
 def _key_of(tables: Tables, table: Table) -> tuple[str, ...]:
-    period = "reporting_quarter" if table.grain == "quarter" else "calendar_year"
-    return ("district_code", "district_basis", period, *table.keys, *tables.dimension_columns(table))
+    return ("district_code", "district_basis", table.period, *table.keys, *tables.dimension_columns(table))
 
 
 def _derive(

@@ -3,9 +3,9 @@
     case when {{ column }} = 'alla' then 'generell' else coalesce({{ column }}, 'okand') end
 {%- endmacro %}
 
-{#- The rows of one dataset that are in force; `staged` is its staging model. -#}
-{% macro rows_in_force(staged) -%}
-    select staged.*
+{#- The rows of one dataset that are in force, whole or these columns of them; `staged` is its staging model. -#}
+{% macro rows_in_force(staged, columns=['*']) -%}
+    select staged.{{ columns | join(', staged.') }}
     from {{ ref(staged) }} as staged
     where
         staged.submission_id in (

@@ -78,15 +78,5 @@ left join inherited
 
 {#- The keys of one dataset's rows in force; `staged` is its staging model. -#}
 {% macro keys_in_force(staged, id) -%}
-    select
-        staged.district_code,
-        staged.{{ id }},
-        staged.match_person_key,
-        staged.reporting_quarter
-    from {{ ref(staged) }} as staged
-    where
-        staged.submission_id in (
-            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
-            where submissions.is_in_force
-        )
+    {{ rows_in_force(staged, ['district_code', id, 'match_person_key', 'reporting_quarter']) }}
 {%- endmacro %}

@@ -116,6 +116,23 @@ def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.airflow
+def test_a_port_taken_while_airflow_starts_is_left_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow, said = Orchestrator(tmp_path / "airflow"), list[str]()
+    look = orchestrator._free_port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(orchestrator, "_free_port", lambda preferred: look(0) if preferred == 0 else port)
+        try:
+            running = airflow.start(said.append)
+        finally:
+            airflow.stop()
+    assert f"port {port} was taken meanwhile" in said
+    assert running.url != f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.airflow
 @pytest.mark.timeout(120)
 def test_interrupting_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
     up = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -27,11 +28,11 @@ WEEK = timedelta(days=8)
 FLOW = "cohort_basis=avslutad"
 
 
-def make(settings: Settings, cases: pd.DataFrame, number: int, *, merged: bool = False, **more: object) -> Release:
+def make(settings: Settings, cases: pd.DataFrame, number: int, *, merged: bool = False, **more: Any) -> Release:
     write_warehouse(settings.warehouse, cases, merged=merged)
     return release(
         settings, approve=True, tables=TABLES, now=NOW + number * WEEK, gate=lambda _: [], processes=1, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 def told(settings: Settings, table: str) -> pd.DataFrame:

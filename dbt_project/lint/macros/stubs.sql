@@ -14,7 +14,7 @@
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}
 {% macro directed_at(column) %}{{ column }}{% endmacro %}
-{% macro rows_in_force(staged) %}select * from {{ staged }}{% endmacro %}
+{% macro rows_in_force(staged, columns=[]) %}select * from {{ staged }}{% endmacro %}
 {% macro told_in_force(dataset) %}select * from {{ dataset }}{% endmacro %}
 {% macro counted_in_units(fact) %}select * from {{ fact }}{% endmacro %}
 {% macro filled(keys, dimensions, counts, others=[], kept=[]) %}filled as (

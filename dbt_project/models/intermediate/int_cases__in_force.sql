@@ -3,13 +3,7 @@ with keys_in_force as (
 ),
 
 rows_in_force as (
-    select cases.*
-    from {{ ref('stg_arenden') }} as cases
-    where
-        cases.submission_id in (
-            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
-            where submissions.is_in_force
-        )
+    {{ rows_in_force('stg_arenden') }}
 ),
 
 {{ newest_rows('case_id', 'keys_in_force') }},

@@ -3,13 +3,7 @@ with keys_in_force as (
 ),
 
 rows_in_force as (
-    select episodes.*
-    from {{ ref('stg_oppenvard') }} as episodes
-    where
-        episodes.submission_id in (
-            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
-            where submissions.is_in_force
-        )
+    {{ rows_in_force('stg_oppenvard') }}
 ),
 
 {{ newest_rows('episode_id', 'keys_in_force') }},

@@ -1,13 +1,7 @@
 {{ config(materialized='view') }}
 
 with rows_in_force as (
-    select services.*
-    from {{ ref('stg_serviceinsatser') }} as services
-    where
-        services.submission_id in (
-            select submissions.submission_id from {{ ref('int_submissions__received') }} as submissions
-            where submissions.is_in_force
-        )
+    {{ rows_in_force('stg_serviceinsatser') }}
 ),
 
 counted as (
