@@ -4,14 +4,18 @@ marts in place.
 
 from __future__ import annotations
 
+import gc
 import json
+import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from ingest.storing import write_whole
 from publish.catalogue.manifest import keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _MEMORY = 9 << 29
 """Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
 
@@ -193,8 +198,10 @@ def _run_dbt(
     from dbt.version import get_installed_version
 
     done: dict[str, NodeResult] = {}
+    log = _log_in(folder / "logs")
 
     def on_event(event: Any) -> None:
+        log.log(_LEVELS.get(event.info.level, logging.DEBUG), event.info.msg)
         if event.info.name != "NodeFinished":
             return
         info, result = event.data.node_info, event.data.run_result
@@ -218,14 +225,19 @@ def _run_dbt(
         "--target-path",
         str(folder / "target"),
     ]
-    arguments += ["--log-path", str(folder / "logs"), "--log-level-file", "info", "--quiet", "--no-use-colors"]
-    arguments += ["--no-partial-parse"]
+    # dbt's own logs make lines of thousands of events that are then dropped
+    arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
+    arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
     # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
     digest, database = project_digest()[:32], warehouse.name.partition(".")[0]
     version, place = get_installed_version().to_version_string(skip_matcher=True), sha256(str(PROJECT).encode())
     kept = parsed / f"{digest}-{place.hexdigest()[:8]}-{version}-{database}.msgpack"
     manifest = _parsed_before(kept)
-    outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+    try:
+        with _never_collecting():
+            outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+    finally:
+        log.handlers[0].close()
     fresh = folder / "target" / "partial_parse.msgpack"
     if manifest is None and fresh.exists():
         parsed.mkdir(parents=True, exist_ok=True)
@@ -239,6 +251,28 @@ def _run_dbt(
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
         return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME"
     return nodes, None
+
+
+def _log_in(folder: Path) -> logging.Logger:
+    """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = RotatingFileHandler(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
+    log = logging.Logger("dbt", logging.INFO)
+    log.addHandler(lines)
+    return log
+
+
+@contextmanager
+def _never_collecting() -> Iterator[None]:
+    """Python looks for cycles again and again in the parsed project, which lives as long as the build."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parsed_before(kept: Path) -> Any:

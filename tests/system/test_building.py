@@ -109,6 +109,8 @@ def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
     assert not (built.home / "warehouse.next.duckdb").exists()
     failed = built.ledger().last_build("failed")
     assert failed is not None and failed.detail == "assert_never"
+    log = (built.home / "build" / "logs" / "dbt.log").read_text(encoding="utf-8")
+    assert "ERROR MainThread:   Got 1 result, configured to fail if != 0" in log and " DEBUG " not in log
 
 
 def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path, files: Path) -> None:
