@@ -53,11 +53,13 @@ def no_connection_beyond_loopback() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folders whose tests take long go first, so that no worker is left alone with one at the end."""
-    long = ["system", "airflow", "dbt"]
-    folders = [item.path.parent.name for item in items]
-    places = [long.index(folder) if folder in long else len(long) for folder in folders]
-    items[:] = [item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])]
+    """Files and folders whose tests take long go first, so that no worker is left alone with one at the end."""
+    long = ["test_attack", "system", "airflow", "dbt"]
+
+    def place(item: pytest.Item) -> int:
+        return min((long.index(name) for name in (item.path.stem, item.path.parent.name) if name in long), default=9)
+
+    items.sort(key=place)
 
 
 def pytest_sessionfinish() -> None:
