@@ -113,7 +113,7 @@ def write_release(
             counts[name] = _store(target, name, rows, keys)
             of_source = told.get(("marts", table.blocks[0].mart), {})
             _comment(target, of_source, name, rows, f"{notice} {_cuts_in_words(tables, table)} {HIDDEN}".strip())
-        rows = _labelled(pd.concat(not_there, ignore_index=True), labels)
+        rows = _labelled(pd.concat(not_there, ignore_index=True), labels).astype(str)  # texts, where there are none too
         rows = rows.sort_values(list(LEFT_OUT_KEY)).reset_index(drop=True)
         counts[LEFT_OUT] = _store(target, LEFT_OUT, rows, LEFT_OUT_KEY)
         _comment(target, {}, LEFT_OUT, rows, f"{notice} {_LEFT_OUT_IN_WORDS}".strip())

@@ -80,6 +80,16 @@ def test_after_a_merger_what_follows_from_earlier_releases_is_left_out_and_the_r
     assert len(others) == (8 - len(quarters)) * (1 + 2 + 3)  # total, two sexes, three ages
 
 
+def test_where_nothing_is_left_out_the_table_of_it_is_empty_and_of_texts_all_the_same(
+    settings: Settings, small: pd.DataFrame
+) -> None:
+    make(settings, small, 0)
+    with duckdb.connect(str(settings.published / "followup.duckdb"), read_only=True) as published:
+        found = published.execute("from published.left_out")
+        assert {str(kind) for _, kind, *_ in found.description} == {"VARCHAR"}
+        assert found.fetchall() == []
+
+
 def test_the_next_release_knows_what_was_left_out(settings: Settings, small: pd.DataFrame) -> None:
     make(settings, small, 0)
     make(settings, small, 1, merged=True)
