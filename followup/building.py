@@ -198,7 +198,6 @@ def _run_dbt(
     from dbt.version import get_installed_version
 
     done: dict[str, NodeResult] = {}
-    log = _log_in(folder / "logs")
 
     def on_event(event: Any) -> None:
         log.log(_LEVELS.get(event.info.level, logging.DEBUG), event.info.msg)
@@ -233,11 +232,8 @@ def _run_dbt(
     version, place = get_installed_version().to_version_string(skip_matcher=True), sha256(str(PROJECT).encode())
     kept = parsed / f"{digest}-{place.hexdigest()[:8]}-{version}-{database}.msgpack"
     manifest = _parsed_before(kept)
-    try:
-        with _never_collecting():
-            outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
-    finally:
-        log.handlers[0].close()
+    with _log_in(folder / "logs") as log, _never_collecting():
+        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     fresh = folder / "target" / "partial_parse.msgpack"
     if manifest is None and fresh.exists():
         parsed.mkdir(parents=True, exist_ok=True)
@@ -253,14 +249,18 @@ def _run_dbt(
     return nodes, None
 
 
-def _log_in(folder: Path) -> logging.Logger:
+@contextmanager
+def _log_in(folder: Path) -> Iterator[logging.Logger]:
     """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = RotatingFileHandler(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
     log = logging.Logger("dbt", logging.INFO)
     log.addHandler(lines)
-    return log
+    try:
+        yield log
+    finally:
+        lines.close()
 
 
 @contextmanager

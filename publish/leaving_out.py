@@ -71,10 +71,10 @@ def _listed(name: str, rows: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 def block_of(rows: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     """Each row's `column=value` of the columns that tell a table's blocks apart, joined by commas."""
     told = [column + "=" + rows[column].astype(str) for column in columns]
-    return joined(told, len(rows)).astype(str).set_axis(rows.index)
+    return joined(told, len(rows)).set_axis(rows.index)
 
 
 def cut_of(rows: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     """The columns by which each row is cut, joined by commas; `alla` for a total."""
     cut_by = [pd.Series(np.where(rows[column] == TOTAL, "", column), dtype=str) for column in columns]
-    return joined(cut_by, len(rows)).astype(str).replace("", TOTAL).set_axis(rows.index)
+    return joined(cut_by, len(rows)).replace("", TOTAL).set_axis(rows.index)

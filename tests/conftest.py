@@ -57,7 +57,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = ["test_attack", "system", "airflow", "dbt"]
 
     def place(item: pytest.Item) -> int:
-        return min((long.index(name) for name in (item.path.stem, item.path.parent.name) if name in long), default=9)
+        return min(
+            (long.index(name) for name in (item.path.stem, item.path.parent.name) if name in long), default=len(long)
+        )
 
     items.sort(key=place)
 
