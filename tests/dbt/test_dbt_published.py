@@ -52,3 +52,15 @@ def test_what_is_shown_is_what_the_mart_has(released: Release, warehouse: Wareho
             "where m.intervention_category = 'alla' and p.cases is not null"
         ).fetchall()
     assert all(shown == counted for shown, counted in rows)
+
+
+def test_a_figure_that_is_missing_is_always_said_to_be_suppressed(released: Release) -> None:
+    bare: list[str] = []
+    with duckdb.connect(str(published(released)), read_only=True) as found:
+        for table in load_tables().names():
+            columns = [name for name, *_ in found.execute(f"describe published.{table}").fetchall()]
+            shown = "where not suppressed" if "suppressed" in columns else ""
+            counted = ", ".join(f"count(*) - count({name})" for name in columns)
+            missing = found.execute(f"select {counted} from published.{table} {shown}").fetchone() or ()
+            bare += [f"{table}.{name}" for name, number in zip(columns, missing, strict=True) if number]
+    assert bare == []
