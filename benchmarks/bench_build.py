@@ -128,11 +128,11 @@ def compiled(settings: Settings) -> list[Statement]:
     return list(found.values())
 
 
-def duckdb_settings() -> dict[str, Any]:
+def duckdb_options() -> dict[str, Any]:
     """What the project's profile tells DuckDB, as `followup build` does."""
     text = (PROJECT / "profiles.yml").read_text(encoding="utf-8")
-    settings: dict[str, Any] = yaml.safe_load(text)["followup"]["outputs"]["warehouse"]["settings"]
-    return {**settings, "memory_limit": memory_allowed()}
+    options: dict[str, Any] = yaml.safe_load(text)["followup"]["outputs"]["warehouse"]["config_options"]
+    return {**options, "memory_limit": memory_allowed()}
 
 
 def run_alone(settings: Settings) -> None:
@@ -143,9 +143,7 @@ def run_alone(settings: Settings) -> None:
     # The catalogue's name comes from the file's, and the compiled SQL names it.
     path = folder / settings.warehouse.name
     path.unlink(missing_ok=True)
-    with duckdb.connect(str(path), config={"storage_compatibility_version": "latest"}) as connection:
-        for name, value in duckdb_settings().items():
-            connection.execute(f"set {name} = '{value}'")
+    with duckdb.connect(str(path), config=duckdb_options()) as connection:
         connection.execute(f"attach '{settings.warehouse}' as built (read_only)")
         rows = connection.execute("select schema_name from duckdb_schemas() where database_name = 'built'").fetchall()
         for (schema,) in rows:

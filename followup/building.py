@@ -24,7 +24,7 @@ from ingest.ledger import Ledger
 from ingest.ledger.store import Build
 from ingest.settings import Settings
 from ingest.storing import write_whole
-from publish.catalogue.manifest import keep_manifest, manifest_file
+from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -114,7 +114,8 @@ def _build(
     seconds = time.monotonic() - began
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
-    keep_manifest(folder / "target" / "manifest.json", settings)  # first: no warehouse without what it says of itself
+    # first: no warehouse without what it says of itself
+    keep_manifest(_described(_kept_parsed(settings, upcoming)), settings)
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
     shutil.rmtree(folder / "target", ignore_errors=True)
@@ -156,8 +157,7 @@ def build_file(
     _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
-        parsed = (settings.parsed or settings.home / "build" / "parsed").absolute()
-        nodes, reason = _run_dbt(variables, warehouse, folder, parsed, with_tests, on_node)
+        nodes, reason = _run_dbt(variables, warehouse, folder, _kept_parsed(settings, warehouse), with_tests, on_node)
     finally:
         _let_go()
     if reason is not None or any(node.status in _FAILED for node in nodes):
@@ -182,20 +182,19 @@ def _run_dbt(
     variables: dict[str, str],
     warehouse: Path,
     folder: Path,
-    parsed: Path,
+    kept: Path,
     with_tests: bool,
     on_node: Callable[[NodeResult], None] | None,
 ) -> tuple[tuple[NodeResult, ...], str | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
-    The project is parsed once and kept in the folder `parsed` until one of its files changes; what builds differ in is
-    looked at when a model is compiled.
+    The project is parsed once and kept as the file `kept`, and what it says of itself beside it, until one of its files
+    changes; what builds differ in is looked at when a model is compiled.
 
     Returns:
         What became of each node, and why dbt could not run at all (None when it ran).
     """
     from dbt.cli.main import dbtRunner
-    from dbt.version import get_installed_version
 
     done: dict[str, NodeResult] = {}
 
@@ -227,20 +226,13 @@ def _run_dbt(
     # dbt's own logs make lines of thousands of events that are then dropped
     arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
     arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
-    # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
-    digest, database = project_digest()[:32], warehouse.name.partition(".")[0]
-    version, place = get_installed_version().to_version_string(skip_matcher=True), sha256(str(PROJECT).encode())
-    kept = parsed / f"{digest}-{place.hexdigest()[:8]}-{version}-{database}.msgpack"
     manifest = _parsed_before(kept)
+    if manifest is not None:
+        arguments.append("--no-write-json")
     with _log_in(folder / "logs") as log, _never_collecting():
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
-    fresh = folder / "target" / "partial_parse.msgpack"
-    if manifest is None and fresh.exists():
-        parsed.mkdir(parents=True, exist_ok=True)
-        for old in parsed.glob("*.msgpack"):
-            if not old.name.startswith(digest):
-                old.unlink(missing_ok=True)
-        write_whole(kept, fresh.read_bytes())
+    if manifest is None:
+        _keep_parsed(folder / "target", kept)
     nodes = tuple(done.values())
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}"
@@ -275,12 +267,43 @@ def _never_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _kept_parsed(settings: Settings, warehouse: Path) -> Path:
+    """Where the parsed project is kept; its name changes with whatever it is made of."""
+    from dbt.version import get_installed_version
+
+    folder = (settings.parsed or settings.home / "build" / "parsed").absolute()
+    # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
+    database, place = warehouse.name.partition(".")[0], sha256(str(PROJECT).encode()).hexdigest()[:8]
+    version = get_installed_version().to_version_string(skip_matcher=True)
+    return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
+
+
+def _keep_parsed(target: Path, kept: Path) -> None:
+    """Keep what dbt has parsed, and what it says of itself, in the place of what older files of the project said."""
+    fresh, told = target / "partial_parse.msgpack", target / "manifest.json"
+    if not (fresh.exists() and told.exists()):
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    digest = kept.name.partition("-")[0]
+    for old in (*kept.parent.glob("*.msgpack"), *kept.parent.glob("*.json")):
+        if not old.name.startswith(digest):
+            old.unlink(missing_ok=True)
+    write_whole(kept.with_suffix(".json"), told.read_bytes())
+    write_whole(kept, fresh.read_bytes())
+
+
+def _described(kept: Path) -> Manifest:
+    """What the parsed project says of itself."""
+    return distil(json.loads(kept.with_suffix(".json").read_bytes()))
+
+
 def _parsed_before(kept: Path) -> Any:
-    """The parsed project that an earlier build left; None where there is none, or it can't be read."""
-    from dbt.contracts.graph.manifest import Manifest
+    """The parsed project that an earlier build left; None where it, or what it says of itself, is not there to read."""
+    from dbt.contracts.graph.manifest import Manifest as Parsed
 
     try:
-        return Manifest.from_msgpack(kept.read_bytes())
+        _described(kept)
+        return Parsed.from_msgpack(kept.read_bytes())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
         return None
 

@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from ingest.contracts import load_contracts
-from ingest.feedback import as_json, as_text, verdict
 from ingest.ledger import Ledger
 from ingest.ledger.store import RuleCount
 from ingest.settings import Settings
@@ -92,6 +91,8 @@ def print_checks(
     console: Console, reports: Sequence[tuple[str, CheckReport]], format: CheckFormat, written: Sequence[Path] = ()
 ) -> None:
     """The verdict on each file and all that was found; where that was written for Excel, the verdict and the place."""
+    from ingest.feedback import as_json, as_text, verdict
+
     if format is CheckFormat.xlsx:
         for (_, report), path in zip(reports, written, strict=True):
             line = f"{report.name.shown}: {verdict(report)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,9 +12,10 @@ from rich.markup import escape
 from followup import reporting
 from followup.commandline import Exit, FormatOption, console, errors
 from followup.movements import WHOLE, Figure, MartMovement, Value
-from followup.preview import Preview
-from ingest.feedback import as_json, as_text
 from ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from followup.preview import Preview
 
 SHOWN_FIGURES = 20
 """Figures shown per mart; all are counted."""
@@ -59,6 +60,8 @@ def preview(
 
 
 def _as_object(file: str, done: Preview) -> dict[str, Any]:
+    from ingest.feedback import as_json
+
     return {
         "check": as_json(file, done.report),
         "is_known": done.is_known,
@@ -83,6 +86,8 @@ def _as_object(file: str, done: Preview) -> dict[str, Any]:
 
 def text_of(done: Preview) -> list[str]:
     """Lines for people: the check's, then mart by mart what moves."""
+    from ingest.feedback import as_text
+
     name = done.report.name
     lines = list(as_text(name.shown, done.report))
     if not done.report.accepted:

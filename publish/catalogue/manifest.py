@@ -6,8 +6,6 @@ warehouse that it describes, so that no warehouse lacks one.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.settings import Settings
+from ingest.storing import write_whole
 
 YEARLY = "_yearly"
 """Ending of a published table that cuts a mart by year."""
@@ -121,33 +120,21 @@ def load_manifest(settings: Settings) -> Manifest:
         raise ManifestMissing(f"{path} can't be read ({type(error).__name__}): run `followup build --force`") from error
 
 
-def keep_manifest(dbt_manifest: Path, settings: Settings) -> Manifest:
-    """Distil dbt's manifest and put the result beside the warehouse, whole or not at all.
-
-    Args:
-        dbt_manifest: `manifest.json` as dbt wrote it for the build.
-        settings: the installation's.
-
-    Returns:
-        What is kept.
+def keep_manifest(manifest: Manifest, settings: Settings) -> None:
+    """Put what the models say of themselves beside the warehouse, whole or not at all.
 
     Raises:
-        OSError: it can't be read or written.
-        ValueError, KeyError: it is not as dbt 1.11 writes it (manifest version 12).
+        OSError: it can't be written.
     """
-    manifest = distil(json.loads(dbt_manifest.read_text(encoding="utf-8")))
-    path = manifest_file(settings)
-    unfinished = path.with_name(f"{path.stem}.next.json")
-    with unfinished.open("w", encoding="utf-8") as handle:
-        handle.write(manifest.model_dump_json())
-        handle.flush()
-        os.fsync(handle.fileno())
-    unfinished.replace(path)
-    return manifest
+    write_whole(manifest_file(settings), manifest.model_dump_json().encode())
 
 
 def distil(dbt_manifest: Mapping[str, Any]) -> Manifest:
-    """What readers and releases need of dbt's manifest: models of core and marts, and exposures."""
+    """What readers and releases need of dbt's manifest: models of core and marts, and exposures.
+
+    Raises:
+        KeyError: it is not as dbt 1.11 writes it (manifest version 12).
+    """
     nodes: Mapping[str, Any] = dbt_manifest["nodes"]
     models = {
         node_id: node

@@ -130,10 +130,13 @@ def test_a_parsed_project_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     folder = Path(os.environ["FOLLOWUP_PARSED"])
     folder.mkdir(exist_ok=True)
     place.followup("build")
-    (kept,) = folder.glob("*.msgpack")
-    kept.write_bytes(kept.read_bytes()[:1000])
-    assert "Built in" in place.followup("build", "--force")
-    assert kept.stat().st_size > 1000
+    described = load_manifest(settings(place))
+    for kind in ("msgpack", "json"):
+        (kept,) = folder.glob(f"*.{kind}")
+        kept.write_bytes(kept.read_bytes()[:1000])
+        assert "Built in" in place.followup("build", "--force")
+        assert kept.stat().st_size > 1000
+        assert load_manifest(settings(place)) == described
 
 
 def test_a_project_that_has_moved_is_parsed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
