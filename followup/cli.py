@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -205,6 +206,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(Exit.FAILED)
+    finally:
+        # the process ends: nothing is looked through for cycles once more, which takes most of a second after a build
+        gc.freeze()
 
 
 if __name__ == "__main__":
