@@ -19,19 +19,8 @@
         {%- else -%} {{ get_create_table_as_sql(False, relation, model.compiled_code) }}
         {%- endif -%}
     {%- endcall -%}
-    {%- call statement('comments') -%} {{ comments_on(relation) }} {%- endcall -%}
+    {%- do persist_docs(relation, model) -%}
     {{- run_hooks(post_hooks) -}}
     {%- do adapter.commit() -%}
     {{- return({'relations': [relation]}) -}}
-{%- endmacro %}
-
-{#-
-    What the model and its columns are, said of the relation in one statement. dbt's own `persist_docs` asks first which
-    columns there are; a column that is described and not there is a mistake, which fails the model.
--#}
-{% macro comments_on(relation) -%}
-    comment on {{ relation.type }} {{ relation }} is {{ duckdb_escape_comment(model.description) }};
-    {%- for name, column in model.columns.items() if column.description %}
-    comment on column {{ relation }}.{{ name }} is {{ duckdb_escape_comment(column.description) }};
-    {%- endfor %}
 {%- endmacro %}
