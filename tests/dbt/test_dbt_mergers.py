@@ -24,7 +24,9 @@ def submit(inputs: Inputs) -> None:
     2023Q1: p1, p2, p3 and p10 are investigated, one of them (p3) is offered help; S0 and F1 are decided without.
     2023Q2: p2 comes back in another district of another pair; S1 is open when its district ends.
     2023Q3: Järva concludes S1 under its old number, and p1 comes back to it, 167 days after its conclusion.
+    Rinkeby-Kista's series begins a quarter before the others', and so does Järva's.
     """
+    inputs.submit("rinkeby-kista", "arenden", "2022Q4")
     inputs.submit("rinkeby-kista", "arenden", "2023Q1", concluded("R1", "p1", "2023-01-05", "2023-01-10", "2023-02-15"))
     inputs.submit(
         "rinkeby-kista",
@@ -122,6 +124,9 @@ def test_a_case_counts_under_the_code_of_its_receipt_and_in_what_its_district_ha
         "farsta": 1,
         "stockholm": 6,
     }
+    # S2 stays in Spånga-Tensta's file and S1 goes on in Järva's, whose series began earlier: two cases all the same
+    assert cases(today, "as_submitted", "inkommen", "2023Q2")["spanga-tensta"] == 2
+    assert cases(today, "today", "inkommen", "2023Q2")["jarva"] == 3
     # J1 is Järva's own; S1 came to Spånga-Tensta, and is concluded under that code
     assert cases(today, "as_submitted", "inkommen", "2023Q3") == {"jarva": 1, "norra-innerstaden": 1, "stockholm": 2}
     assert cases(today, "as_submitted", "avslutad", "2023Q3") == {"spanga-tensta": 1, "stockholm": 1}

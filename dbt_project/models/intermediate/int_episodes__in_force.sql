@@ -11,7 +11,8 @@ rows_in_force as (
 followed as (
     select
         newest_rows.*,
-        dates.first_quarter as first_known_quarter,
+        -- of the unit that the row counts in: its successor's series may begin with another predecessor's
+        beginnings.first_quarter as first_known_quarter,
         dates.newest_quarter,
         dates.as_of_date as district_as_of_date,
         newest_rows.end_date is null as is_open,
@@ -19,6 +20,8 @@ followed as (
     from newest_rows
     inner join {{ ref('int_districts__dated') }} as dates
         on newest_rows.district_code = dates.district_code and dates.dataset = 'oppenvard'
+    inner join {{ ref('int_districts__dated') }} as beginnings
+        on newest_rows.first_district_code = beginnings.district_code and beginnings.dataset = 'oppenvard'
 ),
 
 -- the case behind the episode: same number and child, in any unit that is one with the episode's

@@ -36,11 +36,11 @@ with quarters as (
         district_code,
         '{{ cohort_basis }}' as cohort_basis,
         {{ quarter }} as reporting_quarter,
-        first_known_quarter,
+        min(first_known_quarter) as first_known_quarter,
         bool_or(is_ripening) as is_ripening
     from {{ ref('fct_case') }}
     where {{ condition }}
-    group by district_code, {{ quarter }}, first_known_quarter
+    group by district_code, {{ quarter }}
     {%- if not loop.last %}
 
     union all
