@@ -86,9 +86,11 @@ group_cells as (
         {{ sum_of('girl_count', "event_name = 'started'") }} as girls,
         {{ sum_of('boy_count', "event_name = 'started'") }} as boys,
         {{ sum_of('child_count', "event_name = 'started'") }} as children,
-        -- of the groups that tell how their participants came
-        {{ sum_of('social_services_count', "event_name = 'started'") }} as social_services_rate_numerator,
-        {{ sum_of('participant_count', "event_name = 'started' and social_services_count is not null") }}
+        -- of the groups that tell how their participants came; without a file of the quarter only those that later
+        -- files still hold are known
+        {{ sum_of('social_services_count', "event_name = 'started' and is_covered") }}
+            as social_services_rate_numerator,
+        {{ sum_of('participant_count', "event_name = 'started' and is_covered and social_services_count is not null") }}
             as social_services_rate_denominator,
         cast(count(distinct group_key) filter (where is_lost) as integer) as lost,
         bool_or(can_change) as is_ripening
