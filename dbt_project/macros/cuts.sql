@@ -65,6 +65,16 @@ left join {{ ref('fct_completeness') }} as completeness
         and completeness.dataset = {{ dataset }}
 {%- endmacro %}
 
+{#- The same where a mart rests on several datasets: a district is in force when all its files are. -#}
+{% macro join_joint_completeness(mart) -%}
+left join {{ ref('fct_completeness_joint') }} as completeness
+    on
+        told.district_code = completeness.district_code
+        and bases.district_basis = completeness.district_basis
+        and told.reporting_quarter = completeness.reporting_quarter
+        and completeness.mart = '{{ mart }}'
+{%- endmacro %}
+
 {% macro completeness_columns() -%}
     {%- for column in ['districts_in_force', 'districts_expected', 'late', 'open_queries'] -%}
     coalesce(completeness.{{ column }}, 0) as {{ column }}{{ ",\n    " if not loop.last }}

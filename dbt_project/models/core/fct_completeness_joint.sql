@@ -1,5 +1,8 @@
 {#- Marts that rest on several datasets at once: a district is in force when all its files are. -#}
-{%- set rests_on = {'mart_support_groups': ['grupper', 'utbud', 'rutiner']} -%}
+{%- set rests_on = {
+    'mart_support_groups': ['grupper', 'utbud', 'rutiner'],
+    'mart_intervention_chain': ['arenden', 'oppenvard'],
+} -%}
 
 with answered as (
     {%- for mart, datasets in rests_on.items() %}

@@ -10,7 +10,8 @@ with linked as (
         episodes.is_lost,
         episodes.end_reason,
         episodes.goal_attainment,
-        episodes.is_followed_up
+        episodes.is_followed_up,
+        episodes.is_follow_up_open and not coalesce(episodes.is_followed_up, false) as is_follow_up_awaited
     from {{ ref('fct_investigation') }} as investigations
     inner join {{ ref('fct_outpatient_episode') }} as episodes
         on investigations.case_key = episodes.case_key
@@ -51,6 +52,7 @@ offers as (
         (not investigations.is_answered and investigations.is_ripening)
         or investigations.is_awaited_365
         or coalesce(linked.is_going_on, false)
+        or coalesce(linked.is_follow_up_awaited, false)
         or (covered.district_code is null and investigations.concluded_quarter >= districts.first_known_quarter)
             as is_ripening
     from {{ ref('fct_investigation') }} as investigations
@@ -111,4 +113,4 @@ select
     cells.unlinkable
 from cells
 {{ join_told() }}
-{{ join_completeness('arenden') }}
+{{ join_joint_completeness('mart_intervention_chain') }}

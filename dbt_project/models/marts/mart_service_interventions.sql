@@ -24,6 +24,27 @@ told as (
         told_number,
         {{ keys | join(',\n        ') }}
     from counted
+
+    union all
+
+    -- a file without rows says that nothing was done: its unit and quarter have one row, of zeros
+    select
+        -row_number() over () as told_number,
+        {%- for key in keys %}
+        empty.{{ key }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from (
+        {{ told_in_force('serviceinsatser') | indent(8) }}
+    ) as empty
+    left join (
+        select distinct {{ keys | join(', ') }}
+        from counted
+    ) as filled
+        on
+            {%- for key in keys %}
+            {{ "and " if not loop.first }}empty.{{ key }} = filled.{{ key }}
+            {%- endfor %}
+    where filled.district_code is null
 ),
 
 cells as (
@@ -41,6 +62,25 @@ cells as (
         {{ sum_of('completed_count + interrupted_count') }} as follow_up_rate_denominator
     from counted
     group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+
+    union all
+
+    select
+        told_number,
+        {%- for column in dimensions | sum(start=[]) %}
+        'alla' as {{ column }},
+        {%- endfor %}
+        {%- for measure, count_column in counts %}
+        0 as {{ measure }},
+        {%- endfor %}
+        0 as wait_summed_n,
+        0 as wait_sum_days,
+        0 as completion_rate_numerator,
+        0 as completion_rate_denominator,
+        0 as follow_up_rate_numerator,
+        0 as follow_up_rate_denominator
+    from told
+    where told_number < 0
 )
 
 select

@@ -238,9 +238,4 @@ left join {{ ref('fct_completeness') }} as {{ alias }}
         and told.reporting_quarter = {{ alias }}.reporting_quarter
         and {{ alias }}.dataset = '{{ dataset }}'
 {%- endfor %}
-left join {{ ref('fct_completeness_joint') }} as completeness
-    on
-        told.district_code = completeness.district_code
-        and bases.district_basis = completeness.district_basis
-        and told.reporting_quarter = completeness.reporting_quarter
-        and completeness.mart = 'mart_support_groups'
+{{ join_joint_completeness('mart_support_groups') }}
