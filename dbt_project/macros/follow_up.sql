@@ -38,6 +38,13 @@
     coalesce({{ returned }} > {{ ended }} and {{ returned }} <= {{ dbt.dateadd('day', days, ended) }}, false)
 {%- endmacro %}
 
+{#- Back within any of the periods that it has been followed for: one back within 90 days need not wait for day 365. -#}
+{% macro is_back(rows) -%}
+    {%- for days in follow_up_days() -%}
+    {{ rows }}.is_returned_{{ days }}{{ " or " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
 {#- Day of a birthday: 29 February falls on 28 February in years without it. -#}
 {% macro birthday(birth_date, years) -%}
     cast({{ dbt.dateadd('year', years, birth_date) }} as date)

@@ -10,6 +10,8 @@
 {% macro district_bases() %}bases{% endmacro %}
 {% macro join_completeness(dataset, basis='') %}left join completeness on told.district_code = completeness.district_code{% endmacro %}
 {% macro join_completeness_of(dataset) %}left join completeness on told.district_code = completeness.district_code{% endmacro %}
+{% macro join_joint_completeness(mart) %}left join completeness on told.district_code = completeness.district_code{% endmacro %}
+{% macro is_back(rows) %}{{ rows }}.is_returned_365{% endmacro %}
 {% macro completeness_columns() %}completeness.late{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}

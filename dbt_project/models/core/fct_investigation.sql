@@ -1,8 +1,3 @@
-{#- Back within any of the periods that it has been followed for: who is back within 90 days need not wait for day 365. -#}
-{%- set is_back -%}
-    followed.is_returned_{{ follow_up_days() | join(' or followed.is_returned_') }}
-{%- endset -%}
-
 with cases as (
     select
         *,
@@ -48,11 +43,11 @@ select
     cases.age_band_at_start,
     cases.age_band_at_conclusion,
     case
-        when {{ is_back }} then coalesce(return_cases.reason_side, 'okand')
+        when {{ is_back('followed') }} then coalesce(return_cases.reason_side, 'okand')
         else 'ingen'
     end as return_reason_side,
     case
-        when {{ is_back }} then coalesce(return_cases.reason_code, 'okand')
+        when {{ is_back('followed') }} then coalesce(return_cases.reason_code, 'okand')
         else 'ingen'
     end as return_reason_code,
 

@@ -28,9 +28,9 @@ with events as (
         episodes.{{ quarter }} as reporting_quarter,
         episodes.{{ age_band }} as age_band,
         episodes.{{ quarter }} < episodes.first_known_quarter as is_survivor,
-        -- followed up until it leaves the files, two quarters after its end
+        -- followed up until it leaves the files, two quarters after its end; what is due waits for the cases' files too
         {{ quarter_index('episodes.' ~ quarter) }} + 2
-        > {{ quarter_index('(' ~ quarter_of('episodes.known_until_date') ~ ')') }}
+        > {{ quarter_index('(' ~ quarter_of('episodes.as_of_date') ~ ')') }}
         and not episodes.is_lost as is_ripening
     from {{ ref('fct_outpatient_episode') }} as episodes
     where episodes.{{ quarter }} is not null

@@ -19,32 +19,40 @@ with counted as (
     {{ numbered_in_units(ref('fct_service_intervention'), keys) }}
 ),
 
-told as (
+in_force as (
+    {{ told_in_force('serviceinsatser') }}
+),
+
+found as (
     select distinct
         told_number,
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(',
+        ') }}
     from counted
+),
+
+told as (
+    select
+        told_number,
+        {{ keys | join(',
+        ') }}
+    from found
 
     union all
 
     -- a file without rows says that nothing was done: its unit and quarter have one row, of zeros
     select
         -row_number() over () as told_number,
-        {%- for key in keys %}
-        empty.{{ key }}{{ "," if not loop.last }}
-        {%- endfor %}
-    from (
-        {{ told_in_force('serviceinsatser') | indent(8) }}
-    ) as empty
-    left join (
-        select distinct {{ keys | join(', ') }}
-        from counted
-    ) as filled
+        in_force.district_code,
+        in_force.counts_in_basis,
+        in_force.reporting_quarter
+    from in_force
+    left join found
         on
-            {%- for key in keys %}
-            {{ "and " if not loop.first }}empty.{{ key }} = filled.{{ key }}
-            {%- endfor %}
-    where filled.district_code is null
+            in_force.district_code = found.district_code
+            and in_force.counts_in_basis = found.counts_in_basis
+            and in_force.reporting_quarter = found.reporting_quarter
+    where found.told_number is null
 ),
 
 cells as (

@@ -28,10 +28,20 @@ with told_by as (
         membership.counts_in_basis,
         waits.reporting_quarter,
         waits.wait_kind,
-        false as is_covered
+        covered.district_code is not null as is_covered
     from {{ ref('fct_wait') }} as waits
     inner join {{ ref('dim_district_membership') }} as membership
         on waits.district_code = membership.district_code
+    -- the file of an ended unit is its successor's
+    left join {{ ref('fct_quarter_covered') }} as covered
+        on
+            waits.district_code = covered.district_code
+            and waits.reporting_quarter = covered.reporting_quarter
+            and covered.dataset = case waits.wait_kind
+                {%- for kind, dataset in kinds %}
+                when '{{ kind }}' then '{{ dataset }}'
+                {%- endfor %}
+            end
 ),
 
 told as (
