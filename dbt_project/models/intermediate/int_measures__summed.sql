@@ -277,15 +277,23 @@ counted as (
 )
 
 select
-    measure,
-    district_code,
-    reporting_quarter,
-    cast(numerator as double) as numerator,
-    cast(denominator as double) as denominator,
-    square_sum,
-    {{ bands | join(',\n    ') }},
-    false as is_ripening
+    waited.measure,
+    waited.district_code,
+    waited.reporting_quarter,
+    cast(waited.numerator as double) as numerator,
+    cast(waited.denominator as double) as denominator,
+    waited.square_sum,
+    waited.{{ bands | join(',\n    waited.') }},
+    -- a quarter whose own file is missing is known from later ones only
+    covered.district_code is null as is_ripening
 from waited
+inner join {{ ref('equity_measures') }} as measures
+    on waited.measure = measures.measure
+left join {{ ref('fct_quarter_covered') }} as covered
+    on
+        waited.district_code = covered.district_code
+        and waited.reporting_quarter = covered.reporting_quarter
+        and measures.dataset = covered.dataset
 
 union all
 
