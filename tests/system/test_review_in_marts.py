@@ -170,5 +170,7 @@ def test_who_came_back_is_the_published_share_also_over_districts_that_merge(
     for row in units.values():
         assert (row["cases"], row["persons"], row["offered"]) == (2281, 1750, 278)
         assert round(100 * row["re_referred_by_date"]) == 30
+        # as drawn: 239 come back once, 30 twice, 10 more often
+        assert row["re_referred_by_date_numerator"] == 239 + 30 + 10
         assert row["re_referred_by_date_denominator"] == row["investigations"]
         assert round(100 * row["repeat_investigated_share"]) == 55
