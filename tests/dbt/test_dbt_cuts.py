@@ -95,6 +95,34 @@ def test_wilson_limits_are_the_literatures(warehouse: Warehouse) -> None:
     assert duckdb.sql(f"with given as (select 0 as n, 0 as d) {sql}").fetchone() == (None, None)
 
 
+def test_a_reviews_shares_count_by_its_own_date(warehouse: Warehouse) -> None:
+    # Until 2019-03-31. p1 has two investigations: the first is followed by one begun that very day, the second by none
+    # yet. p2's was concluded that day, and the next began the day after. p3's was concluded a day too late, and the
+    # district says that it had one before. p4's is open. The fifth can't be linked.
+    # Concluded in time: both of p1's and p2's; followed in time: p1's first. Persons: p1 and p3 of four.
+    inline = (
+        "select {{ re_referred_by_date(\"date '2019-03-31'\") }}, "
+        "{{ repeat_investigated_share(\"date '2019-03-31'\") }} from given"
+    )
+    outcome = warehouse.run("compile", "--inline", inline)
+    assert outcome.exception is None
+    given = """
+        select * from (values
+            ('p1', true, false, date '2018-06-01', date '2019-03-31', date '2019-03-31'),
+            ('p1', true, false, date '2019-03-31', null, date '2018-01-01'),
+            ('p2', true, false, date '2019-03-31', date '2019-04-01', date '2019-04-01'),
+            ('p3', true, true, date '2019-04-01', null, null),
+            ('p4', true, false, null, null, null),
+            ('p5', false, true, date '2018-06-01', date '2018-09-01', date '2018-09-01')
+        ) as told (
+            person_key, is_linkable, has_earlier_investigation, investigation_end_date, next_investigation_start_date,
+            other_investigation_start_date
+        )
+    """
+    sql = outcome.result.results[0].node.compiled_code
+    assert duckdb.sql(f"with given as ({given}) {sql}").fetchone() == (1, 3, 2, 4)
+
+
 def test_intervals_in_a_mart_are_wilsons(warehouse: Warehouse) -> None:
     z = 1.959963984540054
     rows = warehouse.rows(

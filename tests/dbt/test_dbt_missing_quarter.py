@@ -1,11 +1,11 @@
-"""A quarter whose file is missing or refused: no rates from what is left of it, until its file comes."""
+"""A quarter whose file is missing or refused gets no rates until its file comes; one sent anew changes the past."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from dbt_built import Warehouse, build_warehouse
+from dbt_built import DIMENSIONS, Warehouse, build_warehouse
 from dbt_inputs import Inputs, Row, case, concluded, investigated
 
 SETTLED = {"forhandsbedomning_klar": "2020-05-10", "utredning_inledd": "nej"}
@@ -51,3 +51,33 @@ def test_a_quarter_whose_file_was_refused_gets_no_rates_until_it_comes(tmp_path:
         row = received(came, district, "2020Q2")
         assert (row["cases"], row["investigation_rate_denominator"], row["investigation_rate"]) == (2, 2, 0.5)
         assert (row["is_survivors_only"], row["is_cohort_complete"]) == (False, True)
+
+
+def whole(mart: str) -> str:
+    """The condition on rows that no dimension cuts."""
+    return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
+
+
+def within_60_days(folder: Path, *concluded_on: str) -> dict[str, Any]:
+    """Of 2020Q1's investigations those concluded in 60 days; the quarter is sent once for each date, the last holds."""
+    inputs = Inputs(folder / "inputs", as_of_date="2020-07-20")
+    for version, day in enumerate(concluded_on, start=1):
+        row = concluded("F1", "p1", "2020-01-08", "2020-01-10", day)
+        newest = version == len(concluded_on)
+        inputs.submit("farsta", "arenden", "2020Q1", row, version=version, in_force=newest, days_after_quarter=version)
+    inputs.submit("farsta", "arenden", "2020Q2")
+    warehouse = build_warehouse(folder, inputs, "+mart_goal_indicators")
+    assert warehouse.built.success
+    return warehouse.row(
+        "select numerator, denominator, rate from marts.mart_goal_indicators where district_basis = 'today' "
+        f"and {whole('mart_goal_indicators')} and indicator_code = 'within_60_days_rate' "
+        "and district_code = 'farsta' and reporting_quarter = '2020Q1'"
+    )
+
+
+def test_a_quarter_sent_anew_changes_the_rate_of_the_past(tmp_path: Path) -> None:
+    # Begun on 2020-01-10: 21 days of January, 29 of February and 10 of March make day 60 the tenth of March.
+    told = within_60_days(tmp_path / "told", "2020-03-11")
+    assert (told["numerator"], told["denominator"], told["rate"]) == (0, 1, 0.0)
+    corrected = within_60_days(tmp_path / "corrected", "2020-03-11", "2020-03-10")
+    assert (corrected["numerator"], corrected["denominator"], corrected["rate"]) == (1, 1, 1.0)
