@@ -53,6 +53,14 @@ class BuildResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class FileBuilt:
+    """A warehouse file that was built: what became of each node, and what its models say of themselves."""
+
+    nodes: tuple[NodeResult, ...]
+    described: Manifest
+
+
 class BuildFailed(Exception):
     """A model or test failed, or dbt could not run. The last good warehouse is still there."""
 
@@ -106,7 +114,7 @@ def _build(
     folder = settings.home.absolute() / "build"
     upcoming = settings.home.absolute() / "warehouse.next.duckdb"
     try:
-        nodes = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
+        built = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
     except BuildFailed as error:
         detail = error.reason or ", ".join(error.failed)
         ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
@@ -114,12 +122,11 @@ def _build(
     seconds = time.monotonic() - began
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
-    # first: no warehouse without what it says of itself
-    keep_manifest(_described(_kept_parsed(settings, upcoming)), settings)
+    keep_manifest(built.described, settings)  # first: no warehouse without what it says of itself
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
     shutil.rmtree(folder / "target", ignore_errors=True)
-    return BuildResult("built", fingerprint, nodes, seconds)
+    return BuildResult("built", fingerprint, built.nodes, seconds)
 
 
 def _see_that_keys_are_of_one_version(snapshot: Snapshot) -> None:
@@ -136,7 +143,7 @@ def build_file(
     *,
     with_tests: bool = True,
     on_node: Callable[[NodeResult], None] | None = None,
-) -> tuple[NodeResult, ...]:
+) -> FileBuilt:
     """Build a snapshot into a warehouse file of its own; the ledger and other warehouses are left alone.
 
     Args:
@@ -148,7 +155,7 @@ def build_file(
         on_node: called as each seed, model and test ends.
 
     Returns:
-        What became of each node.
+        What was built.
 
     Raises:
         BuildFailed: a model or test failed, dbt could not run, or persons are keyed under several versions.
@@ -157,13 +164,14 @@ def build_file(
     _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
-        nodes, reason = _run_dbt(variables, warehouse, folder, _kept_parsed(settings, warehouse), with_tests, on_node)
+        kept = _kept_parsed(settings, warehouse)
+        nodes, reason, described = _run_dbt(variables, warehouse, folder, kept, with_tests, on_node)
     finally:
         _let_go()
-    if reason is not None or any(node.status in _FAILED for node in nodes):
+    if described is None or reason is not None or any(node.status in _FAILED for node in nodes):
         _remove(warehouse)
         raise BuildFailed(nodes, reason)
-    return nodes
+    return FileBuilt(nodes, described)
 
 
 def _remove(warehouse: Path) -> None:
@@ -185,14 +193,15 @@ def _run_dbt(
     kept: Path,
     with_tests: bool,
     on_node: Callable[[NodeResult], None] | None,
-) -> tuple[tuple[NodeResult, ...], str | None]:
+) -> tuple[tuple[NodeResult, ...], str | None, Manifest | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
     The project is parsed once and kept as the file `kept`, and what it says of itself beside it, until one of its files
     changes; what builds differ in is looked at when a model is compiled.
 
     Returns:
-        What became of each node, and why dbt could not run at all (None when it ran).
+        What became of each node, why dbt could not run at all (None when it ran), and what the models say of themselves
+        (None when dbt could not read them).
     """
     from dbt.cli.main import dbtRunner
 
@@ -226,19 +235,19 @@ def _run_dbt(
     # dbt's own logs make lines of thousands of events that are then dropped
     arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
     arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
-    manifest = _parsed_before(kept)
+    manifest, described = _parsed_before(kept)
     if manifest is not None:
         arguments.append("--no-write-json")
     with _log_in(folder / "logs") as log, _never_collecting():
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     if manifest is None:
-        _keep_parsed(folder / "target", kept)
+        described = _keep_parsed(folder / "target", kept)
     nodes = tuple(done.values())
     if outcome.exception is not None:
-        return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}"
+        return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
-        return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME"
-    return nodes, None
+        return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME", described
+    return nodes, None, described
 
 
 @contextmanager
@@ -278,11 +287,15 @@ def _kept_parsed(settings: Settings, warehouse: Path) -> Path:
     return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
 
 
-def _keep_parsed(target: Path, kept: Path) -> None:
-    """Keep what dbt has parsed, and what it says of itself, in the place of what older files of the project said."""
+def _keep_parsed(target: Path, kept: Path) -> Manifest | None:
+    """Keep what dbt has parsed, and what it says of itself, in the place of what older files of the project said.
+
+    Returns:
+        What it says of itself; None where dbt could not parse it.
+    """
     fresh, told = target / "partial_parse.msgpack", target / "manifest.json"
     if not (fresh.exists() and told.exists()):
-        return
+        return None
     kept.parent.mkdir(parents=True, exist_ok=True)
     digest = kept.name.partition("-")[0]
     for old in (*kept.parent.glob("*.msgpack"), *kept.parent.glob("*.json")):
@@ -290,22 +303,18 @@ def _keep_parsed(target: Path, kept: Path) -> None:
             old.unlink(missing_ok=True)
     write_whole(kept.with_suffix(".json"), told.read_bytes())
     write_whole(kept, fresh.read_bytes())
+    return distil(json.loads(told.read_bytes()))
 
 
-def _described(kept: Path) -> Manifest:
-    """What the parsed project says of itself."""
-    return distil(json.loads(kept.with_suffix(".json").read_bytes()))
-
-
-def _parsed_before(kept: Path) -> Any:
-    """The parsed project that an earlier build left; None where it, or what it says of itself, is not there to read."""
+def _parsed_before(kept: Path) -> tuple[Any, Manifest | None]:
+    """The parsed project that an earlier build left, and what it says of itself; None twice where one can't be read."""
     from dbt.contracts.graph.manifest import Manifest as Parsed
 
     try:
-        _described(kept)
-        return Parsed.from_msgpack(kept.read_bytes())
+        described = distil(json.loads(kept.with_suffix(".json").read_bytes()))
+        return Parsed.from_msgpack(kept.read_bytes()), described
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
-        return None
+        return None, None
 
 
 def _let_go() -> None:
