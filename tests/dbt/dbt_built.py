@@ -64,6 +64,11 @@ class Warehouse:
         return found
 
 
+def whole(mart: str) -> str:
+    """The condition on rows that no dimension cuts."""
+    return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
+
+
 def let_go() -> None:
     """Close the connection that dbt keeps to the file."""
     environment = DuckDBConnectionManager._ENV

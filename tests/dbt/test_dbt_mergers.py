@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt_built import DIMENSIONS, Warehouse, build_warehouse
+from dbt_built import Warehouse, build_warehouse, whole
 from dbt_inputs import Inputs, case, concluded, investigated
 
 OFFERED = {"insats_erbjuden": "ja", "insats": "familjebehandling", "insats_accepterad": "ja"}
@@ -89,11 +89,6 @@ def built(folder: Path, **asked: str) -> Warehouse:
 def today(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """In the division of the day, and as submitted."""
     return built(tmp_path_factory.mktemp("mergers"))
-
-
-def whole(mart: str) -> str:
-    """The condition on rows that no dimension cuts."""
-    return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
 
 
 def cases(warehouse: Warehouse, basis: str, cohort_basis: str, quarter: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dbt_built import DIMENSIONS, Warehouse, build_warehouse
+from dbt_built import Warehouse, build_warehouse, whole
 from dbt_inputs import Inputs, Row, case, concluded, investigated
 
 SETTLED = {"forhandsbedomning_klar": "2020-05-10", "utredning_inledd": "nej"}
@@ -51,11 +51,6 @@ def test_a_quarter_whose_file_was_refused_gets_no_rates_until_it_comes(tmp_path:
         row = received(came, district, "2020Q2")
         assert (row["cases"], row["investigation_rate_denominator"], row["investigation_rate"]) == (2, 2, 0.5)
         assert (row["is_survivors_only"], row["is_cohort_complete"]) == (False, True)
-
-
-def whole(mart: str) -> str:
-    """The condition on rows that no dimension cuts."""
-    return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
 
 
 def within_60_days(folder: Path, *concluded_on: str) -> dict[str, Any]:
