@@ -24,6 +24,8 @@ from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.headers import match_headers
 from ingest.spreadsheet_marks import excel_marks
+from ingest.totals import distinct_cells as distinct_cells
+from ingest.totals import is_totals_record, totals_rows
 from ingest.workbooks import is_workbook, misnamed, other_kind, read_sheet
 
 SEPARATORS = (";", ",", "\t")
@@ -36,7 +38,6 @@ MOST_COLUMNS = 500
 """A header with more is no header of ours: refused before anything is compared."""
 _SEARCHED_ROWS = 20
 _HINT = re.compile(rb"\s*\"?sep=[;,\t|:]?\"?[;,\t]*\r?\n", re.IGNORECASE)
-_TOTALS_ROW = r"^\s*(summa|totalt?|totalsumma|summa totalt)\s*:?\s*$"
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,9 @@ class _Regular:
     findings: tuple[Finding, ...]
 
 
-def _regularised(text: str, separator: str, width: int, header_record: int) -> _Regular:
-    """Rewrite the records after the header so that each has exactly `width` fields; number them as Excel does."""
+def _regularised(text: str, separator: str, keys: list[str], contract: Contract, header_record: int) -> _Regular:
+    """Rewrite the records after the header so that each has a field for every column; number them as Excel does."""
+    width = len(keys)
     out, numbers, findings = io.StringIO(newline=""), [], []
     writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
     reader = _records(text, separator)
@@ -169,7 +171,7 @@ def _regularised(text: str, separator: str, width: int, header_record: int) -> _
             while len(cells) > width and not cells[-1].strip():
                 cells.pop()
             if len(cells) != width:
-                if len(cells) < width and re.match(_TOTALS_ROW, cells[0], re.IGNORECASE):
+                if len(cells) < width and is_totals_record(cells, keys, contract):
                     findings.append(file_finding("FIL-014", row=number))
                 else:
                     findings.append(file_finding("FIL-013", row=number, found=len(cells), expected=width))
@@ -307,7 +309,7 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
     if table is not None:
         numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
     else:
-        regular = _regularised(raw.decode(encoding), separator, len(headers), header_record)
+        regular = _regularised(raw.decode(encoding), separator, layout.keys, contract, header_record)
         findings.extend(regular.findings)
         encoding, numbers = regular.encoding, regular.numbers
         table = _parsed_body(regular.body, layout, separator)
@@ -355,33 +357,13 @@ def _table_of_rows(
     blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
-    totals = _totals_rows(table)
-    told = [file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals)]
-    if totals.any():
-        table, numbers = table.filter(pa.array(~totals)), numbers[~totals]
+    totals = totals_rows(table, contract, encoding)
+    told = [file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals.certain)]
+    told += [file_finding("FIL-085", row=int(numbers[i])) for i in np.flatnonzero(totals.likely)]
+    if totals.certain.any():
+        table, numbers = table.filter(pa.array(~totals.certain)), numbers[~totals.certain]
     columns = {key: table[key] for key in layout.keys if not key.startswith("?")}
     told += excel_marks(columns, contract, encoding, numbers, has_marks=has_marks)
     places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
     extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
     return RawTable(columns, extra, encoding, numbers, layout.missing, (*layout.findings, *findings, *told))
-
-
-def distinct_cells(column: pa.ChunkedArray) -> pa.Array:
-    """The cells that occur in a column, as bytes: each once where the column is dictionary-encoded, else all."""
-    if not pa.types.is_dictionary(column.type):
-        return column.combine_chunks()
-    found: set[bytes] = set()
-    for chunk in column.chunks:
-        found.update(chunk.dictionary.to_pylist())
-    return pa.array(list(found), pa.binary())
-
-
-def _totals_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Rows in which one of the first three cells says that they are a total."""
-    found = np.zeros(table.num_rows, dtype=bool)
-    for column in table.columns[:3]:
-        cells = distinct_cells(column)
-        hits = pc.match_substring_regex(cells, _TOTALS_ROW, ignore_case=True).fill_null(False)
-        if pc.any(hits).as_py():
-            found |= pc.is_in(column.cast(pa.binary()), value_set=cells.filter(hits)).to_numpy()
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cases import BOY, OPEN, Case, beside, one, person, refused, row, table, taken
+from cases import BOY, OPEN, Case, beside, one, person, refused, row, table, taken, text
 
 WAITS = ("vantade_0_7", "vantade_8_14", "vantade_15_30", "vantade_31_90", "vantade_over_90")
 NO_WAITS = dict.fromkeys((*WAITS, "vantetid_summa_dagar"), "")
@@ -239,7 +239,56 @@ def counted() -> Iterator[Case]:
     yield refused(f"{rut}/same_unit_and_group_twice.csv", twice, "RUT-008", dataset=rut)
 
 
+def totals() -> Iterator[Case]:
+    """Rows that say that they are a total or a part of another, and rows that only sound so."""
+    ung, ser, sky = "ungdomsmottagning", "serviceinsatser", "skyddsuppfoljning"
+    labels = {
+        "unit_after_total": "Totalt Bromma",
+        "unit_after_sum": "Summa Bromma",
+        "unit_before_total": "Bromma, totalt",
+        "every_clinic": "Alla mottagningar",
+        "every_one_of_them": "Samtliga i västerort",
+        "whole_district": "Hela stadsdelen",
+        "english_sum": "Sum",
+        "english_grand_total": "Grand Total",
+        "german_total": "Gesamtergebnis",
+        "part_sum": "Delsumma",
+        "short_for_sum": "S:a",
+        "of_which": "varav digitala",
+        "thereof": "Därav flickor",
+        "sum_of_a_clinic": "Summa Alvik",
+        "sum_of_the_quarter": "TOTALT kvartal 3 2018",
+    }
+    other = row(ung, mottagning="Alviks ungdomsmottagning")
+    for name, label in labels.items():
+        total = row(ung, mottagning=label, aldersgrupp="18-20", besok="999")
+        yield refused(f"totals/{name}.csv", table(ung, [other, total]), "FIL-014", dataset=ung)
+    for name, label in {"clinic_of_that_name": "Total Hälsa ungdomsmottagning", "last_word": "Unga Total"}.items():
+        yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), "FIL-085", dataset=ung)
+    for name, label in {"whole_man": "Hela Människan", "island": "Summarö mottagning", "word": "Totalhälsan"}.items():
+        yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), dataset=ung)
+    head, *lines = (line.split(";") for line in beside(ung, aldersgrupp="18-20").decode().splitlines())
+    first, second = lines
+    above = text([["Rad", *head], ["Summa", *second], ["", *first]]).encode()
+    yield refused("totals/above_the_rows_in_an_unknown_column.csv", above, "FIL-012 FIL-014", dataset=ung)
+    comment = text([[*head, "Kommentar"], [*first, "varav 2 digitala"], [*second, ""]]).encode()
+    yield taken("totals/part_in_a_comment.csv", comment, "FIL-012 FIL-085", dataset=ung)
+    cut = text([head, first, [first[0], "Totalt", "", "240"]]).encode()
+    yield refused("totals/cut_short_after_the_second_column.csv", cut, "FIL-014", dataset=ung)
+    yield refused(f"totals/{ser}.csv", beside(ser, insats="Totalt Bromma"), "FIL-014", dataset=ser)
+    yield refused(f"totals/{ser}_of_an_intervention.csv", beside(ser, insats="Komet summa"), "FIL-014", dataset=ser)
+    yield refused(f"totals/{sky}.csv", beside(sky, tidpunkt="Alla dagar"), "FIL-014", dataset=sky)
+    yield refused("totals/grupper.csv", beside("grupper", grupp_id="Bromma-totalt"), "FIL-014", dataset="grupper")
+    yield taken("totals/group_called_sum.csv", beside("grupper", grupp_id="SUM-12"), dataset="grupper")
+    akt = "aktiviteter"
+    yield refused(f"totals/{akt}.csv", beside(akt, aktivitet_id="Summa deltagare"), "FIL-014", dataset=akt)
+    yield refused("totals/utbud.csv", beside("utbud", insats="Summa insatser"), "FIL-014", dataset="utbud")
+    yield refused("totals/rutiner.csv", beside("rutiner", enhet="Totalt förvaltningen"), "FIL-014", dataset="rutiner")
+    yield refused("totals/every_sex_throughout.csv", one(ung, kon="Alla"), "UNG-004", dataset=ung)
+    yield refused("totals/offered_to_everybody.csv", one("utbud", riktad_till="Samtliga"), "UTB-012", dataset="utbud")
+
+
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (cases, episodes, services, groups, supply, counted):
+    for group in (cases, episodes, services, groups, supply, counted, totals):
         yield from group()
