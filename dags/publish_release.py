@@ -8,12 +8,12 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from parameters import quarter_param
 
 # Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
 MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
-QUARTER = Param(None, type=["null", "string"], pattern=r"^(\d{4}Q[1-4])?$", title="Newest quarter (empty: all)")
 APPROVE = Param(None, type=["null", "boolean"], title="Approved already (empty: by the setting)")
-PARAMS = {"quarter": QUARTER, "approve": APPROVE}
+PARAMS = {"quarter": quarter_param("Newest quarter (empty: all)"), "approve": APPROVE}
 
 
 @dag(schedule=MONDAYS, catchup=False, max_active_runs=1, is_paused_upon_creation=False, params=PARAMS)

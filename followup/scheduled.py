@@ -88,6 +88,17 @@ def collect_district(district: str, quarter: str | None = None) -> tuple[str, ..
     return receipt.changed_quarters
 
 
+def collect_district_again(district: str, quarter: str | None = None) -> tuple[str, ...] | None:
+    """As `collect_district`; None, and a line in the log, while the drop location is still out of reach."""
+    from ingest.sources import DropLocationUnreachable
+
+    try:
+        return collect_district(district, quarter)
+    except DropLocationUnreachable as error:
+        log.warning("%s; it is tried again later", error)
+        return None
+
+
 def changes_to_build() -> list[tuple[str, str]]:
     """(district code, quarter) of everything that the ledger knows and the marts don't show.
 

@@ -56,15 +56,62 @@ def test_collection_goes_from_districts_to_one_announcement(dags):
     assert dag.task_dict["receive_district"].upstream_task_ids == {"list_districts"}
     assert dag.task_dict["announce_changes"].upstream_task_ids == {"receive_district"}
     assert dag.task_dict["announce_changes"].trigger_rule == "all_done"
-    assert dag.task_dict["every_district_received"].trigger_rule == "all_success"
     assert [asset.name for asset in dag.task_dict["announce_changes"].outlets] == ["submissions"]
 
 
-def test_districts_are_received_two_at_a_time_and_tried_again_with_growing_pauses(dags):
-    task = dags["collect_submissions"].task_dict["receive_district"]
+def test_what_failed_is_tried_again_after_the_announcement_and_announced_late(dags):
+    dag = dags["collect_submissions"]
+    assert dag.task_dict["receive_again"].upstream_task_ids == {"list_failed_districts"}
+    assert dag.task_dict["announce_late_changes"].upstream_task_ids == {"receive_again"}
+    assert dag.task_dict["every_district_received"].upstream_task_ids == {"receive_again"}
+    assert dag.task_dict["every_district_received"].trigger_rule == "none_failed"
+    assert [asset.name for asset in dag.task_dict["announce_late_changes"].outlets] == ["submissions"]
+
+
+@pytest.mark.parametrize("task_id", ["receive_district", "receive_again"])
+def test_districts_are_received_two_at_a_time_and_never_hold_a_slot_while_they_wait(dags, task_id):
+    task = dags["collect_submissions"].task_dict[task_id]
     assert task.partial_kwargs["pool"] == "intake"
-    assert task.partial_kwargs["retries"] >= 2
-    assert task.partial_kwargs["retry_exponential_backoff"]
+    assert task.partial_kwargs.get("retries", 0) == 0
+    assert task.partial_kwargs.get("mode", "reschedule") == "reschedule"
+    assert task.partial_kwargs["map_index_template"]
+
+
+def test_a_run_of_the_collection_is_named_by_the_newest_quarter_that_has_ended(dags, monkeypatch):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.utils.types import DagRunType
+    from pendulum import datetime as moment
+
+    timetable = coerce_to_core_timetable(dags["collect_submissions"].timetable)
+    run_after = moment(2018, 9, 30, 22, 30)  # in the city the first of October
+    for kind in (DagRunType.SCHEDULED, DagRunType.MANUAL):
+        run_id = timetable.generate_run_id(run_type=kind, run_after=run_after, data_interval=None)
+        assert run_id.startswith(f"{kind.value}__2018Q3__2018-09-30T22:30:00")
+        assert DagRunType.from_run_id(run_id) == kind
+    monkeypatch.setenv("FOLLOWUP_NOW", "2017-01-10T08:00:00")
+    assert "__2016Q4__" in timetable.generate_run_id(
+        run_type=DagRunType.MANUAL, run_after=run_after, data_interval=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "given", "note"),
+    [
+        ("build_marts", {"partition_key": "2018Q2"}, "2018Q2"),
+        ("collect_submissions", {"conf": {"quarter": "2017Q3", "districts": None}}, "2017Q3"),
+        ("collect_submissions", {"conf": {}}, "2018Q3"),
+        ("build_marts", {"partition_key": "2018Q2", "note": "somebody's own"}, "somebody's own"),
+        ("publish_release", {}, None),
+    ],
+)
+def test_the_quarter_stands_in_the_note_of_a_run(dag_id, given, note):
+    from airflow.models.dagrun import DagRun
+    from pendulum import datetime as moment
+    from run_names import on_dag_run_running
+
+    run = DagRun(dag_id=dag_id, run_id="a_run", run_after=moment(2018, 10, 2), **given)
+    on_dag_run_running(dag_run=run, msg="")
+    assert run.note == note
 
 
 def test_one_build_at_a_time_in_the_writers_pool(dags):

@@ -63,8 +63,9 @@ class Installation:
         return self.client.wait("collect_submissions", run_id, seconds=180)
 
     def tasks(self, run: Run) -> dict[str, str | None]:
-        """State of each task; a mapped one under the name of what it maps."""
-        return {t.mapped_name or t.task_id: t.state for t in self.client.tasks(run.dag_id, run.run_id)}
+        """State of each task; a mapped one with the name of what it maps."""
+        found = self.client.tasks(run.dag_id, run.run_id)
+        return {f"{t.task_id} {t.mapped_name}" if t.mapped_name else t.task_id: t.state for t in found}
 
     def builds(self, at_least: int) -> list[Run]:
         """The runs of build_marts when none is left, once there are so many."""
@@ -103,7 +104,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         "FOLLOWUP_KEYS": str(root / "keys.json"),
         "FOLLOWUP_NOW": f"@{root / 'clock'}",
         "FOLLOWUP_DISTRICTS": str(root / "districts.yml"),
-        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "3",
     }
     orchestrator = Orchestrator(root / "airflow", environment)
     orchestrator.start()
@@ -116,17 +117,39 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def test_an_unreachable_district_fails_alone_and_is_named_and_the_run_shows_it(place: Installation) -> None:
     place.send(REACHABLE, FIRST)
-    run = place.collect()
+    names_while_waiting: set[str | None] = set()
+    built_while_waiting = False
+
+    def look(run: Run) -> None:
+        nonlocal built_while_waiting
+        waiting = [t for t in place.client.tasks(run.dag_id, run.run_id) if t.state == "up_for_reschedule"]
+        names_while_waiting.update(task.mapped_name for task in waiting)
+        built_while_waiting = built_while_waiting or bool(waiting and place.client.runs("build_marts"))
+
+    run_id = place.client.trigger("collect_submissions")
+    run = place.client.wait("collect_submissions", run_id, seconds=180, on_poll=look)
     assert place.tasks(run) == {
         "list_districts": "success",
-        REACHABLE: "success",
-        UNREACHABLE: "failed",
+        f"receive_district {REACHABLE}": "success",
+        f"receive_district {UNREACHABLE}": "failed",
         "announce_changes": "success",
+        "list_failed_districts": "success",
+        f"receive_again {UNREACHABLE}": "failed",
+        "announce_late_changes": "upstream_failed",
         "every_district_received": "upstream_failed",
     }
     assert run.state == "failed"
-    tries = {task.mapped_name: task.try_number for task in place.client.tasks(run.dag_id, run.run_id)}
-    assert (tries[REACHABLE], tries[UNREACHABLE]) == (1, 3)
+    assert names_while_waiting == {UNREACHABLE}
+    assert built_while_waiting, "the others' build waited for a district that can't be reached"
+    log = next((place.root / "airflow" / "logs" / "tasks").glob("**/task_id=receive_again/**/*.log"))
+    assert log.read_text(encoding="utf-8").count("can't be reached (the folder is not there)") >= 2
+
+
+def test_runs_are_named_by_quarter(place: Installation) -> None:
+    for dag_id in ("collect_submissions", "build_marts"):
+        runs = place.client.call("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
+        assert {run["note"] for run in runs if run["start_date"]} == {"2018Q1"}
+    assert all("__2018Q1__" in run.run_id for run in place.client.runs("collect_submissions"))
 
 
 def test_the_other_district_is_in_force_and_built(place: Installation) -> None:
@@ -155,7 +178,7 @@ def test_with_nothing_new_nothing_is_announced_or_built(place: Installation) -> 
     run = place.collect(districts=[REACHABLE])
     assert run.state == "success"
     assert place.tasks(run)["announce_changes"] == "skipped"
-    assert UNREACHABLE not in place.tasks(run)
+    assert not any(UNREACHABLE in name for name in place.tasks(run))
     assert len(place.client.runs("build_marts")) == 1
 
 
@@ -188,9 +211,24 @@ def test_a_failing_build_fails_its_run_once_and_the_last_good_marts_stay(place: 
     spoilt.write_bytes(whole)
 
 
-def test_the_next_collection_builds_what_the_failed_build_left(place: Installation) -> None:
-    place.send(UNREACHABLE, FIRST)
-    assert place.collect().state == "success"
+def test_what_a_failed_build_left_is_built_and_a_district_that_comes_within_reach_is_announced_late(
+    place: Installation,
+) -> None:
+    folder = place.root / "inbox" / UNREACHABLE
+    folder.rename(folder.with_name("away"))
+
+    def come(run: Run) -> None:
+        waits = any(task.state == "up_for_reschedule" for task in place.client.tasks(run.dag_id, run.run_id))
+        if waits and not folder.exists():
+            folder.with_name("away").rename(folder)
+            place.send(UNREACHABLE, FIRST)
+
+    run_id = place.client.trigger("collect_submissions")
+    run = place.client.wait("collect_submissions", run_id, seconds=180, on_poll=come)
+    states = place.tasks(run)
+    assert run.state == "success", states
+    assert states[f"receive_district {UNREACHABLE}"] == "failed"
+    assert states[f"receive_again {UNREACHABLE}"] == states["announce_late_changes"] == "success"
     assert {build.state for build in place.builds(at_least=5)[3:]} == {"success"}
     expected = 2 * 2 * len(load_contracts())  # districts, quarters, datasets
     assert len(place.in_force()) == expected
@@ -211,7 +249,10 @@ def test_what_tasks_hand_on_is_codes_only(place: Installation) -> None:
     run = place.client.runs("collect_submissions")[0]
     path = f"dags/collect_submissions/dagRuns/{run.run_id}/taskInstances/receive_district/xcomEntries/return_value"
     index = next(t.map_index for t in place.client.tasks(run.dag_id, run.run_id) if t.mapped_name == REACHABLE)
-    assert place.client.call("GET", path, map_index=index)["value"] == [f"{REACHABLE}|2018Q1"]
+    assert place.client.call("GET", path, map_index=index)["value"] == {
+        "district": REACHABLE,
+        "changed": [f"{REACHABLE}|2018Q1"],
+    }
 
 
 def test_nothing_is_left_running_after_a_stop(place: Installation) -> None:
