@@ -31,4 +31,6 @@ RUN pip install --no-deps --no-build-isolation --editable . \
     && chown -R followup:followup dbt_project
 
 USER followup
+# What any command writes is for this user alone.
+ENTRYPOINT ["/bin/sh", "-c", "umask 077 && exec \"$0\" \"$@\""]
 CMD ["followup", "--help"]

@@ -12,6 +12,7 @@ from superset_client import SupersetClient
 from superset_server import ADMINISTRATOR, SupersetError, SupersetServer
 
 from followup.postgres_server import DEFAULT_HOME, HOME_VARIABLE, PostgresServer, PostgresServerError
+from ingest.private import go_private
 from ingest.settings import ROOT
 from publish.serving.roles import READER
 
@@ -20,6 +21,7 @@ HOME = ROOT / "data" / "superset"
 
 def main() -> None:
     """Set up, start, import, tell where, wait."""
+    go_private()
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     try:
         running = PostgresServer(home).running()

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import httpx
 
+from ingest.private import make_folder
+
 ENVIRONMENT = Path(__file__).resolve().parent.parent / ".venv-bi"
 ADMINISTRATOR = "admin"
 SETUP_SECONDS = 240
@@ -72,7 +74,7 @@ class SupersetServer:
         if self.login_file.exists():
             return
         shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True, mode=0o700)
+        make_folder(self.home)
         config = self.home / "superset_config.py"
         config.write_text(_CONFIG.format(secret=secrets.token_urlsafe(42), home=self.home), encoding="utf-8")
         config.chmod(0o600)

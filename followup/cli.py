@@ -25,6 +25,7 @@ from followup.commands import city, preview, protecting, releases, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
+from ingest.private import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
@@ -193,7 +194,9 @@ protecting.register(app)
 
 def main() -> None:
     """Run the command line. Known failures end with a line that says what to do, and exit code 3."""
+    go_private()
     try:
+        close_home(Settings().home)
         app()
     except (SettingsError, LedgerError, LeaseBusy) as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True)

@@ -15,6 +15,7 @@ from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.keys import load_keys
 from ingest.ledger import Ledger, LedgerError
+from ingest.private import make_folder
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError
@@ -66,7 +67,7 @@ def make_local_folders(settings: Settings) -> list[str]:
         if "://" in str(location.url.removeprefix("file://")) or district is None or not district.is_valid_in(quarter):
             continue
         if not folder.exists():
-            folder.mkdir(parents=True)
+            make_folder(folder.parent, folder.name)
             made.append(code)
     return made
 

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from followup.airflow_client import AirflowClient, AirflowError
 from followup.postgres_server import ServerForReaders
+from ingest.private import close_home, go_private, make_folder
 from ingest.settings import ROOT, Settings
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
@@ -108,11 +109,14 @@ class Orchestrator:
         Raises:
             OrchestratorError: a component ended or was not ready in time.
         """
+        go_private()
         running = self.running()
         if running is not None:
             return running
         self.stop()
-        self.logs.mkdir(parents=True, exist_ok=True)
+        make_folder(self.home)
+        close_home(self.home)
+        self.logs.mkdir(exist_ok=True)
         self._migrate(self._environment(PREFERRED_PORT), tell)
         for preferred in (PREFERRED_PORT, *[0] * (PORTS_TRIED - 1)):
             port = _free_port(preferred)
@@ -224,6 +228,8 @@ class Orchestrator:
             "API__SECRET_KEY": hidden["api"],
             "API_AUTH__JWT_SECRET": hidden["jwt"],
             "LOGGING__BASE_LOG_FOLDER": str(self.logs / "tasks"),
+            "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",  # Airflow sets these whatever the umask is
+            "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
@@ -239,7 +245,7 @@ class Orchestrator:
 
     def _secrets(self) -> dict[str, str]:
         """Secrets of this home, made the first time, readable by the owner alone."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.home)
         if not self.password_file.exists():
             _write(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
         path = self.home / "secrets.json"
@@ -356,6 +362,7 @@ def main(arguments: list[str] | None = None) -> int:
     `status` exits with 1 when Airflow does not run. An installation that names a database of its own
     (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
     """
+    go_private()
     parser = argparse.ArgumentParser(prog="python -m followup.orchestrator", description=main.__doc__)
     parser.add_argument("command", choices=("up", "down", "status"))
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)

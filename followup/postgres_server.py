@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ingest.private import close, go_private, make_folder
 from ingest.settings import ROOT
 from publish.serving.roles import ANALYST, OWNER, READER
 
@@ -94,7 +95,7 @@ class PostgresServer:
         Raises:
             PostgresServerError: there are no binaries, the folder is out of reach of the server's user, or it fails.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
+        self._make_home()
         running = self.running()
         if running is None:
             if not (self.cluster / "PG_VERSION").exists():
@@ -144,6 +145,15 @@ class PostgresServer:
         )
 
     # -- making it -----------------------------------------------------------------------------------------------------
+
+    def _make_home(self) -> None:
+        """For us alone; the server's user may pass it to the cluster, where it is another one."""
+        go_private()
+        make_folder(self.home)
+        close(self.home)
+        if self._owner:
+            os.chown(self.home, -1, self._owner["group"])
+            self.home.chmod(0o710)
 
     def _make_cluster(self) -> None:
         """Run initdb in a folder beside and rename it, so that a cluster is whole or not there."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ingest.districts import load_districts, load_drop_locations
+from ingest.private import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
@@ -31,6 +32,15 @@ def warm_up() -> None:
         import_module(name)
 
 
+def settings_of_task() -> Settings:
+    """The installation's settings, once what this task writes, and what an earlier version wrote, is closed to others:
+    each task has a process of its own, whatever started this Airflow."""
+    go_private()
+    settings = Settings()
+    close_home(settings.home)
+    return settings
+
+
 def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | None = None) -> list[str]:
     """Codes of the districts whose drop locations are to be read.
 
@@ -45,7 +55,7 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
     """
     from ingest.receiving import districts_to_visit
 
-    settings = Settings()
+    settings = settings_of_task()
     located = load_drop_locations(settings)
     if districts:
         unknown = sorted(set(districts) - set(located))
@@ -76,7 +86,7 @@ def collect_district(district: str, quarter: str | None = None) -> tuple[str, ..
     """
     from ingest.receiving import receive_district
 
-    receipt = receive_district(Settings(), district, Quarter.parse(quarter) if quarter else None)
+    receipt = receive_district(settings_of_task(), district, Quarter.parse(quarter) if quarter else None)
     for file in receipt.files:
         log.info(
             "%s: %s %s %s, %s rows, %s errors, %s queries, submission %s",
@@ -109,7 +119,7 @@ def changes_to_build() -> list[tuple[str, str]]:
     from followup.snapshot import take_snapshot
     from ingest.ledger import Ledger
 
-    settings = Settings()
+    settings = settings_of_task()
     ledger = Ledger(settings.ledger)
     try:
         snapshot, built = take_snapshot(settings, ledger), ledger.last_build()
@@ -164,7 +174,7 @@ def build_and_log() -> str:
             f" ({_without_values(node.message)})" if failed and node.message else "",
         )  # fmt: skip
 
-    result = build(Settings(), on_node=log_node)
+    result = build(settings_of_task(), on_node=log_node)
     log.info(
         "%s: fingerprint %s, %d nodes, %.1f s", result.status, result.fingerprint, len(result.nodes), result.seconds
     )

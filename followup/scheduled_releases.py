@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
+from followup.scheduled import settings_of_task
 from ingest.ledger import Ledger, LedgerError
 from ingest.settings import Settings
 
@@ -22,7 +23,7 @@ def is_release_due() -> bool:
     from ingest.ledger.decisions import newest_lock
     from ingest.ledger.releases import current_release
 
-    with closing(Ledger(Settings().ledger)) as ledger:
+    with closing(Ledger(settings_of_task().ledger)) as ledger:
         locked_at, current = newest_lock(ledger), current_release(ledger)
     if locked_at is None:
         return False
@@ -41,7 +42,7 @@ def check_and_log() -> str:
     from publish.catalogue.manifest import ManifestMissing
     from publish.gate import GateClosed, MartsMissing, pass_gate
 
-    settings = Settings()
+    settings = settings_of_task()
     fingerprint = _fingerprint(settings)
     try:
         warnings = pass_gate(settings)
@@ -80,7 +81,7 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     from publish.cutting import CutError
     from publish.releasing import ReleaseBlocked, release
 
-    settings = Settings()
+    settings = settings_of_task()
     if _fingerprint(settings) != checked:
         log.info("the marts were built anew since they were looked at: they are looked at again")
         check_and_log()
@@ -109,7 +110,7 @@ def is_approved_already(asked: bool | None) -> bool:
 
     if asked is not None:
         return asked
-    settings, policy = Settings(), load_policy()
+    settings, policy = settings_of_task(), load_policy()
     by_itself = settings.release_approves_itself
     if not (policy.approve_by_itself if by_itself is None else by_itself):
         return False
@@ -133,7 +134,7 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
     from ingest.ledger.releases import current_release
     from publish.approving import approve_release
 
-    settings = Settings()
+    settings = settings_of_task()
     try:
         tables = approve_release(settings, release_id, on_step=_log_step()).tables
     except LedgerError as error:

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.private import make_way
 from ingest.settings import SettingsError
 
 
@@ -43,7 +44,7 @@ def make_keys(path: Path) -> None:
     Raises:
         FileExistsError: there is a key file already; it is never overwritten, since rows in force hang on it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_way(path)
 
     def drawn(length: int) -> str:
         return base64.b64encode(secrets.token_bytes(length)).decode()

@@ -42,6 +42,14 @@ import sitecustomize  # noqa: E402, F401  (importing it installs the guard)
 
 
 @pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Entry points that a test calls in this process change its umask; every test begins with the usual one."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
+
+
+@pytest.fixture(autouse=True)
 def no_connection_beyond_loopback() -> Iterator[None]:
     """Fail the test in which this process, or a Python that it started, tried to reach another machine."""
     _NETWORK_LOG.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from followup.demo.people import People, age_years
 from followup.demo.views import Columns, case_columns, cases_shown
 from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, encoded, header_line, lines, sha256, write_manifest
 from ingest.districts import load_districts
+from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 
 _STREAM = 9
@@ -57,7 +58,7 @@ def draw_cases_file(
         raise ValueError("the district must be a district administration, and bad_share within 0–1")
     rng = stream(seed, _STREAM, quarter.year * 4 + quarter.number)
     people = People()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     written = numbered = outside = 0
     with path.open("wb") as handle:
         handle.write(encoded(district, [header_line(district, "arenden")], encoding))

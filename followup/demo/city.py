@@ -22,6 +22,7 @@ from followup.demo.views import (
 )
 from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, sha256, write_manifest
 from ingest.districts import load_districts
+from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 
 Progress = Callable[[int, int, str], None]
@@ -146,15 +147,13 @@ def _write(
     out: Path, file: DrawnFile, content: bytes, fault: PlantedFault | None, checksums: dict[Path, dict[str, str]]
 ) -> DrawnFile:
     """Write one file, or its broken version with the correct one aside."""
-    folder = out / file.district
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(out, file.district)
     listed = checksums.setdefault(folder, {})
     if fault is None:
         file.path.write_bytes(content)
         listed[file.path.name] = sha256(content)
         return file
-    corrected = out / CORRECTED / file.district
-    corrected.mkdir(parents=True, exist_ok=True)
+    corrected = make_folder(out, CORRECTED, file.district)
     (corrected / file.path.name).write_bytes(content)
     checksums.setdefault(corrected, {})[file.path.name] = sha256(content)
     listed[f"{CORRECTED}/{file.path.name}"] = sha256(content)

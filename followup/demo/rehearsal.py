@@ -31,6 +31,7 @@ from followup.snapshot import take_snapshot
 from ingest.districts import load_districts
 from ingest.keys import make_keys
 from ingest.ledger import Ledger, LedgerError, Submission
+from ingest.private import go_private, make_folder
 from ingest.quarters import Quarter, quarters_between
 from ingest.settings import ROOT, Settings, SettingsError
 from ingest.sources import MANIFEST
@@ -78,7 +79,7 @@ class Stage:
 
     def prepare(self) -> Settings:
         """Make the folders and keys, and let this process's settings be the rehearsal's."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder / "home")  # and so the folders above it, which others may pass to what is published
         for name in [name for name in os.environ if name.startswith("FOLLOWUP_")]:
             del os.environ[name]
         os.environ |= self.environment
@@ -99,8 +100,7 @@ class Stage:
 
     def send(self, file: DrawnFile) -> None:
         """Put a file into its district's drop location, whole, with the list that declares it synthetic."""
-        folder = self.inbox / file.district
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(self.inbox, file.district)
         for source in (file.path.with_name(MANIFEST), file.path):
             unfinished = folder / f"{source.name}.part"
             shutil.copyfile(source, unfinished)
@@ -269,7 +269,7 @@ def rehearse(stage: Stage, console: Console) -> None:
         districts = {file.district for file in city.files}
         console.print(f"Drawn: {len(city.files)} files of {len(districts)} districts, {FIRST}–{LAST}.", city.notice)
         for district in districts:
-            (stage.inbox / district).mkdir(parents=True, exist_ok=True)
+            make_folder(stage.inbox, district)
         stage.set_clock(FIRST)
         orchestrator = Orchestrator(stage.airflow)
         ran_before = orchestrator.running() is not None
@@ -313,6 +313,7 @@ def _shown(path: Path) -> str:
 
 def main() -> int:
     """Rehearse under data/demo. Exit 0 when all came out as it must, 1 when not, 130 or 143 when interrupted."""
+    go_private()
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

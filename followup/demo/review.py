@@ -33,6 +33,7 @@ from followup.demo.review_plan import (
 from followup.demo.tables import DrawnTable
 from followup.demo.views import case_columns, cases_shown, episode_columns, episodes_shown
 from followup.demo.writing import NOTICE, sha256, write_manifest
+from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 
 FROM, UNTIL = Quarter(2017, 1), Quarter(2019, 1)
@@ -96,8 +97,7 @@ def draw_review(out: Path, districts: tuple[str, ...] = ("hasselby-vallingby",),
     episodes["number"] = rank_within(episodes["office"].astype("int64")) + 1
     written: list[Path] = []
     for district in districts:
-        folder = out / district
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(out, district)
         checksums: dict[str, str] = {}
         for quarter in quarters_between(FROM, UNTIL):
             for table in _tables(district, quarter, people, cases, episodes):

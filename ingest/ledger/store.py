@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
+from ingest.private import make_folder
 
 KEPT_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
@@ -125,7 +126,7 @@ class Ledger:
         """
         parsed = sa.make_url(url)
         if parsed.drivername.startswith("sqlite") and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(parsed.database).parent)
         self.engine = sa.create_engine(parsed)
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _on_sqlite_connect)

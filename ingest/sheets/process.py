@@ -16,6 +16,7 @@ from typing import Any
 if __name__ == "__main__":  # run by its path: the tree that started it, not an installed one, is what it imports
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from ingest.private import go_private
 from ingest.sheets.readers import Answer, Asked, read_workbook
 from ingest.sheets.refusals import DAMAGED, TOO_LARGE, Refused
 
@@ -25,6 +26,7 @@ SECONDS = 120
 
 def _limit() -> None:
     """Bound what this process may use, and let it leave nothing behind."""
+    go_private()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

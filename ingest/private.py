@@ -1,0 +1,118 @@
+"""Everything of an installation is for its service's user alone; only what readers open has a mode of its own.
+
+Every entry point calls `go_private` first, so that whatever it and its children create is closed to others: files of
+DuckDB and SQLite, dbt's and Airflow's logs, locks. `open_to_others` and `close` are for what was created before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+UMASK = 0o077
+OTHERS = 0o077
+"""The mode bits of group and others."""
+PASSABLE = 0o711
+"""Mode of a folder that holds nothing secret itself: others may pass it to what lies below, and can't list it."""
+
+
+def go_private() -> None:
+    """Let what this process and its children create be for its owner alone."""
+    os.umask(UMASK)
+
+
+def make_way(path: Path) -> None:
+    """Make the missing folders above a path, passable: what readers open may lie beside it."""
+    for above in reversed(path.absolute().parents):
+        _make(above, PASSABLE)
+
+
+def make_folder(folder: Path, *below: str) -> Path:
+    """Make a folder, and folders in it, for their owner alone, where they are missing; returns the innermost."""
+    make_way(folder)
+    _make(folder, 0o700)
+    for name in below:
+        folder = folder / name
+        _make(folder, 0o700)
+    return folder
+
+
+def _make(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except OSError:
+        if not folder.is_dir():
+            raise
+        return
+    folder.chmod(mode)
+
+
+def open_to_others(roots: Iterable[Path]) -> Iterator[Path]:
+    """Every file and folder at and below these that group or others may use in any way; links below are not followed.
+
+    A root that is missing gives nothing, and neither does a folder that we can't read.
+    """
+    for root in roots:
+        with contextlib.suppress(OSError):
+            if _is_open(root.stat()):
+                yield root
+        yield from _open_below(root)
+
+
+def _open_below(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        with contextlib.suppress(OSError):  # removed meanwhile
+            if _is_open(entry.stat(follow_symlinks=False)):
+                yield Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                yield from _open_below(Path(entry.path))
+
+
+def _is_open(found: os.stat_result) -> bool:
+    return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OTHERS)
+
+
+def close(path: Path, bits: int = OTHERS) -> bool:
+    """Take these mode bits from a file or folder; a link is left as it is. False where that is not ours to do.
+
+    The file is held while it is changed, so that it can't be exchanged for a link; and without being opened for reading
+    or writing, which on being closed would take this process's locks from a SQLite file.
+    """
+    try:
+        held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(held)
+        if not stat.S_ISLNK(found.st_mode) and found.st_mode & bits:
+            Path(f"/proc/self/fd/{held}").chmod(stat.S_IMODE(found.st_mode) & ~bits)
+    except OSError:
+        return False
+    finally:
+        os.close(held)
+    return True
+
+
+def close_home(home: Path) -> None:
+    """Close an installation's home, cheaply: the folder itself, and what lies directly in it.
+
+    That is enough for everything below, for nobody else can pass. The ledger's file is among it, whose mode SQLite
+    gives to `-wal` and `-shm`. What is another user's is left; `followup doctor` names it.
+    """
+    try:
+        whole = home.resolve(strict=True)
+        entries = list(os.scandir(whole))
+    except OSError:  # not made yet, or not ours
+        return
+    close(whole)
+    for entry in entries:
+        close(Path(entry.path))
