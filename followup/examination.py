@@ -15,6 +15,7 @@ from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.keys import load_keys
 from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.opening import place
 from ingest.private import make_folder
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -42,7 +43,10 @@ def examine(settings: Settings) -> list[Examined]:
     except LedgerError as error:
         return [*found, Examined("ledger", False, str(error))]
     try:
-        found += [_ledger(ledger), _files(settings, ledger)]
+        try:
+            found += [_ledger(ledger), _files(settings, ledger)]
+        except LedgerError as error:  # damaged, or gone, since it was opened
+            found.append(Examined("ledger", False, str(error)))
         found += _locations(settings)
         found += [_warehouse(settings), _database(settings), _disk(settings)]
     finally:
@@ -102,8 +106,7 @@ def _declared() -> Examined:
 
 
 def _ledger(ledger: Ledger) -> Examined:
-    where = ledger.engine.url.render_as_string(hide_password=True)
-    return Examined("ledger", True, f"{where}, {len(ledger.in_force())} submissions in force")
+    return Examined("ledger", True, f"{place(ledger.engine.url)}, {len(ledger.in_force())} submissions in force")
 
 
 def _files(settings: Settings, ledger: Ledger) -> Examined:

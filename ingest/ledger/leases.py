@@ -11,16 +11,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from ingest.ledger.opening import LedgerError
 from ingest.ledger.tables import lease
 
 LIFETIME = timedelta(seconds=90)
 _RENEWAL_SECONDS = 20.0
+_RETRY_SECONDS = 2.0
 
 
 class LeaseBusy(Exception):
@@ -84,13 +86,18 @@ def held(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     done = threading.Event()
 
     def renew() -> None:
-        while not done.wait(_RENEWAL_SECONDS):
-            with engine.begin() as connection:
-                connection.execute(
-                    lease.update()
-                    .where(lease.c.name == name, lease.c.holder == holder)
-                    .values(expires_at=_now() + LIFETIME)
-                )
+        pause = _RENEWAL_SECONDS
+        while not done.wait(pause):
+            pause = _RENEWAL_SECONDS
+            try:
+                with engine.begin() as connection:
+                    connection.execute(
+                        lease.update()
+                        .where(lease.c.name == name, lease.c.holder == holder)
+                        .values(expires_at=_now() + LIFETIME)
+                    )
+            except LedgerError:
+                pause = _RETRY_SECONDS  # a database that restarts: the lease outlives it
 
     renewer = threading.Thread(target=renew, name=f"lease {name}", daemon=True)
     renewer.start()
@@ -99,5 +106,6 @@ def held(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     finally:
         done.set()
         renewer.join()
-        with engine.begin() as connection:
+        # What was done is done: a database that is gone by now only lets the lease expire.
+        with suppress(LedgerError), engine.begin() as connection:
             connection.execute(lease.delete().where(lease.c.name == name, lease.c.holder == holder))

@@ -6,26 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
+from ingest.ledger.opening import LedgerError, migrate, open_engine
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
-from ingest.private import make_folder
 
+__all__ = ["Ledger", "LedgerError", "Submission"]
 KEPT_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
-
-
-class LedgerError(Exception):
-    """The ledger can't be opened or refused a change; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +93,6 @@ def newest_accepted(submissions: Iterable[Submission]) -> list[Submission]:
     return [newest[key] for key in sorted(newest)]
 
 
-def _on_sqlite_connect(connection: Any, _: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    """Writers take the lock at once, so that a read in the same transaction can't go stale; readers take none."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
 class Ledger:
     """The ledger of an installation. Open one per process; it may be used from several threads."""
 
@@ -122,45 +100,27 @@ class Ledger:
         """Connect, and bring the tables up to date.
 
         Raises:
-            LedgerError: no connection, or the ledger was written by a newer version.
+            LedgerError: no connection, or the ledger was written by a newer version. From every method: the database
+                failed, was restarted, is full, locked or damaged.
         """
-        parsed = sa.make_url(url)
-        if parsed.drivername.startswith("sqlite") and parsed.database:
-            make_folder(Path(parsed.database).parent)
-        self.engine = sa.create_engine(parsed)
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _on_sqlite_connect)
-            sa.event.listen(self.engine, "begin", _begin)
-        try:
-            self._migrate()
-        except sa.exc.DatabaseError as error:
-            raise LedgerError(
-                f"the ledger at {parsed.render_as_string(hide_password=True)} can't be opened: it is busy, damaged or "
-                "out of reach. Check FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions; restore it if damaged"
-            ) from error
-
-    def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        scripts = ScriptDirectory.from_config(config)
-        head = scripts.get_current_head()
-        with self.engine.begin() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            if current == head:
-                return
-            if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-                raise LedgerError("the ledger was written by a newer version of followup: update this one")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        self.engine = open_engine(url)
+        migrate(self.engine)
 
     def claim(self, name: str, value: str) -> str:
         """Remember a fact of the installation unless one is remembered already; returns what is remembered."""
-        with self.engine.begin() as connection:
+        kept = self._claimed(name)
+        if kept is None:
+            try:
+                with self.engine.begin() as connection:
+                    connection.execute(installation.insert().values(name=name, value=value))
+            except sa.exc.IntegrityError:  # another process was first
+                kept = self._claimed(name)
+        return value if kept is None else kept
+
+    def _claimed(self, name: str) -> str | None:
+        with self.reading() as connection:
             kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
-            if kept is not None:
-                return str(kept)
-            connection.execute(installation.insert().values(name=name, value=value))
-            return value
+        return None if kept is None else str(kept)
 
     def close(self) -> None:
         """Close all connections."""

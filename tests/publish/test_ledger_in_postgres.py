@@ -1,0 +1,206 @@
+"""The ledger in a PostgreSQL that is opened by many at once, that breaks off, and that refuses; SQLite beside it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from followup.postgres_server import PostgresServer
+from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.opening import place
+from ingest.ledger.tables import installation
+from ingest.ledger.tables import lease as lease_table
+
+pytestmark = pytest.mark.server
+AT_ONCE = 6
+
+
+@pytest.fixture
+def postgres_url(server: PostgresServer) -> Iterator[str]:
+    """An empty database for a ledger."""
+    running = server.start()
+    password = json.loads((server.home / "superuser.json").read_text(encoding="utf-8"))["postgres"]
+    with server.superuser() as connection:
+        connection.execute("drop database if exists ledger with (force)")
+        connection.execute("create database ledger")
+    yield f"postgresql://postgres:{password}@127.0.0.1:{running.port}/ledger"
+    with server.superuser() as connection:
+        connection.execute("drop database ledger with (force)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'ledger.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def end_connections(server: PostgresServer) -> None:
+    """As a restart of PostgreSQL does, for the ledger's connections alone."""
+    with server.superuser() as connection:
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'ledger'")
+
+
+def test_of_many_first_openings_one_makes_the_tables_and_all_agree_on_the_claim(url: str) -> None:
+    fork = multiprocessing.get_context("fork")
+    together, said = fork.Barrier(AT_ONCE), fork.SimpleQueue()
+
+    def open_it(number: int) -> None:
+        together.wait()
+        try:
+            ledger = Ledger(url)
+            said.put(ledger.claim("person_keys", f"keys {number}"))
+            ledger.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            said.put(f"{type(error).__name__}: {error}")
+
+    processes = [fork.Process(target=open_it, args=(number,)) for number in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    answers = [said.get() for _ in processes]
+    for process in processes:
+        process.join()
+    assert len(set(answers)) == 1 and answers[0].startswith("keys ")
+
+
+def test_a_migration_is_waited_for_and_not_done_twice(postgres_url: str, server: PostgresServer) -> None:
+    from ingest.ledger import opening
+
+    with server.superuser("ledger") as first:
+        first.execute("begin")
+        first.execute(f"select pg_advisory_xact_lock({opening._MIGRATION_LOCK})")
+        opened = threading.Thread(target=lambda: Ledger(postgres_url).close())
+        opened.start()
+        opened.join(0.5)
+        assert opened.is_alive()
+        assert first.execute("select to_regclass('submission')").fetchone() == (None,)
+        first.execute("commit")
+        opened.join()
+        assert first.execute("select to_regclass('submission')").fetchone() == ("submission",)
+
+
+def test_an_opening_that_waits_too_long_says_who_is_waited_for(
+    postgres_url: str, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest.ledger import opening
+
+    monkeypatch.setattr(opening, "MIGRATION_SECONDS", 0.1)
+    with server.superuser("ledger") as first:
+        first.execute("begin")
+        first.execute(f"select pg_advisory_xact_lock({opening._MIGRATION_LOCK})")
+        with pytest.raises(LedgerError, match="is busy: another process"):
+            Ledger(postgres_url)
+
+
+def test_a_connection_lost_in_the_middle_is_a_ledger_error_and_the_next_change_works(
+    postgres_url: str, server: PostgresServer
+) -> None:
+    ledger = Ledger(postgres_url)
+    for last in ("statement", "commit", "fetch"):
+        with (
+            pytest.raises(LedgerError, match=r"127\.0\.0\.1:\d+/ledger is out of reach: .* restarted") as caught,
+            ledger.engine.begin() as connection,
+        ):
+            connection.execute(installation.insert().values(name=last, value="secret value"))
+            end_connections(server)
+            if last != "commit":
+                connection.execute(sa.select(installation)).all()
+        assert "secret" not in str(caught.value) and "secret" not in repr(caught.value.__cause__)
+        assert ledger.claim(last, "again") == "again"
+    end_connections(server)  # while idle: noticed before it is used
+    assert ledger.in_force() == []
+    ledger.close()
+
+
+def test_a_server_that_is_gone_a_wrong_password_and_a_missing_database_are_told_apart(postgres_url: str) -> None:
+    parsed = sa.make_url(postgres_url)
+    for changed, said in (
+        (parsed.set(port=1), "is out of reach: PostgreSQL does not answer"),
+        (parsed.set(password="hunter2"), "does not let us in"),
+        (parsed.set(database="none"), 'does not let us in .database "none" does not exist'),
+    ):
+        with pytest.raises(LedgerError, match=said) as caught:
+            Ledger(changed.render_as_string(hide_password=False))
+        assert "hunter2" not in str(caught.value) and str(parsed.password) not in str(caught.value)
+    for wrong in ("nothing", "http://x/y", "mysql://x/y"):
+        with pytest.raises(LedgerError, match="FOLLOWUP_LEDGER_URL"):
+            Ledger(wrong)
+
+
+def test_what_postgresql_refuses_is_told_in_one_sentence(postgres_url: str, server: PostgresServer) -> None:
+    ledger = Ledger(postgres_url)
+    ledger.close()
+    for statement, said, undone in (
+        (
+            "alter database ledger set default_transaction_read_only = on",
+            "takes no changes",
+            "alter database ledger reset all",
+        ),
+        ("alter table installation rename to other", "lost its tables", "alter table other rename to installation"),
+    ):
+        with server.superuser("ledger") as connection:
+            connection.execute(statement)
+            with pytest.raises(LedgerError, match=said):
+                Ledger(postgres_url).claim("a", "b")
+            connection.execute(undone)
+
+
+def test_a_lease_outlives_a_connection_and_its_end_does_not_fail(
+    postgres_url: str, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest.ledger import leases
+
+    monkeypatch.setattr(leases, "_RENEWAL_SECONDS", 0.05)
+    monkeypatch.setattr(leases, "_RETRY_SECONDS", 0.05)
+    ledger = Ledger(postgres_url)
+    expiry = sa.select(lease_table.c.expires_at)
+    with ledger.lease("build"):
+        end_connections(server)
+        seen: set[object] = set()
+        for _ in range(100):
+            with ledger.reading() as connection:
+                seen.add(connection.execute(expiry).scalar_one())
+            if len(seen) > 2:
+                break
+            threading.Event().wait(0.05)
+        assert len(seen) > 2
+    with ledger.lease("build"), server.superuser() as connection:
+        connection.execute("alter database ledger allow_connections false")
+        end_connections(server)
+    with server.superuser() as connection:
+        connection.execute("alter database ledger allow_connections true")
+    ledger.close()
+
+
+def test_what_sqlite_refuses_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest.ledger import opening
+
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0)
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{path}")
+    assert place(ledger.engine.url) == str(path)
+    with sqlite3.connect(path) as other:
+        other.execute("begin immediate")
+        with pytest.raises(LedgerError, match="is busy"):
+            ledger.claim("a", "b")
+    other.close()
+    with ledger.engine.begin() as connection:
+        size: int = connection.exec_driver_sql("pragma page_count").scalar_one()
+        connection.exec_driver_sql(f"pragma max_page_count = {size}")
+    with pytest.raises(LedgerError, match="the disk is full"):
+        ledger.claim("c", "secret" * 10_000)
+    ledger.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match="is damaged"):
+        Ledger(f"sqlite:///{path}").claim("a", "b")
+    with pytest.raises(LedgerError, match="can't be made"):
+        Ledger(f"sqlite:///{path}/below/ledger.sqlite")
