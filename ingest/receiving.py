@@ -106,11 +106,16 @@ def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileRece
     )
 
 
+def _measured_at_most(settings: Settings) -> int:
+    """How many bytes of a file that is too large are read for its checksum."""
+    return 5 * settings.max_file_megabytes * MEGABYTE
+
+
 def _arrival(intake: Intake, file: WaitingFile, name: FileName, raw: bytes, checksum: str) -> Arrival:
     settings, size = intake.office.settings, len(raw)
     is_too_large = size > settings.max_file_megabytes * MEGABYTE
     if is_too_large:
-        size, checksum = intake.source.measure(file)
+        size, checksum = intake.source.measure(file, _measured_at_most(settings))
     return Arrival(
         district_code=intake.source.district_code,
         name=name,
@@ -172,7 +177,12 @@ def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingF
         if not any(name == shown for name, _ in unfinished):
             left.append(file)
             continue
-        recorded = unfinished.get((shown, intake.source.measure(file)[1]))
+        try:
+            checksum = intake.source.measure(file, _measured_at_most(intake.office.settings))[1]
+        except FileNotReady:
+            left.append(file)
+            continue
+        recorded = unfinished.get((shown, checksum))
         if recorded is not None:
             _answer_and_clear(intake, file, recorded)
         else:

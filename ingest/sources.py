@@ -1,20 +1,25 @@
-"""Drop locations: listing what waits, reading it, clearing what is taken. Folders, SFTP and S3 by one code (fsspec)."""
+"""Drop locations: listing what waits, reading it, clearing what is taken. Folders, SFTP and S3 by one code.
+
+Whatever a district can write to is hostile: what holds for that is in `entries`. Here each step gets its time: a
+location that keeps answering, but slowly, is given up too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
+import posixpath
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from ingest.connecting import Connection, Entry, connect, reason
+from ingest.connecting import connect, reason
 from ingest.districts import DropLocation
+from ingest.entries import Connection, Entry, FileChanged, Kind
 from ingest.naming import shown_name
 from ingest.settling import unsettled
 
@@ -27,6 +32,25 @@ RECEIVED = "received"
 _MANIFEST_AT_MOST = 20_000_000
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
 _UNFINISHED_SECONDS = 24 * 3600
+_WHAT: dict[Kind, str] = {
+    "file": "an upload that broke off",
+    "folder": "a folder",
+    "link": "a link",
+    "hard link": "a hard link: the file has another name too",
+    "other": "no file",
+}
+_MOST_NAMES = 10_000
+"""In one location. A unit sends some hundred files a year."""
+_MOST_SHOWN = 50
+_MOST_NUMBERS = 99
+_STEM_BYTES, _LONGEST_SUFFIX = 200, 10
+_STEP_SECONDS = 1.0
+"""What a step may take without anybody's patience being tried; with the time for its bytes added."""
+_SLOWEST = 100_000
+"""Bytes a second."""
+_MOST_MOVED = 1_000_000_000
+_PATIENCE = 10
+"""How many times its `timeout_seconds` a location may be behind that, all steps of a run together."""
 
 
 class DropLocationUnreachable(Exception):
@@ -55,7 +79,6 @@ class WaitingFile:
     """
 
     name: str
-    path: str
     size: int
     mark: str = ""
     is_settled: bool = True
@@ -72,10 +95,11 @@ class Source:
         """
         self.district_code = district_code
         self.location = location
-        self._connection: Connection
-        with self._reaching():
-            self._connection = connect(location)
-        self._folder = self._connection.folder
+        self._patience = float(_PATIENCE * location.timeout_seconds)
+        try:
+            self._connection: Connection = connect(location, self._patience)
+        except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
+            raise DropLocationUnreachable(district_code, reason(error, location)) from None
         self.never_read: tuple[str, ...] = ()
         """Names, fit to be shown, of what the last listing held and no run will ever take."""
 
@@ -90,14 +114,21 @@ class Source:
         self._connection.close()
 
     @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        """Turn whatever error the location's library has into ours: what matters is which district, and why."""
+    def _reaching(self, size: int = 0) -> Iterator[None]:
+        """One step, in which so many bytes are moved: within its time, and whatever error the location's library has
+        turned into ours, since what matters is which district, and why."""
+        began, due = time.monotonic(), _STEP_SECONDS + size / _SLOWEST
         try:
-            yield
+            with self._connection.within(due + self._patience):
+                yield
         except FileNotReady:
             raise
+        except FileChanged:
+            raise FileNotReady from None
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
             raise DropLocationUnreachable(self.district_code, reason(error, self.location)) from None
+        finally:
+            self._patience = max(0.0, self._patience - max(0.0, time.monotonic() - began - due))
 
     def listed(self) -> list[WaitingFile]:
         """Files that wait, by name, all taken for settled: nothing is written to see whether they are.
@@ -119,12 +150,12 @@ class Source:
 
     def _waiting(self, settle_seconds: int) -> list[WaitingFile]:
         with self._reaching():
-            entries = self._connection.list()
+            entries = self._connection.list(_MOST_NAMES)
             files = [entry for entry in entries if entry.kind == "file" and not _is_left_alone(entry.name)]
             growing = unsettled(self._connection, files, settle_seconds)
         self.never_read = _never_read(entries)
         return [
-            WaitingFile(entry.name, entry.path, entry.size, entry.mark, entry.path not in growing)
+            WaitingFile(entry.name, entry.size, entry.mark, entry.name not in growing)
             for entry in sorted(files, key=lambda entry: entry.name)
         ]
 
@@ -135,15 +166,11 @@ class Source:
             FileNotReady: it is gone, has changed since it was listed, or may not be opened.
             DropLocationUnreachable: it can't be read.
         """
-        with self._reaching():
+        with self._reaching(min(file.size, limit + 1)):
             try:
-                content = b"".join(self._connection.pieces(file.path, limit + 1))
-                found = self._connection.look(file.path)
+                return b"".join(self._connection.pieces(file.name, file.mark, limit + 1))
             except (FileNotFoundError, PermissionError):
-                found = None
-            if found is None or found.mark != file.mark:
-                raise FileNotReady
-        return content
+                raise FileNotReady from None
 
     def synthetic_checksums(self) -> frozenset[str]:
         """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none.
@@ -151,12 +178,15 @@ class Source:
         Raises:
             DropLocationUnreachable: it is there and can't be read.
         """
-        path = f"{self._folder}/{MANIFEST}"
         with self._reaching():
-            found = self._connection.look(path)
-            if found is None or found.kind != "file" or found.size > _MANIFEST_AT_MOST:
-                return frozenset()
-            content = b"".join(self._connection.pieces(path, _MANIFEST_AT_MOST))
+            found = self._connection.look(MANIFEST)
+        if found is None or found.kind != "file" or found.size > _MANIFEST_AT_MOST:
+            return frozenset()
+        try:
+            with self._reaching(found.size):
+                content = b"".join(self._connection.pieces(MANIFEST, found.mark, _MANIFEST_AT_MOST))
+        except FileNotReady:  # nothing is declared by a list that changes
+            return frozenset()
         try:
             return frozenset(str(checksum) for checksum in json.loads(content)["files"].values())
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
@@ -172,10 +202,8 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
         """
-        folder = f"{self._folder}/{ANSWERS}"
-        with self._reaching():
-            self._connection.make_folder(folder)
-            self._connection.put_whole(f"{folder}/{name}", content)
+        with self._reaching(len(content)):
+            self._connection.put_whole(ANSWERS, name, content)
 
     def take_back(self, name: str) -> None:
         """Remove an answer to an earlier file, where there is one.
@@ -183,27 +211,28 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be removed, or the folder is a link to somewhere else.
         """
-        folder = f"{self._folder}/{ANSWERS}"
-        with self._reaching():
-            if self._connection.look(f"{folder}/{name}") is not None:
-                self._connection.make_folder(folder)
-                self._connection.remove(f"{folder}/{name}")
+        with self._reaching(), suppress(FileNotFoundError):
+            if self._connection.look(name, ANSWERS) is not None:
+                self._connection.remove(name, ANSWERS)
 
-    def measure(self, file: WaitingFile) -> tuple[int, str]:
+    def measure(self, file: WaitingFile, at_most: int) -> tuple[int, str]:
         """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
 
+        Of a file that is larger than `at_most` bytes the SHA-256 is that of its beginning: a file that is all holes
+        costs its sender nothing, and us hours.
+
         Raises:
+            FileNotReady: it is gone, is no file any more, or is being written.
             DropLocationUnreachable: it can't be read.
         """
-        with self._reaching():
-            return self._measure(file)
-
-    def _measure(self, file: WaitingFile) -> tuple[int, str]:
-        digest, size = hashlib.sha256(), 0
-        for piece in self._connection.pieces(file.path, sys.maxsize):
-            digest.update(piece)
-            size += len(piece)
-        return size, digest.hexdigest()
+        with self._reaching(min(file.size, at_most)):
+            found = self._connection.look(file.name)
+            if found is None or found.kind != "file":
+                raise FileNotReady
+            digest = hashlib.sha256()
+            for piece in self._connection.pieces(found.name, found.mark, at_most):
+                digest.update(piece)
+            return found.size, digest.hexdigest()
 
     def set_aside(self, file: WaitingFile) -> None:
         """Move a file that is too large to be read into `for_stora/` beside it: it stays with the sender.
@@ -211,19 +240,16 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be moved.
         """
-        with self._reaching(), suppress(FileNotFoundError):
-            self._move(file, SET_ASIDE)
+        self._move(file, SET_ASIDE)
 
-    def _move(self, file: WaitingFile, folder_name: str) -> None:
+    def _move(self, file: WaitingFile, folder: str) -> None:
         """Move a file into a folder beside it; one that is there already keeps its name, the new one gets a number."""
-        folder = f"{self._folder}/{folder_name}"
-        self._connection.make_folder(folder)
-        name, number = file.name, 1
-        while self._connection.look(f"{folder}/{name}") is not None:
-            number += 1
-            path = PurePosixPath(file.name)
-            name = f"{path.stem}.{number}{path.suffix}"
-        self._connection.rename(file.path, f"{folder}/{name}")
+        with self._reaching(min(file.size, _MOST_MOVED)), suppress(FileNotFoundError):
+            name, number = file.name, 1
+            while self._connection.look(name, folder) is not None:
+                number += 1
+                name = _numbered(file.name, str(number) if number <= _MOST_NUMBERS else secrets.token_hex(8))
+            self._connection.move(file.name, folder, name)
 
     def clear(self, file: WaitingFile, checksum: str) -> None:
         """Remove a taken file, or move it to received/ beside it, as the location says.
@@ -234,13 +260,26 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be removed.
         """
-        with self._reaching(), suppress(FileNotFoundError):
-            if self._measure(file)[1] != checksum:
-                return
-            if self.location.after_receipt == "move":
-                self._move(file, RECEIVED)
-            else:
-                self._connection.remove(file.path)
+        try:
+            size, found = self.measure(file, file.size)
+        except FileNotReady:
+            return
+        if size != file.size or found != checksum:
+            return
+        if self.location.after_receipt == "move":
+            self._move(file, RECEIVED)
+        else:
+            with self._reaching(), suppress(FileNotFoundError):
+                self._connection.remove(file.name)
+
+
+def _numbered(name: str, number: str) -> str:
+    """A name with a number before its ending, still short enough to be a name."""
+    stem, suffix = posixpath.splitext(name)
+    if len(suffix) > _LONGEST_SUFFIX:
+        stem, suffix = name, ""
+    short = stem.encode("utf-8", "surrogateescape")[:_STEM_BYTES].decode("utf-8", "ignore")
+    return f"{short}.{number}{suffix}"
 
 
 def _is_left_alone(name: str) -> bool:
@@ -249,15 +288,17 @@ def _is_left_alone(name: str) -> bool:
 
 
 def _never_read(entries: list[Entry]) -> tuple[str, ...]:
-    """Names of what no run will ever take: folders of the sender's, links, and uploads that broke off days ago."""
-    told = []
+    """Names of what no run will ever take, and what each is: folders of the sender's, links, files that have another
+    name too, and uploads that broke off days ago."""
+    named = []
     for entry in entries:
-        if entry.kind == "directory":
-            is_told = entry.name not in (ANSWERS, SET_ASIDE, RECEIVED) and not entry.name.startswith(".")
+        if entry.kind == "folder":
+            if entry.name in (ANSWERS, SET_ASIDE, RECEIVED) or entry.name.startswith("."):
+                continue
         elif entry.kind == "file":
-            is_told = entry.name.lower().endswith(_UNFINISHED) and time.time() - entry.changed_at > _UNFINISHED_SECONDS
-        else:
-            is_told = True
-        if is_told:
-            told.append(shown_name(entry.name))
-    return tuple(sorted(told))
+            is_old = time.time() - entry.changed_at > _UNFINISHED_SECONDS
+            if not (entry.name.lower().endswith(_UNFINISHED) and is_old):
+                continue
+        named.append(f"{shown_name(entry.name)} ({_WHAT[entry.kind]})")
+    more = len(named) - _MOST_SHOWN
+    return (*sorted(named)[:_MOST_SHOWN], *([f"and {more} more"] if more > 0 else []))

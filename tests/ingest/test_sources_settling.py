@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import settling
+from ingest import local_folder
+from ingest.local_folder import FolderConnection
 from ingest.receiving import receive_district
 from ingest.settings import Settings
 
@@ -30,7 +31,7 @@ def written(path: Path, seconds_ago: float) -> None:
 @pytest.fixture
 def kernel_cannot_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a network disk, or for another user's files: only the time of change is left to go by."""
-    monkeypatch.setattr(settling, "_OWN_DISKS", frozenset())
+    monkeypatch.setattr(local_folder, "_OWN_DISKS", frozenset())
 
 
 def test_file_that_somebody_writes_is_left_until_it_is_closed(installation: Installation) -> None:
@@ -77,9 +78,9 @@ def test_location_s_own_clock_decides_how_old_a_file_is(
 ) -> None:
     """Its server's clock is two hours behind ours: a file of this moment looks two hours old to us."""
     path = installation.drop(NAME, GOOD)
-    real = settling.Connection.now
+    real = FolderConnection.now
     written(path, 7200 + 10)
-    monkeypatch.setattr(settling.Connection, "now", lambda connection: real(connection) - 7200)
+    monkeypatch.setattr(FolderConnection, "now", lambda connection: real(connection) - 7200)
     assert states(installation.settings) == ["waiting"]
     written(path, 7200 + 70)
     assert states(installation.settings) == ["accepted"]
