@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.sheets.formats import EXACT, Template, only_looks_like_a_date, template
 from ingest.sheets.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -16,6 +17,8 @@ _END_OF_CHAIN = 0xFFFFFFFA
 """This sector number and those above it are no sectors."""
 _EOF, _FILEPASS, _BOUNDSHEET, _BOF = 0x000A, 0x002F, 0x0085, 0x0809
 _ROW, _COLINFO, _BOOLERR, _FORMULA = 0x0208, 0x007D, 0x0205, 0x0006
+_FORMAT, _XF, _NUMBER, _RK, _MULRK = 0x041E, 0x00E0, 0x0203, 0x027E, 0x00BD
+_BIFF8 = 0x0600
 _HIDDEN_ROW = 0x20
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 
@@ -28,13 +31,14 @@ class OldSheet:
         hidden: whether Excel hides it.
         hidden_rows: numbers from 1.
         hidden_columns: positions from 1.
-        errors: row index → column index → error value.
+        shown: row index → column index → what calamine gives back otherwise: error values (empty), numbers whose
+            format shows a fixed number of digits (without them), numbers whose format is called like a date's (a day).
     """
 
     hidden: bool
     hidden_rows: frozenset[int]
     hidden_columns: frozenset[int]
-    errors: dict[int, dict[int, str]]
+    shown: dict[int, dict[int, str | float]]
 
 
 class _Compound:
@@ -132,24 +136,85 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
         stream = _Compound(raw).stream("Workbook", "Book", "WORKBOOK", "BOOK")
         if not stream:
             raise Refused(OTHER_KIND, kind="ett dokument i ett äldre Officeformat")
-        bounds = []
+        bounds, codes, formats = [], {}, []
         for kind, content in _records(stream, 0):
             if kind == _FILEPASS:
                 raise Refused(LOCKED)
             if kind == _BOUNDSHEET:
                 bounds.append(struct.unpack_from("<IB", content))
+            elif kind == _FORMAT:
+                codes[struct.unpack_from("<H", content)[0]] = _format_code(content, stream)
+            elif kind == _XF:
+                formats.append(struct.unpack_from("<H", content, 2)[0])
             if len(bounds) > MOST_SHEETS:
                 raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
-        return [_sheet(stream, offset, (state & 3) != 0) for offset, state in bounds]
+        styles = _Styles(
+            {place: how for place, number in enumerate(formats) if (how := template(codes.get(number, "")))},
+            frozenset(place for place, number in enumerate(formats) if only_looks_like_a_date(codes.get(number, ""))),
+        )
+        return [_sheet(stream, offset, (state & 3) != 0, styles) for offset, state in bounds]
     except (struct.error, IndexError):
         raise Refused(DAMAGED) from None
 
 
-def _sheet(stream: bytes, offset: int, hidden: bool) -> OldSheet:
+@dataclass(frozen=True)
+class _Styles:
+    """Numbers of cell styles: how those show numbers that have a fixed number of digits; those that are no dates."""
+
+    templates: dict[int, Template]
+    false_dates: frozenset[int]
+
+    def shown(self, style: int, value: float) -> str | float | None:
+        """What stands in a cell, where calamine gives back something else."""
+        how = self.templates.get(style)
+        if how is not None and how.least <= value < EXACT and value.is_integer():
+            return how.shown(int(value))
+        return value if style in self.false_dates else None
+
+
+def _format_code(content: bytes, stream: bytes) -> str:
+    if struct.unpack_from("<H", stream, 4)[0] != _BIFF8:
+        return content[3 : 3 + content[2]].decode("cp1252", "replace")
+    length, flags = struct.unpack_from("<HB", content, 2)
+    return content[5 : 5 + 2 * length].decode("utf-16-le", "replace") if flags & 1 else content[5 : 5 + length].decode(
+        "latin-1"
+    )
+
+
+def _compressed(value: int) -> float:
+    """A number of the form RK: thirty bits of a double or a whole number, either perhaps in hundredths."""
+    if value & 2:
+        number = float((value - (1 << 32) if value >> 31 else value) >> 2)
+    else:
+        number = float(struct.unpack("<d", struct.pack("<Q", (value & 0xFFFFFFFC) << 32))[0])
+    return number / 100 if value & 1 else number
+
+
+def _numbers(kind: int, content: bytes) -> Iterator[tuple[int, int, int, float]]:
+    """Row, column, style and value of the numbers that a record holds."""
+    if kind == _NUMBER:
+        yield struct.unpack_from("<3Hd", content)
+    elif kind == _RK:
+        row, column, style, value = struct.unpack_from("<3HI", content)
+        yield row, column, style, _compressed(value)
+    elif kind == _MULRK:
+        row, first = struct.unpack_from("<2H", content)
+        for place, (style, value) in enumerate(struct.iter_unpack("<HI", content[4 : 4 + (len(content) - 6) // 6 * 6])):
+            yield row, first + place, style, _compressed(value)
+    elif kind == _FORMULA and content[12:14] != b"\xff\xff":
+        yield struct.unpack_from("<3Hd", content)
+
+
+def _sheet(stream: bytes, offset: int, hidden: bool, styles: _Styles) -> OldSheet:
     rows: set[int] = set()
     columns: set[int] = set()
-    errors: dict[int, dict[int, str]] = {}
+    shown: dict[int, dict[int, str | float]] = {}
+    looked_at = (_NUMBER, _RK, _MULRK, _FORMULA) if styles.templates or styles.false_dates else ()
     for kind, content in _records(stream, offset):
+        if kind in looked_at:
+            for row, column, style, value in _numbers(kind, content):
+                if (other := styles.shown(style, value)) is not None:
+                    shown.setdefault(row, {})[column] = other
         if kind == _ROW:
             row, flags = struct.unpack_from("<H", content)[0], struct.unpack_from("<H", content, 12)[0]
             if flags & _HIDDEN_ROW:
@@ -165,5 +230,5 @@ def _sheet(stream: bytes, offset: int, hidden: bool) -> OldSheet:
             else:  # the stored result: FFFF at its end and 2 at its beginning say that it is an error
                 code = content[8] if content[12:14] == b"\xff\xff" and content[6] == 2 else None
             if code is not None:
-                errors.setdefault(row, {})[column] = _ERRORS.get(code, "#VALUE!")
-    return OldSheet(hidden, frozenset(rows), frozenset(columns), errors)
+                shown.setdefault(row, {})[column] = _ERRORS.get(code, "#VALUE!")
+    return OldSheet(hidden, frozenset(rows), frozenset(columns), shown)

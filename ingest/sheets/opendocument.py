@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ingest.sheets.formats import whole
 from ingest.sheets.refusals import DAMAGED, LOCKED, NO_VALUES, Refused
 
 MOST_ROWS = 1_048_576
@@ -20,6 +21,24 @@ _HIDDEN = re.compile(rb"table:visibility=\"(?:collapse|filter)\"")
 _ERROR = re.compile(
     rb"(<table:table-cell\b[^<>]*?)\boffice:string-value=\"[^\"<>]*\"([^<>]*calcext:value-type=\"error\")"
 )
+_SHOWN_NUMBER = re.compile(
+    rb"<table:table-cell\b(?=[^<>]*\boffice:value-type=\"float\")(?=[^<>]*\boffice:value=\"([^\"<>]*)\")([^<>]*)>"
+    rb"<text:p>(?=0\d|\d+[-/]|[^<\d]*[^\W\d_]\d)([^<>]*)(?=</text:p>\s*</table:table-cell>)"
+)
+_NUMBER_ATTRIBUTES = re.compile(rb"\s(?:office|calcext):value(?:-type)?=\"[^\"]*\"")
+
+
+def padded_as_text(content: bytes) -> bytes:
+    """Whole numbers that are shown with a fixed number of digits (`000123`, `2018-0123`) as the text that is shown."""
+
+    def as_text(found: re.Match[bytes]) -> bytes:
+        number, digits = whole(found[1]), re.sub(rb"\D", b"", found[3])
+        if number is None or not digits or int(digits[:40]) != number:
+            return found[0]
+        attributes = _NUMBER_ATTRIBUTES.sub(b"", found[2])
+        return b'<table:table-cell office:value-type="string"' + attributes + b"><text:p>" + found[3]
+
+    return _SHOWN_NUMBER.sub(as_text, content)
 
 
 def tables(content: bytes) -> list[bytes]:

@@ -32,6 +32,7 @@ _KEPT = {
              "xl/sharedStrings.xml", "xl/styles.xml"),
     "ods": ("mimetype", "META-INF/manifest.xml"),
 }  # fmt: skip
+STYLES = "xl/styles.xml"
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, LookupError,
@@ -185,7 +186,7 @@ class Package:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as plain:
             for name in _KEPT[self.kind]:
-                if self.has(name):
+                if self.has(name) and name not in changed:
                     plain.writestr(name, self.read(name))
             for name, content in changed.items():
                 plain.writestr(name, content)

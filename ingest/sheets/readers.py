@@ -13,7 +13,7 @@ from ingest.folding import fold
 from ingest.sheets import opendocument, scanning
 from ingest.sheets.compound import OldSheet, old_sheets
 from ingest.sheets.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body
-from ingest.sheets.package import Package
+from ingest.sheets.package import STYLES, Package
 from ingest.sheets.refusals import DAMAGED, LOCKED, MERGED, MOST_SHEETS, NO_VALUES, TOO_LARGE, Refused
 
 MOST_CELLS = 12_000_000
@@ -174,8 +174,13 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
     if (row := next(scanning.formulas_without_value(content, package.never_calculated()), None)) is not None:
         raise Refused(NO_VALUES, row=row)
     hidden_rows, hidden_columns = scanning.hidden_rows(content), scanning.hidden_columns(content, _WIDEST)
-    plain = package.rebuilt({entry.part: scanning.errors_as_text(content)})
-    del content
+    styles = package.read(STYLES)
+    content = scanning.padded_as_text(scanning.errors_as_text(content), scanning.templates(styles))
+    changed = {entry.part: content}
+    if styles:
+        changed[STYLES] = scanning.without_false_dates(styles)
+    plain = package.rebuilt(changed)
+    del content, changed
     sheet = _sheet(_load(plain), chosen.position)
     merged = sheet.merged_cell_ranges or ()
     marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged)
@@ -186,7 +191,7 @@ def _read_ods(package: Package, asked: Asked) -> Answer:
     opendocument.refuse_locked(package.read("META-INF/manifest.xml"))
     content = package.read("content.xml")
     tables = opendocument.tables(content)
-    workbook = _load(package.rebuilt({"content.xml": opendocument.errors_as_text(content)}))
+    workbook = _load(package.rebuilt({"content.xml": opendocument.padded_as_text(opendocument.errors_as_text(content))}))
     del content
     chosen = _chosen_of(workbook, asked)
     if chosen.position >= len(tables):
@@ -213,15 +218,15 @@ def _read_xls(raw: bytes, asked: Asked) -> Answer:
     old, sheet = sheets[chosen.position], _sheet(workbook, chosen.position)
     merged = sheet.merged_cell_ranges or ()
     marks = _Marks("xls", len(sheets), old.hidden, old.hidden_rows, old.hidden_columns, merged)
-    return _read(lambda: _with_errors(_rows(sheet), old), chosen, marks, asked)
+    return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, asked)
 
 
-def _with_errors(rows: Iterator[list[Any]], sheet: OldSheet) -> Iterator[list[Any]]:
-    """Error cells with their error values: calamine gives them back empty."""
+def _as_shown(rows: Iterator[list[Any]], sheet: OldSheet) -> Iterator[list[Any]]:
+    """Rows with the cells that calamine gives back otherwise."""
     for index, row in enumerate(rows):
-        for column, error in sheet.errors.get(index, {}).items():
+        for column, cell in sheet.shown.get(index, {}).items():
             if column < len(row):
-                row[column] = error
+                row[column] = cell
         yield row
 
 

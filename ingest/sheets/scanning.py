@@ -1,12 +1,17 @@
-"""What calamine doesn't tell about a sheet of an xlsx: hidden rows and columns, error cells, formulas without values.
+"""What calamine doesn't tell about a sheet of an xlsx: hidden rows and columns, error cells, formulas without values,
+and what number formats show.
 
 The part is searched as bytes: the patterns allow a namespace prefix, any order of attributes and either quote.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from xml.sax.saxutils import escape
+
+from ingest.sheets.formats import Template, only_looks_like_a_date, template, whole
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^<>]*)>")
@@ -19,6 +24,12 @@ _FORMULA = re.compile(
 )
 _OF_TEXT = re.compile(rb"\bt\s*=\s*[\"']str[\"']")
 _CELL_ROW = re.compile(rb"\br\s*=\s*[\"'][A-Z]+(\d+)[\"']")
+_ATTRIBUTES = rb"((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)"
+_NUMBER_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b" + _ATTRIBUTES + rb">")
+_STYLE = re.compile(rb"<(?:\w+:)?xf\b" + _ATTRIBUTES + rb">")
+_FORMAT_ID = re.compile(rb"\bnumFmtId\s*=\s*[\"'](\d{1,9})[\"']")
+_FORMAT_CODE = re.compile(rb"(\bformatCode\s*=\s*)(?:\"([^\"]*)\"|'([^']*)')")
+_KIND = re.compile(rb"\s\bt\s*=\s*[\"'](\w*)[\"']")
 _FAR_COLUMN = re.compile(rb" r=[\"'][A-Za-z]{3,}\d")
 
 
@@ -82,3 +93,67 @@ def cells(sheet: bytes) -> int:
 def has_far_columns(sheet: bytes) -> bool:
     """Whether any cell stands at column AAA (703) or beyond."""
     return _FAR_COLUMN.search(sheet) is not None
+
+
+def _part(styles: bytes, name: bytes) -> tuple[int, int]:
+    """Where the first element of a name begins and ends; an empty place where there is none."""
+    found = re.search(rb"<(?:\w+:)?" + name + rb"\b.*?</(?:\w+:)?" + name + rb"\s*>", styles, re.DOTALL)
+    return found.span() if found else (0, 0)
+
+
+def _code(attributes: bytes) -> str:
+    found = _FORMAT_CODE.search(attributes)
+    return html.unescape((found[2] or found[3] or b"").decode("utf-8", "replace")) if found else ""
+
+
+def without_false_dates(styles: bytes) -> bytes:
+    """The styles with General for every format that calamine would take for a date's by a letter of its name."""
+    begin, end = _part(styles, b"numFmts")
+
+    def plain(found: re.Match[bytes]) -> bytes:
+        if not only_looks_like_a_date(_code(found[1])):
+            return found[0]
+        return _FORMAT_CODE.sub(rb'\1"General"', found[0])
+
+    return styles[:begin] + _NUMBER_FORMAT.sub(plain, styles[begin:end]) + styles[end:]
+
+
+def templates(styles: bytes) -> dict[int, Template]:
+    """Number of a cell style → how it shows whole numbers, for styles with a fixed number of digits."""
+    begin, end = _part(styles, b"numFmts")
+    formats: dict[int, Template] = {}
+    for found in _NUMBER_FORMAT.finditer(styles, begin, end):
+        number, shown = _FORMAT_ID.search(found[1]), template(_code(found[1]))
+        if number and shown:
+            formats[int(number[1])] = shown
+    if not formats:
+        return {}
+    begin, end = _part(styles, b"cellXfs")
+    numbers = (_FORMAT_ID.search(style[1]) for style in _STYLE.finditer(styles, begin, end))
+    return {
+        place: formats[int(number[1])]
+        for place, number in enumerate(numbers)
+        if number is not None and int(number[1]) in formats
+    }
+
+
+def padded_as_text(sheet: bytes, shown: Mapping[int, Template]) -> bytes:
+    """The sheet with whole numbers of these styles turned into the text that Excel shows: `000123`."""
+    if not shown:
+        return sheet
+    styles = b"|".join(b"%d" % style for style in shown)
+    cell = re.compile(
+        rb"(<(?:\w+:)?c\b(?=[^<>]*?\ss\s*=\s*[\"'](" + styles + rb")[\"'])[^<>]*)"
+        rb"(>\s*(?:<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)\s*)?<(?:\w+:)?v\b[^<>]*>)([^<]*)(?=</)"
+    )
+
+    def as_text(found: re.Match[bytes]) -> bytes:
+        kind = _KIND.search(found[1])
+        number = whole(found[4])
+        how = shown[int(found[2])]
+        if (kind is not None and kind[1] != b"n") or number is None or number < how.least:
+            return found[0]
+        start = found[1].replace(kind[0], b"") if kind is not None else found[1]
+        return start + b' t="str"' + found[3] + escape(how.shown(number)).encode()
+
+    return cell.sub(as_text, sheet)

@@ -1,0 +1,159 @@
+"""Number formats of cells: which show a number with a fixed run of digits, and which only look like a date's.
+
+After ECMA-376 part 1, 18.8.31. Files hold formats with English letters; other programs also write their own names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+EXACT = 10**15
+"""Excel keeps fifteen digits: a whole number from here on may have been rounded."""
+_TOKEN = re.compile(
+    r"\"(?P<quoted>[^\"]*)\"?|\\(?P<escaped>.)|_(?P<blank>.)|\*.|\[\$(?P<sign>[^\]\-]*)[^\]]*\]|\[(?P<bracket>[^\]]*)\]"
+    r"|(?P<digit>[0#?])|(?P<word>[^\W\d_]+)|(?P<other>.)",
+    re.DOTALL,
+)
+_ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
+_CONDITION = re.compile(r"[<>=]")
+_DATE_LETTERS = "ymdhs"
+_SHOWN_AS_THEY_ARE = " -/()+:'"
+"""What Excel shows without quotes. Other signs (comma, full stop, per cent) change the number."""
+_LONGEST = 255
+
+
+@dataclass(frozen=True)
+class Template:
+    """A format that shows a whole number with a fixed number of digits: `0` stands for one, the rest as it is.
+
+    Attributes:
+        parts: each is a digit (None) or shown text.
+        least: numbers below it are shown by another part of the format.
+    """
+
+    parts: tuple[str | None, ...]
+    least: int = 0
+
+    def shown(self, number: int) -> str:
+        """A whole number from `least` on as it is shown; digits beyond the template stand where its first one is."""
+        digits = str(number).rjust(self.parts.count(None), "0")
+        spare = len(digits) - self.parts.count(None)
+        shown, at = [], 0
+        for part in self.parts:
+            if part is not None:
+                shown.append(part)
+                continue
+            taken = 1 + (spare if at == 0 else 0)
+            shown.append(digits[at : at + taken])
+            at += taken
+        return "".join(shown).strip()
+
+
+@dataclass(frozen=True)
+class _Section:
+    """One part of a format, between semicolons."""
+
+    parts: tuple[str | None, ...] = ()
+    has_fixed_digits: bool = True
+    words: tuple[str, ...] = ()
+    is_elapsed: bool = False
+
+
+class _SectionBeingRead:
+    """Tokens of one section, gathered."""
+
+    def __init__(self) -> None:
+        self._parts: list[str | None] = []
+        self._words: list[str] = []
+        self._is_fixed, self._is_elapsed = True, False
+        self._optional_digit_at: int | None = None
+
+    def take(self, token: re.Match[str]) -> None:
+        """Add one token."""
+        literal = next((token[name] for name in ("quoted", "escaped") if token[name] is not None), None)
+        if literal is not None:
+            self._parts.append(literal)
+        elif token["blank"] is not None:
+            self._parts.append(" ")
+        elif token["sign"] is not None:
+            self._is_fixed = self._is_fixed and not token["sign"]  # a currency is no part of a number
+        elif token["bracket"] is not None:
+            self._is_elapsed = self._is_elapsed or _ELAPSED.fullmatch(token["bracket"]) is not None
+            self._is_fixed = self._is_fixed and _CONDITION.match(token["bracket"]) is None
+        elif token["digit"] is not None:
+            self._take_digit(token["digit"])
+        elif token["word"] is not None:
+            self._words.append(token["word"])
+        elif token["other"] is not None:
+            self._is_fixed = self._is_fixed and token["other"] in _SHOWN_AS_THEY_ARE
+            self._parts.append(token["other"])
+
+    def _take_digit(self, digit: str) -> None:
+        """`0`; or `#`, which right before the first `0` changes nothing."""
+        if digit == "0":
+            if self._optional_digit_at not in (None, len(self._parts)):
+                self._is_fixed = False
+            self._optional_digit_at = None
+            self._parts.append(None)
+        elif digit == "#" and None not in self._parts and self._optional_digit_at in (None, len(self._parts)):
+            self._optional_digit_at = len(self._parts)
+        else:
+            self._is_fixed = False
+
+    def read(self) -> _Section:
+        """The section."""
+        return _Section(tuple(self._parts), self._is_fixed, tuple(self._words), self._is_elapsed)
+
+
+def _sections(code: str) -> list[_Section]:
+    """The sections of a format, in order: positive, negative, zero, text."""
+    found: list[_Section] = []
+    section = _SectionBeingRead()
+    for token in _TOKEN.finditer(code[:_LONGEST]):
+        if token["other"] == ";":
+            found.append(section.read())
+            section = _SectionBeingRead()
+        else:
+            section.take(token)
+    return [*found, section.read()]
+
+
+def _is_of_a_date(word: str) -> bool:
+    """Whether a word outside quotes can be a date's: `yyyy`, `dmy`, `ÅÅÅÅ`; but no `Standard`, `Allmänt`, `General`."""
+    runs = re.finditer(r"(.)\1*", word.lower())
+    return all(run[1] in _DATE_LETTERS or len(run[0]) > 1 for run in runs)
+
+
+@lru_cache(maxsize=4096)
+def only_looks_like_a_date(code: str) -> bool:
+    """Whether a format's words are none of a date: General in some language's spelling, with or without more."""
+    sections = _sections(code)
+    words = [word for section in sections for word in section.words]
+    return bool(words) and not any(map(_is_of_a_date, words)) and not any(s.is_elapsed for s in sections)
+
+
+@lru_cache(maxsize=4096)
+def template(code: str) -> Template | None:
+    """The template of a format whose digits are all `0`, more than one of them or behind text; None for others.
+
+    `000000`, `0000-0000`, `"A"0000`, `000 00;-000 00`. A unit after a single digit (`0 "st"`) is no part of a value.
+    """
+    sections = _sections(code)
+    positive = sections[0]
+    if positive.words or positive.is_elapsed or not positive.has_fixed_digits or None not in positive.parts:
+        return None
+    before = "".join(part or "" for part in positive.parts[: positive.parts.index(None)])
+    if positive.parts.count(None) == 1 and not before[-1:].strip(_SHOWN_AS_THEY_ARE):
+        return None
+    return Template(positive.parts, least=0 if len(sections) < 3 else 1)
+
+
+def whole(value: bytes) -> int | None:
+    """A stored number that is whole, not negative and has at most fifteen digits; None for any other."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if 0 <= number < EXACT and number.is_integer() else None
