@@ -225,12 +225,24 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         name,
         table.rows,
         tuple(findings),
-        tuple(outcomes),
+        tuple(_without_consequences(outcomes, table)),
         tuple(skipped),
         conformed,
         table,
         history.absent_keys,
     )
+
+
+def _without_consequences(outcomes: list[RuleOutcome], table: RawTable) -> Iterator[RuleOutcome]:
+    """Outcomes without the rows in which a finding already names what is wrong with a cell that the rule looks at."""
+    for outcome in outcomes:
+        named = [table.explained[name] for name in outcome.rule.columns if name in table.explained]
+        if outcome.raised or outcome.rule.kind == ABOUT_ABSENT_ROWS or not named:
+            yield outcome
+            continue
+        left = outcome.rows[~np.isin(table.row_numbers[outcome.rows], np.concatenate(named))]
+        if len(left):
+            yield RuleOutcome(outcome.rule, left)
 
 
 def parameters_of(quarter: Quarter) -> dict[str, str]:

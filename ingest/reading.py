@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,7 +23,7 @@ from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.headers import match_headers
-from ingest.spreadsheet_marks import excel_marks
+from ingest.spreadsheet_marks import spreadsheet_marks
 from ingest.totals import distinct_cells as distinct_cells
 from ingest.totals import is_totals_record, totals_rows
 from ingest.workbooks import is_workbook, misnamed, other_kind, read_sheet
@@ -51,6 +51,8 @@ class RawTable:
         row_numbers: int32, the row as Excel numbers it.
         missing: required or optional contract columns that the file lacks.
         findings: faults and queries of the file as such.
+        explained: contract column → rows (as Excel numbers them) about whose cell a finding names the cause: what
+            rules say of that cell follows from it.
     """
 
     columns: dict[str, pa.ChunkedArray]
@@ -59,6 +61,7 @@ class RawTable:
     row_numbers: npt.NDArray[np.int32]
     missing: frozenset[str]
     findings: tuple[Finding, ...] = field(default=())
+    explained: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -313,7 +316,7 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
         findings.extend(regular.findings)
         encoding, numbers = regular.encoding, regular.numbers
         table = _parsed_body(regular.body, layout, separator)
-    has_marks = b"#" in raw or (b"+" in raw and b"E+" in raw)
+    has_marks = b"#" in raw or (b"+" in raw and (b"E+" in raw or b"e+" in raw))
     return _table_of_rows(table, layout, contract, encoding, numbers, findings, has_marks=has_marks)
 
 
@@ -323,7 +326,9 @@ def _read_workbook(raw: bytes, contract: Contract, ending: str) -> RawTable:
     table = _parsed_body(sheet.body, layout, ";")
     findings = [*misnamed(ending, sheet.kind), *sheet.findings]
     numbers = sheet.row_numbers
-    return _table_of_rows(table, layout, contract, "utf-8", numbers, findings, has_marks=True, unused=sheet.unused)
+    return _table_of_rows(
+        table, layout, contract, "utf-8", numbers, findings, has_marks=True, unused=sheet.unused, days=sheet.days
+    )
 
 
 def _without_hint(raw: bytes) -> bytes:
@@ -352,6 +357,7 @@ def _table_of_rows(
     *,
     has_marks: bool,
     unused: frozenset[int] = frozenset(),
+    days: dict[str, list[tuple[int, str]]] | None = None,
 ) -> RawTable:
     """The table without blank rows and totals; totals and what Excel has done to cells are told."""
     blank = _all_empty(table, encoding)
@@ -363,7 +369,8 @@ def _table_of_rows(
     if totals.certain.any():
         table, numbers = table.filter(pa.array(~totals.certain)), numbers[~totals.certain]
     columns = {key: table[key] for key in layout.keys if not key.startswith("?")}
-    told += excel_marks(columns, contract, encoding, numbers, has_marks=has_marks)
+    marks = spreadsheet_marks(columns, contract, encoding, numbers, has_marks=has_marks, days=days or {})
     places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
     extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
-    return RawTable(columns, extra, encoding, numbers, layout.missing, (*layout.findings, *findings, *told))
+    findings = [*layout.findings, *findings, *told, *marks.findings]
+    return RawTable(marks.columns, extra, encoding, numbers, layout.missing, tuple(findings), marks.explained)

@@ -52,6 +52,7 @@ class SheetText:
         body: the rows below as CSV: UTF-8, `;`, as many fields as headers, blank rows left out.
         row_numbers: int32, each row as Excel numbers it.
         findings: what is odd about the workbook.
+        days: column of the contract → rows whose cell is a date although none is due, and the days.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class SheetText:
     body: bytes
     row_numbers: npt.NDArray[np.int32]
     findings: tuple[Finding, ...]
+    days: dict[str, list[tuple[int, str]]]
 
 
 def is_workbook(raw: bytes) -> bool:
@@ -115,7 +117,17 @@ def read_sheet(raw: bytes, contract: Contract, most_columns: int) -> SheetText:
         body,
         np.frombuffer(numbers, np.int32),
         tuple(_oddities(facts, headers, contract)),
+        _days(facts["dates"], headers, contract),
     )
+
+
+def _days(
+    dates: dict[str, list[tuple[int, str]]], headers: list[str], contract: Contract
+) -> dict[str, list[tuple[int, str]]]:
+    """The date cells by column of the contract."""
+    known = contract.header_lookup()
+    named = ((known.get(fold(headers[int(place)])), days) for place, days in dates.items() if int(place) < len(headers))
+    return {name: days for name, days in named if name is not None}
 
 
 def _in_its_process(raw: bytes, asked: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes]:
@@ -156,7 +168,7 @@ def _refusal(rule: str, facts: dict[str, Any], contract: Contract, most_columns:
 
 
 def _oddities(facts: dict[str, Any], headers: list[str], contract: Contract) -> list[Finding]:
-    """Queries and faults about the workbook: what was read although hidden, what was not read, cells of other kinds."""
+    """Queries about the workbook: what was read although hidden, what was not read."""
     known = contract.header_lookup()
     names = [known.get(fold(header)) for header in headers]
     found = []
@@ -174,17 +186,4 @@ def _oddities(facts: dict[str, Any], headers: list[str], contract: Contract) -> 
         places = ", ".join(place(p) for p in hidden)
         found.append(file_finding("FIL-032", what=f"Kolumn {places} är dolda men är lästa" if len(hidden) > 1
                                   else f"Kolumn {places} är dold men är läst"))  # fmt: skip
-    for position, (count, rows) in facts["dates"].items():
-        name = names[int(position)] if int(position) < len(names) else None
-        if name is None:
-            continue
-        label = contract.column(name).label_sv
-        found += [file_finding("FIL-035", row=row, column=name, header=label) for row in rows]
-        if count > len(rows):
-            found.append(file_finding("FIL-035", column=name, header=f"{label} (och {count - len(rows)} rader till)"))
-    for position, (count, rows) in facts["times"].items():
-        name = names[int(position)]
-        if name is not None:
-            label = contract.column(name).label_sv
-            found.append(file_finding("FIL-036", column=name, header=label, count=count, first=rows[0]))
     return found

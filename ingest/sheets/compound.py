@@ -176,8 +176,10 @@ def _format_code(content: bytes, stream: bytes) -> str:
     if struct.unpack_from("<H", stream, 4)[0] != _BIFF8:
         return content[3 : 3 + content[2]].decode("cp1252", "replace")
     length, flags = struct.unpack_from("<HB", content, 2)
-    return content[5 : 5 + 2 * length].decode("utf-16-le", "replace") if flags & 1 else content[5 : 5 + length].decode(
-        "latin-1"
+    return (
+        content[5 : 5 + 2 * length].decode("utf-16-le", "replace")
+        if flags & 1
+        else content[5 : 5 + length].decode("latin-1")
     )
 
 

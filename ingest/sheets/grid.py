@@ -7,19 +7,16 @@ import datetime as dt
 import io
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 from ingest.folding import fold
+from ingest.sheets.formats import EXACT
 
 SEARCHED_ROWS = 20
 """The header row is looked for in so many rows from the top."""
-LISTED_ROWS = 1_000
-"""Row numbers given per column and kind of oddity; all are counted."""
 LONGEST_CELL = 1_000_000
 _BLOCK = 8_192
-_EXACT = 10**15
-"""Excel keeps fifteen digits: a whole number from here on may have been rounded."""
 
 Row = list[object]
 
@@ -45,21 +42,6 @@ class HeaderRow:
     """Whether a filled row comes after it."""
 
 
-@dataclass
-class Oddity:
-    """Cells of one column that are of another kind than the column: how many, and the first of their rows."""
-
-    count: int = 0
-    rows: list[int] = field(default_factory=list)
-
-    def add(self, rows: Iterable[int]) -> None:
-        """Count these rows."""
-        for row in rows:
-            self.count += 1
-            if len(self.rows) < LISTED_ROWS:
-                self.rows.append(row)
-
-
 @dataclass(frozen=True)
 class Body:
     """What stands below the headers.
@@ -69,22 +51,20 @@ class Body:
         numbers: each record's row as Excel numbers it.
         width: of the header, or beyond it as far as any cell reaches.
         filled: positions (from 0) that hold anything.
-        dates: position → date cells where no date is due.
-        times: position → date cells with a time of day.
+        dates: position → row and day of the date cells where no date is due.
     """
 
     csv: bytes
     numbers: array[int]
     width: int
     filled: frozenset[int]
-    dates: dict[int, Oddity]
-    times: dict[int, Oddity]
+    dates: dict[int, list[tuple[int, str]]]
 
 
 def text_of(cell: object) -> str:
     """A cell as Excel (in Swedish) would write it to a CSV with ISO dates and without trailing decimals."""
     if isinstance(cell, float):
-        return str(int(cell)) if -_EXACT < cell < _EXACT and cell.is_integer() else format(cell, ".15g")
+        return str(int(cell)) if -EXACT < cell < EXACT and cell.is_integer() else format(cell, ".15g")
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
@@ -135,8 +115,7 @@ def read_body(rows: Iterator[Row], header: HeaderRow, is_date_column: Callable[[
     """
     out, numbers = io.StringIO(newline=""), array("i")
     writer = csv.writer(out, delimiter=";", lineterminator="\n")
-    dates: dict[int, Oddity] = {}
-    times: dict[int, Oddity] = {}
+    dates: dict[int, list[tuple[int, str]]] = {}
     filled: set[int] = set()
     width = len(header.cells)
     rows = islice(rows, header.index + 1, None)
@@ -146,13 +125,15 @@ def read_body(rows: Iterator[Row], header: HeaderRow, is_date_column: Callable[[
         for position, cells in enumerate(zip(*block, strict=True)):
             kinds = set(map(type, cells))
             if kinds - {str}:
-                if dt.datetime in kinds or dt.date in kinds:
-                    cells = _with_days(cells, number, is_date_column(position), dates, times, position)
+                if kinds & {dt.datetime, dt.date} and is_date_column(position) is False:
+                    dates.setdefault(position, []).extend(_days(cells, number))
                 texts = [cell if cell.__class__ is str else text_of(cell) for cell in cells]
             else:
                 texts = list(cells)
             if position not in filled and any(texts):
                 filled.add(position)
+            if "\r" in "".join(texts):  # the records' end to whoever reads the CSV
+                texts = [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
             longest = max(map(len, texts))
             if longest > LONGEST_CELL:
                 raise CellTooLong(number + next(i for i, text in enumerate(texts) if len(text) == longest))
@@ -162,26 +143,11 @@ def read_body(rows: Iterator[Row], header: HeaderRow, is_date_column: Callable[[
                 writer.writerow(record)
                 numbers.append(number + offset)
         number += len(block)
-    return Body(out.getvalue().encode("utf-8", "replace"), numbers, width, frozenset(filled), dates, times)
+    return Body(out.getvalue().encode("utf-8", "replace"), numbers, width, frozenset(filled), dates)
 
 
-def _with_days(
-    cells: tuple[object, ...],
-    number: int,
-    is_date_column: bool | None,
-    dates: dict[int, Oddity],
-    times: dict[int, Oddity],
-    position: int,
-) -> tuple[object, ...]:
-    """Days of the date cells of a date column, their time of day told; elsewhere every date cell is told."""
-    if is_date_column is None:
-        return cells
-    if not is_date_column:
-        found = [number + i for i, cell in enumerate(cells) if isinstance(cell, dt.date)]
-        dates.setdefault(position, Oddity()).add(found)
-        return cells
-    timed = [number + i for i, cell in enumerate(cells) if isinstance(cell, dt.datetime) and cell.time() != dt.time()]
-    if not timed:
-        return cells
-    times.setdefault(position, Oddity()).add(timed)
-    return tuple(cell.date() if isinstance(cell, dt.datetime) else cell for cell in cells)
+def _days(cells: Iterable[object], number: int) -> Iterator[tuple[int, str]]:
+    """Row and day of the date cells among these, the first of which stands in row `number`."""
+    for row, cell in enumerate(cells, start=number):
+        if isinstance(cell, dt.date):
+            yield row, f"{cell:%Y-%m-%d}"

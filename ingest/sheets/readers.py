@@ -191,7 +191,8 @@ def _read_ods(package: Package, asked: Asked) -> Answer:
     opendocument.refuse_locked(package.read("META-INF/manifest.xml"))
     content = package.read("content.xml")
     tables = opendocument.tables(content)
-    workbook = _load(package.rebuilt({"content.xml": opendocument.padded_as_text(opendocument.errors_as_text(content))}))
+    content = opendocument.padded_as_text(opendocument.errors_as_text(content))
+    workbook = _load(package.rebuilt({"content.xml": content}))
     del content
     chosen = _chosen_of(workbook, asked)
     if chosen.position >= len(tables):
@@ -275,8 +276,7 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
         "header_row": header.index + 1,
         "above": header.above,
         "kept": filled,
-        "dates": {str(p): [o.count, o.rows] for p, o in body.dates.items()},
-        "times": {str(p): [o.count, o.rows] for p, o in body.times.items()},
+        "dates": {str(place): days for place, days in body.dates.items()},
     }
     return Answer(facts, body.csv, body.numbers.tobytes())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +16,16 @@ from msoffcrypto.format.ooxml import OOXMLFile
 
 from ingest.contracts import load_contracts
 
-Cell = str | int | float | bool | date | None
+
+@dataclass(frozen=True)
+class Shown:
+    """A number in a cell of this number format."""
+
+    value: float
+    number_format: str
+
+
+Cell = str | int | float | bool | date | Shown | None
 Change = Callable[[Any, Any], None]
 SER = "serviceinsatser"
 MADE = datetime(2018, 10, 2, 8, 0)
@@ -56,6 +66,8 @@ def workbook(sheets: dict[str, list[list[Cell]]], change: Change | None = None, 
             for column, cell in enumerate(cells):
                 if isinstance(cell, date):
                     sheet.write_datetime(place, column, cell, formats[type(cell)])
+                elif isinstance(cell, Shown):
+                    sheet.write_number(place, column, cell.value, book.add_format({"num_format": cell.number_format}))
                 elif cell is not None and cell != "":
                     sheet.write(place, column, cell)
     if change is not None:
@@ -109,15 +121,17 @@ def locked() -> bytes:
     return out.getvalue()
 
 
-def old_workbook() -> bytes:
+def old_workbook(**changes: Cell) -> bytes:
     """The same in the format before 2007."""
     book = xlwt.Workbook()
     sheet = book.add_sheet("Blad1")
     day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
-    for place, cells in enumerate(([*headers()], typed())):
+    for place, cells in enumerate(([*headers()], typed(**changes))):
         for column, cell in enumerate(cells):
             if isinstance(cell, date):
                 sheet.write(place, column, cell, day)
+            elif isinstance(cell, Shown):
+                sheet.write(place, column, cell.value, xlwt.easyxf(num_format_str=cell.number_format))
             elif cell != "":
                 sheet.write(place, column, cell)
     out = io.BytesIO()
@@ -125,19 +139,21 @@ def old_workbook() -> bytes:
     return out.getvalue()
 
 
-def open_document(dataset: str) -> bytes:
-    """The same as OpenDocument."""
+def open_document(dataset: str, **changes: Cell) -> bytes:
+    """The same as OpenDocument; a text of a cell that begins with `<` is the whole cell."""
 
     def cell(value: Cell) -> str:
         if isinstance(value, date):
             return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
         if isinstance(value, int):
             return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        if isinstance(value, str) and value.startswith("<"):
+            return value
         return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
 
     rows = "".join(
         f"<table:table-row>{''.join(map(cell, cells))}</table:table-row>"
-        for cells in (headers(dataset), typed(dataset))
+        for cells in (headers(dataset), typed(dataset, **changes))
     )
     spaces = " ".join(
         f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
@@ -231,9 +247,7 @@ def cells_of_books() -> Iterator[Case]:
 
     yield taken("workbooks/number_of_a_person_as_a_number.xlsx", book_of(personnummer=number))
     yield taken("workbooks/ten_digits_as_a_number.xlsx", book_of(personnummer=number % 10**10))
-    yield refused(
-        "workbooks/number_of_a_person_that_lost_its_nought.xlsx", book_of(personnummer=lost), "ARE-005 FIL-038"
-    )
+    yield refused("workbooks/number_of_a_person_that_lost_its_nought.xlsx", book_of(personnummer=lost), "FIL-038")
     yield refused(
         "workbooks/number_of_a_person_in_an_unknown_column.xlsx",
         workbook({"Blad1": [[*headers(), "Notering"], [*typed(), number]]}),
@@ -247,19 +261,55 @@ def cells_of_books() -> Iterator[Case]:
     yield refused(
         "workbooks/age_band_that_became_a_date.xlsx",
         book_of(SER, aldersgrupp=date(2018, 12, 6)),
-        "FIL-035 SER-008",
+        "FIL-035",
         dataset=SER,
     )
     yield refused("workbooks/fraction_for_a_count.xlsx", book_of(SER, antal_i_ko=2.5), "SER-027", dataset=SER)
     yield refused("workbooks/true_for_ja.xlsx", book_of(barnet_horts=True), "ARE-062")
     yield taken("workbooks/formula_with_its_value.xlsx", formula('="sko"&"la"', "skola"))
-    yield refused("workbooks/formula_that_failed.xlsx", formula("=NA()", "#N/A"), "ARE-048 FIL-028")
+    yield refused("workbooks/formula_that_failed.xlsx", formula("=NA()", "#N/A"), "FIL-028")
     yield refused("workbooks/formula_never_computed.xlsx", never_computed(), "FIL-029")
     yield refused(
         "workbooks/formula_as_text.xlsx",
         book_of(change=lambda b, s: s.write_string(1, at("hanvisad_till"), "=cmd|'/c calc'!A0")),
         "ARE-048",
     )
+
+
+def shown_numbers() -> Iterator[Case]:
+    """Numbers whose format says what the value is: zeros in front, or General by another name."""
+    reserve: dict[str, Cell] = {"personnummer": "", "id_typ": "reservnummer", "fodelsear": 2010}
+    plain = '<table:table-cell office:value-type="float" office:value="123"><text:p>000123</text:p></table:table-cell>'
+    for name, cell in (
+        ("zeros", Shown(123, "000000")), ("zeros_and_a_hyphen", Shown(20181001, "0000-0000")),
+        ("letter_before", Shown(123, '"A"0000')), ("more_digits_than_zeros", Shown(2018123, "000")),
+    ):  # fmt: skip
+        yield taken(f"workbooks/number_shown_with_{name}.xlsx", book_of(lopnummer=cell, **reserve))
+    yield taken("workbooks/number_shown_with_zeros.xls", old_workbook(lopnummer=Shown(123, "000000"), **reserve))
+    yield taken("workbooks/number_shown_with_zeros.ods", open_document("arenden", lopnummer=plain, **reserve))
+    yield refused("workbooks/number_shown_in_groups.xlsx", book_of(arende_id=Shown(12345, "000 00")), "ARE-002")
+    first = int(person("20050505", 982).replace("-", "")[2:])
+    yield taken("workbooks/number_of_a_person_by_its_format.xlsx", book_of(personnummer=Shown(first, "000000-0000")))
+    for name, code in (("german", "Standard"), ("swedish", "Allmänt"), ("dutch", "[$-413]Standaard;@")):
+        yield taken(f"workbooks/general_in_{name}.xlsx", book_of(SER, antal_samtal=Shown(40, code)), dataset=SER)
+    yield taken("workbooks/general_in_german.xls", old_workbook(arende_id=Shown(20181001, "Standard")))
+    yield refused("workbooks/identifier_of_sixteen_digits.xlsx", book_of(arende_id=2018000000001234), "FIL-038")
+    yield refused("workbooks/identifier_with_decimals.xlsx", book_of(arende_id="17.0"), "FIL-059")
+    yield refused("workbooks/identifier_that_became_a_month.xlsx", book_of(arende_id=date(2018, 1, 1)), "FIL-035")
+
+
+def moments() -> Iterator[Case]:
+    """Days with a time of day that says which day is meant."""
+    for name, moment, rule in (
+        ("midnight_in_utc_in_summer", datetime(2018, 7, 1, 22), "FIL-056"),
+        ("seconds_before_midnight", datetime(2018, 7, 1, 23, 59, 17), "FIL-057"),
+        ("end_of_the_day", datetime(2018, 7, 2, 23, 59, 59), "FIL-057"),
+        ("an_hour_before_midnight_in_summer", datetime(2018, 7, 1, 23), "FIL-036"),
+    ):
+        yield taken(f"workbooks/{name}.xlsx", book_of(inkom_datum=moment), rule)
+    yield taken("workbooks/a_computation_s_midnight.xlsx", book_of(inkom_datum=Shown(43282.9999999999, "yyyy-mm-dd")))
+    yield refused("workbooks/nought_for_a_date.xlsx", book_of(utredning_slut=Shown(0, "yyyy-mm-dd")), "FIL-058")
+    yield taken("workbooks/midnight_in_utc_as_text.xlsx", book_of(inkom_datum="2018-07-01T22:00:00Z"), "FIL-056")
 
 
 def wrappings() -> Iterator[Case]:
@@ -299,5 +349,5 @@ def wrappings() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (sheets, cells_of_books, wrappings):
+    for group in (sheets, cells_of_books, shown_numbers, moments, wrappings):
         yield from group()

@@ -138,7 +138,7 @@ def services() -> Iterator[Case]:
     yield bad("more_outcomes_than_followed_up", "SER-039", antal_battre="4")
     yield bad("adult_in_the_target_group_children", "SER-010", malgrupp="barn")
     yield bad("child_in_the_target_group_parents", "SER-011", aldersgrupp="13-17")
-    yield bad("age_band_that_excel_made_a_month", "SER-008", aldersgrupp="06-dec")
+    yield bad("age_band_that_excel_made_a_month", "FIL-035", aldersgrupp="06-dec")
     yield refused(f"{ser}/same_row_key_twice.csv", beside(ser, antal_i_ko="3"), "SER-013", dataset=ser)
     yield taken(f"{ser}/two_referrers.csv", beside(ser, hanvisad_fran="egen kontakt"), dataset=ser)
 
