@@ -33,7 +33,7 @@ _WHOLE_NUMBER = re.compile(rb"\s*(\d{10}|(?:18|19|20)\d{10})[.,]0\s*")
 """A person's number of which a program made a number with decimals: all its digits are there."""
 _EXACT_DIGITS = 15
 _ROUNDED = re.compile(rb"\s*[1-9]\d{14}0+\s*")
-_NOUGHTS = frozenset({b"00:00:00", b"00:00", b"0:00", b"1900-01-00", b"1899-12-30", b"1899-12-31", b"0"})
+_NOUGHTS = frozenset({b"00:00:00", b"00:00", b"0:00", b"1900-01-00", b"1899-12-30", b"0"})
 """Zero as a date: an empty cell that a formula refers to."""
 _CODED = ("code", "code_list", "integer")
 
