@@ -1,6 +1,6 @@
 """A native Airflow for one checkout: its own home, port and password, started and stopped whole.
 
-`python -m followup.orchestrator up|down|status`. Airflow is only ever run here as a program, never imported. Every
+`python -m followup.orchestrator up|down|status|run`. Airflow is only ever run here as a program, never imported. Every
 process carries a mark in its environment by which all of them are found again, those that tasks have started too.
 """
 
@@ -12,19 +12,32 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from followup.airflow_client import AirflowClient, AirflowError
+from followup.marked_processes import end, has_ended, marked
 from followup.postgres_server import ServerForReaders
+from followup.supervisor import (
+    COMPONENTS,
+    MARK,
+    Running,
+    private_file,
+    read_state,
+    remove_state,
+    start_component,
+    start_supervisor,
+    write_state,
+)
 from ingest.private import close_home, go_private, make_folder
 from ingest.settings import ROOT, Settings
 
@@ -33,27 +46,11 @@ DEFAULT_HOME = ROOT / "data" / "airflow"
 USER = "admin"
 PREFERRED_PORT = 8080
 PORTS_TRIED = 3
-COMPONENTS = {
-    "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-}
-MARK = "FOLLOWUP_AIRFLOW_MARK"
 START_SECONDS = 240
-STOP_SECONDS = 10
 
 
 class OrchestratorError(Exception):
     """Airflow could not be started or has stopped; the message names the log to read."""
-
-
-@dataclass(frozen=True)
-class Running:
-    """An Airflow that was started: where it answers and which processes it is."""
-
-    url: str
-    mark: str
-    pids: dict[str, int]
 
 
 class Orchestrator:
@@ -68,19 +65,20 @@ class Orchestrator:
         """Nothing is started or written yet."""
         self.home = home.absolute()
         self.extra_environment = extra_environment or {}
+        self.postgres_home = ""
         self.password_file = self.home / "password.json"
         self.logs = self.home / "logs"
-        self._state_file = self.home / "running.json"
 
     # -- what runs now -------------------------------------------------------------------------------------------------
 
     def running(self) -> Running | None:
-        """The Airflow that was started from this home, if every component of it still lives."""
-        started = self._read_state()
+        """The Airflow that was started from this home, if every component of it lives, or is being started again."""
+        started = read_state(self.home)
         if started is None:
             return None
-        alive = set(_marked(started.mark))
-        return started if alive.issuperset(started.pids.values()) else None
+        alive = set(marked({MARK: started.mark}))
+        is_alive = alive.issuperset(started.pids.values()) or started.supervisor in alive
+        return started if is_alive else None
 
     def client(self) -> AirflowClient:
         """A client of the Airflow that runs.
@@ -93,18 +91,13 @@ class Orchestrator:
             raise OrchestratorError(f"no Airflow runs from {self.home}")
         return AirflowClient(running.url, USER, json.loads(self.password_file.read_text(encoding="utf-8"))[USER])
 
-    def _read_state(self) -> Running | None:
-        try:
-            return Running(**json.loads(self._state_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-
     # -- start and stop ------------------------------------------------------------------------------------------------
 
     def start(self, tell: Callable[[str], None] = lambda _: None) -> Running:
         """Start Airflow, or return the one that already runs, when it is ready to take runs.
 
-        What an earlier start left half alive is stopped first. Interrupted or failing, it stops what it started.
+        A supervisor is started beside it. What an earlier start left half alive is stopped first. Interrupted or
+        failing, it stops what it started.
 
         Raises:
             OrchestratorError: a component ended or was not ready in time.
@@ -112,7 +105,7 @@ class Orchestrator:
         go_private()
         running = self.running()
         if running is not None:
-            return running
+            return self._supervised(running)
         self.stop()
         make_folder(self.home)
         close_home(self.home)
@@ -134,14 +127,23 @@ class Orchestrator:
         mark = secrets.token_hex(8)
         environment = self._environment(port) | {MARK: mark}
         try:
-            pids = {name: self._spawn(name, arguments, environment) for name, arguments in COMPONENTS.items()}
-            running = Running(f"http://127.0.0.1:{port}", mark, pids)
-            _write(self._state_file, json.dumps(asdict(running)))
+            pids = {name: start_component(name, self.home, environment) for name in COMPONENTS}
+            running = Running(f"http://127.0.0.1:{port}", mark, pids, postgres_home=self.postgres_home)
+            write_state(self.home, running)
             self._wait_until_ready(running)
+            return self._supervised(running)
         except BaseException:
-            _end(mark)
-            self._state_file.unlink(missing_ok=True)
+            remove_state(self.home)
+            end({MARK: mark})
             raise
+
+    def _supervised(self, running: Running) -> Running:
+        """The same Airflow with a supervisor that lives."""
+        if running.supervisor in set(marked({MARK: running.mark})):
+            return running
+        environment = self._environment(int(running.url.rpartition(":")[2])) | {MARK: running.mark}
+        running = replace(running, supervisor=start_supervisor(self.home, environment))
+        write_state(self.home, running)
         return running
 
     def _found_port_taken(self) -> bool:
@@ -150,10 +152,9 @@ class Orchestrator:
 
     def stop(self) -> bool:
         """Stop Airflow and whatever its tasks still run; True when something was stopped."""
-        started = self._read_state()
-        stopped = started is not None and _end(started.mark)
-        self._state_file.unlink(missing_ok=True)
-        return stopped
+        started = read_state(self.home)
+        remove_state(self.home)  # first, or the supervisor would start again what is ended here
+        return started is not None and end({MARK: started.mark})
 
     def _migrate(self, environment: dict[str, str], tell: Callable[[str], None]) -> None:
         done = self.home / "migrated"
@@ -168,14 +169,7 @@ class Orchestrator:
             ).returncode
         if code:
             raise OrchestratorError(f"airflow db migrate ended with {code}; see {log}")
-        _write(done, version)
-
-    def _spawn(self, name: str, arguments: tuple[str, ...], environment: dict[str, str]) -> int:
-        with (self.logs / f"{name}.log").open("w", encoding="utf-8") as out:
-            return subprocess.Popen(
-                [*_airflow(), *arguments],
-                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-            ).pid  # fmt: skip
+        private_file(done, version)
 
     def _wait_until_ready(self, running: Running) -> None:
         """Ready: all our processes live, both components are healthy, the DAGs are read, the pools are there."""
@@ -186,7 +180,7 @@ class Orchestrator:
         problem = ""
         while time.monotonic() < give_up_at:
             for name, pid in running.pids.items():
-                if _has_ended(pid):
+                if has_ended(pid):
                     raise OrchestratorError(f"Airflow's {name} has ended; see {self.logs / name}.log")
             try:
                 sick = [name for name, state in client.health().items() if state != "healthy" and name != "triggerer"]
@@ -243,17 +237,31 @@ class Orchestrator:
             "SPT_NOENV": "1",  # or the process titles Airflow sets would overwrite the mark
         } | self.extra_environment  # fmt: skip
 
+    def write_environment(self, more: dict[str, str]) -> Path:
+        """Write the installation's settings as a file for a shell to read; returns its path. It holds no password.
+
+        Args:
+            more: variables beside those of `followup_environment`.
+        """
+        path = self.home / "environment"
+        known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields} | {"FOLLOWUP_NOW"}
+        known.discard("FOLLOWUP_LEDGER_URL")  # may hold a password, and so may variables that districts.yml names
+        settings = {name: value for name, value in followup_environment().items() if name in known}
+        settings |= {HOME_VARIABLE: str(self.home), **more}
+        private_file(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
+        return path
+
     def _secrets(self) -> dict[str, str]:
         """Secrets of this home, made the first time, readable by the owner alone."""
         make_folder(self.home)
         if not self.password_file.exists():
-            _write(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
+            private_file(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
         path = self.home / "secrets.json"
         known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         drawn = {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48), "fernet": fernet}
         if not drawn.keys() <= known.keys():
-            _write(path, json.dumps(drawn | known))
+            private_file(path, json.dumps(drawn | known))
         return drawn | known
 
 
@@ -304,67 +312,18 @@ def _free_port(preferred: int) -> int:
     raise OrchestratorError("no free port on 127.0.0.1")
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-        handle.write(text)
-    new.replace(path)
-
-
-# -- processes by their mark -------------------------------------------------------------------------------------------
-
-
-def _marked(mark: str) -> Iterator[int]:
-    """Process ids that carry the mark and have not ended."""
-    wanted = f"{MARK}={mark}".encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if wanted in (entry / "environ").read_bytes().split(b"\0") and not _has_ended(int(entry.name)):
-                    yield int(entry.name)
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process is gone or a zombie; our own dead children are taken up on the way."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
-    except OSError:
-        return True
-
-
-def _end(mark: str) -> bool:
-    """End every marked process: TERM, and KILL for what is left; True when there was any."""
-    found = False
-    give_up_at = time.monotonic() + STOP_SECONDS
-    told: set[int] = set()
-    while pids := set(_marked(mark)):
-        found = True
-        overdue = time.monotonic() > give_up_at
-        for pid in pids if overdue else pids - told:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if overdue else signal.SIGTERM)
-        told |= pids
-        time.sleep(0.2)
-    return found
-
-
 # -- command line ------------------------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`up` starts Airflow and a PostgreSQL for BI and leaves them running, `down` stops them, `status` tells.
+    """`up` starts Airflow and a PostgreSQL for BI and leaves them running, `down` stops them, `status` says what runs.
 
-    `status` exits with 1 when Airflow does not run. An installation that names a database of its own
-    (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
+    `run` starts them and stays until it is ended, as a service manager wants it. `status` exits with 1 when Airflow
+    does not run. An installation that names a database of its own (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
     """
     go_private()
     parser = argparse.ArgumentParser(prog="python -m followup.orchestrator", description=main.__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("command", choices=("up", "down", "status", "run"))
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     parser.add_argument(
         "--home", type=Path, default=home, help=f"Airflow's home (default: {HOME_VARIABLE}, data/airflow)"
@@ -378,11 +337,12 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.command == "down":
         console.print("Airflow is stopped" if orchestrator.stop() else "Airflow was not running")
         return 0 if database.stop() else 1
-    if chosen.command == "up":
+    if chosen.command in ("up", "run"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             with database.starting() as environment:
                 orchestrator.extra_environment = environment
+                orchestrator.postgres_home = str(database.server.home) if environment else ""
                 orchestrator.start(tell=console.print)
         except OrchestratorError as error:
             errors.print(str(error))
@@ -393,7 +353,31 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("Airflow does not run")
         return 1
     console.print(f"Airflow: {running.url}   user: {USER}   password: in {orchestrator.password_file}")
+    console.print(
+        "It listens to this machine alone (127.0.0.1). Wrong passwords are not counted: never open its port to others; "
+        "put the proxy of docker-compose.yml, or your own, before it."
+    )
+    if chosen.command in ("up", "run"):
+        exports = orchestrator.write_environment(database.variables())
+        console.print(f"In this shell, commands and psql work on the same installation after: . {exports}")
+    if chosen.command == "up":
+        console.print(f"What ends is started again: {orchestrator.logs / 'supervisor.log'} says when.")
+        console.print("To start all of this with the machine, and without containers: followup service install")
+    if chosen.command == "run":
+        return _stay(orchestrator, database)
     return 0
+
+
+def _stay(orchestrator: Orchestrator, database: ServerForReaders) -> int:
+    """Wait until this process is ended (0, all is stopped) or Airflow is stopped by somebody else (1)."""
+    try:
+        while orchestrator.running() is not None:
+            time.sleep(2)
+    except (SystemExit, KeyboardInterrupt):
+        orchestrator.stop()
+        database.stop()
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

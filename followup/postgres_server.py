@@ -217,6 +217,18 @@ class PostgresServer:
         except psycopg.Error as error:
             raise PostgresServerError(f"PostgreSQL started, but can't be set up: {str(error).strip()}") from None
 
+    def write_services(self, running: RunningServer) -> Path:
+        """Write how each role connects, for libpq (PGSERVICEFILE): `psql service=followup_reader`; returns the path."""
+        logins = json.loads(self.logins_file.read_text(encoding="utf-8"))
+        roles = {OWNER_ROLE: OWNER, READER: READER, ANALYST: ANALYST}
+        services = [
+            f"[{role}]\nhost=127.0.0.1\nport={running.port}\ndbname={DATABASE}\nuser={role}\npassword={logins[login]}\n"
+            for role, login in roles.items()
+        ]
+        path = self.home / "pg_service.conf"
+        private_file(path, "\n".join(services))
+        return path
+
     # -- the machine ---------------------------------------------------------------------------------------------------
 
     @property
@@ -332,12 +344,17 @@ class ServerForReaders:
         return True
 
     def describe(self) -> None:
-        """Tell where it is, when it runs."""
+        """Say where it is, when it runs."""
         with contextlib.suppress(PostgresServerError):
             if self.is_wanted and (running := self.server.running()):
                 self.tell(f"PostgreSQL for BI: {running.reader_url}   passwords: in {running.logins_file}")
-                settings = " ".join(f"{name}={value}" for name, value in running.environment.items())
-                self.tell(f"To publish to it from this shell: export {settings}")
+
+    def variables(self) -> dict[str, str]:
+        """Variables of a shell that publishes to it and connects to it; none when it does not run."""
+        with contextlib.suppress(PostgresServerError):
+            if self.is_wanted and (running := self.server.running()):
+                return {**running.environment, "PGSERVICEFILE": str(self.server.write_services(running))}
+        return {}
 
 
 def found_binaries() -> Iterator[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from followup import orchestrator
+from followup import marked_processes, orchestrator
 from followup.orchestrator import MARK, Orchestrator, Running, followup_environment
 
 
@@ -48,7 +48,7 @@ def test_another_process_under_an_old_id_is_not_taken_for_airflow(tmp_path: Path
 def test_stop_ends_marked_processes_that_ignore_term_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "STOP_SECONDS", 1)
+    monkeypatch.setattr(marked_processes, "STOP_SECONDS", 1)
     ours, other = _sleeper("ours"), _sleeper("other")
     try:
         _left_behind(tmp_path, {"scheduler": ours.pid}, mark="ours")
