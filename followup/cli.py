@@ -21,7 +21,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
-from followup.commands import city, preview, protecting, releases, templates
+from followup.commands import city, preview, protecting, releases, service, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -190,6 +190,7 @@ city.register(app)
 templates.register(app)
 preview.register(app)
 protecting.register(app)
+service.register(app)
 
 
 def main() -> None:

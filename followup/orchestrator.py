@@ -244,10 +244,7 @@ class Orchestrator:
             more: variables beside those of `followup_environment`.
         """
         path = self.home / "environment"
-        known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields} | {"FOLLOWUP_NOW"}
-        known.discard("FOLLOWUP_LEDGER_URL")  # may hold a password, and so may variables that districts.yml names
-        settings = {name: value for name, value in followup_environment().items() if name in known}
-        settings |= {HOME_VARIABLE: str(self.home), **more}
+        settings = installation_variables() | {HOME_VARIABLE: str(self.home), **more}
         private_file(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
         return path
 
@@ -280,6 +277,13 @@ def followup_environment() -> dict[str, str]:
     if clock and clock.startswith("@"):
         found["FOLLOWUP_NOW"] = f"@{Path(clock[1:]).absolute()}"
     return found
+
+
+def installation_variables() -> dict[str, str]:
+    """Those of `followup_environment` that are settings and hold no password."""
+    known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields} | {"FOLLOWUP_NOW"}
+    known.discard("FOLLOWUP_LEDGER_URL")  # may hold a password, and so may variables that districts.yml names
+    return {name: value for name, value in followup_environment().items() if name in known}
 
 
 def _airflow() -> list[str]:

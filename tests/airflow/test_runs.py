@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -253,6 +254,22 @@ def test_what_tasks_hand_on_is_codes_only(place: Installation) -> None:
         "district": REACHABLE,
         "changed": [f"{REACHABLE}|2018Q1"],
     }
+
+
+def test_a_scheduler_that_is_killed_is_started_again_and_the_log_says_so(place: Installation) -> None:
+    orchestrator = Orchestrator(place.root / "airflow")
+    before = orchestrator.running()
+    assert before is not None
+    os.kill(before.pids["scheduler"], signal.SIGKILL)
+    give_up_at = time.monotonic() + 60
+    while (now := orchestrator.running()) is not None and now.pids == before.pids and time.monotonic() < give_up_at:
+        time.sleep(0.2)
+    assert now is not None
+    assert {name for name in now.pids if now.pids[name] != before.pids[name]} == {"scheduler"}
+    assert place.collect(districts=[REACHABLE]).state == "success"
+    log = (place.root / "airflow" / "logs" / "supervisor.log").read_text(encoding="utf-8")
+    assert f"scheduler (process {before.pids['scheduler']}) has ended" in log
+    assert f"scheduler runs again (process {now.pids['scheduler']})" in log
 
 
 def test_nothing_is_left_running_after_a_stop(place: Installation) -> None:
