@@ -26,7 +26,7 @@ from psycopg import sql
 
 from ingest.private import close, go_private, make_folder
 from ingest.settings import ROOT
-from publish.serving.roles import ANALYST, OWNER, READER
+from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
 DEFAULT_HOME = ROOT / "data" / "postgres"
@@ -35,6 +35,8 @@ OWNER_ROLE = "followup_owner"
 SUPERUSER = "postgres"
 PREFERRED_PORT = 5433
 START_SECONDS = 60
+OPTIONS = ("-c max_prepared_transactions=0", "-c log_connections=on")
+"""Nobody leaves locks behind without a session, and the log says who connected from where."""
 
 
 class PostgresServerError(Exception):
@@ -103,7 +105,8 @@ class PostgresServer:
                 self._make_cluster()
             port = self._free_port()
             private_file(self._port_file, str(port))
-            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {' '.join(self.options)}"
+            given = " ".join((*OPTIONS, *self.options))
+            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
             log = self.cluster / "server.log"
             wait = ("-w", "-t", START_SECONDS)
             done = self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start")
@@ -210,10 +213,7 @@ class PostgresServer:
                 for name in (SUPERUSER, "template1"):
                     connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
             with self.superuser(DATABASE) as connection:
-                connection.execute(
-                    "revoke execute on function lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) "
-                    "from public"
-                )
+                set_bounds(connection)
         except psycopg.Error as error:
             raise PostgresServerError(f"PostgreSQL started, but can't be set up: {str(error).strip()}") from None
 
@@ -392,5 +392,3 @@ def _make_owner(connection: psycopg.Connection[Any], password: str) -> None:
         connection.execute(sql.SQL("create role {} login createrole").format(named))
     verifier = connection.pgconn.encrypt_password(password.encode(), OWNER_ROLE.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("alter role {} password {}").format(named, sql.Literal(verifier)))
-    if connection.info.server_version >= 150000:
-        connection.execute(sql.SQL("grant set on parameter log_statement to {}").format(named))

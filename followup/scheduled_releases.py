@@ -1,4 +1,4 @@
-"""What the tasks of publish_release call: one function each, logging and returning only codes and counts."""
+"""What the tasks of publish_release and guard_readers call: a function each, logging and returning codes and counts."""
 
 from __future__ import annotations
 
@@ -147,6 +147,29 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
     for name, rows in sorted(tables.items()):
         log.info("%s: %d rows", name, rows)
     return {"release_id": release_id, "tables": tables}
+
+
+def guard_and_log() -> None:
+    """Undo what a reader of the database for BI did to the others, with a line in the log for each act.
+
+    Raises:
+        Refused: something had to be undone, so that the run is seen; it is undone.
+        ServingError: the database could not be reached, or its owner may not do this.
+    """
+    from publish.serving import has_database
+    from publish.serving.guarding import guard
+
+    settings = Settings()
+    if not has_database(settings):
+        log.info("there is no database for BI to guard")
+        return
+    found = guard(settings)
+    for line in found.unknown:
+        log.warning("not known: %s", line)
+    for line in found.undone:
+        log.error("undone: %s", line)
+    if found.undone:
+        raise Refused(f"{len(found.undone)} acts of a reader were undone; docs/runbook.md, PostgreSQL for BI")
 
 
 def _log_step() -> Any:

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     release_app.command("list")(list_releases)
     release_app.command("approve")(approve)
     release_app.command("serve")(serve)
+    release_app.command("guard")(guard)
     app.add_typer(release_app)
 
 
@@ -119,3 +120,28 @@ def serve() -> None:
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None
     reporting.print_served(console, served)
+
+
+def guard() -> None:
+    """Undo what a reader of the database for BI did to the others: passwords, settings, endless statements.
+
+    Exit code 1 when something was undone: somebody who has the role's password did it. Meant for every few minutes.
+    """
+    from publish.serving import ServingError, has_database
+    from publish.serving.guarding import guard as guard_readers
+
+    settings = Settings()
+    if not has_database(settings):
+        console.print("There is no database for BI to guard.")
+        return
+    try:
+        found = guard_readers(settings)
+    except ServingError as error:
+        raise _ended("Not guarded", error, Exit.FAILED) from None
+    for line in found.unknown:
+        errors.print(f"[yellow]Not known:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    for line in found.undone:
+        errors.print(f"[red]Undone:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    if found.undone:
+        raise typer.Exit(Exit.REFUSED)
+    console.print("Nothing had to be undone.")

@@ -7,7 +7,12 @@ not exist until an installation turns it on, and then the server logs every stat
 from __future__ import annotations
 
 import json
+import random
+import re
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import psycopg.conninfo
@@ -20,12 +25,21 @@ READER = "followup_reader"
 ANALYST = "followup_analyst"
 OWNER = "owner"
 MARTS = "marts"
+STATEMENT_SECONDS, IDLE_SECONDS = 300, 60
 SETTINGS_OF_ROLES = {
     "default_transaction_read_only": "on",
     "statement_timeout": "5min",
     "idle_in_transaction_session_timeout": "60s",
 }
-"""Defaults, which a session can change; what holds whatever it sets are the grants."""
+"""Defaults, which a session can change; `publish.serving.guarding` ends the sessions that gain by it."""
+SPACE = {"temp_file_limit": "2GB"}
+"""For sorting and cursors on disk, per session: only a superuser, or whom it lets, can set it."""
+SCHEMAS = {READER: PUBLISHED, ANALYST: MARTS}
+MOST_SESSIONS = {READER: 50, ANALYST: 10}
+"""Of a role at a time; and together never more than half of what the server takes."""
+BOUNDS = Path(__file__).with_name("bounds.sql")
+_HARMFUL = re.compile(r"proname ~ '([^']*)'")
+_TRIES = 8
 _SYSTEM = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -79,15 +93,19 @@ def connect(settings: Settings, logins: dict[str, str]) -> Connection:
 
 def ensure_reader(connection: Connection, logins: dict[str, str]) -> None:
     """Make the reader's role and the database's rights as they must be, but for the grants that a swap gives."""
-    with connection.transaction():
+
+    def ensure() -> None:
         _ensure_role(connection, READER, logins.get(READER))
-        _set(connection, READER, SETTINGS_OF_ROLES | {"search_path": PUBLISHED})
+        ensure_settings(connection, READER)
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("revoke all on database {} from public").format(database))
         connection.execute(sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(READER)))
         if _one(connection, "select true from pg_namespace where nspname = 'public'"):
             connection.execute("revoke all on schema public from public")
-        _refuse_writing_large_objects(connection)
+        if connection.info.parameter_status("is_superuser") == "on":
+            set_bounds(connection)
+
+    at_once(connection, ensure)
 
 
 def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
@@ -100,29 +118,89 @@ def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
         raise ServingError(f"FOLLOWUP_PUBLISH_ANALYSTS is on, but the file of logins has no password of {ANALYST}")
     if logins[ANALYST] in (logins.get(READER), logins.get(OWNER)):
         raise ServingError(f"{ANALYST} must have a password of its own")
-    with connection.transaction():
+
+    def ensure() -> None:
         _ensure_role(connection, ANALYST, logins[ANALYST])
-        _set(connection, ANALYST, SETTINGS_OF_ROLES | {"search_path": MARTS})
+        ensure_settings(connection, ANALYST)
         grant = sql.SQL("grant connect on database {} to {}")
         connection.execute(grant.format(sql.Identifier(connection.info.dbname), sql.Identifier(ANALYST)))
-        try:
-            _set(connection, ANALYST, {"log_statement": "all"})
-        except psycopg.errors.InsufficientPrivilege:
-            raise ServingError(
-                f"the server does not let its owner log {ANALYST}'s statements, so the marts are not loaded; have its "
-                f"administrator run: GRANT SET ON PARAMETER log_statement TO {connection.info.user}"
-            ) from None
+
+    at_once(connection, ensure)
+
+
+def set_bounds(connection: psycopg.Connection[Any]) -> None:
+    """Take from everybody what harms others (`bounds.sql`), as a superuser connected to the readers' database."""
+    connection.execute(BOUNDS.read_bytes())
+
+
+def ensure_settings(connection: Connection, role: str) -> None:
+    """Make a role's settings those that are declared, in every database of the server, and no others.
+
+    Raises:
+        ServingError: the server does not let us have the analysts' statements logged.
+    """
+    for (database,) in connection.execute(
+        "select datname::text from pg_db_role_setting left join pg_database d on d.oid = setdatabase "
+        "where setrole = %s::regrole",
+        [role],
+    ).fetchall():
+        where = sql.SQL(" in database {}").format(sql.Identifier(str(database))) if database else sql.SQL("")
+        connection.execute(sql.SQL("alter role {}{} reset all").format(sql.Identifier(role), where))
+    try:
+        _set(connection, role, declared_settings(connection, role))
+    except psycopg.errors.InsufficientPrivilege:
+        raise ServingError(
+            f"the server does not let its owner log {ANALYST}'s statements, so the marts are not loaded; have its "
+            f"administrator run: GRANT SET ON PARAMETER log_statement TO {connection.info.user}"
+        ) from None
+
+
+def declared_settings(connection: Connection, role: str) -> dict[str, str]:
+    """The settings that a role has in this database, by name."""
+    declared = _changeable(role)
+    if role == ANALYST:
+        declared["log_statement"] = "all"
+    return declared | (SPACE if may_bound_space(connection) else {})
+
+
+def foreign_settings(connection: Connection, role: str) -> list[str]:
+    """Names of settings that a role has otherwise than declared and can change itself."""
+    rows = connection.execute(
+        "select setdatabase = (select oid from pg_database where datname = current_database()), "
+        "split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1), coalesce(context, 'user') "
+        "from pg_db_role_setting cross join unnest(setconfig) as entry "
+        "left join pg_settings on lower(name) = lower(split_part(entry, '=', 1)) where setrole = %s::regrole",
+        [role],
+    ).fetchall()
+    declared = _changeable(role)
+    found = {str(name): str(value) for is_here, name, value, _ in rows if is_here}
+    wrong = {name for name, value in declared.items() if found.get(name) != value}
+    wrong |= {
+        str(name) for is_here, name, _, context in rows if context == "user" and not (is_here and name in declared)
+    }
+    return sorted(wrong)
+
+
+def _changeable(role: str) -> dict[str, str]:
+    return SETTINGS_OF_ROLES | {"search_path": SCHEMAS[role]}
+
+
+def may_bound_space(connection: Connection) -> bool:
+    """Whether we may bound what a role's sessions write to disk."""
+    if connection.info.server_version < 150000:
+        return connection.info.parameter_status("is_superuser") == "on"
+    return bool(_one(connection, "select has_parameter_privilege('temp_file_limit', 'set')"))
 
 
 def turn_analyst_off(connection: Connection) -> bool:
     """Shut the analysts' role out; True when it could log in until now."""
     with connection.transaction():
-        can_login = _one(connection, "select rolcanlogin from pg_roles where rolname = %s", ANALYST)
+        can_login = can_log_in(connection, ANALYST)
         if can_login:
             connection.execute(sql.SQL("alter role {} nologin").format(sql.Identifier(ANALYST)))
             revoke = sql.SQL("revoke all on database {} from {}")
             connection.execute(revoke.format(sql.Identifier(connection.info.dbname), sql.Identifier(ANALYST)))
-        return bool(can_login)
+        return can_login
 
 
 def excess(connection: Connection, role: str, schema: str) -> list[str]:
@@ -176,9 +254,44 @@ def is_there(connection: Connection, role: str) -> bool:
     return bool(_one(connection, "select true from pg_roles where rolname = %s", role))
 
 
-def may_make_large_objects(connection: Connection, role: str) -> bool:
-    """Whether a role could store large objects, which PostgreSQL lets every role do unless a superuser forbids it."""
-    return bool(_one(connection, "select has_function_privilege(%s, 'lo_create(oid)', 'execute')", role))
+def can_log_in(connection: Connection, role: str) -> bool:
+    """Whether a role has been made and not shut out."""
+    return bool(_one(connection, "select rolcanlogin from pg_roles where rolname = %s", role))
+
+
+def harmful_functions(connection: Connection, role: str) -> list[str]:
+    """Functions that `bounds.sql` forbids and a role may call: nobody has run it here."""
+    rows = connection.execute(
+        "select distinct proname::text from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proname ~ %s "
+        "and has_function_privilege(%s, oid, 'execute') order by 1",
+        [_HARMFUL.findall(BOUNDS.read_text(encoding="utf-8"))[0], role],
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def ensure_membership(connection: Connection, role: str) -> None:
+    """Make the database's owner a member of a role: it sees the role's sessions then, and may end them."""
+    if not _one(connection, "select pg_has_role(current_user, %s, 'usage')", role):
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+
+
+def set_password(connection: Connection, role: str, password: str) -> None:
+    """Give a role a password. Only the verifier leaves this process: no server log ever holds the password."""
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier)))
+
+
+def at_once(connection: Connection, work: Callable[[], None]) -> None:
+    """Do work in one transaction, again when another process (a serving, the guard) does the same at this moment."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with connection.transaction():
+                work()
+            return
+        except (psycopg.errors.InternalError_, psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            if not left:
+                raise
+            time.sleep(random.uniform(0.05, 0.3))
 
 
 def _ensure_role(connection: Connection, role: str, password: str | None) -> None:
@@ -194,11 +307,16 @@ def _ensure_role(connection: Connection, role: str, password: str | None) -> Non
                 f"ALTER ROLE {connection.info.user} CREATEROLE"
             ) from None
     try:
-        connection.execute(sql.SQL("alter role {} login noinherit").format(named))
+        most = _one(
+            connection,
+            "select least(%s, greatest(1, current_setting('max_connections')::int / 2))",
+            MOST_SESSIONS[role],
+        )
+        limited = sql.SQL("alter role {} login noinherit connection limit {}")
+        connection.execute(limited.format(named, sql.Literal(most)))
+        ensure_membership(connection, role)
         if password is not None:
-            # Only the verifier leaves this process: no server log ever holds the password.
-            verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-            connection.execute(sql.SQL("alter role {} password {}").format(named, sql.Literal(verifier)))
+            set_password(connection, role, password)
     except psycopg.errors.InsufficientPrivilege:
         raise ServingError(f"the database's owner may not change the role {role}; it must have made it") from None
 
@@ -210,14 +328,6 @@ def _set(connection: Connection, role: str, values: dict[str, str]) -> None:
             statement.format(
                 sql.Identifier(role), sql.Identifier(connection.info.dbname), sql.Identifier(key), sql.Literal(value)
             )
-        )
-
-
-def _refuse_writing_large_objects(connection: Connection) -> None:
-    """PostgreSQL lets every role make large objects; only a superuser can say otherwise."""
-    if connection.info.parameter_status("is_superuser") == "on":
-        connection.execute(
-            "revoke execute on function lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) from public"
         )
 
 

@@ -242,10 +242,15 @@ class _Database:
                 f"{roles.READER} may also connect to the server's databases {', '.join(others)}: "
                 "REVOKE CONNECT ON DATABASE … FROM PUBLIC, or say so in pg_hba.conf"
             )
-        if roles.may_make_large_objects(self.connection, roles.READER):
+        if harmful := roles.harmful_functions(self.connection, roles.READER):
             yield (
-                f"{roles.READER} may fill the disk with large objects: have a superuser run "
-                "REVOKE EXECUTE ON FUNCTION lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) FROM PUBLIC"
+                f"{roles.READER} may call {len(harmful)} functions that fill the disk, take locks or end others' "
+                f"sessions: have a superuser run {roles.BOUNDS.name} (docs/runbook.md, PostgreSQL for BI)"
+            )
+        if not roles.may_bound_space(self.connection):
+            yield (
+                f"{roles.READER} may fill the disk with sorting: have a superuser run {roles.BOUNDS.name} (PostgreSQL "
+                "15 or later), or set temp_file_limit in postgresql.conf"
             )
 
 

@@ -17,7 +17,7 @@ DAG_FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
 
 
 def test_dags_are_their_files(dags):
-    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts", "publish_release"}
+    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts", "publish_release", "guard_readers"}
 
 
 def test_every_dag_has_its_row_and_heading_in_the_catalogue():
@@ -44,7 +44,7 @@ def test_dag_file_is_wiring_only(path):
 def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
-        "import collect_submissions, build_marts, publish_release\n"
+        "import collect_submissions, build_marts, publish_release, guard_readers\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

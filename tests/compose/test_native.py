@@ -257,7 +257,7 @@ def test_the_administrator_of_the_environment_can_log_in_and_sees_all_dags(clien
     give_up_at = time.monotonic() + 60
     while len(client.dags()) < 3 and time.monotonic() < give_up_at:
         time.sleep(1)
-    assert set(client.dags()) == {"collect_submissions", "build_marts", "publish_release"}
+    assert set(client.dags()) == {"collect_submissions", "build_marts", "publish_release", "guard_readers"}
     assert client.import_errors() == {}
 
 

@@ -125,3 +125,21 @@ def attacked(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     yield connecting(running, opened)
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def installed(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation with a release in the database; for a whole module, whose tests leave it in order."""
+    root = tmp_path_factory.mktemp("installed")
+    settings = installation(root, fresh(server))
+    serve(draw_release(root / "r.duckdb", 1), settings)
+    return settings
+
+
+@pytest.fixture
+def connect_installed(installed: Settings, server: PostgresServer) -> Iterator[Connect]:
+    """Connects to that installation's database."""
+    opened: list[psycopg.Connection[Any]] = []
+    yield connecting(server.start(), opened)
+    for connection in opened:
+        connection.close()

@@ -20,6 +20,7 @@ NOTHING_OF_THAT_NAME = (
     errors.WrongObjectType,
     errors.UndefinedFile,
     errors.FeatureNotSupported,
+    errors.ObjectNotInPrerequisiteState,
 )
 
 
@@ -82,7 +83,28 @@ def test_the_reader_reads_what_is_published_without_naming_the_schema(attacked: 
         "create event trigger e on ddl_command_start execute function f()",
         "select lo_create(0)",
         "select lo_from_bytea(0, 'x')",
+        "select lo_creat(-1)",
         "select lo_import('/etc/passwd')",
+        "select count(pg_advisory_lock(n)) from generate_series(1, 1000000) n",
+        "select pg_try_advisory_xact_lock(1, 2)",
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'followup_reader'",
+        "select pg_cancel_backend(pid) from pg_stat_activity where usename = 'followup_reader'",
+        "select pg_logical_emit_message(false, 'a', repeat('x', 1000000))",
+        "select pg_notify('a', repeat('x', 7000))",
+        "alter role followup_reader rename to gone",
+        "alter role followup_reader connection limit -1",
+        "alter role followup_reader valid until '2000-01-01'",
+        "alter role followup_reader nologin",
+        "alter role followup_reader set session_preload_libraries = 'nothing'",
+        "alter role followup_reader set temp_file_limit = -1",
+        "alter role followup_reader set log_statement = 'none'",
+        "set temp_file_limit = -1",
+        "comment on role followup_reader is 'x'",
+        "comment on database followup is 'x'",
+        "drop role followup_reader",
+        "begin; prepare transaction 'x'",
+        "checkpoint",
+        "select pg_stat_reset()",
         "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'postgres'",
         "select pg_reload_conf()",
         "select pg_switch_wal()",
@@ -111,7 +133,16 @@ def test_the_reader_can_do_nothing_else_even_when_it_turns_read_only_off(
             with pytest.raises((*DENIED, *NOTHING_OF_THAT_NAME)) as caught:
                 reader.execute(statement)
             if not isinstance(caught.value, DENIED):
-                assert statement.startswith(("create extension", "create server", "create event", "refresh"))
+                assert statement.startswith(
+                    (
+                        "create extension",
+                        "create server",
+                        "create event",
+                        "refresh",
+                        "begin; prepare",
+                        "alter role followup_reader rename",
+                    )
+                )
         assert reader.execute("select count(*) from mart_00").fetchone() == (201,)
     with server.superuser("followup") as connection:
         assert connection.execute("select count(*) from pg_largeobject_metadata").fetchone() == (0,)

@@ -1,0 +1,135 @@
+"""What a reader can do to the others that PostgreSQL can't forbid, undone: run every few minutes.
+
+A role may always change its own password and its own settings, and a session may lift its own time limit (no trigger of
+PostgreSQL sees it: roles belong to the whole server). So this puts both back and ends the sessions that gain by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import psycopg.conninfo
+
+from ingest.settings import Settings
+from publish.serving import roles
+from publish.serving.release_file import ServingError
+
+_LOGIN_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What was found: `undone` is each act that was undone, in English; `unknown` is what could not be looked at."""
+
+    undone: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+
+def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECONDS) -> Guarded:
+    """Put passwords and settings of those who read back as declared, and end their sessions that are over their limits.
+
+    Args:
+        settings: the installation's, with a database.
+        statement_seconds: how long a statement or a transaction may last.
+
+    Raises:
+        ServingError: the database can't be reached, or its owner may not do this.
+    """
+    logins = roles.load_logins(settings.publish_logins)
+    undone: list[str] = []
+    unknown: list[str] = []
+    try:
+        with roles.connect(settings, logins) as connection:
+            for role in roles.SCHEMAS:
+                if roles.can_log_in(connection, role):
+                    roles.ensure_membership(connection, role)
+                    undone += _settings_put_back(connection, role)
+                    undone += _overdue_ended(connection, role, statement_seconds)
+                    undone += _room_made(connection, role)
+                    said = _password_put_back(connection, settings, role, logins.get(role))
+                    (undone if said.is_undone else unknown).extend(said.lines)
+    except psycopg.Error as error:
+        said_by_server = error.diag.message_primary or str(error).strip() or type(error).__name__
+        raise ServingError(f"PostgreSQL refused or was lost: {said_by_server}") from None
+    return Guarded(tuple(undone), tuple(unknown))
+
+
+def _settings_put_back(connection: roles.Connection, role: str) -> Iterator[str]:
+    if not (wrong := roles.foreign_settings(connection, role)):
+        return
+    roles.at_once(connection, lambda: roles.ensure_settings(connection, role))
+    # Sessions that began meanwhile may read with another search path or date style: they begin anew.
+    ended = _end(connection, role, "true")
+    yield f"{role} had other settings than declared ({', '.join(wrong)}): put back, {len(ended)} sessions ended"
+    yield from (f"ended: {session}" for session in ended)
+
+
+def _overdue_ended(connection: roles.Connection, role: str, statement_seconds: float) -> Iterator[str]:
+    longer = "extract(epoch from clock_timestamp() - {}) > {:f}"
+    overdue = " or ".join(
+        [
+            f"state <> 'idle' and {longer.format('xact_start', statement_seconds)}",
+            f"state in ('active', 'fastpath function call') and {longer.format('query_start', statement_seconds)}",
+            f"state like 'idle in transaction%%' and {longer.format('state_change', roles.IDLE_SECONDS)}",
+        ]
+    )
+    for session in _end(connection, role, overdue):
+        yield f"{role} ran longer than {statement_seconds:g} s, or idled in a transaction: ended {session}"
+
+
+def _room_made(connection: roles.Connection, role: str) -> Iterator[str]:
+    """Where a role's sessions are all taken, those that do nothing are ended: BI tools open theirs again."""
+    is_full = connection.execute(
+        "select count(*) >= (select rolconnlimit from pg_roles where rolname = %s) from pg_stat_activity "
+        "where usename = %s",
+        [role, role],
+    ).fetchone()
+    if is_full and is_full[0]:
+        for session in _end(connection, role, "state = 'idle'"):
+            yield f"{role} had no session left: ended idle {session}"
+
+
+def _end(connection: roles.Connection, role: str, condition: str) -> list[str]:
+    """End a role's sessions that meet a condition; gives process, address and program of each."""
+    # Materialized: PostgreSQL might else call the function before it has looked whose session it is.
+    rows = connection.execute(
+        "with met as materialized (select pid, coalesce(host(client_addr), 'local') as address, "
+        "coalesce(nullif(application_name, ''), '-') as program from pg_stat_activity "
+        f"where usename = %s and pid <> pg_backend_pid() and ({condition})) "
+        "select pid, address, program, pg_terminate_backend(pid) from met order by pid",
+        [role],
+    ).fetchall()
+    return [f"process {pid} from {address} ({program})" for pid, address, program, is_ended in rows if is_ended]
+
+
+@dataclass(frozen=True)
+class _Said:
+    is_undone: bool = False
+    lines: tuple[str, ...] = ()
+
+
+def _password_put_back(connection: roles.Connection, settings: Settings, role: str, password: str | None) -> _Said:
+    if password is None:
+        return _Said(lines=(f"the file of logins has no password of {role}: whether it was changed is not known",))
+    if _refusal(settings, role, password) is None:
+        return _Said()
+    roles.at_once(connection, lambda: roles.set_password(connection, role, password))
+    refusal = _refusal(settings, role, password)
+    if refusal is None:
+        return _Said(True, (f"{role} could not log in: its password had been changed, and is put back",))
+    return _Said(lines=(f"{role} can't log in from here ({refusal}); its password was set as in the file of logins",))
+
+
+def _refusal(settings: Settings, role: str, password: str) -> str | None:
+    """Why the server does not let a role in; None when it does."""
+    url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
+    try:
+        psycopg.connect(
+            psycopg.conninfo.make_conninfo(url, user=role, password=password, application_name="followup guard"),
+            connect_timeout=_LOGIN_SECONDS,
+        ).close()
+    except psycopg.OperationalError as error:
+        return str(error).strip().splitlines()[-1]
+    return None
