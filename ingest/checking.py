@@ -28,15 +28,13 @@ from ingest.history import History, Past, look_back
 from ingest.keys import Keys
 from ingest.ledger.store import RuleCount
 from ingest.naming import FileName
-from ingest.persons import reads_as_number
+from ingest.number_search import cells_with_numbers
 from ingest.quarters import Quarter
 from ingest.reading import RawTable, distinct_cells, read_table
 from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.settings import MEGABYTE
 
 log = logging.getLogger(__name__)
-_DIGITS = r"(^|\D)(\d{6}|\d{8})[^0-9A-Za-z]{0,12}\d{4}(\D|$)|^\s*\d{5}[-+ ]?\d{4}\s*$"
-"""What may read as a person's number, in bytes of any encoding; `reads_as_number` decides."""
 NEAREST_CODES = 3
 """Codes suggested for a word that is none."""
 _HARMLESS = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{8}|-?\d{1,5}([.,]\d{1,3})?", re.ASCII)
@@ -319,13 +317,7 @@ def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
     named += [(None, cells) for cells in table.extra.values()]
     for name, column in named:
-        spellings = distinct_cells(column)
-        maybe = spellings.filter(pc.match_substring_regex(spellings, _DIGITS).fill_null(False))
-        wrong = [
-            cell
-            for cell in maybe.to_pylist()
-            if reads_as_number(cell.decode(table.encoding), without_zero=name not in identifiers)
-        ]
+        wrong = cells_with_numbers(distinct_cells(column), table.encoding, without_zero=name not in identifiers)
         if wrong:
             hits = pc.is_in(column.cast(pa.binary()), value_set=pa.array(wrong, pa.binary())).to_numpy()
             header = "en kolumn utanför datasetet" if name is None else contract.column(name).label_sv

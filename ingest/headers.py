@@ -7,7 +7,7 @@ import difflib
 from ingest.contracts import Contract
 from ingest.findings import Finding, file_finding
 from ingest.folding import fold
-from ingest.persons import reads_as_number
+from ingest.number_search import reads_as_number
 
 _COMPARED = 200
 """Characters of a header: none of ours is so long, and a cell may hold a whole file."""

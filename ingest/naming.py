@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.findings import Finding, file_finding
-from ingest.persons import reads_as_number
+from ingest.number_search import reads_as_number
 from ingest.quarters import Quarter
 
 _NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx|xlsm|xlsb|xls|ods)", re.IGNORECASE)
@@ -40,6 +40,8 @@ def shown_name(name: str) -> str:
     """A file's name without anything that could be a person's number, printable, short enough to add an ending to."""
     clean = "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", name))
     masked = re.sub(r"\d{5,8}[\W_]{0,3}\d{4}|\d{8,}", "•••", clean)
+    if reads_as_number(name):  # however its digits stand: none of them is shown
+        masked = "".join("•" if unicodedata.digit(c, None) is not None else c for c in masked)
     return masked.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -209,25 +208,3 @@ def _parts(digits: list[ByteArray], date_digits: int, sign: ByteArray | None, re
     last_four = sum(d.astype(np.int32) * 10**place for place, d in enumerate(reversed(digits[-4:])))
     number = (year * np.int64(10000) + month * 100 + day) * 10000 + last_four
     return _Parts(ok, first + born - 1, coordination, number)
-
-
-def reads_as_number(text: str, *, without_zero: bool = False) -> bool:
-    """Whether a text holds something that reads as a person or coordination number: right date and check digit.
-
-    Up to three signs or spaces of any kind may stand before the last four digits. With `without_zero`, a whole text of
-    nine digits counts too, as spreadsheets leave it of a number that begins with 0 (for columns where no such number
-    belongs; running numbers of nine digits would be mistaken).
-    """
-    text = unicodedata.normalize("NFKC", text)
-    if without_zero and _LOST_ZERO.fullmatch(text.strip()):
-        text = "0" + text.strip()
-    for match in _MAYBE_NUMBER.finditer(text):
-        _, year, month, day, serial, check = match.groups()
-        number = int(day) - 60 if int(day) > 60 else int(day)
-        if not (1 <= int(month) <= 12 and 1 <= number <= 31):
-            continue
-        digits = [int(c) for c in year + month + day + serial + check]
-        total = sum(sum(divmod(d * w, 10)) for d, w in zip(digits, _WEIGHTS, strict=True))
-        if total % 10 == 0:
-            return True
-    return False

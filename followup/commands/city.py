@@ -61,7 +61,7 @@ def _known_dataset(name: str | None) -> str | None:
 
 
 def _reason(text: str) -> str:
-    from ingest.persons import reads_as_number
+    from ingest.number_search import reads_as_number
 
     if not text.strip() or reads_as_number(text):
         raise typer.BadParameter("give a reason in words, without anything that reads as a personnummer")
@@ -220,7 +220,7 @@ def alias_add(
 ) -> None:
     """Let a name mean an intervention of the catalogue, and check the files that were refused for it again."""
     from ingest.folding import fold
-    from ingest.persons import reads_as_number
+    from ingest.number_search import reads_as_number
     from ingest.recording import open_office
     from ingest.reprocessing import standing_refusals
 

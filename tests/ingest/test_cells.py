@@ -17,7 +17,8 @@ from ingest.conforming import read_date, read_whole
 from ingest.contracts import load_contracts
 from ingest.folding import fold
 from ingest.keys import throwaway_keys
-from ingest.persons import FEMALE, MALE, key_maker, read_numbers, reads_as_number
+from ingest.number_search import reads_as_number
+from ingest.persons import FEMALE, MALE, key_maker, read_numbers
 from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
 
 KEYS = throwaway_keys()
