@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from ingest.contracts import Contract
 from ingest.findings import Finding, file_finding
 from ingest.folding import fold
 from ingest.number_search import reads_as_number
 
+_OF_NUMBERS = re.compile(
+    r"(?:^|_)(?:p_?n(?:umme)?r|person_?n(?:umme)?r|personid|samordnings_?n(?:umme)?r|samnr|fodelse_?n(?:umme)?r"
+    r"|sista_(?:fyra|4)|(?:fyra|4)_sista)(?:_|$)"
+)
+"""Headers of columns that hold numbers of persons, or the part of one that its birth date lacks."""
 _COMPARED = 200
 """Characters of a header: none of ours is so long, and a cell may hold a whole file."""
 
@@ -61,7 +67,11 @@ def match_headers(
         if reads_as_number(header)
     ]
     for index, (header, matched) in enumerate(zip(folded, names, strict=True)):
-        if matched is None and index not in unused:
+        if matched is None and _OF_NUMBERS.search(header):
+            is_renamed = "Är det barnets nummer ska rubriken vara Personnummer; annars ta bort kolumnen."
+            hint = is_renamed if contract.about_persons else "Ta bort kolumnen."
+            findings.append(file_finding("FIL-050", position=place(index + 1), hint=hint))
+        elif matched is None and index not in unused:
             close = difflib.get_close_matches(header, sorted(known), n=1, cutoff=0.75)
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
             findings.append(file_finding("FIL-012", position=place(index + 1), hint=hint))

@@ -288,4 +288,5 @@ def _maybe(cells: pa.BinaryArray, *, without_zero: bool) -> list[bytes]:
     if without_zero:
         likely = pc.or_(likely, pc.match_substring_regex(cells, _NINE_DIGITS))
     found: list[bytes] = in_words.filter(pc.match_substring_regex(in_words, _EIGHT_DIGITS)).to_pylist()
-    return found + cells.filter(pc.and_not(likely, spelled)).to_pylist()
+    found += cells.filter(pc.and_not(likely, spelled)).to_pylist()
+    return found

@@ -205,3 +205,21 @@ def test_a_file_name_with_a_number_is_refused_and_shown_without_a_digit(name: st
     read = read_name(name)
     assert [found.rule for found in read.findings] == ["FIL-016"] and read.dataset is None
     assert not any(unicodedata.digit(letter, None) is not None for letter in read.shown)
+
+
+@pytest.mark.parametrize(
+    "header", ["Sista fyra", "de 4 sista", "Vårdnadshavares personnummer", "Pnr mamma", "Syskon, p-nr"]
+)
+def test_a_column_that_by_its_header_holds_numbers_or_a_part_of_them_is_refused(header: str) -> None:
+    head, row, _ = csv_bytes("arenden", [base_row("arenden")]).split(b"\r\n")
+    report = check(b"\r\n".join([head + f";Född;{header}".encode("cp1252"), row + b";2010-03-15;9801", b""]))
+    assert [f.message[:13] for f in report.findings() if f.rule == "FIL-050"] == ["Kolumn 32 (AF"]
+    assert [f.message[:13] for f in report.findings() if f.rule == "FIL-012"] == ["Kolumn 31 (AE"]
+    assert not report.accepted and all("9801" not in f.message for f in report.findings())
+
+
+@pytest.mark.parametrize("header", ["Diarienr", "Telefonnummer", "Handläggare", "Sista dag", "Nummer", "Personal"])
+def test_a_column_of_other_numbers_is_asked_about_as_any_unknown_one(header: str) -> None:
+    head, row, _ = csv_bytes("arenden", [base_row("arenden")]).split(b"\r\n")
+    report = check(b"\r\n".join([head + f";{header}".encode("cp1252"), row + b";1", b""]))
+    assert fired(report) == {"FIL-012"}
