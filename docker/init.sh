@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Prepares what the other services need: Airflow's database, its administrator, the pools. Safe to repeat.
+# Prepares what the other services need: the installation's keys, Airflow's database, its administrator, the pools. Safe
+# to repeat. Passwords come from the environment and are never arguments.
 set -euo pipefail
+umask 077
 
-: "${AIRFLOW_ADMIN_USER:?}" "${AIRFLOW_ADMIN_PASSWORD:?}" "${AIRFLOW_ADMIN_EMAIL:?}"
-pools="$(dirname "$0")/../dags/pools.json"
+: "${AIRFLOW_ADMIN_USER:?}" "${AIRFLOW_ADMIN_PASSWORD:?}" "${AIRFLOW_ADMIN_EMAIL:?}" "${FOLLOWUP_KEYS:?}"
+here="$(dirname "$0")"
+
+if [ ! -e "$FOLLOWUP_KEYS" ]; then
+    # The doctor also says what else this new installation lacks, and ends with 3 then: only the keys matter here.
+    followup doctor --make-keys --make-folders || true
+    [ -e "$FOLLOWUP_KEYS" ] || { echo "no keys could be written to $FOLLOWUP_KEYS: may user $(id -u) write there?" >&2; exit 1; }
+    echo "NEW KEYS: back up the folder FOLLOWUP_KEYS_DIR now. Without them no original can be read again." >&2
+fi
 
 airflow db migrate
-airflow users create --role Admin --username "$AIRFLOW_ADMIN_USER" --password "$AIRFLOW_ADMIN_PASSWORD" \
-    --email "$AIRFLOW_ADMIN_EMAIL" --firstname Follow-up --lastname Administrator
-# An administrator who was there already gets the password that the environment says.
-airflow users reset-password --username "$AIRFLOW_ADMIN_USER" --password "$AIRFLOW_ADMIN_PASSWORD"
-airflow pools import "$pools"
+python "$here/administrator.py"
+airflow pools import "$here/../dags/pools.json"

@@ -2,7 +2,7 @@
 # Makes this checkout ready to run. Safe to repeat: does nothing when all is in place.
 #
 #   tools/setup.sh python   .venv with exactly what requirements.txt locks, and this project in it
-#   tools/setup.sh system   the servers that some tests start (PostgreSQL, Redis, OpenSSH)
+#   tools/setup.sh system   the servers that some tests start (PostgreSQL, Redis, nginx, OpenSSH)
 #
 # As root on Debian or Ubuntu it installs what is missing with apt; otherwise it prints the command to run.
 set -euo pipefail
@@ -131,12 +131,14 @@ setup_python() {
 
 has_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
+has_nginx() { command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; }
 has_sshd() { command -v sshd >/dev/null || [ -x /usr/sbin/sshd ]; }
 
 setup_system() {
     local missing=()
     has_postgresql || missing+=(postgresql)
     has_redis || missing+=(redis-server)
+    has_nginx || missing+=(nginx)
     has_sshd || missing+=(openssh-server)
     [ ${#missing[@]} = 0 ] && return
     if can_apt; then

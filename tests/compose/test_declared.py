@@ -58,7 +58,7 @@ def test_nothing_starts_without(name: str) -> None:
 
 
 def test_every_password_and_secret_must_be_given() -> None:
-    secret = {name for name in named() if re.search("PASSWORD|SECRET|FERNET|KEYS_FILE|ADMIN_USER", name)}
+    secret = {name for name in named() if re.search("PASSWORD|SECRET|FERNET|KEYS_DIR|ADMIN_USER", name)}
     assert secret
     assert secret <= required()
 
@@ -67,11 +67,11 @@ def test_no_password_is_written_out() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     for line in text.splitlines():
         if re.search(r"PASSWORD|SECRET|FERNET|requirepass|://\w*:.*@", line):
-            assert "${" in line, line
+            assert re.search(r"\$\{|\$\$[A-Z]", line), line
 
 
 def test_the_issues_components_are_there(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "redis", *AIRFLOW_SERVICES}
+    assert set(compose["services"]) == {"postgres", "redis", "proxy", *AIRFLOW_SERVICES}
 
 
 def test_services_depend_on_services_that_are_there_and_can_be_waited_for(compose: dict[str, Any]) -> None:
@@ -95,7 +95,8 @@ def test_lasting_services_are_watched_and_started_again(compose: dict[str, Any])
 
 def test_volumes_and_secrets_are_declared(compose: dict[str, Any]) -> None:
     mounted = {v.split(":")[0] for s in compose["services"].values() for v in s.get("volumes", [])}
-    assert {name for name in mounted if not name.startswith("./")} == set(compose["volumes"])
+    on_the_host = {FILLED[name] for name in ("FOLLOWUP_INBOX_DIR", "FOLLOWUP_PUBLISHED_DIR", "FOLLOWUP_KEYS_DIR")}
+    assert {name for name in mounted if not name.startswith("./")} - on_the_host == set(compose["volumes"])
     for path in (name for name in mounted if name.startswith("./")):
         assert (ROOT / path).is_file()
     assert {name for s in compose["services"].values() for name in s.get("secrets", [])} == set(compose["secrets"])
@@ -104,7 +105,7 @@ def test_volumes_and_secrets_are_declared(compose: dict[str, Any]) -> None:
 def test_images_are_pinned_by_version() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     images = re.findall(r"image: (\S+)", text) + re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert len(images) == 4
+    assert len(images) == 5
     for image in images:
         assert re.search(r":\d+\.\d+(\.\d+)?(-|$)", image), image
 
@@ -118,7 +119,23 @@ def test_no_container_runs_as_root(compose: dict[str, Any]) -> None:
 
 def test_ports_are_open_to_this_machine_only(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:8080:8080"]
+    assert ports == ["127.0.0.1:8080:8080", "443:8443"]
+    assert compose["services"]["proxy"]["profiles"] == ["tls"]
+
+
+def test_every_service_has_limits_and_logs_that_do_not_grow_for_ever(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_only_the_first_start_may_write_keys(compose: dict[str, Any]) -> None:
+    for name in AIRFLOW_SERVICES:
+        (mount,) = [volume for volume in compose["services"][name]["volumes"] if ":/keys" in volume]
+        assert mount.endswith(":/keys" if name == "init" else ":/keys:ro"), name
 
 
 def test_commands_are_there(compose: dict[str, Any]) -> None:
@@ -135,11 +152,11 @@ def test_init_calls_airflow_commands_on_files_that_are_there() -> None:
     script = (ROOT / "docker" / "init.sh").read_text(encoding="utf-8")
     assert re.findall(r"^airflow (\w+ [\w-]+)", script, re.MULTILINE) == [
         "db migrate",
-        "users create",
-        "users reset-password",
         "pools import",
     ]
-    for path in re.findall(r'dirname "\$0"\)/(\S+?)"', script):
+    paths = re.findall(r'"\$here/(\S+?)"', script)
+    assert len(paths) == 2
+    for path in paths:
         assert (ROOT / "docker" / path).is_file()
 
 
@@ -193,7 +210,8 @@ def test_paths_in_the_container_are_made_by_the_image_or_mounted(compose: dict[s
     mounted = [volume.split(":")[1] for volume in compose["services"]["worker"]["volumes"]]
     for name in ("FOLLOWUP_HOME", "FOLLOWUP_INBOX", "AIRFLOW__LOGGING__BASE_LOG_FOLDER"):
         assert any(environment[name].startswith(folder) for folder in mounted), name
-    assert environment["FOLLOWUP_KEYS"] == "/run/secrets/" + compose["services"]["worker"]["secrets"][0]
+    assert any(environment["FOLLOWUP_KEYS"].startswith(f"{folder}/") for folder in mounted)
+    assert environment["FOLLOWUP_PUBLISH_LOGINS"] == "/run/secrets/" + compose["services"]["worker"]["secrets"][0]
 
 
 def test_dockerfile_copies_what_is_there_and_dockerignore_lets_it_through() -> None:

@@ -19,19 +19,34 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from composefile import load, required
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from followup.airflow_client import AirflowClient, AirflowError
-from ingest.keys import make_keys
+from ingest.keys import load_keys
 from ingest.settings import ROOT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.server, pytest.mark.timeout(420)]
 LASTING = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
-PORTS = {"postgres": 5432, "redis": 6379, "api-server": 8080}
+PORTS = {"postgres": 5432, "redis": 6379, "api-server": 8080, "proxy": 8443}
+MOUNTED = {
+    "/data": "data",
+    "/inbox": "inbox",
+    "/keys": "keys",
+    "/published": "published",
+    "/opt/airflow": "airflow",
+    "/run/secrets": "secrets",
+    "/etc/nginx": "nginx",
+}
+"""Paths in the containers → folders that stand for them here."""
 
 
 def _free_port() -> int:
@@ -57,7 +72,7 @@ class Native:
         for name, port in PORTS.items():
             for host in (name, "localhost"):
                 text = text.replace(f"{host}:{port}", f"127.0.0.1:{self.ports[name]}")
-        for inside, outside in {"/data": "data", "/opt/airflow": "airflow", "/run/secrets": "secrets"}.items():
+        for inside, outside in MOUNTED.items():
             if text == inside or text.startswith(f"{inside}/"):
                 text = str(self.folder / outside) + text.removeprefix(inside)
         return str(ROOT) + text.removeprefix("/app") if text.startswith("/app") else text
@@ -212,15 +227,47 @@ def _make_database(environment: dict[str, str], port: int) -> None:
         connection.execute(f"create database {environment['POSTGRES_DB']}")
 
 
+def _configure_proxy(native: Native) -> None:
+    """The proxy's configuration with paths and ports of this machine, and a certificate that it signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (native.folder / "secrets" / "proxy_certificate").write_bytes(certificate.public_bytes(pem))
+    (native.folder / "secrets" / "proxy_key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    text = (ROOT / "docker" / "proxy.conf").read_text(encoding="utf-8")
+    changes = {
+        " /tmp/": f" {native.folder}/nginx/tmp/",
+        "http://api-server:8080": f"http://127.0.0.1:{native.ports['api-server']}",
+        "listen 8443": f"listen 127.0.0.1:{native.ports['proxy']}",
+        "/run/secrets/": f"{native.folder}/secrets/",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (native.folder / "nginx" / "proxy.conf").write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def native(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Native]:
     folder = tmp_path_factory.mktemp("compose")
     variables = {name: secrets.token_hex(16) for name in required()}
     variables["AIRFLOW_FERNET_KEY"] = base64.urlsafe_b64encode(os.urandom(32)).decode()
     variables["AIRFLOW_ADMIN_USER"], variables["AIRFLOW_ADMIN_EMAIL"] = "chief", "chief@example.org"
-    variables["FOLLOWUP_KEYS_FILE"] = str(folder / "secrets" / "followup_keys")
-    make_keys(Path(variables["FOLLOWUP_KEYS_FILE"]))
-    for name in ("data/inbox", "airflow/logs"):
+    for name in ("data", "inbox", "keys", "published", "airflow/logs", "secrets", "nginx/tmp"):
         (folder / name).mkdir(parents=True)
     native = Native(folder, variables)
     with _postgres(native):
@@ -232,6 +279,8 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Native]:
             assert native.start("init").wait(180) == 0, (folder / "init.log").read_text()[-3000:]
             for name in LASTING:
                 native.start(name)
+            _configure_proxy(native)
+            native.start("proxy")
             yield native
         finally:
             native.stop()
@@ -272,12 +321,79 @@ def test_the_pools_are_there(client: AirflowClient) -> None:
 
 
 def test_the_worker_takes_a_task_from_the_queue(native: Native, client: AirflowClient) -> None:
-    (native.folder / "data" / "inbox" / "farsta").mkdir()
+    (native.folder / "inbox" / "farsta").mkdir(exist_ok=True)
     run_id = client.trigger("collect_submissions", {"districts": ["farsta"]})
     run = client.wait("collect_submissions", run_id, seconds=90)
     states = {task.mapped_name or task.task_id: task.state for task in client.tasks("collect_submissions", run_id)}
     assert run.state == "success", states
     assert states["farsta"] == "success"
+
+
+def test_the_first_start_drew_keys_for_the_owner_alone(native: Native) -> None:
+    path = native.folder / "keys" / "keys.json"
+    assert load_keys(path).person_version == 1
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_no_password_is_an_argument_of_a_process(native: Native, client: AirflowClient) -> None:
+    hidden = [v.encode() for k, v in native.variables.items() if "PASSWORD" in k or "SECRET" in k or "FERNET" in k]
+    seen = 0
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            arguments = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+            seen += b"redis-server" in arguments or b"airflow" in arguments
+            assert not any(secret in arguments for secret in hidden), entry
+    assert seen > 5
+    script = (ROOT / "docker" / "init.sh").read_text(encoding="utf-8")
+    assert "PASSWORD" not in script.replace('"${AIRFLOW_ADMIN_PASSWORD:?}"', "")
+
+
+class Outside:
+    """Somebody on the other side of the proxy."""
+
+    def __init__(self, native: Native) -> None:
+        self.url = f"https://localhost:{native.ports['proxy']}"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = str(native.folder / "secrets" / "proxy_certificate")
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(self.url + path, timeout=20, allow_redirects=False)
+
+    def log_in(self, user: str, password: str) -> requests.Response:
+        body = {"username": user, "password": password}
+        return self.session.post(f"{self.url}/auth/token", json=body, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def outside(native: Native, client: AirflowClient) -> Outside:
+    found = Outside(native)
+    give_up_at = time.monotonic() + 20
+    while time.monotonic() < give_up_at:
+        with contextlib.suppress(requests.ConnectionError):
+            found.get("/api/v2/monitor/health")
+            break
+        time.sleep(0.2)
+    return found
+
+
+def test_the_proxy_speaks_tls_and_passes_airflow_on(native: Native, outside: Outside) -> None:
+    answer = outside.get("/api/v2/monitor/health")
+    assert (answer.status_code, answer.json()["scheduler"]["status"]) == (200, "healthy")
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    assert outside.get("/execution/health").status_code == 404
+    plain = outside.session.get(outside.url.replace("https", "http"), timeout=20)
+    assert plain.status_code == 400
+    assert native.is_healthy("proxy")
+
+
+def test_guessing_passwords_through_the_proxy_is_throttled(native: Native, outside: Outside) -> None:
+    right = outside.log_in(native.variables["AIRFLOW_ADMIN_USER"], native.variables["AIRFLOW_ADMIN_PASSWORD"])
+    assert right.status_code == 201
+    answers = [outside.log_in("chief", f"guess {number}").status_code for number in range(20)]
+    assert answers.count(401) <= 12
+    assert answers[-1] == 429
+    assert outside.get("/api/v2/monitor/health").status_code == 200
 
 
 def test_no_password_is_in_a_log(native: Native, client: AirflowClient) -> None:
