@@ -81,7 +81,8 @@ class SupersetServer:
         password = secrets.token_urlsafe(18)
         person = ("--username", ADMINISTRATOR, "--firstname", "A", "--lastname", "A", "--email", "admin@localhost")
         self._run("db", "upgrade")
-        self._run("fab", "create-admin", *person, "--password", password)
+        # By the environment: arguments can be read by every user of the machine.
+        self._run("fab", "create-admin", *person, FLASK_FAB_CREATE_ADMIN_PASSWORD=password)
         self._run("init")
         self.login_file.touch(mode=0o600)
         self.login_file.write_text(json.dumps({ADMINISTRATOR: password}), encoding="utf-8")
@@ -143,11 +144,11 @@ class SupersetServer:
             "SCARF_ANALYTICS": "false",
         }
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, *arguments: str, **variables: str) -> None:
         with self.log.open("ab") as log:
             done = subprocess.run(
                 [str(ENVIRONMENT / "bin" / "superset"), *arguments],
-                env=self._environment,
+                env={**self._environment, **variables},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
