@@ -7,6 +7,7 @@ the cluster is made and lie in a file for its owner alone. Started by root, the 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import json
 import os
@@ -98,6 +99,11 @@ class PostgresServer:
             PostgresServerError: there are no binaries, the folder is out of reach of the server's user, or it fails.
         """
         self._make_home()
+        with (self.home / "start.lock").open("w") as lock:  # of two that start it at once, one waits
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._start(tell)
+
+    def _start(self, tell: Callable[[str], None]) -> RunningServer:
         running = self.running()
         if running is None:
             if not (self.cluster / "PG_VERSION").exists():

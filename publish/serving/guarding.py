@@ -14,7 +14,6 @@ import psycopg.conninfo
 
 from ingest.settings import Settings
 from publish.serving import roles
-from publish.serving.release_file import ServingError
 
 _LOGIN_SECONDS = 15
 
@@ -51,8 +50,7 @@ def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECO
                     said = _password_put_back(connection, settings, role, logins.get(role))
                     (undone if said.is_undone else unknown).extend(said.lines)
     except psycopg.Error as error:
-        said_by_server = error.diag.message_primary or str(error).strip() or type(error).__name__
-        raise ServingError(f"PostgreSQL refused or was lost: {said_by_server}") from None
+        raise roles.lost(error, settings) from None
     return Guarded(tuple(undone), tuple(unknown))
 
 

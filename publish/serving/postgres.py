@@ -113,6 +113,8 @@ def load(connection: Connection, loading: Loading, on_step: Callable[[str], None
         if error.diag.constraint_name not in (None, "pg_namespace_nspname_index"):
             raise ServingError(f"PostgreSQL refuses the release's rows: {error.diag.message_primary}") from None
         raise ServingError("another process is loading a release into this database") from None
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise  # the server is gone or full: said by `roles.lost`
     except psycopg.Error as error:
         raise ServingError(f"loading into PostgreSQL failed: {error.diag.message_primary or error}") from None
 
@@ -194,6 +196,8 @@ def swap(
                     f"readers' transactions kept the tables locked for {patience_seconds:g} s, so the release is not "
                     f"in place; the one before it is. {_holders(connection, [item.schema for item in loaded])}"
                 ) from None
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise  # the server is gone or full: said by `roles.lost`
         except psycopg.Error as error:
             raise ServingError(f"the swap in PostgreSQL failed: {error.diag.message_primary or error}") from None
         time.sleep(random.uniform(*_PAUSE_SECONDS))

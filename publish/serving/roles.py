@@ -40,6 +40,14 @@ MOST_SESSIONS = {READER: 50, ANALYST: 10}
 BOUNDS = Path(__file__).with_name("bounds.sql")
 _HARMFUL = re.compile(r"proname ~ '([^']*)'")
 _TRIES = 8
+_WAITS = {
+    "connect_timeout": 15,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that vanished without a word is noticed after half a minute."""
 _SYSTEM = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -81,14 +89,33 @@ def connect(settings: Settings, logins: dict[str, str]) -> Connection:
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES is no PostgreSQL address") from None
     if given.get("password"):
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES has a password in it: put it into the file of logins, as owner")
+    waits = {name: value for name, value in _WAITS.items() if name not in given}
     try:
         return psycopg.connect(
-            psycopg.conninfo.make_conninfo(url, password=logins.get(OWNER), application_name="followup publish"),
+            psycopg.conninfo.make_conninfo(
+                url, password=logins.get(OWNER), application_name="followup publish", **waits
+            ),
             autocommit=True,
-            connect_timeout=15,
         )
     except psycopg.Error as error:
-        raise ServingError(f"the database for BI can't be reached: {str(error).strip()}") from None
+        said = " ".join(str(error).split())
+        raise ServingError(
+            f"the database for BI can't be reached: {said}; check FOLLOWUP_PUBLISH_POSTGRES, the file of logins and "
+            "that the server runs, then run this again"
+        ) from None
+
+
+def lost(error: psycopg.Error, settings: Settings) -> ServingError:
+    """What to say of a database that refused or broke off in the middle: where it is, its words, what to do."""
+    given = psycopg.conninfo.conninfo_to_dict(
+        settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
+    )
+    place = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    said = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+    return ServingError(
+        f"the database for BI at {place} refused or was lost: {said}; see that the server runs, then run "
+        "`followup release serve`"
+    )
 
 
 def ensure_reader(connection: Connection, logins: dict[str, str]) -> None:

@@ -86,7 +86,7 @@ def serve(
         ServingError: readers see what they saw before, in every target; or, where the connection broke at the commit or
             only the analysts' marts failed, the message says so, and the next `serve` or `finish` completes it.
     """
-    with _told():
+    with _told(settings):
         release, pending = read_release(release_file), _read_journal(settings)
         if pending is not None and pending != identity(release):
             finish(settings, on_step=on_step)
@@ -99,7 +99,7 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
     Raises:
         ServingError: as `serve`.
     """
-    with _told():
+    with _told(settings):
         pending = _read_journal(settings)
         if pending is None:
             return None
@@ -111,13 +111,12 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(settings: Settings) -> Iterator[None]:
     """What the disk or the server refuses is told as this module's error."""
     try:
         yield
     except psycopg.Error as error:
-        said = error.diag.message_primary or str(error).strip() or type(error).__name__
-        raise ServingError(f"PostgreSQL refused or was lost: {said}") from None
+        raise roles.lost(error, settings) from None
     except (OSError, duckdb.Error, pa.ArrowException) as error:
         raise ServingError(f"the release's files can't be written: {error}") from error
 
@@ -160,7 +159,7 @@ def describe_database(settings: Settings) -> str:
     Raises:
         ServingError: it can't be reached, the logins can't be read, or the reader may do more than read.
     """
-    with _told(), roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
+    with _told(settings), roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
         found = postgres.served(connection, PUBLISHED)
         if roles.is_there(connection, roles.READER):
             _refuse_excess(connection, roles.READER, PUBLISHED)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,14 @@ def test_an_installation_with_a_database_of_its_own_gets_no_other(home: Path, mo
     with ServerForReaders(print, print, is_wanted=True).starting() as environment:
         assert environment == {}
     assert not home.exists()
+
+
+def test_of_two_that_start_it_at_once_one_waits(server: PostgresServer) -> None:
+    with (server.home / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = threading.Thread(target=server.start)
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+    second.join()
+    assert server.running() is not None

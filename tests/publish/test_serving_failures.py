@@ -43,6 +43,23 @@ def test_a_server_that_is_away_stops_the_release(settings: Settings, tmp_path: P
     assert not settings.published.exists()
 
 
+@pytest.mark.parametrize("step", ["roles", "load published.mart_03", "swap tables"])
+def test_a_database_that_is_lost_in_the_middle_is_named_with_what_to_do(
+    step: str, settings: Settings, server: PostgresServer, tmp_path: Path
+) -> None:
+    def on_step(now: str) -> None:
+        if now == step:
+            with server.superuser() as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'followup_owner'"
+                )
+
+    lost = r"^the database for BI at 127\.0\.0\.1:\d+/followup refused or was lost: [^\n]+ `followup release serve`$"
+    with pytest.raises(ServingError, match=lost):
+        serve(draw_release(tmp_path / "1.duckdb", 1), settings, on_step=on_step)
+    serve(draw_release(tmp_path / "2.duckdb", 2), settings)
+
+
 def test_a_connection_that_breaks_at_the_commit_is_completed_by_the_next_run(
     settings: Settings, connect: Connect, server: PostgresServer, tmp_path: Path
 ) -> None:
@@ -56,7 +73,7 @@ def test_a_connection_that_breaks_at_the_commit_is_completed_by_the_next_run(
                     "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'followup_owner'"
                 )
 
-    with pytest.raises(ServingError, match=r"the swap in PostgreSQL failed|refused or was lost"):
+    with pytest.raises(ServingError, match=r"at 127.0.0.1:\d+/followup refused or was lost: .*; see that"):
         serve(draw_release(tmp_path / "2.duckdb", 2), settings, on_step=on_step)
     assert reader_sees(connect) == files_say(settings) == "release-1"
     assert finish(settings) is not None
