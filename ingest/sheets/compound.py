@@ -167,7 +167,7 @@ class _Styles:
     def shown(self, style: int, value: float) -> str | float | None:
         """What stands in a cell, where calamine gives back something else."""
         how = self.templates.get(style)
-        if how is not None and how.least <= value < EXACT and value.is_integer():
+        if how is not None and 0 <= value < EXACT and value.is_integer():
             return how.shown(int(value))
         return value if style in self.false_dates else None
 

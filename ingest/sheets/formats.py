@@ -24,31 +24,41 @@ _SHOWN_AS_THEY_ARE = " -/()+:'"
 _LONGEST = 255
 
 
+Parts = tuple[str | None, ...]
+"""How a number is shown: each is a digit (None) or text."""
+
+
 @dataclass(frozen=True)
 class Template:
-    """A format that shows a whole number with a fixed number of digits: `0` stands for one, the rest as it is.
+    """A format that shows a whole number with a fixed number of digits.
 
     Attributes:
-        parts: each is a digit (None) or shown text.
-        least: numbers below it are shown by another part of the format.
+        positive: how numbers above zero are shown.
+        zero: how zero is; None where the format has another way for it.
     """
 
-    parts: tuple[str | None, ...]
-    least: int = 0
+    positive: Parts
+    zero: Parts | None
 
-    def shown(self, number: int) -> str:
-        """A whole number from `least` on as it is shown; digits beyond the template stand where its first one is."""
-        digits = str(number).rjust(self.parts.count(None), "0")
-        spare = len(digits) - self.parts.count(None)
-        shown, at = [], 0
-        for part in self.parts:
-            if part is not None:
-                shown.append(part)
-                continue
-            taken = 1 + (spare if at == 0 else 0)
-            shown.append(digits[at : at + taken])
-            at += taken
-        return "".join(shown).strip()
+    def shown(self, number: int) -> str | None:
+        """A whole number of zero or more as it is shown; None where the template doesn't say."""
+        parts = self.positive if number else self.zero
+        return None if parts is None else _filled(parts, str(number))
+
+
+def _filled(parts: Parts, digits: str) -> str:
+    """Digits in their places; those beyond the places stand where the first one is."""
+    digits = digits.rjust(parts.count(None), "0")
+    spare = len(digits) - parts.count(None)
+    shown, at = [], 0
+    for part in parts:
+        if part is not None:
+            shown.append(part)
+            continue
+        taken = 1 + (spare if at == 0 else 0)
+        shown.append(digits[at : at + taken])
+        at += taken
+    return "".join(shown).strip()
 
 
 @dataclass(frozen=True)
@@ -141,13 +151,19 @@ def template(code: str) -> Template | None:
     `000000`, `0000-0000`, `"A"0000`, `000 00;-000 00`. A unit after a single digit (`0 "st"`) is no part of a value.
     """
     sections = _sections(code)
-    positive = sections[0]
-    if positive.words or positive.is_elapsed or not positive.has_fixed_digits or None not in positive.parts:
+    positive = _fixed_parts(sections[0])
+    if positive is None:
         return None
-    before = "".join(part or "" for part in positive.parts[: positive.parts.index(None)])
-    if positive.parts.count(None) == 1 and not before[-1:].strip(_SHOWN_AS_THEY_ARE):
+    before = "".join(part or "" for part in positive[: positive.index(None)])
+    if positive.count(None) == 1 and not before[-1:].strip(_SHOWN_AS_THEY_ARE):
         return None
-    return Template(positive.parts, least=0 if len(sections) < 3 else 1)
+    return Template(positive, positive if len(sections) < 3 else _fixed_parts(sections[2]))
+
+
+def _fixed_parts(section: _Section) -> Parts | None:
+    """The parts of a section that shows a fixed number of digits and nothing that changes with the number."""
+    is_fixed = section.has_fixed_digits and not section.words and not section.is_elapsed and None in section.parts
+    return section.parts if is_fixed else None
 
 
 def whole(value: bytes) -> int | None:

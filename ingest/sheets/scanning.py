@@ -150,10 +150,12 @@ def padded_as_text(sheet: bytes, shown: Mapping[int, Template]) -> bytes:
     def as_text(found: re.Match[bytes]) -> bytes:
         kind = _KIND.search(found[1])
         number = whole(found[4])
-        how = shown[int(found[2])]
-        if (kind is not None and kind[1] != b"n") or number is None or number < how.least:
+        if (kind is not None and kind[1] != b"n") or number is None:
+            return found[0]
+        text = shown[int(found[2])].shown(number)
+        if text is None:
             return found[0]
         start = found[1].replace(kind[0], b"") if kind is not None else found[1]
-        return start + b' t="str"' + found[3] + escape(how.shown(number)).encode()
+        return start + b' t="str"' + found[3] + escape(text).encode()
 
     return cell.sub(as_text, sheet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,7 +15,17 @@ import xlwt
 
 from ingest.contracts import load_contracts
 
-Cell = str | int | float | bool | date | datetime | None
+
+@dataclass(frozen=True)
+class Shown:
+    """A number whose format says how it is shown; `text` is what a spreadsheet shows, and saves to a CSV."""
+
+    value: int | float
+    number_format: str
+    text: str
+
+
+Cell = str | int | float | bool | date | datetime | Shown | None
 Change = Callable[[Any, Any], None]
 
 
@@ -57,6 +68,8 @@ def workbook(
                     sheet.write_datetime(at, place, cell, moment)
                 elif isinstance(cell, date):
                     sheet.write_datetime(at, place, datetime(cell.year, cell.month, cell.day), day)
+                elif isinstance(cell, Shown):
+                    sheet.write_number(at, place, cell.value, book.add_format({"num_format": cell.number_format}))
                 elif isinstance(cell, bool):
                     sheet.write_boolean(at, place, cell)
                 elif isinstance(cell, int | float):
@@ -108,7 +121,9 @@ def old_workbook(
         sheet = book.add_sheet(name, cell_overwrite_ok=True)
         for at, row in enumerate(rows):
             for place, cell in enumerate(row):
-                if cell not in ("", None) or cell is False:
+                if isinstance(cell, Shown):
+                    sheet.write(at, place, cell.value, xlwt.easyxf(num_format_str=cell.number_format))
+                elif cell not in ("", None) or cell is False:
                     style = {datetime: moment, date: day}.get(type(cell))  # type: ignore[call-overload]
                     sheet.write(at, place, cell, *([style] if style else []))
     if change is not None:
@@ -134,7 +149,9 @@ def _open_cell(cell: Cell) -> str:
         return "<table:table-cell/>"
     if isinstance(cell, str) and cell.startswith("<"):
         return cell
-    if isinstance(cell, bool):
+    if isinstance(cell, Shown):
+        kind, shown = f'float" office:value="{cell.value}', escape(cell.text)
+    elif isinstance(cell, bool):
         kind, shown = f'boolean" office:boolean-value="{str(cell).lower()}', "SANT" if cell else "FALSKT"
     elif isinstance(cell, date):
         kind, shown = f'date" office:date-value="{cell.isoformat()}', str(cell)
