@@ -81,8 +81,8 @@ def find_encoding(raw: bytes) -> str:
     """
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Unreadable(file_finding("FIL-008", kind="UTF-16"))
-    if b"\0" in raw:
-        raise Unreadable(file_finding("FIL-008", kind="binära tecken"))
+    if (found := raw.find(b"\0")) >= 0:
+        raise Unreadable(file_finding("FIL-008", kind=f"tecknet NUL på rad {_line_of(raw, found)}"))
     if raw.isascii():
         return "ascii"
     try:

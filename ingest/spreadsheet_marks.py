@@ -15,6 +15,7 @@ from ingest import turned_into_dates
 from ingest.cells import Mask, holds_byte, lengths, respelt, rows_where
 from ingest.contracts import Column, Contract
 from ingest.findings import Finding, file_finding
+from ingest.harmful_characters import first_harmful, rows_with_harmful
 from ingest.times_of_day import without_times
 
 LISTED = 1_000
@@ -106,6 +107,11 @@ def spreadsheet_marks(
             rows = numbers[rows_where(cells, _with_hash, lambda cell: _is_error(cell, encoding))]
             if len(rows):
                 marks.name_rows("FIL-028", column, rows)
+        harmful = rows_with_harmful(column, cells, encoding)
+        if harmful.any():
+            places = np.flatnonzero(harmful)
+            what = (first_harmful(column, cells[at].as_py().decode(encoding)) for at in places[:LISTED].tolist())
+            marks.name_rows("FIL-061", column, numbers[harmful], what)
         if column.type == "date":
             _look_at_dates(marks, column, cells, numbers)
         elif column.type == "person_number":
