@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
 
 from bundle import write_bundle
 from superset_client import SupersetClient
 from superset_server import ADMINISTRATOR, SupersetError, SupersetServer
 
-from followup.postgres_server import DEFAULT_HOME, HOME_VARIABLE, PostgresServer, PostgresServerError
+from followup.postgres_server import PostgresServer, PostgresServerError
 from ingest.private import go_private
-from ingest.settings import ROOT
+from ingest.settings import ROOT, Settings
 from publish.serving.roles import READER
-
-HOME = ROOT / "data" / "superset"
 
 
 def main() -> None:
     """Set up, start, import, tell where, wait."""
     go_private()
-    home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    settings = Settings()
+    home = (settings.home if settings.names_its_home else ROOT / "data") / "superset"
     try:
-        running = PostgresServer(home).running()
+        running = PostgresServer(settings.postgres_home).running()
     except PostgresServerError as error:
         sys.exit(f"bi: {error}")
     if running is None:
         sys.exit("bi: no PostgreSQL runs here: make up, then followup publish --approve")
-    superset = SupersetServer(HOME)
+    superset = SupersetServer(home)
     try:
         superset.set_up()
         address = superset.start()
         client = SupersetClient(address, ADMINISTRATOR, superset.password)
-        archive = HOME / "bundle.zip"
+        archive = home / "bundle.zip"
         write_bundle(archive, running.reader_url.replace("postgresql://", "postgresql+psycopg2://"))
         client.import_bundle(archive, json.loads(running.logins_file.read_text(encoding="utf-8"))[READER])
         said = f"{address}/superset/dashboard/uppfoljning/   user {ADMINISTRATOR}, password in {superset.login_file}"

@@ -26,6 +26,7 @@ def make_small_release(root: Path) -> Path:
         "FOLLOWUP_HOME": str(root / "home"),
         "FOLLOWUP_INBOX": str(root / "inbox"),
         "FOLLOWUP_KEYS": str(root / "keys.json"),
+        "FOLLOWUP_PUBLISHED": str(root / "published"),
         "FOLLOWUP_NOW": NOW,
     }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOLLOWUP_")} | place
@@ -50,4 +51,4 @@ def make_small_release(root: Path) -> Path:
     shutil.rmtree(root / "drawn")
     followup("run", "--inbox", str(root / "inbox"))
     followup("publish", "--approve")
-    return root / "home" / "published" / "followup.duckdb"
+    return root / "published" / "followup.duckdb"

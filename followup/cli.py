@@ -164,13 +164,20 @@ def doctor(
     make_folders: Annotated[
         bool, typer.Option("--make-folders", help="Make the drop locations that are local folders and missing.")
     ] = False,
+    fix_modes: Annotated[
+        bool,
+        typer.Option("--fix-modes", help="Close to other users all that is not published; let readers open what is."),
+    ] = False,
 ) -> None:
     """Look over the installation: settings, keys, ledger, drop locations, files in force, warehouse, disk."""
+    from followup import permissions
     from followup.examination import examine, make_local_folders
     from ingest.keys import make_keys as write_keys
 
     settings = Settings()
     if make_keys:
+        if settings.keys.absolute().is_relative_to(settings.home.absolute()):
+            raise SettingsError(f"FOLLOWUP_KEYS ({settings.keys}) is inside FOLLOWUP_HOME: keep keys apart from data")
         try:
             write_keys(settings.keys)
         except FileExistsError:
@@ -180,6 +187,10 @@ def doctor(
     if make_folders:
         made = make_local_folders(settings)
         console.print(f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}", soft_wrap=True)
+    if fix_modes:
+        left = permissions.mend(settings)
+        told = f": {len(left)} belong to another user, {left[0]} among them" if left else ""
+        console.print(f"Permissions are set{told}.", soft_wrap=True, highlight=False)
     findings = examine(settings)
     reporting.print_examination(console, findings)
     raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from followup import permissions
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
@@ -22,6 +23,8 @@ from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError
 from ingest.sources import DropLocationUnreachable, Source
 from publish.serving import ServingError, describe_database, has_database
+from publish.serving.folder import current_folder, read_identity, releases_folder
+from publish.serving.readers import hindrances, readers, wrongly_set
 
 _LEAST_FREE_GIGABYTES = 2
 
@@ -44,11 +47,11 @@ def examine(settings: Settings) -> list[Examined]:
         return [*found, Examined("ledger", False, str(error))]
     try:
         try:
-            found += [_ledger(ledger), _files(settings, ledger)]
+            found += [_ledger(ledger), _files(settings, ledger), _originals(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(Examined("ledger", False, str(error)))
         found += _locations(settings)
-        found += [_warehouse(settings), _database(settings), _disk(settings)]
+        found += [_warehouse(settings), *_published(settings), _database(settings), _modes(settings), _disk(settings)]
     finally:
         ledger.close()
     return found
@@ -120,6 +123,15 @@ def _files(settings: Settings, ledger: Ledger) -> Examined:
     return Examined("files in force", True, "all there, checksums right")
 
 
+def _originals(settings: Settings, ledger: Ledger) -> Examined:
+    known = {found.original_path for found in ledger.submissions()}
+    stored = (str(path.relative_to(settings.home)) for path in settings.landing.glob("*/*.bin"))
+    if count := sum(path not in known for path in stored):
+        told = f"{count} in landing/ belong to no submission in the ledger: followup receive --from-landing"
+        return Examined("originals", False, told)
+    return Examined("originals", True, "each belongs to a submission")
+
+
 def _locations(settings: Settings) -> list[Examined]:
     try:
         locations = load_drop_locations(settings)
@@ -160,6 +172,38 @@ def _warehouse(settings: Settings) -> Examined:
     except duckdb.Error as error:
         return Examined("warehouse", False, f"{settings.warehouse} can't be read ({type(error).__name__}): build again")
     return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+
+
+def _published(settings: Settings) -> list[Examined]:
+    """What readers open: which release, who may read it, what an earlier version left elsewhere."""
+    link, release = settings.published, current_folder(settings)
+    if wrong := wrongly_set(releases_folder(settings), settings):
+        told = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
+        found = [Examined("published", False, told)]
+    else:
+        known = read_identity(release) if release else None
+        what = f"{link}, release {known.release_id}" if known else "nothing yet"
+        told = "; ".join((f"{what}, for {readers(settings)}", *hindrances(settings)))
+        found = [Examined("published", True, told)]
+    left = permissions.left_by_earlier_versions(settings)
+    if left and release is None:
+        told = f"{left[0]} is where an earlier version published; `followup release serve` publishes at {link}"
+        found.append(Examined("published before", True, told))
+    elif left:
+        told = f"readers open {link} now; remove what an earlier version published: rm -r {' '.join(map(str, left))}"
+        found.append(Examined("published before", False, told))
+    return found
+
+
+def _modes(settings: Settings) -> Examined:
+    """Nobody but this service's user may open anything else."""
+    if wrong := permissions.open_paths(settings):
+        return Examined("permissions", False, f"{_named(wrong)} open to other users: {permissions.MEND}")
+    return Examined("permissions", True, "only this service's user can open what is not published")
+
+
+def _named(paths: list[Path]) -> str:
+    return f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files and folders, {paths[0]} among them, are"
 
 
 def _database(settings: Settings) -> Examined:

@@ -38,8 +38,9 @@ from followup.supervisor import (
     start_supervisor,
     write_state,
 )
+from followup.variables import followup_environment
 from ingest.private import close_home, go_private, make_folder
-from ingest.settings import ROOT, Settings
+from ingest.settings import ROOT, Settings, SettingsError
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
 DEFAULT_HOME = ROOT / "data" / "airflow"
@@ -262,23 +263,6 @@ class Orchestrator:
         return drawn | known
 
 
-def followup_environment() -> dict[str, str]:
-    """The installation's settings as absolute paths, so that they mean the same in every process."""
-    settings = Settings()
-    found = {key: value for key, value in os.environ.items() if key.startswith("FOLLOWUP_") and key != MARK}
-    found["FOLLOWUP_HOME"] = str(settings.home.absolute())
-    found["FOLLOWUP_KEYS"] = str(settings.keys.absolute())
-    found["FOLLOWUP_DISTRICTS"] = str(settings.districts.absolute())
-    if settings.publish_logins is not None:
-        found["FOLLOWUP_PUBLISH_LOGINS"] = str(settings.publish_logins.absolute())
-    inbox = str(settings.inbox)
-    found["FOLLOWUP_INBOX"] = inbox if "://" in inbox else str(Path(inbox).absolute())
-    clock = settings.now_text
-    if clock and clock.startswith("@"):
-        found["FOLLOWUP_NOW"] = f"@{Path(clock[1:]).absolute()}"
-    return found
-
-
 def installation_variables() -> dict[str, str]:
     """Those of `followup_environment` that are settings and hold no password."""
     known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields} | {"FOLLOWUP_NOW"}
@@ -328,9 +312,11 @@ def main(arguments: list[str] | None = None) -> int:
     go_private()
     parser = argparse.ArgumentParser(prog="python -m followup.orchestrator", description=main.__doc__)
     parser.add_argument("command", choices=("up", "down", "status", "run"))
-    home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     parser.add_argument(
-        "--home", type=Path, default=home, help=f"Airflow's home (default: {HOME_VARIABLE}, data/airflow)"
+        "--home",
+        type=Path,
+        default=Settings().airflow_home,
+        help=f"Airflow's home (default: {HOME_VARIABLE}, FOLLOWUP_HOME/airflow, data/airflow)",
     )
     parser.add_argument("--no-postgres", action="store_true", help="leave PostgreSQL alone")
     chosen = parser.parse_args(arguments)
@@ -351,6 +337,9 @@ def main(arguments: list[str] | None = None) -> int:
         except OrchestratorError as error:
             errors.print(str(error))
             return 1
+        except SettingsError as error:
+            errors.print(str(error))
+            return 3
     database.describe()
     running = orchestrator.running()
     if running is None:

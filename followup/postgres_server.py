@@ -26,7 +26,7 @@ import psycopg
 from psycopg import sql
 
 from ingest.private import close, go_private, make_folder
-from ingest.settings import ROOT
+from ingest.settings import ROOT, Settings
 from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
@@ -318,7 +318,7 @@ class ServerForReaders:
     def __init__(self, tell: Callable[[str], None], warn: Callable[[str], None], *, is_wanted: bool) -> None:
         """Nothing is started yet."""
         self.tell, self.warn, self.is_wanted = tell, warn, is_wanted
-        self.server = PostgresServer(Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME))
+        self.server = PostgresServer(Settings().postgres_home)
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[dict[str, str]]:

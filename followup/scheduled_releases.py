@@ -159,7 +159,7 @@ def guard_and_log() -> None:
     from publish.serving import has_database
     from publish.serving.guarding import guard
 
-    settings = Settings()
+    settings = settings_of_task()
     if not has_database(settings):
         log.info("there is no database for BI to guard")
         return

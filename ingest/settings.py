@@ -1,12 +1,18 @@
-"""Settings of an installation, read from the environment (prefix FOLLOWUP_), and its clock."""
+"""Settings of an installation, read from the environment (prefix FOLLOWUP_), and its clock.
+
+An installation that names nothing has all its places under `data/`. One that names its home names its other places too,
+or has them in that home: nothing is read or written at the default place of another installation.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,19 +20,30 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
+_SET_WITH_HOME = {"keys": "a key file outside that folder", "inbox": "the folder that holds the drop locations"}
+"""Settings whose defaults belong to the installation at the default home, and what they are set to."""
 
 
 class SettingsError(Exception):
     """A setting is missing or can't be read; the message says which and what to do."""
 
 
+class Readers(StrEnum):
+    """Who may open what is published, of this machine's users."""
+
+    OWNER = "owner"
+    GROUP = "group"
+    EVERYONE = "everyone"
+
+
 class Settings(BaseSettings):
-    """Where state lies and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment; empty is
-    as absent."""
+    """Where state is and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment; empty is as
+    absent. Where `home` is set, `keys` and `inbox` have no default: to read one that is not set raises SettingsError.
+    """
 
     model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", env_ignore_empty=True, extra="ignore", frozen=True)
 
-    home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse, published")
+    home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse")
     inbox: str = Field("data/inbox", description="parent of the drop locations that districts.yml names")
     now_text: str | None = Field(None, alias="FOLLOWUP_NOW", description="ISO time, or @FILE holding one")
     keys: Path = Field(Path("data/keys.json"), description="key file; never inside home")
@@ -37,7 +54,15 @@ class Settings(BaseSettings):
     )
     parsed: Path | None = Field(None, description="where builds keep the parsed dbt project; default under home")
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
+    airflow_home: Path = Field(ROOT / "data" / "airflow", description="where `make up` keeps Airflow")
+    postgres_home: Path = Field(ROOT / "data" / "postgres", description="where `make up` keeps its own PostgreSQL")
 
+    published: Path = Field(
+        Path("data/published"), description="the link that readers open; releases are kept in a folder beside"
+    )
+    published_readers: Readers = Field(
+        Readers.GROUP, description="who may open what is published: owner, group (the folder's), everyone"
+    )
     publish_postgres: SecretStr | None = Field(
         None, description="libpq URL of a database of its own that BI reads; its user owns it; no password in it"
     )
@@ -69,6 +94,36 @@ class Settings(BaseSettings):
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
+    @model_validator(mode="after")
+    def _keep_together(self) -> Self:
+        """Where FOLLOWUP_HOME is set, places that are not set are in it."""
+        if self.names_its_home:
+            for name, place in {
+                "published": "published",
+                "airflow_home": "airflow",
+                "postgres_home": "postgres",
+            }.items():
+                if name not in self.model_fields_set:
+                    self.__dict__[name] = self.home / place
+        return self
+
+    if not TYPE_CHECKING:  # a checker would take every name for an attribute
+
+        def __getattribute__(self, name: str) -> Any:
+            """Refuse a default that belongs to another installation: SettingsError says which variable to set."""
+            value = super().__getattribute__(name)
+            if name in _SET_WITH_HOME and self.names_its_home and name not in self.model_fields_set:
+                variable = f"FOLLOWUP_{name.upper()}"
+                raise SettingsError(
+                    f"{variable} is not set: where FOLLOWUP_HOME is, set it too, to {_SET_WITH_HOME[name]}"
+                )
+            return value
+
+    @property
+    def names_its_home(self) -> bool:
+        """Whether FOLLOWUP_HOME is set: then nothing is read or written at a default place outside it."""
+        return "home" in self.model_fields_set
+
     @property
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL."""
@@ -93,11 +148,6 @@ class Settings(BaseSettings):
     def warehouse(self) -> Path:
         """The private warehouse, a DuckDB file."""
         return self.home / "warehouse.duckdb"
-
-    @property
-    def published(self) -> Path:
-        """What readers open: a link to the release that is current."""
-        return self.home / "published"
 
     def now(self) -> datetime:
         """The installation's clock, in UTC.

@@ -13,9 +13,12 @@ if [ "${1:-}" = data ] && [ "${CONFIRM:-}" != yes ]; then
 fi
 if [ -x .venv/bin/python ] && [ -d data ]; then
     for home in data/airflow data/demo/airflow; do
-        if [ -d "$home" ]; then .venv/bin/python -m followup.orchestrator down --home "$home" >/dev/null 2>&1 || true; fi
+        database="$(dirname "$home")/postgres"
+        if [ -d "$home" ] || [ -d "$database" ]; then
+            FOLLOWUP_POSTGRES_HOME="$database" .venv/bin/python -m followup.orchestrator down --home "$home" \
+                >/dev/null 2>&1 || true
+        fi
     done
-    if [ -d data/postgres ]; then .venv/bin/python -m followup.orchestrator down >/dev/null 2>&1 || true; fi
 fi
 rm -rf .venv .venv-bi .venv-metrics ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
     dbt_project/target dbt_project/logs dbt_project/.user.yml logs data/demo

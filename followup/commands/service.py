@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from followup.commandline import Exit, console, errors
+from ingest.settings import Settings
 
 service_app = typer.Typer(help="Airflow as a systemd service, for a machine without containers.", no_args_is_help=True)
 RunAsOption = Annotated[
@@ -32,11 +32,10 @@ def install(run_as: RunAsOption = None, to: ToOption = None) -> None:
     settings are those of this shell's environment. Nothing is started: the commands for that are printed.
     """
     from followup import service as services
-    from followup.orchestrator import DEFAULT_HOME, HOME_VARIABLE
 
     try:
         found = services.find_service(run_as, to)
-        is_new = services.install(found, Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME))
+        is_new = services.install(found, Settings().airflow_home)
     except services.ServiceError as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True, highlight=False)
         raise typer.Exit(Exit.FAILED) from None

@@ -27,6 +27,7 @@ from followup.demo.city import DATASETS, DrawnFile, draw_city
 from followup.demo.figures import FUNNEL, funnel_table, groups_table, release_table, waiting_table
 from followup.demo.writing import sha256
 from followup.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
+from followup.postgres_server import HOME_VARIABLE as POSTGRES_HOME_VARIABLE
 from followup.snapshot import take_snapshot
 from ingest.districts import load_districts
 from ingest.keys import make_keys
@@ -72,9 +73,11 @@ class Stage:
             "FOLLOWUP_HOME": str(self.folder / "home"),
             "FOLLOWUP_INBOX": str(self.inbox),
             "FOLLOWUP_KEYS": str(self.folder / "keys.json"),
+            "FOLLOWUP_PUBLISHED": str(self.folder / "published"),
             "FOLLOWUP_NOW": f"@{self.folder / 'clock'}",
             "FOLLOWUP_SETTLE_SECONDS": "0",  # files are put in place whole
             HOME_VARIABLE: str(self.airflow),
+            POSTGRES_HOME_VARIABLE: str(self.folder / "postgres"),
         }
 
     def prepare(self) -> Settings:

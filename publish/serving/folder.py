@@ -1,7 +1,7 @@
 """Release folders and the link that readers open: written whole under a hidden name, put in place by one rename.
 
-`FOLLOWUP_HOME/releases/<time>/` holds a release; `FOLLOWUP_HOME/published` is a link to the current one. The release
-before it is kept for those who have it open.
+FOLLOWUP_PUBLISHED is a link to the current release, in the folder `<its name>.releases` beside it (`releases` for the
+link in FOLLOWUP_HOME). The release before it is kept for those who have it open.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.private import make_way
 from ingest.settings import Settings
 from publish.serving.csv_files import write_csv_files
 from publish.serving.parquet import write_parquet
-from publish.serving.release_file import ReleaseFile
+from publish.serving.readers import is_in_home, let_in, let_read
+from publish.serving.release_file import ReleaseFile, ServingError
 from publish.serving.snapshot import write_snapshot
 
 IDENTITY = "release.json"
@@ -37,8 +39,9 @@ def identity(release: ReleaseFile) -> Identity:
 
 
 def releases_folder(settings: Settings) -> Path:
-    """Where release folders lie."""
-    return settings.home.absolute() / "releases"
+    """Where release folders are: beside the link, so that readers need pass nothing else."""
+    link = settings.published.absolute()
+    return link.with_name("releases" if is_in_home(settings) else f"{link.name}.releases")
 
 
 def read_identity(folder: Path) -> Identity | None:
@@ -62,18 +65,28 @@ def prepare_folder(
         on_step: told of each kind of file before it is written.
 
     Returns:
-        The folder: complete, on disk, read-only. One that an earlier run completed for the same release is taken as is.
+        The folder: complete, on disk, read-only, of the modes that its readers need. One that an earlier run completed
+        for the same release is taken.
+
+    Raises:
+        ServingError: where the link belongs is a folder.
     """
-    releases = releases_folder(settings)
-    releases.mkdir(parents=True, exist_ok=True)
+    link, releases = settings.published.absolute(), releases_folder(settings)
+    if link.is_dir() and not link.is_symlink():
+        raise ServingError(f"{link} is a folder: let FOLLOWUP_PUBLISHED name what is made in it, {link / 'current'}")
+    make_way(releases)
+    releases.mkdir(exist_ok=True)
+    let_in(releases, settings)
     for leftover in releases.glob(".*"):
         shutil.rmtree(leftover)
     for earlier in sorted(releases.iterdir(), reverse=True):
         if earlier.is_dir() and read_identity(earlier) == identity(release):
+            let_read(earlier, settings)
             return earlier
     final = releases / f"{settings.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     staged = final.with_name(f".{final.name}")
-    (staged / "parquet").mkdir(parents=True)
+    staged.mkdir(mode=0o700)  # no reader's before it is whole
+    (staged / "parquet").mkdir()
     on_step("snapshot")
     write_snapshot(release, staged)
     on_step("parquet")
@@ -85,6 +98,7 @@ def prepare_folder(
     made = {"release_id": release.release_id, "sha256": release.sha256}
     (staged / IDENTITY).write_text(json.dumps(made) + "\n", encoding="utf-8")
     _sync(staged)
+    let_read(staged, settings)
     staged.replace(final)
     _sync_folder(releases)
     return final
@@ -105,12 +119,15 @@ def point(settings: Settings, folder: Path) -> None:
     folder = folder.resolve()
     if before != folder:
         temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
-        temporary.symlink_to(os.path.relpath(folder, link.parent))
+        temporary.symlink_to(os.path.relpath(folder, link.parent.resolve()))
         temporary.replace(link)
         _sync_folder(link.parent)
         for other in releases_folder(settings).iterdir():
             if other.is_dir() and other.resolve() not in (folder, before):
                 shutil.rmtree(other)
+    for kept in releases_folder(settings).iterdir():  # who may read can have changed
+        if kept.is_dir():
+            let_read(kept, settings)
     for torn in link.parent.glob(f".{link.name}.*"):
         torn.unlink()
 
@@ -118,7 +135,6 @@ def point(settings: Settings, folder: Path) -> None:
 def _sync(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            path.chmod(0o444)
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
         else:

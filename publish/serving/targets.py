@@ -18,6 +18,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from ingest.private import make_folder
 from ingest.settings import Settings
 from publish.serving import postgres, roles
 from publish.serving.csv_files import PLAIN_FOLDER, write_plain_files
@@ -30,6 +31,7 @@ from publish.serving.folder import (
     releases_folder,
 )
 from publish.serving.postgres import Loading, NotSwapped
+from publish.serving.readers import hindrances
 from publish.serving.release_file import PUBLISHED, ReleaseFile, ServedTable, ServingError, read_release
 from publish.serving.snapshot import FILE_NAME
 
@@ -103,7 +105,7 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
         pending = _read_journal(settings)
         if pending is None:
             return None
-        for folder in releases_folder(settings).iterdir():
+        for folder in releases_folder(settings).glob("*"):
             if read_identity(folder) == pending:
                 return _serve(replace(read_release(folder / FILE_NAME), sha256=pending.sha256), settings, None, on_step)
         _journal(settings).unlink()
@@ -144,7 +146,7 @@ def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_ste
         settings.published,
         database.address if database else None,
         settings.publish_analysts and database is not None,
-        database.notes if database else (),
+        (*hindrances(settings), *(database.notes if database else ())),
     )
 
 
@@ -227,7 +229,7 @@ class _Database:
         roles.ensure_analyst(self.connection, self.logins)
         _log_analysts(self.settings, "login allowed")
         _refuse_excess(self.connection, roles.ANALYST, roles.MARTS)
-        folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=releases_folder(self.settings)))
+        folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=self.settings.home))
         held = Path(folder) / "warehouse.duckdb"
         try:
             held.hardlink_to(self.settings.warehouse)
@@ -268,10 +270,11 @@ def _log_analysts(settings: Settings, what: str, marts: ReleaseFile | None = Non
 
 
 def _journal(settings: Settings) -> Path:
-    return releases_folder(settings) / "serving.json"
+    return settings.home.absolute() / "serving.json"
 
 
 def _write_journal(settings: Settings, pending: Identity) -> None:
+    make_folder(settings.home)
     path = _journal(settings)
     new = path.with_suffix(".new")
     with new.open("w", encoding="utf-8") as handle:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from followup import marked_processes, orchestrator
-from followup.orchestrator import MARK, Orchestrator, Running, followup_environment
+from followup.orchestrator import MARK, Orchestrator, Running
+from followup.variables import followup_environment
 
 
 def _sleeper(mark: str) -> subprocess.Popen[bytes]:
@@ -103,10 +104,23 @@ def test_settings_are_passed_on_as_absolute_paths(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FOLLOWUP_HOME", "some/home")
     monkeypatch.setenv("FOLLOWUP_INBOX", "sftp://drop.example/in")
     monkeypatch.setenv("FOLLOWUP_NOW", "@clock")
+    monkeypatch.setenv("FOLLOWUP_PUBLISHED", "some/published")
     found = followup_environment()
     assert found["FOLLOWUP_HOME"] == str(tmp_path / "some" / "home")
     assert found["FOLLOWUP_INBOX"] == "sftp://drop.example/in"
     assert found["FOLLOWUP_NOW"] == f"@{tmp_path / 'clock'}"
+    assert found["FOLLOWUP_PUBLISHED"] == str(tmp_path / "some" / "published")
+
+
+def test_a_default_place_of_what_is_published_is_passed_on_beside_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "KEYS", "INBOX"):
+        monkeypatch.delenv(f"FOLLOWUP_{name}")
+    found = followup_environment()
+    places = {"HOME": "data/home", "KEYS": "data/keys.json", "INBOX": "data/inbox", "PUBLISHED": "data/published"}
+    assert {name: found[f"FOLLOWUP_{name}"] for name in places} == {n: str(tmp_path / p) for n, p in places.items()}
 
 
 def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

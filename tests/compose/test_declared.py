@@ -188,7 +188,10 @@ def test_an_installation_can_set_everything_but_what_the_containers_fix(compose:
     given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
     known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields}
     # districts.yml is mounted, the clock is the real one, and what builds keep lies under home
-    assert known - given == {"FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW_TEXT", "FOLLOWUP_PARSED"}
+    assert known - given == {
+        *("FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW_TEXT", "FOLLOWUP_PARSED"),
+        *("FOLLOWUP_AIRFLOW_HOME", "FOLLOWUP_POSTGRES_HOME"),  # of an Airflow without containers
+    }
 
 
 def test_what_the_environment_leaves_empty_is_as_if_it_were_not_there(
@@ -208,7 +211,7 @@ def test_paths_in_the_container_are_made_by_the_image_or_mounted(compose: dict[s
     for name in ("AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__PLUGINS_FOLDER"):
         assert (ROOT / environment[name].removeprefix("/app/")).is_dir()
     mounted = [volume.split(":")[1] for volume in compose["services"]["worker"]["volumes"]]
-    for name in ("FOLLOWUP_HOME", "FOLLOWUP_INBOX", "AIRFLOW__LOGGING__BASE_LOG_FOLDER"):
+    for name in ("FOLLOWUP_HOME", "FOLLOWUP_INBOX", "FOLLOWUP_PUBLISHED", "AIRFLOW__LOGGING__BASE_LOG_FOLDER"):
         assert any(environment[name].startswith(folder) for folder in mounted), name
     assert any(environment["FOLLOWUP_KEYS"].startswith(f"{folder}/") for folder in mounted)
     assert environment["FOLLOWUP_PUBLISH_LOGINS"] == "/run/secrets/" + compose["services"]["worker"]["secrets"][0]

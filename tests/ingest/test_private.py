@@ -19,6 +19,7 @@ from ingest.settings import ROOT
 ENTRY_POINTS = {
     "followup.cli": "import followup.cli as m; sys.argv = ['followup', '--help']; m.main()",
     "followup.orchestrator": "import followup.orchestrator as m; m.main(['status', '--no-postgres'])",
+    "followup.supervisor": "import followup.supervisor as m; sys.argv[1:] = ['/nowhere']; m.main()",
     "followup.demo.rehearsal": "import followup.demo.rehearsal as m; m.rehearse = lambda *_: None; m.main()",
     "ingest.sheets.process": "import ingest.sheets.process as m; m._limit()",
 }

@@ -70,6 +70,8 @@ def installation(root: Path, running: RunningServer) -> Settings:
             "publish_postgres": running.owner_url,
             "publish_logins": running.logins_file,
             "publish_patience_seconds": 20,
+            "published": root / "published",
+            "published_readers": "owner",  # pytest's folders are closed to others
             "FOLLOWUP_NOW": "2019-01-02T08:00:00",
         }
     )

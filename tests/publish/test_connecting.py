@@ -37,7 +37,7 @@ def here(settings: Settings, postgres: RunningServer, tmp_path: Path) -> dict[st
         "PASSWORD": logins["followup_reader"],
         "127.0.0.1:5433": f"127.0.0.1:{postgres.port}",
         "5433": str(postgres.port),
-        "data/home": str(settings.home),
+        "data/published": str(settings.published),
     }
 
 

@@ -17,6 +17,7 @@ from releases_drawn import draw_release, files_say, reader_sees
 from followup.postgres_server import PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import ServingError, finish, serve
+from publish.serving.folder import releases_folder
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
@@ -127,6 +128,7 @@ def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
         "FOLLOWUP_HOME": str(settings.home),
         "FOLLOWUP_PUBLISH_POSTGRES": settings.publish_postgres.get_secret_value(),  # type: ignore[union-attr]
         "FOLLOWUP_PUBLISH_LOGINS": str(settings.publish_logins),
+        "FOLLOWUP_PUBLISHED": str(settings.published),
         "FOLLOWUP_NOW": "2019-01-03T08:00:00",
         "PYTHONPATH": ":".join(sys.path),
     }
@@ -143,7 +145,8 @@ def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
     with connect() as reader:
         schemas = reader.execute("select nspname from pg_namespace where nspname ~ 'published|marts'").fetchall()
     assert schemas == [("published",)]
-    left = [path.name for path in (settings.home / "releases").iterdir() if path.name.startswith((".", "serving"))]
+    left = [path.name for path in releases_folder(settings).iterdir() if path.name.startswith(".")]
+    left += [path.name for path in settings.home.iterdir() if path.name.startswith((".", "serving"))]
     assert left == []
 
 

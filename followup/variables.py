@@ -1,0 +1,32 @@
+"""The installation's settings as variables, for processes that are started from another folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from ingest.settings import Settings, SettingsError
+
+
+def followup_environment() -> dict[str, str]:
+    """The installation's settings as absolute paths, so that they mean the same in every process.
+
+    Raises:
+        SettingsError: FOLLOWUP_HOME is set, and FOLLOWUP_KEYS is not.
+    """
+    settings = Settings()
+    found = {key: value for key, value in os.environ.items() if key.startswith("FOLLOWUP_")}
+    found["FOLLOWUP_HOME"] = str(settings.home.absolute())
+    found["FOLLOWUP_KEYS"] = str(settings.keys.absolute())
+    found["FOLLOWUP_DISTRICTS"] = str(settings.districts.absolute())
+    found["FOLLOWUP_PUBLISHED"] = str(settings.published.absolute())
+    for name, path in {"PUBLISH_LOGINS": settings.publish_logins, "PARSED": settings.parsed}.items():
+        if path is not None:
+            found[f"FOLLOWUP_{name}"] = str(path.absolute())
+    with contextlib.suppress(SettingsError):  # a districts.yml of its own may need none
+        found["FOLLOWUP_INBOX"] = settings.inbox if "://" in settings.inbox else str(Path(settings.inbox).absolute())
+    clock = settings.now_text
+    if clock and clock.startswith("@"):
+        found["FOLLOWUP_NOW"] = f"@{Path(clock[1:]).absolute()}"
+    return found
