@@ -8,7 +8,7 @@ import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -27,12 +27,14 @@ from ingest.folding import fold
 from ingest.history import History, Past, look_back
 from ingest.keys import Keys
 from ingest.ledger.store import RuleCount
+from ingest.likeness import LIKENESS, dates_elsewhere, likeness
 from ingest.naming import FileName
 from ingest.number_search import cells_with_numbers
 from ingest.quarters import Quarter
 from ingest.reading import RawTable, distinct_cells, read_table
 from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.settings import MEGABYTE
+from ingest.storing import sketch_of_table
 
 log = logging.getLogger(__name__)
 NEAREST_CODES = 3
@@ -214,8 +216,13 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(table.findings)
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
+    conformed = replace(conformed, sketch=sketch_of_table(conformed, contract))
+    findings.extend(dates_elsewhere(conformed, contract, name.quarter))
+    findings.extend(likeness(conformed, contract, circumstances.past))
     history = look_back(name.dataset, conformed, circumstances.past)
     skipped = _skipped(contract, table.missing, history)
+    if circumstances.past is None:
+        skipped.append(LIKENESS)
     outcomes = run_rules(
         name.dataset, sheet_of(conformed, contract, history), parameters_of(name.quarter), frozenset(skipped)
     )
@@ -245,7 +252,12 @@ def _without_consequences(outcomes: list[RuleOutcome], table: RawTable) -> Itera
 
 def parameters_of(quarter: Quarter) -> dict[str, str]:
     """What suites call $PARAMETER."""
-    return {"quarter_start": quarter.start.isoformat(), "quarter_end": quarter.end.isoformat()}
+    days = {
+        "quarter_start": quarter.start,
+        "quarter_end": quarter.end,
+        "two_quarters_before": (quarter.back(2) if quarter.year > 1 else quarter).start,
+    }
+    return {name: day.isoformat() for name, day in days.items()}
 
 
 def _skipped(contract: Contract, missing: frozenset[str], history: History) -> list[str]:

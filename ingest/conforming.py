@@ -23,6 +23,7 @@ from ingest.persons import PersonNumbers, key_maker, read_numbers
 from ingest.quarters import Quarter
 from ingest.reading import RawTable
 from ingest.sentinels import AMBIGUOUS, BAD, DATE_BAD, DATE_EMPTY, EMPTY, day_number
+from ingest.sketching import Sketch
 
 IntArray = npt.NDArray[np.signedinteger]
 _IDENTIFIER = r"^[A-Za-z0-9/_-]{1,40}$"
@@ -47,6 +48,7 @@ class ConformedTable:
         code_sets: code_list column → the sets of codes that occur, as sorted tuples of positions.
         person_keys, match_keys: position in `person` → key (see `storing`); empty for counts.
         linkable: position in `person` → whether the key is a number's.
+        sketch: of its rows as they are stored; None where nobody has asked.
     """
 
     values: dict[str, IntArray]
@@ -58,6 +60,7 @@ class ConformedTable:
     person_keys: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()), repr=False)
     match_keys: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()), repr=False)
     linkable: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    sketch: Sketch | None = None
 
     @property
     def rows(self) -> int:

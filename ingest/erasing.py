@@ -27,6 +27,7 @@ from ingest.ledger.explanations import explanations_of
 from ingest.persons import key_maker, read_numbers
 from ingest.queries import queries_path, read_queries, row_key, write_queries
 from ingest.recording import Office
+from ingest.sketching import sketched
 from ingest.storing import DamagedOriginal, decrypt_original, original_id, write_rows
 
 _MEMBER_AT_MOST = 400_000_000
@@ -158,7 +159,7 @@ def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa
     record_rows_removed(
         office.ledger,
         found.submission_id,
-        parquet_sha256=write_rows(path, left),
+        parquet_sha256=write_rows(path, sketched(left, contract)),
         row_count=left.num_rows,
         row_numbers=gone["source_row_number"].to_pylist(),
         row_keys=keys,

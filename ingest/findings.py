@@ -18,7 +18,8 @@ Severity = Literal["error", "query"]
 class Finding:
     """One fault or query. `row` is numbered as Excel does (header = 1); None for the file as such.
 
-    The message is Swedish, says what to do, and never holds personal data.
+    The message is Swedish, says what to do, and never holds personal data. `row_key` is under what a query about the
+    file is explained; None for `*`, whatever it found.
     """
 
     rule: str
@@ -26,6 +27,7 @@ class Finding:
     row: int | None
     column: str | None
     message: str
+    row_key: str | None = None
 
 
 class FileRule(BaseModel):
@@ -47,10 +49,12 @@ def file_rules() -> dict[str, FileRule]:
     return {rule.code: rule for rule in (FileRule.model_validate(entry) for entry in declared)}
 
 
-def file_finding(code: str, *, row: int | None = None, column: str | None = None, **facts: object) -> Finding:
+def file_finding(
+    code: str, *, row: int | None = None, column: str | None = None, row_key: str | None = None, **facts: object
+) -> Finding:
     """A finding of a rule about the file, its message filled with facts that are not personal."""
     rule = file_rules()[code]
-    return Finding(rule.code, rule.severity, row, column, rule.message_sv.format(**facts))
+    return Finding(rule.code, rule.severity, row, column, rule.message_sv.format(**facts), row_key)
 
 
 class Unreadable(Exception):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ingest.checks.arithmetic import IntArray
 from ingest.conforming import ConformedTable
 from ingest.districts import load_districts
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, Submission
 from ingest.quarters import Quarter
 from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY
 
@@ -81,6 +81,11 @@ class Past:
         ]
         plain = [table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])) for table in tables]
         return pa.concat_tables(plain)
+
+    def others(self, dataset: str) -> list[Submission]:
+        """What is in force of a dataset, of all units and quarters but this unit's of this quarter."""
+        own = (self.district_code, str(self.quarter))
+        return [s for s in self.ledger.in_force(dataset=dataset) if (s.district_code, s.reporting_quarter) != own]
 
     def frame(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pd.DataFrame | None:
         """The same as a data frame."""

@@ -75,7 +75,7 @@ def queries_of(report: CheckReport, contract: Contract, keys: Keys) -> pa.Table:
     """The queries that a check found, one row each, as SCHEMA says; those about the file under WHOLE_FILE."""
     rules: list[str] = [f.rule for f in report.file_findings if f.severity == "query"]
     numbers: list[int | None] = [f.row for f in report.file_findings if f.severity == "query"]
-    found: list[str] = [WHOLE_FILE] * len(rules)
+    found: list[str] = [f.row_key or WHOLE_FILE for f in report.file_findings if f.severity == "query"]
     outcomes = [outcome for outcome in report.outcomes if outcome.rule.severity == "query" and not outcome.raised]
     own = [outcome for outcome in outcomes if outcome.rule.kind != ABOUT_ABSENT_ROWS]
     table = report.table

@@ -21,6 +21,7 @@ from ingest.conforming import ConformedTable
 from ingest.contracts import Column, Contract
 from ingest.keys import Keys
 from ingest.sentinels import DATE_BAD
+from ingest.sketching import Sketch, sketch_of
 
 _MAGIC = b"FOLLOWUP1"
 _NONCE = 12
@@ -163,8 +164,16 @@ def _stored(column: Column, table: ConformedTable) -> pa.Array:
     return texts_at(values, list(codes))
 
 
+def sketch_of_table(table: ConformedTable, contract: Contract) -> Sketch:
+    """The sketch of a file's rows as they are stored."""
+    return sketch_of({column.name: _stored(column, table) for column in contract.stored_columns}, contract)
+
+
 def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provenance) -> pa.Table:
-    """Accepted rows as they are stored: canonical codes, dates, keys instead of persons, and where they came from."""
+    """Accepted rows as they are stored: canonical codes, dates, keys instead of persons, and where they came from.
+
+    The sketch of the rows is in the metadata: a Parquet file's footer holds it.
+    """
     count = table.rows
 
     def constant(value: str) -> pa.Array:
@@ -191,8 +200,8 @@ def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provena
             texts_at(table.values["id_typ"], list(table.codes["id_typ"].codes)),
         ]
     columns += [_stored(column, table) for column in contract.stored_columns]
-    schema = stored_schema(contract)
-    return pa.table(columns, names=schema.names)
+    sketch = table.sketch or sketch_of_table(table, contract)
+    return pa.table(columns, names=stored_schema(contract).names, metadata=sketch.as_footer())
 
 
 def write_rows(path: Path, rows: pa.Table) -> str:

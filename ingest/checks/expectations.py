@@ -20,6 +20,7 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 
 from ingest.checks.arithmetic import KINDS, Sheet, absent_rows
 from ingest.checks.rule_family import OneMetricRule
+from ingest.checks.subtotals import sums_of_others
 
 METRIC = "followup.rows_breaking_rule"
 SHEET = "followup.sheet"
@@ -46,7 +47,8 @@ class RowsBreakingRule(TableMetricProvider):
         kind, arguments = metric_value_kwargs["kind"], dict(metric_value_kwargs["arguments"])
         if kind == "absent_rows":
             return absent_rows(sheet)
-        return np.flatnonzero(KINDS[kind](sheet, **arguments))
+        function = sums_of_others if kind == "sums_of_others" else KINDS[kind]
+        return np.flatnonzero(function(sheet, **arguments))
 
 
 class RowRule(OneMetricRule):
@@ -324,6 +326,16 @@ class ExpectSumsToHaveSomeone(RowRule):
     success_keys: ClassVar[tuple[str, ...]] = ("sum_column", "columns")
     sum_column: str
     columns: list[str]
+
+
+class ExpectRowsNotToSumOthers(RowRule):
+    """No row's counts are the sums of those of other rows that share its other keys."""
+
+    kind = "sums_of_others"
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "count_columns", "least_bits")
+    columns: list[str]
+    count_columns: list[str]
+    least_bits: float
 
 
 class ExpectOpenRowsToBeCarriedOn(RowRule):

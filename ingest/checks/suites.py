@@ -21,7 +21,7 @@ ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
 _COLUMN_ARGUMENTS = (
     "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column", "when_column",
     "other_column", "unless_column", "at_most_columns", "prolonged_column", "code_column", "birth_column",
-    "person_column",
+    "person_column", "count_columns",
 )  # fmt: skip
 """Arguments of expectations that name columns, the one to mark first."""
 

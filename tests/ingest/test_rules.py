@@ -9,8 +9,8 @@ from ingest.checks.suites import load_rules
 from ingest.contracts import EXPECTATIONS, load_contracts
 
 DATASETS = sorted(load_contracts())
-PAIRED = ("expect_rows_to_be_unique_by", "expect_no_restart_within_days")
-"""Rules about several rows: their examples stand beside the base row."""
+PAIRED = ("expect_rows_to_be_unique_by", "expect_no_restart_within_days", "expect_rows_not_to_sum_others")
+"""Rules about several rows: their examples, each a row or a list of rows, stand beside the base row."""
 
 
 def declared(dataset: str) -> list[tuple[str, str, str]]:
@@ -30,11 +30,14 @@ def found(dataset: str, rows: list[dict[str, str]]) -> set[str]:
 def test_rule_fires_on_failing_rows_and_is_silent_on_passing_ones(dataset: str, code: str, kind: str) -> None:
     example = examples(dataset)["rules"][code]
     beside = [base_row(dataset)] if kind in PAIRED else []
+
+    def rows(change: dict[str, str] | list[dict[str, str]]) -> list[dict[str, str]]:
+        return [base_row(dataset, **one) for one in (change if isinstance(change, list) else [change])]
+
     for change in example["fail"]:
-        assert code in found(dataset, [*beside, base_row(dataset, **change)]), change
+        assert code in found(dataset, [*beside, *rows(change)]), change
     for change in example.get("pass", [{}]):
-        rows = [] if kind in PAIRED and not change else [base_row(dataset, **change)]
-        assert code not in found(dataset, [*beside, *rows]), change
+        assert code not in found(dataset, [*beside, *(rows(change) if change or kind not in PAIRED else [])]), change
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

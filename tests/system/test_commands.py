@@ -51,7 +51,7 @@ def test_check_stores_nothing_and_answers_by_exit_code(tmp_path: Path, files: Pa
     answer = json.loads(place.followup("check", "--format", "json", str(good), str(bad), expect=1))
     assert [a["accepted"] for a in answer] == [True, False]
     assert answer[0]["file"] == str(good) and answer[0]["dataset"] == "arenden" and answer[0]["quarter"] == "2018Q1"
-    assert set(answer[0]["skipped"]) == {"ARE-082", "ARE-083", "ARE-087"}
+    assert set(answer[0]["skipped"]) == {"ARE-082", "ARE-083", "ARE-087", "FIL-086"}
     assert answer[1]["findings"] == [
         {
             "rule": "FIL-004",

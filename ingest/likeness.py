@@ -1,0 +1,177 @@
+"""Whether a file seems to be another quarter's or another unit's: queries, since each of its rows may be right.
+
+Its rows are compared with those of every file of the dataset in force by sketches (`sketching`); its dates with the
+quarter in its name. Limits were chosen on the synthetic city: see the decision on it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ingest.conforming import ConformedTable
+from ingest.contracts import Contract, load_contracts
+from ingest.districts import load_districts
+from ingest.findings import Finding, file_finding
+from ingest.history import Past
+from ingest.ledger import Submission
+from ingest.quarters import Quarter
+from ingest.sentinels import DATE_BAD, day_number
+from ingest.sketching import KEPT, Sketch, read_sketch
+
+log = logging.getLogger(__name__)
+LIKENESS = "FIL-086"
+SAME_FROM_QUARTER_TO_QUARTER = ("rutiner", "utbud")
+"""Datasets that describe how things are: a unit's next file is often the same."""
+LEAST_BITS = 24.0
+"""Evidence that the rows in common must hold together; small counts agree by chance."""
+_EPOCH = date(1970, 1, 1)
+_FOR_EVER = day_number(date(2200, 1, 1))
+"""Systems write 9999-12-31 for what has no end."""
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """From which share of rows in common a unit's own other file is asked about, and from how many rows."""
+
+    share: float = 0.75
+    rows: int = 5
+
+
+_OTHER_UNITS, _COUNTS = _Limit(rows=1), _Limit(rows=1)
+_OWN = {"arenden": _Limit(), "grupper": _Limit(), "oppenvard": _Limit(share=0.9, rows=15)}
+"""Rows that stay open are carried on from quarter to quarter as they were; counts are new each quarter."""
+
+
+@dataclass(frozen=True)
+class _Events:
+    """Dates of what happens in the quarter, and how many rows a file needs to be judged by them.
+
+    `planned` may lie after the quarter.
+    """
+
+    columns: tuple[str, ...]
+    least_rows: int
+    planned: tuple[str, ...] = ()
+
+
+_EVENTS = {
+    "aktiviteter": _Events(("datum",), 3),
+    "arenden": _Events(("inkom_datum", "forhandsbedomning_klar", "utredning_start", "utredning_slut"), 5),
+    "grupper": _Events(("faktisk_start",), 15, ("planerad_start",)),
+    "oppenvard": _Events(("ansokan_datum", "beslut_datum", "start_datum", "slut_datum", "uppfoljd_datum"), 20),
+}
+_LATER_SHARE = 0.2
+"""Share of rows with a date after the quarter from which the file seems to be a later one's, not a slip of the pen."""
+
+
+def in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
+    """How much two files have in common.
+
+    Returns:
+        The share of different rows of both that both have (exact when both are small, else estimated); the evidence in
+        bits of those that are kept; and how many these are.
+    """
+    if not len(one.hashes) or not len(other.hashes):
+        return 0.0, 0.0, 0
+    place = np.searchsorted(other.hashes, one.hashes).clip(max=len(other.hashes) - 1)
+    shared = other.hashes[place] == one.hashes
+    if not shared.any():  # as with nearly all files
+        return 0.0, 0.0, 0
+    union = np.union1d(one.hashes, other.hashes)
+    if not (one.is_whole and other.is_whole):
+        union = union[:KEPT]
+    shared &= one.hashes <= union[-1]
+    return float(shared.sum() / len(union)), float(one.bits[shared].sum()), int(shared.sum())
+
+
+@lru_cache(maxsize=8192)
+def _sketch_in(path: Path, checksum: str, dataset: str) -> Sketch:
+    """The sketch of a stored file, which never changes under its checksum."""
+    return read_sketch(path, load_contracts()[dataset])
+
+
+def _family(district_code: str) -> set[str]:
+    """A unit, those it replaced and those that replaced it: open rows go from one to the other."""
+    pairs = [(before, after) for before, after, _ in load_districts().successions]
+    return {district_code} | {b for b, a in pairs if a == district_code} | {a for b, a in pairs if b == district_code}
+
+
+def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> list[Finding]:
+    """A query when the file equals, or nearly equals, one in force of another quarter or unit; the most alike is named.
+
+    An earlier version of the same file is never compared, nor a file without rows that say anything. A stored file that
+    can't be read is passed over with a warning: it is no fault of this one.
+    """
+    mine = table.sketch
+    if past is None or mine is None or not mine.rows:
+        return []
+    family = _family(past.district_code)
+    found: list[tuple[bool, float, Submission]] = []
+    for other in past.others(contract.dataset):
+        is_own = other.district_code in family
+        if other.parquet_path is None or (is_own and contract.dataset in SAME_FROM_QUARTER_TO_QUARTER):
+            continue
+        limit = _OWN.get(contract.dataset, _COUNTS) if is_own else _OTHER_UNITS
+        path = past.home / other.parquet_path
+        try:
+            theirs = _sketch_in(path, other.parquet_sha256 or "", contract.dataset)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            log.warning("the rows of submission %s can't be read (%s)", other.submission_id, type(error).__name__)
+            continue
+        share, bits, rows = in_common(mine, theirs)
+        if share >= limit.share and rows >= limit.rows and bits >= LEAST_BITS:
+            same = mine.rows == theirs.rows and mine.digest == theirs.digest
+            found.append((same, share, other))
+    if not found:
+        return []
+    same, share, other = max(found, key=lambda one: (*one[:2], one[2].reporting_quarter or ""))
+    unit = load_districts().get(other.district_code)
+    more = f" Även {len(found) - 1} andra filer är lika." if len(found) > 1 else ""
+    return [
+        file_finding(
+            LIKENESS,
+            row_key=f"{other.district_code}|{other.reporting_quarter}",
+            share="Alla rader" if same else f"{min(int(100 * share), 99)} % av raderna",
+            dataset=contract.dataset,
+            unit=other.district_code if unit is None else unit.name,
+            quarter=other.reporting_quarter,
+            more=more,
+        )
+    ]
+
+
+def dates_elsewhere(table: ConformedTable, contract: Contract, quarter: Quarter) -> list[Finding]:
+    """A query when no date of what should happen in the quarter lies in it, or many lie after it; says where they lie.
+
+    Files with few rows are not judged: in one of them nothing may have happened.
+    """
+    events = _EVENTS.get(contract.dataset)
+    if events is None or table.rows < events.least_rows:
+        return []
+    start, end = day_number(quarter.start), day_number(quarter.end)
+    newest = np.max([table.values[name] for name in events.columns], axis=0)
+    read = newest > DATE_BAD
+    after = newest[(newest > end) & (newest < _FOR_EVER)]
+    if len(after) >= max(events.least_rows, _LATER_SHARE * table.rows):
+        quarters = Counter(_quarter_of(int(day)) for day in after.tolist())
+        where, rows = quarters.most_common(1)[0]
+        what = f"{rows} rader har datum i {where}, efter {quarter}."
+        return [file_finding("FIL-087", row_key=str(where), what=what)]
+    reached = np.max([newest, *(table.values[name] for name in events.planned)], axis=0)
+    if read.sum() < events.least_rows or (reached >= start).any():
+        return []
+    where = _quarter_of(int(newest[read].max()))
+    what = f"De senaste datumen i filen ligger i {where}, inga i {quarter}."
+    return [file_finding("FIL-087", row_key=str(where), what=what)]
+
+
+def _quarter_of(day: int) -> Quarter:
+    return Quarter.of(_EPOCH + timedelta(days=day))
