@@ -199,13 +199,13 @@ class Floor:
                         - contains(personnummer, '+')::int) end as n12
                 from formed
             ), parts as (
-                select *, n12 // 100000000 as y, n12 // 1000000 % 100 as m, n12 // 10000 % 100 > 60 as is_sixty,
-                    n12 // 10000 % 100 - 60 * (n12 // 10000 % 100 > 60)::int as d,
+                select *, n12 // 100000000 as y, n12 // 1000000 % 100 as m, n12 // 10000 % 100 >= 60 as is_sixty,
+                    n12 // 10000 % 100 - 60 * (n12 // 10000 % 100 >= 60)::int as d,
                     ({" + ".join(doubled)}) % 10 = 0 as is_checked
                 from whole
             ), judged as (
                 select *, case when personnummer is null then {EMPTY} when is_checked and y >= 1850
-                    and m between 1 and 12 and d >= 1
+                    and m <= 12 and (is_sixty or (m >= 1 and d >= 1))
                     and d <= day(last_day(make_date(greatest(y, 1), greatest(least(m, 12), 1), 1)))
                     then 0 else {BAD} end as status
                 from parts
@@ -214,11 +214,14 @@ class Floor:
                     case when arende_id is null then {EMPTY} when case_text is null then {BAD} else 0 end as arende_id,
                     case when lopnummer is null then {EMPTY} when running_text is null then {BAD} else 0 end
                         as lopnummer,
-                    case when status = 0 then make_date(y, m, d) - date '1970-01-01' end as day,
+                    case when status = 0 then make_date(y, case when m = 0 then 7 else m end,
+                        case when m = 0 then 1 when d = 0 then 15 else d end) - date '1970-01-01' end as day,
+                    status = 0 and m >= 1 and d >= 1 as birth_exact,
                     is_sixty and status = 0 as coordination,
                     case when status = 0 then n12 // 10 % 2 else {EMPTY} end::tinyint as sex_by_number,
                     case when status = 0 then is_sixty::tinyint else {EMPTY} end::tinyint as kind_by_number,
                     case when status = 0 then y else {EMPTY} end::int as year_by_number,
+                    case when status = 0 then y else fodelsear end as birth_year,
                     case when id_typ = {EMPTY} and status <> {EMPTY} then {by_number} else id_typ end::tinyint
                         as id_typ
                 from judged
@@ -227,12 +230,11 @@ class Floor:
                 case when day is not null then day
                     when fodelsear between 1850 and 2200 then make_date(fodelsear, 7, 1) - date '1970-01-01'
                     else {DATE_EMPTY} end::int as birth,
-                day is not null as birth_exact,
                 case when status = 0 then n12 when running_text is not null then -1 - running_id end as person,
                 case when birth = {DATE_EMPTY} or birth_exact then birth
-                    else make_date(fodelsear, 12, 31) - date '1970-01-01' end::int as birth_latest,
+                    else make_date(birth_year, 12, 31) - date '1970-01-01' end::int as birth_latest,
                 case when id_typ = {kinds.index("ofodd")} then {DATE_EMPTY} when birth = {DATE_EMPTY} or birth_exact
-                    then birth else make_date(fodelsear, 1, 1) - date '1970-01-01' end::int as birth_earliest
+                    then birth else make_date(birth_year, 1, 1) - date '1970-01-01' end::int as birth_earliest
             from numbered left join (
                 select running_text, row_number() over () as running_id
                 from (select distinct lopnummer as running_text from cells)) using (running_text)""")

@@ -30,9 +30,10 @@ from ingest.ledger.store import RuleCount
 from ingest.likeness import LIKENESS, dates_elsewhere, likeness
 from ingest.naming import FileName
 from ingest.number_search import cells_with_numbers
+from ingest.persons import what_is_wrong
 from ingest.quarters import Quarter
 from ingest.reading import RawTable, distinct_cells, read_table
-from ingest.sentinels import DATE_EMPTY, EMPTY
+from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
 from ingest.storing import sketch_of_table
 
@@ -115,7 +116,7 @@ class CheckReport:
         return Finding(rule.code, rule.severity, row, rule.column, self.message_of(rule) + self._detail(rule, place))
 
     def _detail(self, rule: Rule, place: int) -> str:
-        """Which code is nearest, or what a date or number cell holds.
+        """Which code is nearest, what a date or number cell holds, or why a person's number is none.
 
         Text is never quoted, in whatever column: a name or number may stand anywhere. Suggestions are our own words.
         """
@@ -124,9 +125,14 @@ class CheckReport:
         if self.raw is None or self.table is None or self.name.dataset is None:
             return ""
         column = load_contracts()[self.name.dataset].column(rule.column)
-        if column.personal or column.name not in self.raw.columns:
+        if column.name not in self.raw.columns:
             return ""
         cell = self.raw.columns[column.name][place].as_py() or b""
+        if column.type == "person_number" and self.name.quarter is not None:
+            cause = what_is_wrong(cell, self.raw.encoding, self.name.quarter.end)
+            return f" ({cause})" if cause else ""
+        if column.personal:
+            return ""
         text = " ".join(cell.decode(self.raw.encoding).split())
         if column.type not in ("code", "code_list"):
             if not _is_harmless(text):
@@ -292,8 +298,6 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
             by_value(born, lambda days: _year_start(days, 0)),
             by_value(born, lambda days: _year_start(days, 1) - 1),
         )
-        year = by_value(born, lambda days: days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970)
-        columns["year_by_number"] = np.where(exact, year, EMPTY).astype(np.int32)
         columns["birth_latest"] = np.where(known, np.where(exact, birth, last), DATE_EMPTY).astype(np.int32)
         columns["birth_earliest"] = np.where(known & ~unborn, np.where(exact, birth, first), DATE_EMPTY).astype(
             np.int32

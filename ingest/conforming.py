@@ -41,7 +41,8 @@ class ConformedTable:
     Attributes:
         values: per column: positions in its code list, whole numbers, days since 1970, positions in `texts`; with
             sentinels. Person datasets also have `person` (distinct persons within the file), `birth`,
-            `sex_by_number`, `kind_by_number` (1 for a coordination number), and `id_typ` filled in from the number
+            `birth_exact`, `year_by_number`, `sex_by_number`, `kind_by_number` (1 for a coordination number), and
+            `id_typ` filled in from the number
             where the file leaves it out.
         codes: code lists of the code columns.
         texts: identifier or free-text column → its distinct texts.
@@ -238,7 +239,7 @@ def conform(
         if column.type == "identifier":
             values[column.name], texts[column.name] = _identifiers(cells)
         elif column.type == "person_number":
-            numbers = read_numbers(cells, quarter.end, key_maker(keys))
+            numbers = read_numbers(cells, quarter.end, key_maker(keys), raw.encoding)
             values[column.name] = numbers.status
         elif column.type == "code_list":
             parser = _CodeSets(codes[column.name])
@@ -265,6 +266,12 @@ def _midyear(years: IntArray) -> IntArray:
     return found
 
 
+def _year(days: IntArray) -> IntArray:
+    """The year of each day."""
+    found: IntArray = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return found
+
+
 def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: str, keys: Keys) -> ConformedTable:
     """Add `person`, `birth`, `sex_by_number`, and fill in `id_typ` from the number."""
     values, codes = dict(table.values), table.codes["id_typ"].codes
@@ -287,9 +294,10 @@ def _with_persons(table: ConformedTable, numbers: PersonNumbers, district_code: 
     values["birth"] = np.where(
         numbers.birth != DATE_EMPTY, numbers.birth, np.where(known_year, midyear_day, DATE_EMPTY)
     ).astype(np.int32)
-    values["birth_exact"] = (numbers.birth != DATE_EMPTY).astype(np.int8)
+    values["birth_exact"] = numbers.exact.astype(np.int8)
     values["sex_by_number"] = numbers.sex
     read = numbers.status == 0
+    values["year_by_number"] = np.where(read, by_value(np.where(read, numbers.birth, 0), _year), EMPTY).astype(np.int32)
     values["kind_by_number"] = np.where(read, numbers.coordination.astype(np.int8), EMPTY).astype(np.int8)
     linkable = np.r_[np.ones(len(numbers.keys), bool), np.zeros(len(own), bool)]
     return ConformedTable(

@@ -24,7 +24,8 @@ from ingest.keys import Keys
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
-from ingest.persons import key_maker, read_numbers
+from ingest.number_search import numbers_in
+from ingest.persons import key_maker, plain_number, read_numbers
 from ingest.queries import queries_path, read_queries, row_key, write_queries
 from ingest.recording import Office
 from ingest.sketching import sketched
@@ -32,6 +33,8 @@ from ingest.storing import DamagedOriginal, decrypt_original, original_id, write
 
 _MEMBER_AT_MOST = 400_000_000
 """Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
+_SEARCHED_AT_MOST = 5_000_000
+"""Bytes of an original that are searched for every way of writing a number; a longer one for its digits alone."""
 OnFile = Callable[[int, int, str], None]
 
 
@@ -120,8 +123,8 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
 def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
     """The person's keys under every version of the wrapping key, and the last ten digits of the number."""
     found: set[str] = set()
-    text = "".join(number.split())
-    cells = pa.chunked_array([pa.array([text.encode("ascii", "replace")], pa.binary())])
+    text = plain_number("".join(number.split()))
+    cells = pa.chunked_array([pa.array([text.encode()], pa.binary())])
     for version in keys.person_keys:
         one = replace(keys, person_version=version)
         read = read_numbers(cells, now.date(), key_maker(one))
@@ -197,8 +200,10 @@ def _may_hold(office: Office, found: Submission, digits: str) -> bool:
         return False
     except DamagedOriginal:
         return True
-    spelled = digits[:6] + r"[^0-9A-Za-z]{0,12}" + digits[6:]
-    forms = [spelled, spelled[1:]] if digits[0] == "0" else [spelled]
+    if raw[:2] != b"PK" and len(raw) <= _SEARCHED_AT_MOST and digits in numbers_in(raw.decode(errors="replace")):
+        return True
+    spelled = r"[^0-9A-Za-z]{0,12}".join(digits)
+    forms = [spelled, spelled.removeprefix("0" + r"[^0-9A-Za-z]{0,12}")] if digits[0] == "0" else [spelled]
     pattern = re.compile("|".join(rf"(?<!\d){form}(?!\d)|(?<=\d\d){form}(?!\d)" for form in forms).encode())
     if raw[:2] != b"PK":
         is_old_workbook = raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -1,5 +1,9 @@
 """Persons: numbers are read, checked and replaced by keys here. No number in clear leaves this module.
 
+The form of a number is that of Skatteverket's leaflets SKV 704 (personnummer) and SKV 707 (samordningsnummer), and of
+18 and 18 a §§ folkbokföringslagen (1991:481). A coordination number has 60 added to the day. Where month or day of
+birth is unknown they are 00, so that the day is 60: see docs/decisions/0045.
+
 A key is AES-SIV (rotating key) of HMAC-SHA256 (fixed secret) of the normalised twelve digits: the same person has the
 same key in every district, and the wrapping key can be rotated without the numbers.
 """
@@ -9,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,10 +33,15 @@ KeyMaker = Callable[[Sequence[bytes]], pa.StringArray]
 """Normalised values → a key for each, in their order."""
 
 _WEIGHTS = (2, 1, 2, 1, 2, 1, 2, 1, 2, 1)
-_MAYBE_NUMBER = re.compile(r"(?<!\d)(\d{2})?(\d{2})(\d{2})(\d{2})[\W_]{0,3}(\d{3})(\d)(?!\d)")
-_LOST_ZERO = re.compile(r"\d{5}[-+ ]?\d{4}")
+_FORM = re.compile(r"(\d{6}|\d{8})([-+]?)(\d{4})", re.ASCII)
+_WITHOUT_LAST = re.compile(r"\d{6}(?:\d{2})?[-+]?[xX*#?.]*", re.ASCII)
 _FORMS = {13: (8, True), 12: (8, False), 11: (6, True), 10: (6, False)}
 """Length of a cell → digits of its date, and whether a sign stands before the last four."""
+_MINUSES, _WIDE_PLUS, _LAST_ASCII = "\N{MINUS SIGN}\N{HYPHEN BULLET}", "\N{FULLWIDTH PLUS SIGN}", 0x7F
+_ADDED = 60
+"""What a coordination number's day has over the day of birth."""
+_MIDYEAR, _MIDMONTH = 6, 14
+"""Months before 1 July and days before the 15th, which stand for a birth of which no more is known."""
 _FIRST_YEAR = 1850
 _MONTH_STARTS = (
     np.arange(f"{_FIRST_YEAR}-01", "10000-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int32)
@@ -48,7 +58,9 @@ class PersonNumbers:
 
     Attributes:
         status: int8; 0 readable, EMPTY or BAD (form, date or check digit).
-        birth: int32 days since 1970, or DATE_EMPTY.
+        birth: int32 days since 1970, or DATE_EMPTY; the middle of the month or year where a coordination number says
+            no more.
+        exact: bool, birth is known to the day.
         sex: int8; FEMALE, MALE or EMPTY.
         coordination: bool, a coordination number (day + 60).
         person: int32 position in `keys`, or EMPTY.
@@ -57,6 +69,7 @@ class PersonNumbers:
 
     status: npt.NDArray[np.int8]
     birth: npt.NDArray[np.int32]
+    exact: npt.NDArray[np.bool_]
     sex: npt.NDArray[np.int8]
     coordination: npt.NDArray[np.bool_]
     person: npt.NDArray[np.int32]
@@ -117,21 +130,26 @@ def _as_base64(rows: ByteArray) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(letters)))
 
 
-def read_numbers(column: pa.ChunkedArray, reference: date, make_keys: KeyMaker) -> PersonNumbers:
+def read_numbers(
+    column: pa.ChunkedArray, reference: date, make_keys: KeyMaker, encoding: str = "utf-8"
+) -> PersonNumbers:
     """Read a column of person or coordination numbers.
 
     Args:
         column: cells as bytes; empty cells are null.
         reference: the century of a ten-digit number is the latest whose year is not after this day's.
         make_keys: from `key_maker`.
+        encoding: of the cells.
 
     Returns:
-        Per row what the number says. Ten or twelve digits, with or without `-` or `+` before the last four.
+        Per row what the number says. Ten or twelve digits, with or without `-` or `+` before the last four, as
+        `plain_number` reads them.
     """
-    text = pc.ascii_trim_whitespace(_as_ascii(column))
+    text = pc.ascii_trim_whitespace(_as_ascii(column, encoding))
     length = pc.binary_length(text).fill_null(0).to_numpy(zero_copy_only=False)
     status = np.where(length == 0, EMPTY, BAD).astype(np.int8)
     birth = np.full(len(text), DATE_EMPTY, np.int32)
+    exact = np.zeros(len(text), bool)
     sex = np.full(len(text), EMPTY, np.int8)
     coordination = np.zeros(len(text), bool)
     person = np.full(len(text), EMPTY, np.int32)
@@ -150,6 +168,7 @@ def read_numbers(column: pa.ChunkedArray, reference: date, make_keys: KeyMaker) 
         good = at[parts.ok]
         status[good] = 0
         birth[good] = parts.birth[parts.ok]
+        exact[good] = parts.exact[parts.ok]
         sex[good] = np.where(digits[-2][parts.ok] % 2 == 0, FEMALE, MALE)
         coordination[good] = parts.coordination[parts.ok]
         numbers.append(parts.number[parts.ok])
@@ -159,17 +178,70 @@ def read_numbers(column: pa.ChunkedArray, reference: date, make_keys: KeyMaker) 
         distinct = pa.array(np.concatenate(numbers)).dictionary_encode()
         keys = make_keys(distinct.dictionary.cast(pa.string()).cast(pa.binary()).to_pylist())
         person[np.concatenate(where)] = distinct.indices
-    return PersonNumbers(status, birth, sex, coordination, person, keys)
+    return PersonNumbers(status, birth, exact, sex, coordination, person, keys)
 
 
-def _as_ascii(column: pa.ChunkedArray) -> pa.StringArray:
-    """Bytes as text; cells that are not ASCII become `?`, which is no number."""
+def plain_number(text: str) -> str:
+    """A number's text in ASCII where only one reading is possible: what is invisible and hard spaces left out.
+
+    Digits of other shapes become 0–9, dashes and minus signs of any kind `-`; what is none of these becomes `?`.
+    """
+    return "".join(map(_plain_letter, text)).encode("ascii", "replace").decode().strip()
+
+
+def _plain_letter(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    digit, kind = unicodedata.decimal(letter, None), unicodedata.category(letter)
+    if digit is not None:
+        return str(digit)
+    if kind in ("Cf", "Zs"):
+        return ""
+    if kind == "Pd" or letter in _MINUSES:
+        return "-"
+    return "+" if letter == _WIDE_PLUS else letter
+
+
+def _as_ascii(column: pa.ChunkedArray, encoding: str) -> pa.StringArray:
+    """Bytes as text, other letters as `plain_number` reads them; each such cell by itself: they are few."""
     cells = column.combine_chunks()
-    try:
-        return cells.cast(pa.string())
-    except pa.ArrowInvalid:
-        shown = [v if v is None or v.isascii() else b"?" for v in cells.to_pylist()]
-        return pa.array(shown, pa.binary()).cast(pa.string())
+    content = cells.buffers()[2]
+    if content is not None and content.size and np.frombuffer(content, np.uint8).max() > _LAST_ASCII:
+        shown = [
+            v if v is None or v.isascii() else plain_number(v.decode(encoding, "replace")).encode()
+            for v in cells.to_pylist()
+        ]
+        cells = pa.array(shown, pa.binary())
+    return cells.cast(pa.string())
+
+
+def what_is_wrong(cell: bytes, encoding: str, reference: date) -> str:
+    """Why a cell is read as no number, in Swedish; nothing of it is repeated. Empty when it is one.
+
+    Args:
+        cell: of a column of numbers.
+        encoding: of its bytes.
+        reference: as in `read_numbers`.
+    """
+    text = plain_number(cell.decode(encoding, "replace"))
+    count = sum(map(str.isdigit, text))
+    form = _FORM.fullmatch(text)
+    if form is not None:
+        digits = [np.array([int(digit)], np.uint8) for digit in form[1] + form[3]]
+        sign = np.array([ord(form[2])], np.uint8) if form[2] else None
+        parts = _parts(digits, len(form[1]), sign, reference)
+        if parts.ok[0]:
+            return ""
+        return "fel kontrollsiffra" if parts.is_dated[0] else "datumet finns inte"
+    if not count:
+        return "saknar siffror"
+    if _WITHOUT_LAST.fullmatch(text):
+        return "fel form: de fyra sista siffrorna saknas"
+    if any(map(str.isalpha, text)):
+        return "fel form: bokstäver i numret; ett reservnummer skrivs i Löpnummer"
+    if count not in (10, 12):
+        return f"fel form: {count} siffror"
+    return "fel form: mellanslag i numret" if " " in text else "fel form: andra tecken än siffror i numret"
 
 
 @dataclass(frozen=True)
@@ -177,7 +249,9 @@ class _Parts:
     """What digits say: whether they are right (form, date, check digit), and the rest where they are."""
 
     ok: npt.NDArray[np.bool_]
+    is_dated: npt.NDArray[np.bool_]
     birth: npt.NDArray[np.int32]
+    exact: npt.NDArray[np.bool_]
     coordination: npt.NDArray[np.bool_]
     number: npt.NDArray[np.int64]
 
@@ -199,12 +273,16 @@ def _parts(digits: list[ByteArray], date_digits: int, sign: ByteArray | None, re
     month, day = month_1 * 10 + month_2, day_1 * 10 + day_2
     ten = digits[-10:]
     total = sum(2 * d - np.uint8(9) * (d > 4) if weight == 2 else d for d, weight in zip(ten, _WEIGHTS, strict=True))
-    coordination = day > 60
-    born = np.where(coordination, day - 60, day)
-    ok &= (total % 10 == 0) & (month >= 1) & (month <= 12) & (born >= 1) & (year >= _FIRST_YEAR)
-    place = np.where(ok, (year - _FIRST_YEAR) * 12 + month - 1, 0)
+    coordination = day >= _ADDED
+    born = np.where(coordination, day - _ADDED, day)
+    exact = (month >= 1) & (born >= 1)
+    is_dated = ok & (exact | coordination) & (month <= 12) & (year >= _FIRST_YEAR)
+    # of an unknown month January's days are possible: all 31
+    place = np.where(is_dated, (year - _FIRST_YEAR) * 12 + np.maximum(month, 1) - 1, 0)
     first = _MONTH_STARTS[place]
-    ok &= born <= _MONTH_STARTS[place + 1] - first
+    is_dated &= born <= _MONTH_STARTS[place + 1] - first
+    ok = is_dated & (total % 10 == 0)
+    birth = np.where(exact, first + born - 1, np.where(month >= 1, first + _MIDMONTH, _MONTH_STARTS[place + _MIDYEAR]))
     last_four = sum(d.astype(np.int32) * 10**place for place, d in enumerate(reversed(digits[-4:])))
     number = (year * np.int64(10000) + month * 100 + day) * 10000 + last_four
-    return _Parts(ok, first + born - 1, coordination, number)
+    return _Parts(ok, is_dated, birth.astype(np.int32), exact, coordination, number)

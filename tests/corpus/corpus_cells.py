@@ -150,6 +150,19 @@ def person_cases() -> Iterator[Case]:
     yield taken("persons/ten_digits_with_hyphen.csv", one(personnummer=NUMBER[2:]))
     yield taken("persons/coordination_number.csv", one(personnummer=COORDINATION))
     yield taken("persons/coordination_number_declared.csv", one(personnummer=COORDINATION, id_typ="samordningsnummer"))
+    for name, day in (("day", "20100360"), ("month", "20100075"), ("day_and_month", "20100060")):
+        unknown = one(personnummer=person(day, 984), fodelsear="2010")
+        yield taken(f"persons/coordination_number_of_unknown_{name}.csv", unknown)
+    yield refused("persons/no_such_month.csv", one(personnummer=person("20100015", 984)), "ARE-005")
+    yield taken("persons/en_dash.csv", one(personnummer=NUMBER.replace("-", "\u2013")))
+    yield taken("persons/minus_sign.csv", one(personnummer=NUMBER.replace("-", "\u2212")))
+    yield taken("persons/hyphen_that_does_not_break.csv", one(personnummer=NUMBER.replace("-", "\u2011")))
+    yield taken("persons/hard_space.csv", one(personnummer=f"\u00a0{NUMBER.replace('-', chr(0xA0))}"))
+    yield taken("persons/invisible_characters.csv", one(personnummer=f"\u200b{NUMBER[:8]}\u00ad{NUMBER[8:]}\ufeff"))
+    wide = str.maketrans("0123456789-", "".join(chr(0xFF10 + digit) for digit in range(10)) + "\uff0d")
+    yield taken("persons/wide_digits.csv", one(personnummer=NUMBER.translate(wide)))
+    yield refused("persons/last_four_left_out.csv", one(personnummer=NUMBER[:8]), "ARE-005")
+    yield refused("persons/last_four_masked.csv", one(personnummer=f"{NUMBER[:9]}XXXX"), "ARE-005")
     yield taken("persons/reserve_number.csv", one(**RESERVE))
     yield taken("persons/unborn_child.csv", one(**unborn))
     yield taken("persons/protected_identity.csv", one(**protected))
@@ -202,6 +215,18 @@ def misplaced_cases() -> Iterator[Case]:
     yield refused(
         "misplaced/in_a_count_without_its_first_nought.csv", one(SER, antal_samtal=lost), "FIL-015", dataset=SER
     )
+    yield refused(
+        "misplaced/in_free_text_with_spaces.csv", one(UTB, innehall="Ring 2010-03-15 9801"), "FIL-015", dataset=UTB
+    )
+    yield refused(
+        "misplaced/in_free_text_day_first.csv", one(UTB, innehall="15 mars 2010 9801"), "FIL-015", dataset=UTB
+    )
+    yield refused("misplaced/in_a_case_number_cut_otherwise.csv", one(arende_id="2010-03-15-9801"), "FIL-015")
+    yield refused(
+        "misplaced/coordination_number_in_a_case_number.csv", one(arende_id=person("20100060", 984)), "FIL-015"
+    )
+    parts = text([[*headers(), "Född", "Sista fyra"], [*cells("arenden", row()), "2010-03-15", "9801"]]).encode()
+    yield refused("misplaced/split_over_two_columns.csv", parts, "FIL-012 FIL-050")
     unknown = text([[*headers(), "Notering"], [*cells("arenden", row()), f"syskon {NUMBER}"]]).encode()
     yield refused("misplaced/in_an_unknown_column.csv", unknown, "FIL-012 FIL-015")
     yield taken("misplaced/digits_that_are_no_number.csv", one(arende_id="20181342-1234", **BOY))

@@ -221,6 +221,15 @@ def test_refused_originals_that_hold_the_person_go_and_others_stay(installation:
     assert kept == {without.submission_id}
 
 
+@pytest.mark.parametrize("spelled", ["2005.05.05-9824", "5/5 2005 9824", "20 05 05 05 98 24", "5 maj 2005, 9824"])
+def test_a_refused_original_that_holds_the_number_written_otherwise_goes(
+    installation: Installation, spelled: str
+) -> None:
+    submit(installation, csv_bytes("arenden", [case(1, personnummer=OTHER, kon="man", orsak=f"se {spelled}")]))
+    with open_office(installation.settings) as office:
+        assert erase_person(office, NUMBER.replace("-", "\N{EN DASH}"), NOW).originals == 1
+
+
 def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from files import base_row, check, csv_bytes
+from files import base_row, check, csv_bytes, fired
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from ingest.contracts import load_contracts
 from ingest.folding import fold
 from ingest.keys import throwaway_keys
 from ingest.number_search import reads_as_number
-from ingest.persons import FEMALE, MALE, key_maker, read_numbers
+from ingest.persons import FEMALE, MALE, key_maker, read_numbers, what_is_wrong
 from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
 
 KEYS = throwaway_keys()
@@ -37,7 +37,7 @@ def number(birth: date, serial: int) -> str:
 
 def read(*cells: str | None, reference: date = date(2018, 9, 30)) -> object:
     column = pa.chunked_array([pa.array([None if c is None else c.encode() for c in cells], pa.binary())])
-    return read_numbers(column, reference, key_maker(KEYS))
+    return read_numbers(column, reference, key_maker(KEYS), "utf-8")
 
 
 @pytest.mark.parametrize("text", ["2018-09-30", "20180930", "30.9.2018", "30/9/2018", "30.09.2018"])
@@ -134,6 +134,122 @@ def test_coordination_number_has_sixty_added_to_the_day() -> None:
     found = read(f"20{nine[:6]}-{nine[6:]}{luhn(nine)}")
     assert found.status.tolist() == [0] and found.coordination.tolist() == [True]
     assert found.birth.tolist() == [day_number(date(2010, 3, 15))]
+
+
+@pytest.mark.parametrize(
+    ("day", "birth", "exact"),
+    [
+        ("20100360", date(2010, 3, 15), False),
+        ("20100075", date(2010, 7, 1), False),
+        ("20100060", date(2010, 7, 1), False),
+        ("20100091", date(2010, 7, 1), False),
+        ("20100361", date(2010, 3, 1), True),
+    ],
+)
+def test_coordination_number_may_lack_day_and_month_of_birth(day: str, birth: date, exact: bool) -> None:
+    cell = f"{day}-985{luhn(day[2:] + '985')}"
+    found = read(cell, cell[2:].replace("-", ""))
+    assert found.status.tolist() == [0, 0] and found.coordination.all() and found.person.tolist() == [0, 0]
+    assert found.birth.tolist() == [day_number(birth)] * 2 and found.exact.tolist() == [exact] * 2
+    assert found.sex.tolist() == [MALE] * 2 and len(found.keys) == 1
+
+
+@pytest.mark.parametrize("day", ["20100000", "20100300", "20100015", "20101360", "20100392", "20100291"])
+def test_only_coordination_numbers_may_lack_day_or_month(day: str) -> None:
+    assert read(f"{day}-985{luhn(day[2:] + '985')}").status.tolist() == [BAD]
+
+
+def test_a_coordination_number_of_unknown_birth_is_judged_in_the_child_s_favour_and_stored_so() -> None:
+    number = f"19970060-984{luhn('970060984')}"
+    report = check(csv_bytes("arenden", [base_row("arenden", personnummer=number, fodelsear="1997")]))
+    assert report.accepted and report.table is not None
+    values = report.table.values
+    assert values["birth"].tolist() == [day_number(date(1997, 7, 1))] and values["birth_exact"].tolist() == [0]
+    assert report.table.codes["id_typ"].codes[values["id_typ"][0]] == "samordningsnummer"
+    assert "ARE-024" in fired(check(csv_bytes("arenden", [base_row("arenden", personnummer=older("19960060"))])))
+    assert "ARE-085" in fired(check(csv_bytes("arenden", [base_row("arenden", personnummer=number, fodelsear="1998")])))
+
+
+def older(day: str) -> str:
+    return f"{day}-984{luhn(day[2:] + '984')}"
+
+
+WIDE = str.maketrans("0123456789-+", "".join(chr(0xFEE0 + ord(c)) for c in "0123456789-+"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "20100315\u20139801",
+        "20100315\u22129801",
+        "20100315\u20119801",
+        "20100315\ufe639801",
+        "\u00a020100315-9801\u00a0",
+        "20100315\u00a09801",
+        "20100315-\u202f9801",
+        "\ufeff20100315-9801",
+        "2010\u200b0315-98\u200d01",
+        "20100315\u00ad9801",
+        "20100315-9801".translate(WIDE),
+        "٢٠١٠٠٣١٥٩٨٠١",
+        "100315\u20149801",
+    ],
+)
+def test_what_can_only_be_read_one_way_is_the_same_person(spelled: str, encoding: str) -> None:
+    try:
+        cell = spelled.encode(encoding)
+    except UnicodeEncodeError:
+        return
+    column = pa.chunked_array([pa.array([b"201003159801", cell, "Åsa".encode(encoding)], pa.binary())])
+    found = read_numbers(column, date(2018, 9, 30), key_maker(KEYS), encoding)
+    assert found.status.tolist() == [0, 0, BAD] and found.person.tolist() == [0, 0, EMPTY] and len(found.keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "cause"),
+    [
+        ("20100315-9802", "fel kontrollsiffra"),
+        ("20100231-9803", "datumet finns inte"),
+        ("20101315-9801", "datumet finns inte"),
+        ("18491231-9800", "datumet finns inte"),
+        ("Testa Testsson", "saknar siffror"),
+        ("???", "saknar siffror"),
+        ("2010031-9801", "fel form: 11 siffror"),
+        ("20100315-98011", "fel form: 13 siffror"),
+        ("20100315", "fel form: de fyra sista siffrorna saknas"),
+        ("100315-XXXX", "fel form: de fyra sista siffrorna saknas"),
+        ("20100315-****", "fel form: de fyra sista siffrorna saknas"),
+        ("20100315 9801", "fel form: mellanslag i numret"),
+        ("2010-03-15-9801", "fel form: andra tecken än siffror i numret"),
+        ("20100315-T123", "fel form: bokstäver i numret; ett reservnummer skrivs i Löpnummer"),
+    ],
+)
+def test_the_message_says_what_is_wrong_with_a_number_and_never_repeats_it(cell: str, cause: str) -> None:
+    for dataset, code in (("arenden", "ARE-005"), ("oppenvard", "OPP-009")):
+        raw = csv_bytes(dataset, [base_row(dataset, personnummer=cell)])
+        report = check(raw, f"bromma_{dataset}_2018Q3.csv")
+        (message,) = (found.message for found in report.findings() if found.rule == code)
+        assert message.endswith(f" ({cause})") and cell not in message
+        assert "9801" not in message and "2010" not in message
+
+
+@given(st.text(st.sampled_from("0123456789-+ xåT\u2013\u00a0"), max_size=14) | st.integers(0, 10**12).map(str))
+def test_a_number_is_read_or_it_is_said_why_not(cell: str) -> None:
+    status = read(cell or None).status.tolist()[0]
+    wrong = what_is_wrong(cell.encode(), "utf-8", date(2018, 9, 30))
+    assert bool(wrong) == (status != 0)
+
+
+def test_running_numbers_keep_their_noughts() -> None:
+    """000123 and 123 are two children."""
+    who = {"personnummer": "", "id_typ": "reservnummer", "fodelsear": "2011"}
+    rows = [
+        base_row("arenden", arende_id=str(n), lopnummer=text, **who) for n, text in enumerate(["000123", "123", "0123"])
+    ]
+    report = check(csv_bytes("arenden", rows))
+    assert report.table is not None and len(set(report.table.person_keys.to_pylist())) == 3
+    assert len(set(report.table.values["person"].tolist())) == 3
 
 
 @pytest.mark.parametrize(
