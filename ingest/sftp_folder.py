@@ -278,6 +278,8 @@ class SftpConnection(Connection):
         try:
             self._session.posix_rename(unfinished, path)
         except OSError:  # a server that can't replace a file
+            if folder:
+                self._hold_folder(folder)
             with suppress(FileNotFoundError):
                 self._session.remove(path)
             self._session.rename(unfinished, path)

@@ -100,6 +100,7 @@ class Source:
             self._connection: Connection = connect(location, self._patience)
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
             raise DropLocationUnreachable(district_code, reason(error, location)) from None
+        self._manifest: Entry | None = None
         self.never_read: tuple[str, ...] = ()
         """Names, fit to be shown, of what the last listing held and no run will ever take."""
 
@@ -154,6 +155,7 @@ class Source:
             files = [entry for entry in entries if entry.kind == "file" and not _is_left_alone(entry.name)]
             growing = unsettled(self._connection, files, settle_seconds)
         self.never_read = _never_read(entries)
+        self._manifest = next((entry for entry in entries if entry.name == MANIFEST), None)
         return [
             WaitingFile(entry.name, entry.size, entry.mark, entry.name not in growing)
             for entry in sorted(files, key=lambda entry: entry.name)
@@ -173,13 +175,13 @@ class Source:
                 raise FileNotReady from None
 
     def synthetic_checksums(self) -> frozenset[str]:
-        """SHA-256 of the files that the location's manifest declares to be drawn; empty when there is none.
+        """SHA-256 of the files that the location's manifest, as last listed, declares to be drawn; empty when there is
+        none.
 
         Raises:
             DropLocationUnreachable: it is there and can't be read.
         """
-        with self._reaching():
-            found = self._connection.look(MANIFEST)
+        found = self._manifest
         if found is None or found.kind != "file" or found.size > _MANIFEST_AT_MOST:
             return frozenset()
         try:
