@@ -68,7 +68,7 @@ def in_time(run: Callable[[], Result]) -> Result:
     def tried() -> None:
         try:
             ended.append(run())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
             failed.append(error)
 
     thread = threading.Thread(target=tried, daemon=True)

@@ -1,4 +1,4 @@
-"""Links, pipes, devices and odd names in a drop location: nothing outside it is read, written, emptied or waited for."""
+"""Links, pipes, devices and odd names in a drop location: nothing outside is read, written, emptied or awaited."""
 
 from __future__ import annotations
 
@@ -234,12 +234,11 @@ def test_odd_names_are_refused_answered_and_moved(
             Path(os.fsdecode(path)).write_bytes(content)
             os.utime(path, (1.6e9, 1.6e9))
         assert states(settings) == ["refused"] * len(names)
-    folder = os.fsencode(place.folder)
-    assert sorted(os.listdir(folder)) == [b"aterkoppling", b"received"]
-    kept = os.listdir(folder + b"/received")
+    assert sorted(path.name for path in place.folder.iterdir()) == ["aterkoppling", "received"]
+    kept = [os.fsencode(path.name) for path in (place.folder / "received").iterdir()]
     assert len(kept) == 2 * len(names) and set(names) < set(kept)
     assert not any(set(record.getMessage()) & set("\n\r\x1b") for record in caplog.records)
-    assert all(os.fsdecode(name).isprintable() for name in os.listdir(folder + b"/aterkoppling"))
+    assert all(path.name.isprintable() for path in (place.folder / "aterkoppling").iterdir())
 
 
 def test_folder_of_too_many_names_is_given_up_at_once(

@@ -179,8 +179,8 @@ def watch_requests(attacked: Attacked, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sftp_folder_swapped_before_any_request_leads_nowhere(
     swap: str, sshd: Sshd, installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One swap can make an empty file elsewhere, or move the sender's own there: SFTP can't hold a folder open. It reads
-    nothing, and writes and empties nothing that is there."""
+    """SFTP can't hold a folder open: a swap can have an empty file made elsewhere, or the sender's own moved there.
+    What is there is not read, written or emptied."""
     outside = Outside(tmp_path / "outside")
     (outside.folder / "mapp" / f"{NAME}.txt").write_bytes(b"svar till en annan")
     outside.seen()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 from followup.scheduled import collect_district, districts_to_collect
 from ingest import receiving
 from ingest.districts import load_drop_locations
+from ingest.entries import Connection
 from ingest.receiving import receive_district
 from ingest.settings import Settings
-from ingest.sources import DropLocationUnreachable, Source
+from ingest.sources import DropLocationUnreachable, FileNotReady, Source
 
 pytestmark = pytest.mark.server
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -168,6 +170,31 @@ def test_file_that_changed_since_it_was_listed_is_left_for_a_later_run(
     assert installation.ledger().submissions() == [] and place.files()[NAME] == GOOD
     monkeypatch.undo()
     assert states(settings) == ["accepted"]
+
+
+def test_file_replaced_while_it_is_read_is_left(
+    place: Place, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one and half of another is no file; nor is the list of what is drawn."""
+    settings = place.settings(installation.settings, DISTRICT)
+    old, new = b"a" * 4_500_000, b"b" * 4_500_000
+    put = place.put if isinstance(place, S3Place) else partial(FolderPlace.put, place)  # not through slow SFTP
+    put(NAME, old)
+    put("SYNTETISK.json", b'{"files": {"x": "y"}}')
+    with source(settings) as opened:
+        real = type(opened._connection).pieces
+
+        def pieces(connection: Connection, name: str, mark: str, at_most: int) -> Iterator[bytes]:
+            for number, piece in enumerate(real(connection, name, mark, at_most)):
+                if number == 0:
+                    put(name, new, seconds_ago=1800)
+                yield piece
+
+        (file,) = opened.waiting()
+        monkeypatch.setattr(type(opened._connection), "pieces", pieces)
+        with pytest.raises(FileNotReady):
+            opened.read(file, 10_000_000)
+        assert isinstance(place, S3Place) or opened.synthetic_checksums() == frozenset()
 
 
 def test_unfinished_names_are_left_alone(place: Place, installation: Installation) -> None:
