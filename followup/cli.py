@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -208,7 +209,8 @@ def main() -> None:
     """Run the command line. Known failures end with a line that says what to do, and exit code 3."""
     go_private()
     try:
-        close_home(Settings().home)
+        with suppress(ValidationError):  # said by the command, if it needs settings
+            close_home(Settings().home)
         app()
     except (SettingsError, LedgerError, LeaseBusy) as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True)

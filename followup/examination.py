@@ -176,7 +176,11 @@ def _warehouse(settings: Settings) -> Examined:
 
 def _published(settings: Settings) -> list[Examined]:
     """What readers open: which release, who may read it, what an earlier version left elsewhere."""
-    link, release = settings.published, current_folder(settings)
+    link = settings.published
+    try:
+        release = current_folder(settings)
+    except OSError as error:
+        return [Examined("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")]
     if wrong := wrongly_set(releases_folder(settings), settings):
         told = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
         found = [Examined("published", False, told)]

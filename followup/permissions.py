@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -53,9 +54,10 @@ def left_by_earlier_versions(settings: Settings) -> list[Path]:
 
 def _private(settings: Settings) -> list[Path]:
     roots = [settings.home, settings.airflow_home]
-    url = sa.make_url(settings.ledger)
-    if url.drivername.startswith("sqlite") and url.database:
-        roots += [Path(f"{url.database}{ending}") for ending in ("", "-wal", "-shm")]
+    with suppress(sa.exc.ArgumentError):  # said by who opens the ledger
+        url = sa.make_url(settings.ledger)
+        if url.drivername.startswith("sqlite") and url.database:
+            roots += [Path(f"{url.database}{ending}") for ending in ("", "-wal", "-shm")]
     whole = [root.absolute() for root in roots]
     return [root for root in whole if not any(root.is_relative_to(above) for above in whole if above != root)]
 

@@ -136,7 +136,7 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
 
     settings = settings_of_task()
     try:
-        tables = approve_release(settings, release_id, on_step=_log_step()).tables
+        released = approve_release(settings, release_id, on_step=_log_step())
     except LedgerError as error:
         with closing(Ledger(settings.ledger)) as ledger:
             current = current_release(ledger)
@@ -144,9 +144,11 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
             raise Refused(str(error)) from error
         log.info("release %d had been approved before", release_id)
         return {"release_id": release_id, "tables": {}}
-    for name, rows in sorted(tables.items()):
+    for name, rows in sorted(released.tables.items()):
         log.info("%s: %d rows", name, rows)
-    return {"release_id": release_id, "tables": tables}
+    for note in released.served.notes if released.served else ():
+        log.warning("%s", note)
+    return {"release_id": release_id, "tables": released.tables}
 
 
 def guard_and_log() -> None:

@@ -32,7 +32,7 @@ from followup.snapshot import take_snapshot
 from ingest.districts import load_districts
 from ingest.keys import make_keys
 from ingest.ledger import Ledger, LedgerError, Submission
-from ingest.private import go_private, make_folder
+from ingest.private import close, go_private, make_folder, open_to_others
 from ingest.quarters import Quarter, quarters_between
 from ingest.settings import ROOT, Settings, SettingsError
 from ingest.sources import MANIFEST
@@ -67,6 +67,11 @@ class Stage:
         return self.folder / "airflow"
 
     @property
+    def private(self) -> tuple[Path, ...]:
+        """What only this service's user may open; what is published is beside it."""
+        return self.folder / "home", self.airflow, self.inbox
+
+    @property
     def environment(self) -> dict[str, str]:
         """The settings under which the rehearsal and its Airflow run, and they only."""
         return {
@@ -89,6 +94,8 @@ class Stage:
         exports = [f"export {name}={shlex.quote(value)}\n" for name, value in self.environment.items()]
         (self.folder / "environment").write_text("".join(exports), encoding="utf-8")
         settings = Settings()
+        for path in list(open_to_others(self.private)):  # an earlier version's
+            close(path)
         if not settings.keys.exists():
             make_keys(settings.keys)
         return settings
@@ -284,6 +291,8 @@ def rehearse(stage: Stage, console: Console) -> None:
         finally:
             if not ran_before:
                 orchestrator.stop()
+    if left_open := list(open_to_others(stage.private)):
+        raise RehearsalFailed(f"{len(left_open)} files and folders are open to other users: {left_open[0]}")
     _print_figures(stage, settings, console)
     console.print(f"Done in {time.monotonic() - began:.0f} s; Airflow {'still runs' if ran_before else 'is stopped'}.")
 

@@ -11,6 +11,7 @@ import pytest
 
 from followup.demo.city import draw_city
 from followup.demo.rehearsal import FIRST, LAST, Stage
+from ingest.private import go_private, open_to_others
 from ingest.quarters import Quarter
 
 
@@ -56,3 +57,15 @@ def test_a_file_is_sent_whole_with_its_synthetic_mark(stage: Stage) -> None:
     sent = stage.inbox / city.files[0].district
     assert sorted(path.name for path in sent.iterdir()) == ["SYNTETISK.json", city.files[0].path.name]
     assert (sent / city.files[0].path.name).read_bytes() == city.files[0].path.read_bytes()
+
+
+def test_others_can_pass_to_what_is_published_and_open_nothing_else(stage: Stage) -> None:
+    (stage.inbox / "bromma").mkdir(parents=True)
+    (stage.inbox / "bromma" / "sent.csv").write_text("by an earlier version")
+    go_private()
+    settings = stage.prepare()
+    city = draw_city(stage.folder / "staging", FIRST, FIRST, scale=0.1)
+    stage.send(city.files[0])
+    assert settings.published == stage.folder / "published"
+    assert stage.folder.stat().st_mode & 0o777 in (0o711, 0o755)
+    assert list(open_to_others([*stage.private, settings.keys, *stage.folder.glob("staging/*")])) == []

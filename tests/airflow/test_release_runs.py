@@ -18,7 +18,9 @@ from rich.console import Console
 from followup.airflow_client import AirflowClient, Run
 from followup.demo.figures import release_table
 from followup.demo.rehearsal import Rehearsal, Stage
+from followup.marked_processes import marked
 from followup.orchestrator import Orchestrator
+from ingest.private import open_to_others
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
@@ -73,7 +75,7 @@ class Office:
         return "\n".join(path.read_text(encoding="utf-8") for path in logs)
 
     def published(self) -> Path | None:
-        link = self.place.home / "published"
+        link = self.place.published
         return link.resolve() if link.exists() else None
 
 
@@ -114,7 +116,7 @@ def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(office: Offi
 
 
 def test_a_request_that_approves_asks_nobody_as_in_the_rehearsal(office: Office, tmp_path: Path) -> None:
-    settings = Settings.model_validate({"home": office.place.home})
+    settings = Settings.model_validate({"home": office.place.home, "published": office.place.published})
     console = Console(width=120, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
     Rehearsal(Stage(tmp_path), settings, office.client, console).release()
     console.print(release_table(settings.published))
@@ -144,3 +146,18 @@ def test_marts_with_an_error_fail_at_once_with_its_name_and_the_release_before_s
     log = office.log(run_id)
     assert "mart_case_flow stockholm 2018Q1: cases: the city is not the sum of its districts in 1 cuts" in log
     assert office.published() == before
+
+
+def test_no_process_lets_others_open_what_it_writes(office: Office) -> None:
+    """Everything so far was done by the command line and Airflow, started with the usual umask."""
+    masks = {
+        (Path("/proc") / str(pid) / "cmdline").read_text().replace("\0", " "): _umask(pid)
+        for pid in marked({"AIRFLOW_HOME": str(office.airflow)})
+    }
+    assert len(masks) >= 4 and set(masks.values()) == {"0077"}, masks
+    assert list(open_to_others([office.place.home, office.airflow])) == []
+
+
+def _umask(pid: int) -> str:
+    status = (Path("/proc") / str(pid) / "status").read_text(encoding="utf-8")
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("Umask:"))

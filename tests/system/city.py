@@ -31,6 +31,10 @@ class Place:
         return self.root / "home"
 
     @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    @property
     def inbox(self) -> Path:
         return self.root / "inbox"
 
@@ -40,6 +44,7 @@ class Place:
             "FOLLOWUP_HOME": str(self.home),
             "FOLLOWUP_INBOX": str(self.inbox),
             "FOLLOWUP_KEYS": str(self.root / "keys.json"),
+            "FOLLOWUP_PUBLISHED": str(self.published),
             "FOLLOWUP_NOW": "2018-04-10T08:00:00",
         }
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
 
+from ingest.private import open_to_others
 from publish.tables import load_tables
 from publish.writing import PARTLY_SYNTHETIC, SYNTHETIC
 
@@ -26,14 +27,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def released(built: Place) -> Place:
     """The place with a release that was proposed first and approved then."""
     assert "`followup release approve 1`" in built.followup("publish")
-    assert not (built.home / "published").exists()
+    assert not built.published.exists()
     assert "Release 1 is out" in built.followup("release", "approve", "1")
     return built
 
 
 def test_release_goes_out_whole_once_it_is_approved(released: Place) -> None:
     released.followup("release", "approve", "1", expect=1)
-    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as published:
+    with duckdb.connect(str(released.published / "followup.duckdb"), read_only=True) as published:
         tables = dict(published.execute("select table_name, comment from duckdb_tables()").fetchall())
         assert set(load_tables().names()) <= set(tables)
         assert all(tables[name].startswith(SYNTHETIC) for name in load_tables().names())
@@ -50,26 +51,26 @@ def test_release_goes_out_whole_once_it_is_approved(released: Place) -> None:
         about = dict(published.execute("select key, value from published.about").fetchall())
         rows = published.execute("select count(*) from published.mart_case_flow").fetchone()
     assert about["notice"] == SYNTHETIC and about["is_synthetic"] == "true" and about["release_id"] == "1"
-    parquet = pq.ParquetFile(released.home / "published" / "parquet" / "mart_case_flow.parquet")
+    parquet = pq.ParquetFile(released.published / "parquet" / "mart_case_flow.parquet")
     assert (parquet.metadata.num_rows,) == rows
-    certificate = json.loads((released.home / "published" / "certificate.json").read_text())
+    certificate = json.loads((released.published / "certificate.json").read_text())
     assert certificate["passed"] and certificate["narrowest_interval"] >= 5
 
 
 def test_a_value_is_missing_only_in_a_row_that_says_so(released: Place) -> None:
-    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as published:
+    with duckdb.connect(str(released.published / "followup.duckdb"), read_only=True) as published:
         for name in load_tables().tables:
             rows = published.execute(f"select * exclude (released_at) from published.{name}").df()
             assert (rows.isna().any(axis=1) == rows["suppressed"]).all(), name
 
 
 def test_published_files_are_read_only_and_cut_no_link(released: Place) -> None:
-    for path in (released.home / "published").resolve().rglob("*.*"):
+    for path in released.published.resolve().rglob("*.*"):
         assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or path.is_dir()
 
 
 def test_reader_keeps_its_release_while_the_next_goes_out(released: Place) -> None:
-    with duckdb.connect(str(released.home / "published" / "followup.duckdb"), read_only=True) as reader:
+    with duckdb.connect(str(released.published / "followup.duckdb"), read_only=True) as reader:
         before = reader.execute("select count(*) from published.mart_case_flow").fetchone()
         released.followup("publish", "--approve")
         assert reader.execute("select count(*) from published.mart_case_flow").fetchone() == before
@@ -87,4 +88,9 @@ def test_real_data_go_out_protected_and_what_is_only_partly_synthetic_says_so(tm
 def test_nothing_to_publish_is_said(tmp_path: Path) -> None:
     place = settle(tmp_path / "p", draw(tmp_path))
     place.followup("publish", expect=1)
-    assert not (place.home / "published").exists()
+    assert not place.published.exists()
+
+
+def test_nobody_else_can_open_what_the_commands_wrote(released: Place) -> None:
+    """They were started with the usual umask."""
+    assert list(open_to_others([released.home])) == []
