@@ -30,7 +30,11 @@ class RuleSql:
     def __init__(self, dates: set[str], codes: Mapping[str, Sequence[str]], quarter: Quarter) -> None:
         """Keep which columns hold days, what the codes' numbers are, and what $PARAMETER stands for."""
         self.dates, self.codes = dates, codes
-        self.parameters = {"quarter_start": quarter.start.isoformat(), "quarter_end": quarter.end.isoformat()}
+        self.parameters = {
+            "quarter_start": quarter.start.isoformat(),
+            "quarter_end": quarter.end.isoformat(),
+            "two_quarters_before": quarter.back(2).start.isoformat(),
+        }
 
     def query(self, kind: str, kwargs: Mapping[str, Any]) -> str:
         """`select place …` of the rows that break a rule."""
@@ -42,6 +46,10 @@ class RuleSql:
             return self._repeated(**given)
         if kind == "expect_no_restart_within_days":
             return self._restarted(**given)
+        if kind == "expect_rows_to_agree_within":
+            return self._agreeing_within(**given)
+        if kind == "expect_unborn_to_be_one_by_one":
+            return self._unborn(**given)
         conditions = {
             "expect_values_to_be_filled": self._filled,
             "expect_values_to_be_readable": self._readable,
@@ -167,3 +175,36 @@ class RuleSql:
             f"and other.ended between begun.{start_column} - {days} and begun.{start_column} "
             f"where begun.{start_column} > {DATE_BAD}"
         )
+
+    def _agreeing_within(self, column: str, agreeing_columns: Sequence[str], ignored_values: Sequence[str] = ()) -> str:
+        key, differing = _text_of(column), []
+        for name in agreeing_columns:
+            known = [value for value in ignored_values if value in self.codes.get(name, ())]
+            use = f"{name} >= 0" + (f" and not {self._one_of(name, known)}" if known else "")
+            differing.append(f"min({name}) filter ({use}) <> max({name}) filter ({use})")
+        return (
+            f"select place from sheet semi join (select {key} from sheet where {key} is not null group by {key} "
+            f"having {' or '.join(differing)}) using ({key})"
+        )
+
+    def _unborn(
+        self, column: str, when_column: str, when_value: str, date_column: str, days: int, case_column: str = ""
+    ) -> str:
+        key, unborn = _text_of(column), f"{self._one_of(when_column, [when_value])} and {_text_of(column)} is not null"
+        use = f"filter ({self._is_read(date_column)})"
+        apart = (
+            f"select place from sheet semi join (select {key} from sheet where {unborn} group by {key} "
+            f"having max({date_column}) {use} - min({date_column}) {use} > {days}) using ({key}) where {unborn}"
+        )
+        if not case_column:
+            return apart
+        both = f"{key}, {_text_of(case_column)}"
+        return (
+            f"{apart} union select place from sheet semi join (select {both} from sheet where {unborn} "
+            f"group by {both} having count(*) > 1) using ({both}) where {unborn}"
+        )
+
+
+def _text_of(column: str) -> str:
+    """The column that holds the text of an identifier."""
+    return {"arende_id": "case_text", "lopnummer": "running_text"}[column]

@@ -249,6 +249,31 @@ class ExpectRowsToBeUniqueBy(RowRule):
     needed: list[str] | None = None
 
 
+class ExpectRowsToAgreeWithin(RowRule):
+    """Rows that share a value of the column agree in the others, where those say something."""
+
+    kind = "agreeing_within"
+    success_keys: ClassVar[tuple[str, ...]] = ("column", "agreeing_columns", "ignored_values")
+    column: str
+    agreeing_columns: list[str]
+    ignored_values: list[str] | None = None
+
+
+class ExpectUnbornToBeOneByOne(RowRule):
+    """No two unborn children share a number: two rows of one case, or so many days apart, are two children."""
+
+    kind = "unborn_one_by_one"
+    success_keys: ClassVar[tuple[str, ...]] = (
+        "column", "when_column", "when_value", "date_column", "days", "case_column",
+    )  # fmt: skip
+    column: str
+    when_column: str
+    when_value: str
+    date_column: str
+    days: int
+    case_column: str | None = None
+
+
 class ExpectNoRestartWithinDays(RowRule):
     """Nothing new starts for a person within so many days of the end of another."""
 

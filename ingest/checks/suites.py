@@ -21,7 +21,7 @@ ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
 _COLUMN_ARGUMENTS = (
     "column", "columns", "end_column", "start_column", "date_column", "sum_column", "total_column", "when_column",
     "other_column", "unless_column", "at_most_columns", "prolonged_column", "code_column", "birth_column",
-    "person_column", "count_columns",
+    "person_column", "count_columns", "agreeing_columns", "case_column",
 )  # fmt: skip
 """Arguments of expectations that name columns, the one to mark first."""
 
@@ -35,6 +35,7 @@ class Rule:
         columns: contract columns that it looks at, the one to mark first.
         needs: what beyond the file it looks at (`previous_quarter`, `cases`, `four_quarters`); None for most.
         kind: the expectation's type.
+        yields_to: codes of rules that name the cause: in rows that break one of them, this rule says nothing.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Rule:
     columns: tuple[str, ...]
     needs: str | None
     kind: str
+    yields_to: tuple[str, ...] = ()
 
     @property
     def column(self) -> str | None:
@@ -101,6 +103,7 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
             columns=_columns(entry["kwargs"]),
             needs=entry["meta"].get("needs"),
             kind=entry["type"],
+            yields_to=tuple(entry["meta"].get("yields_to", ())),
         )
         for entry in _declared(dataset)["expectations"]
     )
@@ -163,4 +166,13 @@ def run_rules(
     tried = {entry.expectation_config.meta["code"] for entry in result.results}
     for code in {entry["meta"]["code"] for entry in chosen} - tried:
         outcomes[code] = RuleOutcome(rules[code], np.empty(0, np.int64), raised=True)
-    return [outcomes[code] for code in rules if code in outcomes]
+    return [one for code in rules if code in outcomes and (one := _yielding(outcomes[code], outcomes)) is not None]
+
+
+def _yielding(outcome: RuleOutcome, outcomes: Mapping[str, RuleOutcome]) -> RuleOutcome | None:
+    """An outcome without the rows in which a rule that names the cause fired; None when no row is left."""
+    causes = [outcomes[code].rows for code in outcome.rule.yields_to if code in outcomes]
+    if outcome.raised or not causes:
+        return outcome
+    left = outcome.rows[~np.isin(outcome.rows, np.concatenate(causes))]
+    return RuleOutcome(outcome.rule, left) if len(left) else None

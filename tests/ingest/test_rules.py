@@ -88,3 +88,28 @@ def test_the_page_of_rules_is_as_the_suites_are() -> None:
     from ingest.rulebook import PAGE, page
 
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m ingest.rulebook`"
+
+
+@pytest.mark.parametrize(
+    ("second", "rules"),
+    [
+        ({}, {"ARE-091"}),  # twins in one case, or a row too many: not also the same row twice
+        ({"arende_id": "2018-1002"}, {"ARE-081"}),  # two reports of one unborn child on one day
+        ({"id_typ": "reservnummer", "fodelsear": "2018", "arende_id": "2018-1002"}, {"ARE-081", "ARE-092"}),
+    ],
+)
+def test_two_children_under_one_running_number_are_one_finding_that_says_so(
+    second: dict[str, str], rules: set[str]
+) -> None:
+    unborn = {"personnummer": "", "id_typ": "ofodd", "lopnummer": "L-7", "kon": "okänt"}
+    assert found("arenden", [base_row("arenden", **unborn), base_row("arenden", **{**unborn, **second})]) == rules
+
+
+def test_what_follows_from_two_children_under_one_number_is_not_told_beside_it() -> None:
+    one = {"personnummer": "", "id_typ": "reservnummer", "lopnummer": "L-7", "fodelsear": "2011"}
+    rows = [
+        base_row("arenden", **one),
+        base_row("arenden", **{**one, "fodelsear": "2014", "id_typ": "skyddad", "omrade": ""}),
+    ]
+    assert found("arenden", rows) == {"ARE-090"}
+    assert found("arenden", [base_row("arenden", **one)] * 2) == {"ARE-080", "ARE-081"}
