@@ -1,4 +1,4 @@
-"""Columns of cells as bytes, looked at by spelling: each distinct one once where a column is dictionary-encoded."""
+"""A column of cells as bytes, looked at by spelling: each distinct one once where the column is dictionary-encoded."""
 
 from __future__ import annotations
 
@@ -10,57 +10,62 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
-Spelling = Callable[[bytes], bool]
+Candidates = Callable[[pa.Array], Mask]
+"""Of an array of bytes: which come into question. Quick, and no cell is left out that should be looked at."""
 
 
-def rows_where(column: pa.ChunkedArray, candidates: Callable[[pa.Array], Mask], holds: Spelling) -> Mask:
-    """Which rows hold a spelling of a kind.
+class Cells:
+    """A column, and its spellings: chunks of a dictionary-encoded column mostly repeat the same few."""
 
-    Args:
-        column: cells as bytes, dictionary-encoded or not.
-        candidates: of an array of bytes, which come into question; quick.
-        holds: whether one of those is of the kind; exact.
-    """
-    parts = [np.empty(0, bool)]
-    memo: dict[bytes, bool] = {}
-    for chunk in column.chunks:
-        is_listed = pa.types.is_dictionary(column.type)
-        spellings = chunk.dictionary if is_listed else chunk
-        found = np.zeros(len(spellings) + 1, bool)
-        for place in np.flatnonzero(candidates(spellings)).tolist():
-            cell = spellings[place].as_py()
-            if cell is None:
-                continue
-            if cell not in memo:
-                memo[cell] = holds(cell)
-            found[place] = memo[cell]
-        if is_listed and found.any():
-            parts.append(found[chunk.indices.fill_null(len(spellings)).to_numpy(zero_copy_only=False)])
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        """Gather the spellings."""
+        self.column = column
+        self._is_listed = pa.types.is_dictionary(column.type)
+        if self._is_listed:
+            found: set[bytes | None] = set()
+            for chunk in column.chunks:
+                found.update(chunk.dictionary.to_pylist())
+            self._spellings = [pa.array(found - {None}, pa.binary())]
         else:
-            parts.append(found[:-1] if not is_listed else np.zeros(len(chunk), bool))
-    return np.concatenate(parts)
+            self._spellings = list(column.chunks)
 
+    def __getitem__(self, row: int) -> bytes:
+        """The cell at a position; empty where there is none."""
+        return bytes(self.column[row].as_py() or b"")
 
-def respelt(
-    column: pa.ChunkedArray, candidates: Callable[[pa.Array], Mask], new: Callable[[bytes], bytes]
-) -> pa.ChunkedArray:
-    """A column whose candidates are spelt anew; the same column where nothing changes."""
-    is_listed = pa.types.is_dictionary(column.type)
-    chunks, is_changed = [], False
-    for chunk in column.chunks:
-        spellings = chunk.dictionary if is_listed else chunk
-        places = np.flatnonzero(candidates(spellings)).tolist()
-        cells = {place: spellings[place].as_py() for place in places}
-        changed = {place: other for place, cell in cells.items() if cell is not None and (other := new(cell)) != cell}
-        if changed:
-            is_changed = True
-            whole = spellings.to_pylist()
-            for place, other in changed.items():
-                whole[place] = other
-            spellings = pa.array(whole, pa.binary())
-            chunk = pa.DictionaryArray.from_arrays(chunk.indices, spellings) if is_listed else spellings
-        chunks.append(chunk)
-    return pa.chunked_array(chunks, column.type) if is_changed else column
+    def holding(self, candidates: Candidates, holds: Callable[[bytes], bool]) -> Mask:
+        """Which rows hold a spelling of a kind; `holds` says exactly whether a candidate is."""
+        parts, is_any = [np.empty(0, bool)], False
+        for spellings in self._spellings:
+            found = np.zeros(len(spellings), bool)
+            for place in np.flatnonzero(candidates(spellings)).tolist():
+                cell = spellings[place].as_py()
+                found[place] = cell is not None and holds(cell)
+            is_any = is_any or bool(found.any())
+            parts.append(found)
+        if not is_any:
+            return np.zeros(len(self.column), bool)
+        if not self._is_listed:
+            return np.concatenate(parts)
+        wanted = self._spellings[0].filter(pa.array(parts[1]))
+        rows: Mask = pc.is_in(self.column.cast(pa.binary()), value_set=wanted).to_numpy()
+        return rows
+
+    def respelt(self, candidates: Candidates, new: Callable[[bytes], bytes]) -> Cells:
+        """The column with candidates spelt anew; itself where nothing changes."""
+        if not any(candidates(spellings).any() for spellings in self._spellings):
+            return self
+        chunks, is_changed = [], False
+        for chunk in self.column.chunks:
+            spellings = chunk.dictionary if self._is_listed else chunk
+            cells = spellings.to_pylist()
+            for place in np.flatnonzero(candidates(spellings)).tolist():
+                other = new(cells[place])
+                is_changed = is_changed or other != cells[place]
+                cells[place] = other
+            changed = pa.array(cells, pa.binary())
+            chunks.append(pa.DictionaryArray.from_arrays(chunk.indices, changed) if self._is_listed else changed)
+        return Cells(pa.chunked_array(chunks, self.column.type)) if is_changed else self
 
 
 def holds_byte(cells: pa.Array, byte: int) -> bool:

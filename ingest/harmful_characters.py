@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cells import Mask, rows_where
+from ingest.cells import Cells, Mask
 from ingest.contracts import Column
 
 _NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
@@ -28,11 +28,11 @@ def first_harmful(column: Column, text: str) -> str:
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
-def rows_with_harmful(column: Column, cells: pa.ChunkedArray, encoding: str) -> Mask:
+def rows_with_harmful(column: Column, cells: Cells, encoding: str) -> Mask:
     """Which cells of a column hold such a character. Other encodings than UTF-8 have none."""
     if encoding != "utf-8":
-        return np.zeros(len(cells), bool)
-    return rows_where(cells, _maybe, lambda cell: bool(first_harmful(column, cell.decode())))
+        return np.zeros(len(cells.column), bool)
+    return cells.holding(_maybe, lambda cell: bool(first_harmful(column, cell.decode())))
 
 
 def _maybe(spellings: pa.Array) -> Mask:

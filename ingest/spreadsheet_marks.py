@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import turned_into_dates
-from ingest.cells import Mask, holds_byte, lengths, respelt, rows_where
+from ingest.cells import Cells, Mask, holds_byte, lengths
 from ingest.contracts import Column, Contract
 from ingest.findings import Finding, file_finding
 from ingest.harmful_characters import first_harmful, rows_with_harmful
@@ -99,18 +99,18 @@ def spreadsheet_marks(
         days: contract column → rows whose cell is a date in a workbook although none is due, and the days.
     """
     marks = Marks(dict(columns))
-    for name, cells in columns.items():
-        column = contract.column(name)
+    for name, given in columns.items():
+        column, cells = contract.column(name), Cells(given)
         if name in days:
             _look_at_days(marks, column, days[name], numbers)
         if has_marks:
-            rows = numbers[rows_where(cells, _with_hash, lambda cell: _is_error(cell, encoding))]
+            rows = numbers[cells.holding(_with_hash, lambda cell: _is_error(cell, encoding))]
             if len(rows):
                 marks.name_rows("FIL-028", column, rows)
         harmful = rows_with_harmful(column, cells, encoding)
         if harmful.any():
             places = np.flatnonzero(harmful)
-            what = (first_harmful(column, cells[at].as_py().decode(encoding)) for at in places[:LISTED].tolist())
+            what = (first_harmful(column, cells[at].decode(encoding)) for at in places[:LISTED].tolist())
             marks.name_rows("FIL-061", column, numbers[harmful], what)
         if column.type == "date":
             _look_at_dates(marks, column, cells, numbers)
@@ -143,12 +143,13 @@ def _is_error(cell: bytes, encoding: str) -> bool:
     return cell[:64].decode(encoding, "ignore").strip().upper() in _ERRORS
 
 
-def _look_at_dates(marks: Marks, column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32]) -> None:
+def _look_at_dates(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
     """Noughts that a format shows as a day, and days with a time of day."""
-    noughts = numbers[rows_where(cells, _of_length(range(1, 11)), lambda cell: cell.strip() in _NOUGHTS)]
+    noughts = numbers[cells.holding(_of_length(range(1, 11)), lambda cell: cell.strip() in _NOUGHTS)]
     if len(noughts):
         marks.name_column("FIL-058", column, noughts)
-    marks.columns[column.name], found = without_times(column, cells, numbers)
+    days, found = without_times(column, cells, numbers)
+    marks.columns[column.name] = days.column
     marks.findings += found
 
 
@@ -181,51 +182,51 @@ def _with_decimals(spellings: pa.Array) -> Mask:
 
 
 def _look_at_persons(
-    marks: Marks, column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32], *, has_marks: bool
+    marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32], *, has_marks: bool
 ) -> None:
     """Numbers of fewer digits than any has, or in scientific notation; decimals behind a whole one are taken away."""
-    cells = respelt(cells, _with_decimals, lambda cell: _WHOLE_NUMBER.sub(rb"\1", cell))
-    marks.columns[column.name] = cells
+    cells = cells.respelt(_with_decimals, lambda cell: _WHOLE_NUMBER.sub(rb"\1", cell))
+    marks.columns[column.name] = cells.column
 
     def maybe(spellings: pa.Array) -> Mask:
         length = lengths(spellings)
         found: Mask = (length >= 7) & (length <= 9)
         return found | _with_exponent(spellings) if has_marks else found
 
-    rows = numbers[rows_where(cells, maybe, lambda cell: _CHANGED.fullmatch(cell) is not None)]
+    rows = numbers[cells.holding(maybe, lambda cell: _CHANGED.fullmatch(cell) is not None)]
     if len(rows):
         marks.name_column("FIL-038", column, rows)
     _name_decimals(marks, column, cells, numbers)
 
 
-def _name_decimals(marks: Marks, column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32]) -> None:
-    rows = numbers[rows_where(cells, _with_decimals, lambda cell: _DECIMALS.fullmatch(cell) is not None)]
+def _name_decimals(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
+    rows = numbers[cells.holding(_with_decimals, lambda cell: _DECIMALS.fullmatch(cell) is not None)]
     if len(rows):
         marks.name_column("FIL-059", column, rows)
 
 
 def _look_at_identifiers(
-    marks: Marks, column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32], *, has_marks: bool
+    marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32], *, has_marks: bool
 ) -> None:
     """Identifiers that were numbers for a while (rounded, with decimals), or that became days."""
     if has_marks:
-        rows = numbers[rows_where(cells, _with_exponent, lambda cell: _SCIENTIFIC.fullmatch(cell) is not None)]
+        rows = numbers[cells.holding(_with_exponent, lambda cell: _SCIENTIFIC.fullmatch(cell) is not None)]
         if len(rows):
             marks.name_column("FIL-038", column, rows)
     _name_decimals(marks, column, cells, numbers)
-    long = rows_where(cells, _long, lambda cell: cell.strip().isdigit())
+    long = cells.holding(_long, lambda cell: cell.strip().isdigit())
     if long.any():
-        rounded = rows_where(cells, _long, lambda cell: _ROUNDED.fullmatch(cell) is not None)
+        rounded = cells.holding(_long, lambda cell: _ROUNDED.fullmatch(cell) is not None)
         if np.array_equal(long, rounded):  # by chance a single one of sixteen digits ends so once in ten
             marks.name_column("FIL-060", column, numbers[rounded])
-    days = rows_where(cells, turned_into_dates.maybe, _is_day)
-    months = rows_where(cells, turned_into_dates.maybe, lambda cell: _was_value(cell) and not _is_day(cell))
-    others = pc.invert(pc.is_null(cells)).to_numpy(zero_copy_only=False) & ~days & ~months
+    days = cells.holding(turned_into_dates.maybe, _is_day)
+    months = cells.holding(turned_into_dates.maybe, lambda cell: _was_value(cell) and not _is_day(cell))
+    others = pc.invert(pc.is_null(cells.column)).to_numpy(zero_copy_only=False) & ~days & ~months
     asked = months | days if others.any() else months
     asked &= ~np.isin(numbers, marks.explained.get(column.name, []))
     if asked.any():
         first = int(np.flatnonzero(asked)[0])
-        what = turned_into_dates.said(column, cells[first].as_py().decode("ascii").strip())
+        what = turned_into_dates.said(column, cells[first].decode("ascii").strip())
         marks.name_column("FIL-055", column, numbers[asked], what=what)
 
 
@@ -237,12 +238,12 @@ def _is_day(cell: bytes) -> bool:
     return _was_value(cell) and turned_into_dates.is_a_day(cell.decode("ascii").strip())
 
 
-def _look_at_codes(marks: Marks, column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32]) -> None:
+def _look_at_codes(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
     """Codes and counts that became days: no code of ours reads so."""
-    found = rows_where(cells, turned_into_dates.maybe, _was_value)
+    found = cells.holding(turned_into_dates.maybe, _was_value)
     found &= ~np.isin(numbers, marks.explained.get(column.name, []))
     if found.any():
         places = np.flatnonzero(found)
-        values = (cells[at].as_py().decode("ascii").strip() for at in places[:LISTED].tolist())
+        values = (cells[at].decode("ascii").strip() for at in places[:LISTED].tolist())
         what = (turned_into_dates.said(column, value) for value in values)
         marks.name_rows("FIL-035", column, numbers[found], what)

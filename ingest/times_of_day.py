@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cells import respelt, rows_where
+from ingest.cells import Cells
 from ingest.contracts import Column
 from ingest.findings import Finding, file_finding
 
@@ -75,26 +75,21 @@ def _last_sunday(year: int, month: int) -> dt.date:
     return last - dt.timedelta(days=(last.weekday() + 1) % 7)
 
 
-def without_times(
-    column: Column, cells: pa.ChunkedArray, numbers: npt.NDArray[np.int32]
-) -> tuple[pa.ChunkedArray, list[Finding]]:
+def without_times(column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> tuple[Cells, list[Finding]]:
     """A date column's cells without times of day, and a query for each kind of time.
 
     Args:
         column: the contract's.
-        cells: as bytes, dictionary-encoded.
+        cells: of the column.
         numbers: each row as Excel numbers it.
     """
-    if not any(_maybe(chunk.dictionary).any() for chunk in cells.chunks):
-        return cells, []
-
     findings = []
     for rule in (_UTC, _LATE, _OTHER):
-        rows = numbers[rows_where(cells, _maybe, partial(_is_told, rule))]
+        rows = numbers[cells.holding(_maybe, partial(_is_told, rule))]
         if len(rows):
             count, first = len(rows), int(rows[0])
             findings.append(file_finding(rule, column=column.name, header=column.label_sv, count=count, first=first))
-    return respelt(cells, _maybe, _day), findings
+    return cells.respelt(_maybe, _day), findings
 
 
 def _timed(cell: bytes) -> Timed | None:
