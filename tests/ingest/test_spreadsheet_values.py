@@ -53,8 +53,8 @@ def test_template_shows_fixed_digits_as_excel_does(code: str, number: int, shown
     "code",
     [
         "General", "0", "#,##0", "# ##0", "0.00", "00.0", "0%", "00%", "0E+00", "# ?/?", "?00", "##0", "@",
-        "yyyy-mm-dd", "[hh]:mm", '0 "st"', '"kr "0', "[$kr-41D]000", "[<=9999]0000;0", "0;000", "(0)", "", "000.", "Standard",
-        '"abc"',
+        "yyyy-mm-dd", "[hh]:mm", '0 "st"', '"kr "0', "[$kr-41D]000", "[<=9999]0000;0", "0;000", "(0)", "", "000.",
+        "Standard", '"abc"',
     ],
 )  # fmt: skip
 def test_template_is_none_of_other_formats(code: str) -> None:
