@@ -65,6 +65,8 @@ def maybe(spellings: pa.Array) -> npt.NDArray[np.bool_]:
 def said(column: Column, text: str) -> str:
     """What the value became and what it may have been, for a message; in general where cells aren't quoted."""
     likely = guesses(text)
+    if column.type == "person_number":
+        return ""
     if column.personal:
         return " (en månad, som jan-18 av 1-18 eller 2018-01)" if len(likely) == 4 else " (en dag, som 6-dec av 6-12)"
     likely = tuple(guess for guess in likely if guess in column.codes) if column.codes else likely[:2]

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.sheets.formats import EXACT, Template, only_looks_like_a_date, template
+from ingest.sheets.formats import Template, only_looks_like_a_date, template, whole
 from ingest.sheets.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -166,9 +166,9 @@ class _Styles:
 
     def shown(self, style: int, value: float) -> str | float | None:
         """What stands in a cell, where calamine gives back something else."""
-        how = self.templates.get(style)
-        if how is not None and 0 <= value < EXACT and value.is_integer():
-            return how.shown(int(value))
+        how, number = self.templates.get(style), whole(value)
+        if how is not None and number is not None:
+            return how.shown(number)
         return value if style in self.false_dates else None
 
 

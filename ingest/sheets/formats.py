@@ -166,10 +166,10 @@ def _fixed_parts(section: _Section) -> Parts | None:
     return section.parts if is_fixed else None
 
 
-def whole(value: bytes) -> int | None:
-    """A stored number that is whole, not negative and has at most fifteen digits; None for any other."""
+def whole(value: bytes | float) -> int | None:
+    """A stored number that is whole as shown, not negative, with at most fifteen digits; None for any other."""
     try:
-        number = float(value)
+        number = float(f"{float(value):.15g}")  # what a computation leaves beyond fifteen digits isn't shown
     except ValueError:
         return None
     return int(number) if 0 <= number < EXACT and number.is_integer() else None

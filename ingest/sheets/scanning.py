@@ -97,8 +97,9 @@ def has_far_columns(sheet: bytes) -> bool:
 
 def _part(styles: bytes, name: bytes) -> tuple[int, int]:
     """Where the first element of a name begins and ends; an empty place where there is none."""
-    found = re.search(rb"<(?:\w+:)?" + name + rb"\b.*?</(?:\w+:)?" + name + rb"\s*>", styles, re.DOTALL)
-    return found.span() if found else (0, 0)
+    start = re.search(rb"<(?:\w+:)?" + name + rb"\b", styles)
+    end = re.compile(rb"</(?:\w+:)?" + name + rb"\s*>").search(styles, start.end()) if start else None
+    return (start.start(), end.end()) if start and end else (0, 0)
 
 
 def _code(attributes: bytes) -> str:

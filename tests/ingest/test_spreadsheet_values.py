@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import pytest
-from books import Shown, book_of, labels, typed, workbook
+from books import Shown, book_of, labels, old_workbook, typed, workbook
 from files import base_row, check, csv_bytes, fired
 
 from ingest.checking import CheckReport
@@ -178,6 +178,14 @@ def test_identifiers_that_became_months_are_asked_about_and_days_only_among_othe
 
     assert "FIL-055" in asked("jan-18") and "FIL-055" in asked("2018-1001", "2018-01-01")
     assert "FIL-055" not in asked("2018-01-01", "2018-02-01") and "FIL-055" not in asked("2018-1001")
+
+
+def test_number_that_is_whole_but_for_a_computation_s_rest_is_shown_whole() -> None:
+    cells = typed("arenden", base_row("arenden"))
+    cells[0] = Shown(122.99999999999999, "000000", "000123")
+    for make, ending in ((workbook, "xlsx"), (old_workbook, "xls")):
+        table = read_table(make({"A": [HEAD, cells]}), load_contracts()["arenden"], ending)
+        assert table.columns["arende_id"].to_pylist() == [b"000123"]
 
 
 def test_date_cell_for_an_identifier_is_told_once() -> None:
