@@ -155,7 +155,7 @@ def template(code: str) -> Template | None:
     if positive is None:
         return None
     before = "".join(part or "" for part in positive[: positive.index(None)])
-    if positive.count(None) == 1 and not before[-1:].strip(_SHOWN_AS_THEY_ARE):
+    if positive.count(None) == 1 and not before[-1:].isalnum():
         return None
     return Template(positive, positive if len(sections) < 3 else _fixed_parts(sections[2]))
 

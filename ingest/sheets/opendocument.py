@@ -23,7 +23,7 @@ _ERROR = re.compile(
 )
 _SHOWN_NUMBER = re.compile(
     rb"<table:table-cell\b(?=[^<>]*\boffice:value-type=\"float\")(?=[^<>]*\boffice:value=\"([^\"<>]*)\")([^<>]*)>"
-    rb"\s*<text:p>(?=0\d|\d+[-/]|[^<\d]*[^\W\d_]\d)([^<>]*)(?=</text:p>\s*</table:table-cell>)"
+    rb"\s*<text:p>(?=0\d|\d+[-/]|[^<\d]*(?:[A-Za-z]|\xc3[\x80-\xbf])\d)([^<>.,%:]*)(?=</text:p>\s*</table:table-cell>)"
 )
 _NUMBER_ATTRIBUTES = re.compile(rb"\s(?:office|calcext):value(?:-type)?=\"[^\"]*\"")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import pytest
-from books import Shown, book_of, labels, old_workbook, typed, workbook
+from books import Shown, book_of, labels, old_workbook, open_document, typed, workbook
 from files import base_row, check, csv_bytes, fired
 
 from ingest.checking import CheckReport
@@ -186,6 +186,24 @@ def test_number_that_is_whole_but_for_a_computation_s_rest_is_shown_whole() -> N
     for make, ending in ((workbook, "xlsx"), (old_workbook, "xls")):
         table = read_table(make({"A": [HEAD, cells]}), load_contracts()["arenden"], ending)
         assert table.columns["arende_id"].to_pylist() == [b"000123"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "read"),
+    [
+        (123, "000123", "000123"), (123, "Å0123", "Å0123"), (20181001, "2018-1001", "2018-1001"), (0, "000", "000"),
+        (43173, "43\xa0173", "43173"), (12, "kr\xa012", "12"), (0, "00,0", "0"), (123, "12300%", "123"),
+        (7, "07:00", "7"),
+        (124, "000123", "124"), (123, "", "123"),
+    ],
+)  # fmt: skip
+def test_document_s_number_is_what_is_shown_only_with_a_fixed_number_of_digits(
+    value: int, text: str, read: str
+) -> None:
+    cells = typed("arenden", base_row("arenden"))
+    cells[0] = Shown(value, "", text)
+    table = read_table(open_document({"A": [HEAD, cells]}), load_contracts()["arenden"])
+    assert table.columns["arende_id"][0].as_py().decode() == read
 
 
 def test_date_cell_for_an_identifier_is_told_once() -> None:
