@@ -268,47 +268,6 @@ def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] 
     return use & np.isin(key, repeated) if len(repeated) else np.zeros(sheet.rows, dtype=bool)
 
 
-def agreeing_within(
-    sheet: Sheet, column: str, agreeing_columns: Sequence[str], ignored_values: Sequence[str] = ()
-) -> BoolArray:
-    """Rows of one value differ in one of the other columns; empty cells and codes that say nothing are left aside."""
-    found = np.zeros(sheet.rows, dtype=bool)
-    for name in agreeing_columns:
-        use = sheet.is_read(column) & sheet.is_read(name)
-        if name in sheet.codes:
-            use &= ~sheet.is_one_of(name, [code for code in ignored_values if code in sheet.codes[name]])
-        found |= sheet.is_read(column) & (_span(sheet[column], sheet[name], use) > 0)
-    return found
-
-
-def _span(groups: IntArray, values: IntArray, use: BoolArray) -> npt.NDArray[np.int64]:
-    """Per row, how far apart the greatest and the least value of its group are, among the rows to use; 0 elsewhere."""
-    size = int(groups.max(initial=0)) + 1
-    least, most = np.full(size, np.iinfo(np.int32).max, np.int64), np.full(size, np.iinfo(np.int32).min, np.int64)
-    np.minimum.at(least, groups[use], values[use])
-    np.maximum.at(most, groups[use], values[use])
-    found: npt.NDArray[np.int64] = np.maximum(most - least, 0)[np.maximum(groups, 0)]
-    return found
-
-
-def unborn_one_by_one(
-    sheet: Sheet,
-    column: str,
-    when_column: str,
-    when_value: str,
-    date_column: str,
-    days: int,
-    case_column: str | None = None,
-) -> BoolArray:
-    """Rows of unborn children share a number though they are of one case, or further apart than one child can be."""
-    unborn = sheet.is_one_of(when_column, [when_value]) & sheet.is_read(column)
-    found: BoolArray = unborn & (_span(sheet[column], sheet[date_column], unborn & sheet.is_read(date_column)) > days)
-    if case_column is not None:
-        shared = [column, case_column, when_column]
-        found |= unborn & unique_together(sheet, shared, shared)
-    return found
-
-
 def not_restarted_within(sheet: Sheet, person_column: str, start_column: str, end_column: str, days: int) -> BoolArray:
     """A new start of the same person lies at most so many days after the end of another of that person's rows."""
     found = np.zeros(sheet.rows, dtype=bool)
@@ -425,8 +384,7 @@ KINDS: dict[str, Callable[..., BoolArray]] = {
         not_among,
         date_not_before, date_between, date_soon_after, date_recent_when, ended_within_months, number_between,
         younger_than, agreeing, numbers_agreeing,
-        unique_together, agreeing_within, unborn_one_by_one, not_restarted_within,
-        counts_adding_up, sum_within_counts, counts_at_most,
+        unique_together, not_restarted_within, counts_adding_up, sum_within_counts, counts_at_most,
         counts_given_when_positive, positive_when_positive, counts_zero_when, sum_with_someone,
     )
 }  # fmt: skip

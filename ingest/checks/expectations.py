@@ -10,6 +10,7 @@ import os
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +19,18 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-from ingest.checks.arithmetic import KINDS, Sheet, absent_rows
+from ingest.checks.arithmetic import KINDS, BoolArray, Sheet, absent_rows
 from ingest.checks.rule_family import OneMetricRule
+from ingest.checks.running_numbers import agreeing_within, unborn_one_by_one
 from ingest.checks.subtotals import sums_of_others
 
 METRIC = "followup.rows_breaking_rule"
 SHEET = "followup.sheet"
 """Key in the frame's attrs under which the metric finds the sheet."""
+
+_OF_MANY_ROWS: dict[str, Callable[..., BoolArray]] = {
+    kind.__name__: kind for kind in (sums_of_others, agreeing_within, unborn_one_by_one)
+}
 
 
 class RowsBreakingRule(TableMetricProvider):
@@ -47,7 +53,7 @@ class RowsBreakingRule(TableMetricProvider):
         kind, arguments = metric_value_kwargs["kind"], dict(metric_value_kwargs["arguments"])
         if kind == "absent_rows":
             return absent_rows(sheet)
-        function = sums_of_others if kind == "sums_of_others" else KINDS[kind]
+        function = _OF_MANY_ROWS.get(kind) or KINDS[kind]
         return np.flatnonzero(function(sheet, **arguments))
 
 

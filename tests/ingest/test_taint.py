@@ -25,7 +25,11 @@ from ingest.receiving import receive_district
 
 QUARTER_OVER = date(2019, 1, 1)
 NAMES = ("Zackarina Qvidingsson", "Örjan-Zäta Wrångquist", "qvidingsson", "WRÅNGQUIST, Ö.", "o'Qvidingsson")
-NUMBERS = ("20050505-9824", "050505-9824", "200505059824", "0505059824", "050505+9824", "20050565-9820")
+NUMBERS = (
+    "20050505-9824", "050505-9824", "200505059824", "0505059824", "050505+9824", "20050565-9820", "2005-05-05 9824",
+    "2005.05.05-9824", "20 05 05 05 9824", "5/5 2005 9824", "5 maj 2005, 9824", "20050505%2D9824", "20050505\u00a09824",
+    "född 5/5 2005, sista fyra 9824",
+)  # fmt: skip
 NEEDLES = re.compile(r"qviding|wr(å|a|Ã¥|�)ngq|9824|9820|zackarina", re.IGNORECASE)
 """What no answer may hold: a part of each name, the last four digits of each number."""
 LOGGED = re.compile(r"qviding|wr(å|a|Ã¥|�)ngq|zackarina|0505[06]5[-+]?98(24|20)", re.IGNORECASE)
@@ -147,7 +151,7 @@ def test_what_receiving_leaves_behind_repeats_no_number(
     rows = [["20050505-9824" if NEEDLES.search(cell) else cell for cell in row] for row in rows]
     file = f"{DISTRICT}_{dataset}_2018Q3.csv"
     if name is not None and any(number in name for number in NUMBERS):
-        file = name.replace("/", "").replace("\n", "").replace("\t", "") + ".csv"
+        file = name.replace("/", ".").replace("\n", "").replace("\t", "") + ".csv"
     installation.drop(file, as_csv(rows, ";", "cp1252", quoted=False))
     receive_district(installation.settings, DISTRICT)
     kept = [p for p in installation.root.rglob("*") if p.is_file() and p.suffix != ".bin" and p.name != file]
