@@ -32,7 +32,7 @@ NUMBERS = (
 )  # fmt: skip
 NEEDLES = re.compile(r"qviding|wr(å|a|Ã¥|�)ngq|9824|9820|zackarina", re.IGNORECASE)
 """What no answer may hold: a part of each name, the last four digits of each number."""
-LOGGED = re.compile(r"qviding|wr(å|a|Ã¥|�)ngq|zackarina|0505[06]5[-+]?98(24|20)", re.IGNORECASE)
+LOGGED = re.compile(r"qviding|wr(å|a|Ã¥|�)ngq|zackarina|(05|65|fyra)(%2D|[\W_]{0,2})98(24|20)", re.IGNORECASE)
 """What no log may hold: libraries log addresses and names of their own, in which four digits stand by chance."""
 FORMS = st.sampled_from(["{}", "{} ", "x{}", "{}x", "{}|{}", '=HYPERLINK("{}")', "'{}", "{}\n{}", "\t{}", "se {} igen"])
 
