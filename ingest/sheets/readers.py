@@ -25,7 +25,7 @@ _MOST_COLUMNS = 16_384
 _MOST_LAID_OUT = 40_000_000
 """Rows × columns up to the furthest cell: calamine lays out all of them."""
 _WIDEST = 702
-_NO_HEADERS, _TOO_WIDE, _LONG_CELL = "FIL-021", "FIL-022", "FIL-023"
+_NO_HEADERS, _TOO_WIDE, _LONG_CELL, _LONG_TIME = "FIL-021", "FIL-022", "FIL-023", "FIL-062"
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 
@@ -129,15 +129,28 @@ def _rows(sheet: calamine.CalamineSheet) -> Iterator[list[Any]]:
     """A sheet's rows from row 1 (index 0), cells from column A: calamine leaves out unused columns before the first.
 
     Raises:
-        Refused: some cell stands so far away that going through all before it would take very long.
+        Refused: some cell stands so far away that going through all before it would take very long; or holds a span of
+            time longer than can be counted.
     """
     if sheet.start is None or sheet.end is None:
         return iter(())
     last_row, last_column = sheet.end
     if last_column >= _MOST_COLUMNS or (last_row + 1) * (last_column + 1) > _MOST_LAID_OUT:
         raise Refused(TOO_LARGE, kind="celler långt utanför tabellen")
-    before = sheet.start[1]
-    return ([""] * before + row for row in sheet.iter_rows()) if before else sheet.iter_rows()
+    return _from_first_column(sheet, sheet.start[1])
+
+
+def _from_first_column(sheet: calamine.CalamineSheet, before: int) -> Iterator[list[Any]]:
+    rows, number = sheet.iter_rows(), 0
+    while True:
+        number += 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except OverflowError:  # a large number in a format such as [h]:mm
+            raise Refused(_LONG_TIME, row=number) from None
+        yield [""] * before + row if before else row
 
 
 def _load(source: io.BytesIO) -> calamine.CalamineWorkbook:

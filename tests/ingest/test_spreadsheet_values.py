@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
-from books import Shown, book_of, labels, old_workbook, open_document, typed, workbook
+from books import Cell, Shown, book_of, labels, old_workbook, open_document, typed, workbook
 from files import base_row, check, csv_bytes, fired
 
 from ingest.checking import CheckReport
@@ -17,6 +18,7 @@ from ingest.turned_into_dates import guesses
 
 SER = "bromma_serviceinsatser_2018Q3.csv"
 HEAD = labels("arenden")
+Make = Callable[[dict[str, list[list[Cell]]]], bytes]
 HASH = "#"
 """Apart, so that no number of a ticket is read here."""
 RESERVE = {"personnummer": "", "id_typ": "reservnummer", "fodelsear": "2010"}
@@ -186,6 +188,14 @@ def test_number_that_is_whole_but_for_a_computation_s_rest_is_shown_whole() -> N
     for make, ending in ((workbook, "xlsx"), (old_workbook, "xls")):
         table = read_table(make({"A": [HEAD, cells]}), load_contracts()["arenden"], ending)
         assert table.columns["arende_id"].to_pylist() == [b"000123"]
+
+
+@pytest.mark.parametrize("make", [workbook, old_workbook])
+def test_number_too_large_for_its_format_of_time_names_its_row(make: Make) -> None:
+    cells = typed("arenden", base_row("arenden"))
+    cells[0] = Shown(1e300, "[h]:mm", "")
+    report = check(make({"A": [HEAD, typed("arenden", base_row("arenden")), cells]}), "bromma_arenden_2018Q3.xlsx")
+    assert "FIL-062" in fired(report) and [f.row for f in report.findings() if f.rule == "FIL-062"] == [3]
 
 
 @pytest.mark.parametrize(
