@@ -98,7 +98,7 @@ def _must(column: Column, rules: list[Rule]) -> str:
     if "expect_values_to_be_filled" in of_column:
         return "Ska fyllas i på varje rad."
     if "expect_values_to_be_filled_when" in of_column:
-        return "Ska fyllas i på vissa rader, se reglerna."
+        return "Ska fyllas i på vissa rader, se reglerna; kolumnen får tas bort om ingen rad behöver den."
     return "Frivillig; kolumnen får tas bort." if column.optional else "Kolumnen ska finnas; cellen får vara tom."
 
 

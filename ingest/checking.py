@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.causes import cause_of
 from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
 from ingest.comparing import Changes
@@ -29,6 +28,7 @@ from ingest.keys import Keys
 from ingest.ledger.store import RuleCount
 from ingest.likeness import LIKENESS, dates_elsewhere, likeness
 from ingest.naming import FileName
+from ingest.needs import missing_columns
 from ingest.number_search import cells_with_numbers
 from ingest.persons import what_is_wrong
 from ingest.quarters import Quarter
@@ -38,9 +38,6 @@ from ingest.settings import MEGABYTE
 from ingest.storing import sketch_of_table
 
 log = logging.getLogger(__name__)
-NEAREST_CODES = 3
-"""Codes suggested for a word that is none."""
-_HARMLESS = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{8}|-?\d{1,5}([.,]\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,8 @@ class CheckReport:
         """A rule's message, without what a single row adds."""
         if "{codes}" not in rule.message_sv or rule.column is None or self.table is None:
             return rule.message_sv
-        return rule.message_sv.replace("{codes}", ", ".join(self.table.codes[rule.column].codes))
+        codes = self.table.codes[rule.column]
+        return rule.message_sv.replace("{codes}", ", ".join(map(codes.said, codes.codes)))
 
     def finding(self, rule: Rule, place: int) -> Finding:
         """What a rule says of the row at a position (of the previous quarter's file, for rules about absent rows)."""
@@ -113,13 +111,14 @@ class CheckReport:
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
         assert self.table is not None
         row = int(self.table.row_numbers[place])
-        return Finding(rule.code, rule.severity, row, rule.column, self.message_of(rule) + self._detail(rule, place))
+        message, cause = self.message_of(rule), self._detail(rule, place)
+        if cause and "{codes}" in rule.message_sv:  # the cause before the list, which may be long
+            said, _, listed = message.partition(". ")
+            message, cause = f"{said}{cause}. {listed}", ""
+        return Finding(rule.code, rule.severity, row, rule.column, message + cause)
 
     def _detail(self, rule: Rule, place: int) -> str:
-        """Which code is nearest, what a date or number cell holds, or why a person's number is none.
-
-        Text is never quoted, in whatever column: a name or number may stand anywhere. Suggestions are our own words.
-        """
+        """Why a cell can't be read, and which code is nearest (`causes.cause_of`)."""
         if rule.kind not in ("expect_values_to_be_readable", "expect_codes_to_be_unambiguous") or rule.column is None:
             return ""
         if self.raw is None or self.table is None or self.name.dataset is None:
@@ -131,31 +130,7 @@ class CheckReport:
         if column.type == "person_number" and self.name.quarter is not None:
             cause = what_is_wrong(cell, self.raw.encoding, self.name.quarter.end)
             return f" ({cause})" if cause else ""
-        if column.personal:
-            return ""
-        text = " ".join(cell.decode(self.raw.encoding).split())
-        if column.type not in ("code", "code_list"):
-            if not _is_harmless(text):
-                return ""
-            is_serial = column.type == "date" and re.fullmatch(r"[234]\d{4}", text) is not None
-            return f" (”{text}” är Excels serienummer: formatera kolumnen som datum)" if is_serial else f" (”{text}”)"
-        codes = self.table.codes[column.name]
-        parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
-        hints = []
-        for folded in map(fold, parts):
-            if folded in codes.ambiguous:
-                hints.append(f"{folded} kan betyda {' eller '.join(codes.ambiguous[folded])}")
-            elif folded not in codes.lookup:
-                near = difflib.get_close_matches(folded, list(codes.lookup), n=6, cutoff=0.6)
-                nearest = list(dict.fromkeys(codes.codes[codes.lookup[spelling]] for spelling in near))[:NEAREST_CODES]
-                if nearest:
-                    hints.append(f"menades {' eller '.join(nearest)}?")
-        return f" ({'; '.join(hints)})" if hints else ""
-
-
-def _is_harmless(text: str) -> bool:
-    """Whether a cell of a date or number column may be quoted: it has the look of a date or a small number."""
-    return _HARMLESS.fullmatch(text) is not None
+        return cause_of(cell.decode(self.raw.encoding).strip(), column, self.table.codes.get(column.name))
 
 
 @dataclass(frozen=True)
@@ -226,12 +201,15 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(dates_elsewhere(conformed, contract, name.quarter))
     findings.extend(likeness(conformed, contract, circumstances.past))
     history = look_back(name.dataset, conformed, circumstances.past)
-    skipped = _skipped(contract, table.missing, history)
+    sheet = sheet_of(conformed, contract, history)
+    lacking, lacking_columns = missing_columns(
+        contract, table.missing, table.hints, sheet, conformed.codes, table.row_numbers
+    )
+    findings.extend(lacking)
+    skipped = _skipped(contract, lacking_columns, history)
     if circumstances.past is None:
         skipped.append(LIKENESS)
-    outcomes = run_rules(
-        name.dataset, sheet_of(conformed, contract, history), parameters_of(name.quarter), frozenset(skipped)
-    )
+    outcomes = run_rules(name.dataset, sheet, parameters_of(name.quarter), frozenset(skipped))
     return CheckReport(
         name,
         table.rows,
@@ -266,9 +244,8 @@ def parameters_of(quarter: Quarter) -> dict[str, str]:
     return {name: day.isoformat() for name, day in days.items()}
 
 
-def _skipped(contract: Contract, missing: frozenset[str], history: History) -> list[str]:
-    """Rules that can't be tried: a required column they look at is missing, or the history they need."""
-    lacking = {name for name in missing if not contract.column(name).optional}
+def _skipped(contract: Contract, lacking: frozenset[str], history: History) -> list[str]:
+    """Rules that can't be tried: a column they look at is missing although it is needed, or the history they need."""
     return [
         rule.code
         for rule in load_rules(contract.dataset)

@@ -125,13 +125,19 @@ class _CodeSets:
 
 
 class _FreeTexts:
-    """Parser of free text: each distinct text gets a position, as it was written; BAD when longer than may be."""
+    """Parser of free text: each distinct text gets a position, as it was written; BAD when longer than may be.
 
-    def __init__(self, most: int) -> None:
+    Of a text that is part of the row key, runs of spaces are one: how a name was typed makes no second clinic.
+    """
+
+    def __init__(self, most: int, *, is_key: bool) -> None:
         self._most = most
+        self._is_key = is_key
         self._seen: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
+        if self._is_key:
+            text = " ".join(text.split())
         return BAD if len(text) > self._most else self._seen.setdefault(text, len(self._seen))
 
     @property
@@ -247,7 +253,7 @@ def conform(
             code_sets[column.name] = parser.sets
         elif column.type == "text":
             assert column.max_length is not None
-            free = _FreeTexts(column.max_length)
+            free = _FreeTexts(column.max_length, is_key=column.name in contract.row_key)
             values[column.name] = _by_distinct(cells.dictionary_encode(), free, empty, kind, raw.encoding)
             texts[column.name] = free.texts
         else:

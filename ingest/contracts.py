@@ -104,6 +104,10 @@ class CodeList:
     lookup: dict[str, int]
     ambiguous: dict[str, tuple[str, ...]]
 
+    def said(self, code: str) -> str:
+        """A code as messages list it, with its label: `kvinna (Kvinna)`."""
+        return f"{code} ({self.labels[self.codes.index(code)]})"
+
 
 class Contract(BaseModel):
     """One dataset: its columns in template order, its row key, whether rows are about persons."""

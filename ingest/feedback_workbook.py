@@ -36,6 +36,8 @@ FIRST_OF_EACH = 100
 MOST_COMMENTS = 1_000
 """Cells with a comment; the last column has every row's messages."""
 MASK = "•••"
+_TOLD_ROWS = 2_000
+"""Rows of a rule whose suggestions the summary tells."""
 _NAMED_ROWS, _LINES_PER_RULE, _TOLD_PER_ROW = 30, 50, 12
 _EPOCH, _FIRST_EXCEL_DAY = date(1970, 1, 1), date(1900, 3, 1)
 _WORDS = {"error": "FEL", "query": "FRÅGA"}
@@ -124,7 +126,7 @@ def _named(rows: list[int]) -> str:
 
 
 def _lines(report: CheckReport) -> Iterator[_Line]:
-    """A line per rule of the suite, and per message of a rule about the file."""
+    """A line per message of a rule, the suite's with their suggestions."""
     grouped: dict[tuple[str, str], list[Finding]] = {}
     for found in report.file_findings:
         grouped.setdefault((found.rule, found.message), []).append(found)
@@ -141,21 +143,46 @@ def _lines(report: CheckReport) -> Iterator[_Line]:
             yield _Line(rule, severity, count - _LINES_PER_RULE, "", "Samma regel på fler ställen.", "")
     for outcome in report.outcomes:
         if not outcome.raised and len(outcome.rows):
-            yield _line_of(report, outcome)
+            yield from _lines_of(report, outcome)
     for outcome in report.outcomes:
         if outcome.raised:
             found = next(f for f in report.findings(0) if f.rule == "FIL-020")
             yield _Line("FIL-020", "error", 1, "", found.message, "")
 
 
-def _line_of(report: CheckReport, outcome: RuleOutcome) -> _Line:
-    rule, numbers, where = outcome.rule, outcome.rows, ""
+def _lines_of(report: CheckReport, outcome: RuleOutcome) -> Iterator[_Line]:
+    """A rule's lines: one for each thing that it says of its rows, the rest of many under its bare message."""
+    rule, label = outcome.rule, _label(report, outcome.rule.column)
     if rule.kind == ABOUT_ABSENT_ROWS:
-        where = " (i förra kvartalets fil)"
-    elif report.table is not None:
-        numbers = report.table.row_numbers[outcome.rows]
-    rows = _named(numbers.tolist()) + where
-    return _Line(rule.code, rule.severity, len(numbers), _label(report, rule.column), report.message_of(rule), rows)
+        rows = _named(outcome.rows.tolist()) + " (i förra kvartalets fil)"
+        yield _Line(rule.code, rule.severity, len(outcome.rows), label, report.message_of(rule), rows)
+        return
+    assert report.table is not None
+    rows_of: dict[str, list[int]] = {}
+    numbers = report.table.row_numbers[outcome.rows].tolist()
+    for (_, found), number in zip(_findings_of(report, outcome, outcome.rows[:_TOLD_ROWS]), numbers, strict=False):
+        rows_of.setdefault(found.message, []).append(number)
+    shown = list(rows_of)[:_LINES_PER_RULE]
+    rest = [number for message in list(rows_of)[_LINES_PER_RULE:] for number in rows_of[message]]
+    rest += numbers[_TOLD_ROWS:]
+    bare = report.message_of(rule)
+    if rest and bare in shown:
+        rows_of[bare], rest = sorted(rows_of[bare] + rest), []
+    for message in shown:
+        yield _Line(rule.code, rule.severity, len(rows_of[message]), label, message, _named(rows_of[message]))
+    if rest:
+        yield _Line(rule.code, rule.severity, len(rest), label, bare, _named(sorted(rest)))
+
+
+def _findings_of(report: CheckReport, outcome: RuleOutcome, places: Positions) -> Iterator[tuple[int, Finding]]:
+    """What a rule says of rows at some positions. A message is made once for each spelling that it complains of."""
+    made: dict[bytes | None, Finding] = {}
+    cells = report.raw.columns.get(outcome.rule.column or "") if report.raw is not None else None
+    taken = cells.take(pa.array(places)).to_pylist() if cells is not None else [None] * len(places)
+    for place, cell in zip(places.tolist(), taken, strict=True):
+        if cell not in made:
+            made[cell] = report.finding(outcome.rule, place)
+        yield place, made[cell]
 
 
 def _write_summary(
@@ -251,7 +278,7 @@ def _chosen_rows(report: CheckReport) -> tuple[Positions, int]:
 
 
 def _marks(report: CheckReport, chosen: Positions) -> dict[int, _RowMarks]:
-    """What is said of each chosen row. A message is made once for each spelling that a rule complains of."""
+    """What is said of each chosen row."""
     assert report.raw is not None
     found: dict[int, _RowMarks] = {}
     shown, columns = set(chosen.tolist()), frozenset(report.raw.columns)
@@ -259,14 +286,8 @@ def _marks(report: CheckReport, chosen: Positions) -> dict[int, _RowMarks]:
         if place in shown:
             found.setdefault(place, _RowMarks()).add(finding, columns)
     for outcome in _row_outcomes(report):
-        rule = outcome.rule
-        made: dict[bytes | None, Finding] = {}
-        cells = report.raw.columns.get(rule.column or "")
-        for place in outcome.rows[np.isin(outcome.rows, chosen)].tolist():
-            cell = cells[place].as_py() if cells is not None else None
-            if cell not in made:
-                made[cell] = report.finding(rule, place)
-            found.setdefault(place, _RowMarks()).add(made[cell], columns)
+        for place, finding in _findings_of(report, outcome, outcome.rows[np.isin(outcome.rows, chosen)]):
+            found.setdefault(place, _RowMarks()).add(finding, columns)
     return found
 
 

@@ -1,15 +1,14 @@
 """Bytes → a table of raw cells: CSV (encoding, separator, headers, records) or workbook. Nothing is blanked or guessed.
 
 Well-formed files go straight through pyarrow. Files with blank lines, stray quotes or ragged rows are first rewritten
-record by record (`_regularised`), which keeps the number that Excel gives each row.
+record by record (`records.regularised`), which keeps the number that Excel gives each row.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -19,13 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
+from ingest.cleaning import cleaned, garbled_texts
 from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.headers import match_headers
+from ingest.needs import needed_by_some
+from ingest.odd_rows import odd_rows
+from ingest.records import records_of, regularised
 from ingest.spreadsheet_marks import spreadsheet_marks
 from ingest.totals import distinct_cells as distinct_cells
-from ingest.totals import is_totals_record, totals_rows
+from ingest.totals import totals_rows
 from ingest.workbooks import is_workbook, misnamed, other_kind, read_sheet
 
 SEPARATORS = (";", ",", "\t")
@@ -33,7 +36,6 @@ _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
 _UNDEFINED_CP1252 = [bytes([b]) for b in (0x81, 0x8D, 0x8F, 0x90, 0x9D)]
 _NOTHING = b" \r\n\t\xef\xbb\xbf"
 _BLOCK = 2 << 20
-_CELL_LIMIT = 1_000_000
 MOST_COLUMNS = 500
 """A header with more is no header of ours: refused before anything is compared."""
 _SEARCHED_ROWS = 20
@@ -50,6 +52,7 @@ class RawTable:
         encoding: how the bytes are decoded (`ascii`, `utf-8` or `cp1252`).
         row_numbers: int32, the row as Excel numbers it.
         missing: required or optional contract columns that the file lacks.
+        hints: missing column → words on the unknown header that was probably meant.
         findings: faults and queries of the file as such.
         explained: contract column → rows (as Excel numbers them) about whose cell a finding names the cause: what
             rules say of that cell follows from it.
@@ -60,6 +63,7 @@ class RawTable:
     encoding: str
     row_numbers: npt.NDArray[np.int32]
     missing: frozenset[str]
+    hints: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = field(default=())
     explained: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
 
@@ -102,11 +106,6 @@ def find_encoding(raw: bytes) -> str:
     return "cp1252"
 
 
-def _records(text: str, separator: str) -> Iterator[list[str]]:
-    csv.field_size_limit(_CELL_LIMIT)
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-
-
 def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
     """Separator, header cells without trailing empty ones, and the header's record number."""
     head = text[: 1 << 20]
@@ -114,7 +113,7 @@ def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
     for separator in SEPARATORS:
         number = 0
         try:
-            for cells in _records(head, separator):
+            for cells in records_of(head, separator):
                 number += 1
                 if any(cell.strip() for cell in cells):
                     break
@@ -143,59 +142,13 @@ def _header_further_down(head: str, known: dict[str, str]) -> str:
     best, found = 1, 0
     for separator in SEPARATORS:
         try:
-            for number, cells in enumerate(islice(_records(head, separator), _SEARCHED_ROWS), start=1):
+            for number, cells in enumerate(islice(records_of(head, separator), _SEARCHED_ROWS), start=1):
                 recognised = sum(fold(cell) in known for cell in cells[:MOST_COLUMNS])
                 if recognised > best:
                     best, found = recognised, number
         except csv.Error:
             continue
     return f" Rubrikerna verkar stå på rad {found}: ta bort raderna ovanför." if found else ""
-
-
-@dataclass(frozen=True)
-class _Regular:
-    body: bytes
-    encoding: str
-    numbers: npt.NDArray[np.int32]
-    findings: tuple[Finding, ...]
-
-
-def _regularised(text: str, separator: str, keys: list[str], contract: Contract, header_record: int) -> _Regular:
-    """Rewrite the records after the header so that each has a field for every column; number them as Excel does."""
-    width = len(keys)
-    out, numbers, findings = io.StringIO(newline=""), [], []
-    writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    reader = _records(text, separator)
-    number = 0
-    try:
-        for number, cells in enumerate(reader, start=1):
-            if number <= header_record or not any(cell.strip() for cell in cells):
-                continue
-            while len(cells) > width and not cells[-1].strip():
-                cells.pop()
-            if len(cells) != width:
-                if len(cells) < width and is_totals_record(cells, keys, contract):
-                    findings.append(file_finding("FIL-014", row=number))
-                else:
-                    findings.append(file_finding("FIL-013", row=number, found=len(cells), expected=width))
-                continue
-            if any(_swallowed_rows(cell, separator, width) for cell in cells):
-                findings.append(file_finding("FIL-009", row=number, line=number))
-                continue
-            writer.writerow(cells)
-            numbers.append(number)
-    except csv.Error as error:
-        if "field limit" in str(error):
-            raise Unreadable(file_finding("FIL-023", row=number + 1, limit=_CELL_LIMIT)) from None
-        raise Unreadable(file_finding("FIL-009", row=number + 1, line=number + 1)) from None
-    return _Regular(out.getvalue().encode(), "utf-8", np.array(numbers, np.int32), tuple(findings))
-
-
-def _swallowed_rows(cell: str, separator: str, width: int) -> bool:
-    """Whether a quoted cell holds a whole record: a stray quote has taken the rows after it into one cell."""
-    return ("\n" in cell or "\r" in cell) and any(
-        line.count(separator) >= width - 1 for line in cell.splitlines() if width > 1
-    )
 
 
 def _parse(
@@ -263,18 +216,21 @@ def _all_empty(table: pa.Table, encoding: str) -> npt.NDArray[np.bool_]:
 class _Layout:
     """What each column of a file is: keys are contract columns, or `?n` for the n-th column when it is none."""
 
+    headers: list[str]
     keys: list[str]
     kinds: dict[str, pa.DataType]
     missing: frozenset[str]
+    hints: Mapping[str, str]
     findings: tuple[Finding, ...]
 
 
 def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
-    names, missing, findings = match_headers(headers, contract, unused)
+    matched = match_headers(headers, contract, unused, needed_by_some(contract.dataset))
+    names = matched.names
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
     distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}
     kinds = {key: pa.binary() if key in distinct else pa.dictionary(pa.int32(), pa.binary()) for key in keys}
-    return _Layout(keys, kinds, frozenset(missing), tuple(findings))
+    return _Layout(headers, keys, kinds, matched.missing, matched.hints, matched.findings)
 
 
 def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
@@ -312,9 +268,9 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
     if table is not None:
         numbers = np.arange(2, table.num_rows + 2, dtype=np.int32)
     else:
-        regular = _regularised(raw.decode(encoding), separator, layout.keys, contract, header_record)
+        regular = regularised(raw.decode(encoding), separator, layout.keys, contract, header_record)
         findings.extend(regular.findings)
-        encoding, numbers = regular.encoding, regular.numbers
+        encoding, numbers = "utf-8", regular.numbers
         table = _parsed_body(regular.body, layout, separator)
     has_marks = b"#" in raw or (b"+" in raw and (b"E+" in raw or b"e+" in raw))
     return _table_of_rows(table, layout, contract, encoding, numbers, findings, has_marks=has_marks)
@@ -359,7 +315,8 @@ def _table_of_rows(
     unused: frozenset[int] = frozenset(),
     days: dict[str, list[tuple[int, str]]] | None = None,
 ) -> RawTable:
-    """The table without blank rows and totals; totals and what Excel has done to cells are told."""
+    """The table without what is invisible, without blank rows and rows that are none; these and odd cells are told."""
+    table = cleaned(table, contract, encoding)
     blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
@@ -368,9 +325,13 @@ def _table_of_rows(
     told += [file_finding("FIL-085", row=int(numbers[i])) for i in np.flatnonzero(totals.likely)]
     if totals.certain.any():
         table, numbers = table.filter(pa.array(~totals.certain)), numbers[~totals.certain]
+    is_odd, odd = odd_rows(table, contract, encoding, numbers)
+    if odd:
+        table, numbers, told = table.filter(pa.array(~is_odd)), numbers[~is_odd], [*told, *odd]
     columns = {key: table[key] for key in layout.keys if not key.startswith("?")}
+    told += garbled_texts(columns, contract, encoding, numbers, layout.headers)
     marks = spreadsheet_marks(columns, contract, encoding, numbers, has_marks=has_marks, days=days or {})
     places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
     extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
-    findings = [*layout.findings, *findings, *told, *marks.findings]
-    return RawTable(marks.columns, extra, encoding, numbers, layout.missing, tuple(findings), marks.explained)
+    found = (*layout.findings, *findings, *told, *marks.findings)
+    return RawTable(marks.columns, extra, encoding, numbers, layout.missing, layout.hints, found, marks.explained)

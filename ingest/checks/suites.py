@@ -80,8 +80,18 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns with the one first that a finding marks: the cell to correct is not always the rule's own."""
+    return columns if marks is None else tuple(dict.fromkeys([marks, *columns]))
+
+
 @lru_cache(maxsize=32)
-def _declared(dataset: str) -> dict[str, Any]:
+def declared(dataset: str) -> dict[str, Any]:
+    """A dataset's suite as it is declared.
+
+    Raises:
+        FileNotFoundError: the dataset has no suite.
+    """
     loaded: dict[str, Any] = json.loads((EXPECTATIONS / dataset / "suite.json").read_text(encoding="utf-8"))
     return loaded
 
@@ -100,16 +110,26 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
             severity=entry["meta"]["severity"],
             message_sv=entry["meta"]["message_sv"],
             why=entry["meta"]["why"],
-            columns=_columns(entry["kwargs"]),
+            columns=_marked_first(entry["meta"].get("marks"), _columns(entry["kwargs"])),
             needs=entry["meta"].get("needs"),
             kind=entry["type"],
             yields_to=tuple(entry["meta"].get("yields_to", ())),
         )
-        for entry in _declared(dataset)["expectations"]
+        for entry in declared(dataset)["expectations"]
     )
     if len({rule.code for rule in rules}) != len(rules):
         raise ValueError(f"{dataset}: two rules share a code")
     return rules
+
+
+@lru_cache(maxsize=32)
+def always_filled(dataset: str) -> frozenset[str]:
+    """Columns that must be filled in every row, by the suite's rules."""
+    return frozenset(
+        entry["kwargs"]["column"]
+        for entry in declared(dataset)["expectations"]
+        if entry["type"] == "expect_values_to_be_filled"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -147,7 +167,7 @@ def run_rules(
 
     gx, batches = engine()
     rules = {rule.code: rule for rule in load_rules(dataset)}
-    chosen = [entry for entry in _declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
+    chosen = [entry for entry in declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
     if not chosen:
         return []
     frame = pd.DataFrame(index=range(sheet.rows))  # the sheet's columns beside it: a frame's are hashed, cell by cell

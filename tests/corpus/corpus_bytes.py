@@ -32,7 +32,7 @@ def encodings() -> Iterator[Case]:
         one("serviceinsatser", aldersgrupp="vuxen", insats="råd\u2010 och stödsamtal"),
         dataset="serviceinsatser",
     )
-    yield refused("encodings/zero_width_space_in_a_code.csv", one(orsak="bo\u200bstad"), "ARE-033")
+    yield taken("encodings/zero_width_space_in_a_code.csv", one(orsak="bo\u200bstad"))
     yield taken("encodings/emoji_in_free_text.csv", one(UTB, innehall="Elva träffar 👨‍👩‍👧"), dataset=UTB)
     yield refused("encodings/utf16_little_endian.csv", two.decode().encode("utf-16"), "FIL-008")
     yield refused("encodings/utf16_big_endian.csv", b"\xfe\xff" + two.decode().encode("utf-16-be"), "FIL-008")
@@ -52,11 +52,9 @@ def encodings() -> Iterator[Case]:
         "FIL-006",
     )
     yield refused("encodings/nul_byte_in_a_cell.csv", two.replace(b"skola", b"sko\0la"), "FIL-008")
-    yield refused("encodings/old_macintosh_letters.csv", counts.encode("mac_roman"), "FIL-010 FIL-012", dataset=SKY)
-    yield refused("encodings/old_dos_letters.csv", counts.encode("cp850"), "FIL-010 FIL-012", dataset=SKY)
-    yield refused(
-        "encodings/encoded_twice.csv", counts.encode().decode("cp1252").encode(), "FIL-010 FIL-012", dataset=SKY
-    )
+    yield refused("encodings/old_macintosh_letters.csv", counts.encode("mac_roman"), "FIL-068", dataset=SKY)
+    yield refused("encodings/old_dos_letters.csv", counts.encode("cp850"), "FIL-068", dataset=SKY)
+    yield refused("encodings/encoded_twice.csv", counts.encode().decode("cp1252").encode(), "FIL-068", dataset=SKY)
 
 
 def separators() -> Iterator[Case]:
@@ -109,7 +107,9 @@ def lines() -> Iterator[Case]:
         head.encode() + (first + second).replace("\r\n", ";;\r\n").encode(),
     )
     yield taken("lines/headers_only.csv", head.encode())
-    yield refused("lines/row_too_short.csv", (head + first + second.rpartition(";")[0] + "\r\n").encode(), "FIL-013")
+    yield refused(
+        "lines/row_too_short.csv", (head + first + second.rpartition(";")[0] + "\r\n").encode(), "ARE-078 FIL-070"
+    )
     yield refused("lines/row_too_long.csv", (head + first + second.replace("\r\n", ";x\r\n")).encode(), "FIL-013")
     yield refused("lines/row_cut_off_at_the_end.csv", (head + first + second[:60]).encode(), "FIL-013")
     yield refused("lines/totals_row.csv", (head + first + "Summa;" + ";" * 28 + "1\r\n").encode(), "FIL-014")

@@ -1,0 +1,120 @@
+"""Rows that are no rows of the table: headers repeated, lines of dashes, notes. Each is told as what it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ingest.characters import visible
+from ingest.checks.suites import always_filled
+from ingest.contracts import Contract, load_contracts
+from ingest.findings import Finding, file_finding
+from ingest.folding import fold
+
+_DASHES = re.compile(r"[-=_*~+.\u2013\u2014\u2500-\u257f|]+")
+_NOTE = re.compile(r"\*|(källa|kalla|obs|anm|anmärkning|not|fotnot|kommentar|preliminär\w*)\b", re.IGNORECASE)
+_SEARCHED = 4
+"""Code columns in which a repeated header or a dash is sought."""
+_MOST_CANDIDATES = 10_000
+"""Rows looked at one by one: where more seem odd, the file as a whole is, and its rows are left to the rules."""
+
+
+@lru_cache(maxsize=16)
+def _known(dataset: str) -> frozenset[str]:
+    return frozenset(load_contracts()[dataset].header_lookup())
+
+
+def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | None:
+    """What a record is when it is no row of the table; None for one that may be.
+
+    Args:
+        cells: from the left; trailing ones may be lacking.
+        row: as Excel numbers it.
+        contract: the dataset's.
+    """
+    filled = [text for cell in cells if (text := visible(cell))]
+    if len(filled) > 1 and all(_DASHES.fullmatch(text) for text in filled):
+        return file_finding("FIL-066", row=row)
+    known = _known(contract.dataset)
+    headers = sum(fold(text[:200]) in known for text in filled)
+    if headers > 1 and 2 * headers >= len(filled):
+        return file_finding("FIL-065", row=row)
+    required = len(always_filled(contract.dataset))
+    if len(filled) == 1 and required > 1:
+        if _DASHES.fullmatch(filled[0]) and len(filled[0]) > 1:
+            return file_finding("FIL-066", row=row)
+        return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
+    if 1 < len(filled) < required and _NOTE.match(visible(cells[0])):
+        return file_finding("FIL-067", row=row)
+    return None
+
+
+def other_separator(text: str, required: int) -> bool:
+    """Whether one field holds so many separators of another kind that it is a whole record."""
+    return max(text.count(separator) for separator in ";,\t|") >= max(required - 1, 2)
+
+
+def odd_rows(
+    table: pa.Table, contract: Contract, encoding: str, numbers: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.bool_], list[Finding]]:
+    """Which rows of a table are none, and what they are.
+
+    Only rows that come into question are looked at one by one: those with a header or a dash for a code, and those in
+    which no code stands that every row must have.
+
+    Args:
+        table: cells as bytes, cleaned; columns are named after the contract's, or `?n` for the n-th when it is none.
+        contract: the dataset's.
+        encoding: of the bytes.
+        numbers: each row as Excel numbers it.
+    """
+    required = always_filled(contract.dataset)
+    named = [c for c in contract.columns if c.name in table.column_names and c.type != "person_number"]
+    coded = sorted((c for c in named if c.type == "code"), key=lambda c: c.name not in required)[:_SEARCHED]
+    maybe = np.zeros(table.num_rows, dtype=bool)
+    unfilled = np.ones(table.num_rows, dtype=bool) if any(c.name in required for c in coded) else maybe.copy()
+    known = _known(contract.dataset)
+    for column in coded:
+        headed, empty = _by_spelling(table[column.name], encoding, known)
+        maybe |= headed
+        if column.name in required:
+            unfilled &= empty
+    maybe |= unfilled
+    places = np.flatnonzero(maybe)
+    found: list[Finding] = []
+    is_odd = np.zeros(table.num_rows, dtype=bool)
+    if not len(places) or len(places) > _MOST_CANDIDATES:
+        return is_odd, found
+    rows = table.take(pa.array(places)).to_pylist()
+    for at, record in zip(places.tolist(), rows, strict=True):
+        cells = [(cell or b"").decode(encoding) for cell in record.values()]
+        if (odd := odd_row(cells, int(numbers[at]), contract)) is not None:
+            is_odd[at] = True
+            found.append(odd)
+    return is_odd, found
+
+
+def _by_spelling(
+    column: pa.ChunkedArray, encoding: str, known: frozenset[str]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Cells that hold a header or nothing but dashes, and empty cells; each distinct spelling is looked at once."""
+    headed, empty = [np.empty(0, bool)], [np.empty(0, bool)]
+    memo: dict[bytes, tuple[bool, bool]] = {}
+    for chunk in column.chunks:
+        told = []
+        for cell in chunk.dictionary.to_pylist():
+            if cell not in memo:
+                text = cell.decode(encoding).strip()
+                memo[cell] = (bool(text) and (fold(text[:200]) in known or bool(_DASHES.fullmatch(text))), not text)
+            told.append(memo[cell])
+        told.append((False, True))
+        table = np.array(told, dtype=bool).reshape(-1, 2)
+        index = chunk.indices.fill_null(len(told) - 1).to_numpy(zero_copy_only=False)
+        headed.append(table[index, 0])
+        empty.append(table[index, 1])
+    return np.concatenate(headed), np.concatenate(empty)
