@@ -49,7 +49,7 @@ _RUN = re.compile(r"[^\x00-\x7f]+")
 _NO_CHARACTER = re.compile(r"[\ufffd\x80-\x84\x86-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u2500-\u259f]")
 _LOST = re.compile(rf"(?<={_LETTER})\?(?={_LETTER})|(?:^|(?<=\s))\?(?={_LETTER})")
 _ADDRESS = re.compile(r"\S*(?:[/=@]|www\.)\S*")
-_SEVEN_BIT = re.compile(r"(?<=[a-zåäö])[{}](?=[a-zåäö])|(?:^|(?<=\s))[{}](?=[a-zåäö]{2})")
+_SEVEN_BIT = re.compile(r"(?<=[a-zåäö])[{}](?=[a-zåäö])|(?:^|(?<=\s))(?:{(?=[a-zåäö]{2}[^}]*$)|}(?=[a-zåäö]{2}))")
 _SEVEN_BIT_LETTERS = {"{": "ä", "}": "å"}
 _ESCAPED = re.compile(
     r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});|\\u[0-9a-fA-F]{4}|_x[0-9a-fA-F]{4}_"
@@ -60,7 +60,7 @@ _OTHER_SCRIPT = r"[\u0370-\u03ff\u0400-\u052f\u0531-\u058f\u13a0-\u13ff]"
 _MIXED_SCRIPTS = re.compile(rf"(?<=[A-Za-zåäöÅÄÖ])({_OTHER_SCRIPT})|({_OTHER_SCRIPT})(?=[A-Za-zåäöÅÄÖ])")
 _LONE_QUOTE = re.compile(rf"(?:^|(?<=\s))\u201e(?={_LETTER})|(?<={_LETTER})\u201d(?=\s|$)")
 _QUOTES = re.compile('["\u201c-\u201f]')
-_FOREIGN = frozenset("ŠšŒœŽžŸÕõÍÚÂÊËÈÁÓÔĹĺÏÌÎ")
+_FOREIGN = frozenset("ƒŠšŒœŽžŸÕõÍÚÂÊËÈÁÓÔĹĺÏÌÎ")
 """Letters of other languages that a wrong encoding also makes of ours."""
 
 
@@ -153,14 +153,18 @@ def _misread_letters() -> dict[str, str]:
     return {misread: letter for misread, letter in found.items() if not misread.isascii()}
 
 
+def _is_sign(character: str) -> bool:
+    return not (character.isupper() or character.islower())
+
+
 @lru_cache(maxsize=1)
 def _misread() -> re.Pattern[str]:
     """Misread letters where a word says that they are: a sign amid letters, a capital amid small ones."""
     runs = sorted(map(re.escape, _misread_runs()), key=len, reverse=True)
     letters = _misread_letters()
-    signs = "".join(re.escape(c) for c in letters if not c.isalpha() and c not in "\u2026\u00ae\u00b0")
-    capitals = "".join(c for c in letters if c.isalpha() and c.isupper())
-    small = "".join(c for c in letters if c.isalpha() and not c.isupper())
+    signs = "".join(re.escape(c) for c in letters if _is_sign(c) and c not in "\u2026\u00ae\u00b0")
+    capitals = "".join(c for c in letters if c.isupper())
+    small = "".join(c for c in letters if c.islower())
     word = f"(?:{_LETTER})"
     loose = re.escape("".join(c for c in "†‡√∂÷¶§≈¤" if c in letters))
     patterns = [
@@ -188,7 +192,7 @@ def garbled(text: str, *, has_swedish: bool = True) -> Garbling | None:
             place, what = match.start(), match[0]
             if what in _misread_runs():
                 return Garbling(what, _misread_runs()[what])
-            if not what.isalpha():
+            if _is_sign(what):
                 return Garbling(what, _misread_letters()[what])
             amid_small = what.isupper() and place > 0 and text[place - 1].islower()
             if amid_small or (what in _FOREIGN and not has_swedish):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.characters import visible
 from ingest.checks.suites import always_filled
-from ingest.contracts import Contract
+from ingest.contracts import Contract, load_contracts
 from ingest.findings import Finding, Unreadable, file_finding
+from ingest.folding import fold
 from ingest.odd_rows import odd_row, other_separator
 from ingest.totals import is_totals_record
 
+_DATE_LIKE = re.compile(r"\s*\d[\d./:TZ +,\u2013-]*")
 CELL_LIMIT = 1_000_000
 """Characters of a cell."""
 
@@ -84,7 +88,7 @@ def regularised(
                     findings.append(odd)
                     continue
                 lacking = next((key for key in keys[len(cells) :] if key in required), None)
-                if lacking is None:
+                if lacking is None and not _is_displaced(cells, keys, contract):
                     ended_early.append(number)
                     cells += [""] * (width - len(cells))
             if len(cells) != width:
@@ -113,9 +117,33 @@ def _wrong_width(cells: list[str], number: int, keys: Sequence[str], contract: C
     where = ""
     if lacking is not None:
         where = f": raden slutar före {contract.column(lacking).label_sv}, som ska vara ifylld"
+    elif len(cells) < len(keys):
+        where = ": cellerna i den står i fel kolumner, ett fält saknas"
     if len(cells) == 1 and other_separator(cells[0], len(required)):
         where = ": den har ett annat skiljetecken än rubrikraden"
     return file_finding("FIL-013", row=number, found=len(cells), expected=len(keys), where=where)
+
+
+@lru_cache(maxsize=256)
+def _fits(dataset: str, name: str) -> Callable[[str], bool] | None:
+    """Whether a cell may belong to a column, for columns of codes (those that no district adds to) and of dates."""
+    contract = load_contracts()[dataset]
+    column = contract.column(name)
+    if column.type == "date":
+        return lambda text: _DATE_LIKE.fullmatch(text) is not None
+    if column.type != "code" or column.codes_from in ("areas", "interventions"):
+        return None
+    codes = contract.code_list(name, "")
+    return lambda text: fold(text) in codes.lookup or fold(text) in codes.ambiguous
+
+
+def _is_displaced(cells: Sequence[str], keys: Sequence[str], contract: Contract) -> bool:
+    """Whether a short record lacks a field in the middle: two cells or more don't fit the columns they are in."""
+    wrong = 0
+    for cell, key in zip(cells, keys, strict=False):
+        if cell.strip() and not key.startswith("?") and (fits := _fits(contract.dataset, key)) is not None:
+            wrong += not fits(cell)
+    return wrong > 1
 
 
 def _swallowed_rows(cell: str, separator: str, width: int) -> bool:
