@@ -46,7 +46,9 @@ _LETTER = r"[^\W\d_]"
 _WRITTEN = ("utf-8", "cp1252", "cp850", "mac_roman")
 _READ = ("cp1252", "latin-1", "cp850", "cp437", "mac_roman", "cp1250", "cp1251", "cp1257")
 _RUN = re.compile(r"[^\x00-\x7f]+")
-_NO_CHARACTER = re.compile(r"[\ufffd\x80-\x84\x86-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u2500-\u259f]")
+_NO_CHARACTER = re.compile(
+    r"[\ufffd\x80-\x84\x86-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U000f0000-\U0010ffff\u2500-\u259f]"
+)
 _LOST = re.compile(rf"(?<={_LETTER})\?(?={_LETTER})|(?:^|(?<=\s))\?(?={_LETTER})")
 _ADDRESS = re.compile(r"\S*(?:[/=@]|www\.)\S*")
 _SEVEN_BIT = re.compile(r"(?<=[a-zåäö])[{}](?=[a-zåäö])|(?:^|(?<=\s))(?:{(?=[a-zåäö]{2}[^}]*$)|}(?=[a-zåäö]{2}))")
@@ -139,17 +141,19 @@ def _misread_runs() -> dict[str, str]:
 def _misread_letters() -> dict[str, str]:
     """One character that a Swedish letter becomes when written in one encoding of one byte and read in another."""
     found: dict[str, str] = {}
-    for written, read in (
+    ways = (
         ("cp850", "cp1252"), ("mac_roman", "cp1252"), ("cp1252", "cp850"), ("cp1252", "mac_roman"),
         ("cp850", "mac_roman"), ("mac_roman", "cp850"), ("cp1252", "cp1250"), ("cp1252", "cp437"),
-    ):  # fmt: skip
-        for letter in _SWEDISH:
-            try:
-                misread = letter.encode(written).decode(read)
-            except UnicodeError:
-                continue
-            if misread not in _SWEDISH:
-                found.setdefault(misread, letter)
+    )  # fmt: skip
+    for letter, (written, read) in [
+        (letter, way) for letters in ("åäöÅÄÖ", "éÉ") for way in ways for letter in letters
+    ]:
+        try:
+            misread = letter.encode(written).decode(read)
+        except UnicodeError:
+            continue
+        if misread not in _SWEDISH:
+            found.setdefault(misread, letter)
     return {misread: letter for misread, letter in found.items() if not misread.isascii()}
 
 

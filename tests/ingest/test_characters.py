@@ -108,7 +108,7 @@ def test_every_swedish_letter_inside_a_word_is_missed_when_misread(
     if misread == before + "…" + after or misread == before + "€" + after:
         return  # the ellipsis and the euro have meanings of their own between letters
     found = garbled(misread, has_swedish=False)
-    assert found is not None and found.meant in ("", letter)
+    assert found is not None and found.meant.lower() in ("", letter.lower())
 
 
 def test_characters_are_named_in_words() -> None:
