@@ -206,6 +206,24 @@ def leave_file(folder: Path, name: str, content: bytes) -> None:
         connection.close()
 
 
+def find_file(folder: Path, name: str, at_most: int) -> bytes | None:
+    """A file's bytes, at most so many, from a folder that others can write to; None when it is no file of its own.
+
+    Raises:
+        OSError: the folder is missing or a link, or the file can't be read.
+    """
+    connection = FolderConnection(folder)
+    try:
+        found = connection.look(name)
+        if found is None or found.kind != "file":
+            return None
+        return b"".join(connection.pieces(name, found.mark, at_most))
+    except FileChanged:
+        return None
+    finally:
+        connection.close()
+
+
 def _create(name: str, folder: int) -> int:
     """A descriptor of a new empty file; what had its name is removed, and where it led to stays as it is."""
     for _ in range(TRIES):

@@ -22,6 +22,7 @@ from followup.demo.views import (
 )
 from followup.demo.writing import NOTICE, NOTICE_OTHER_SERIALS, sha256, write_manifest
 from ingest.districts import load_districts
+from ingest.local_folder import leave_file
 from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 
@@ -150,14 +151,14 @@ def _write(
     folder = make_folder(out, file.district)
     listed = checksums.setdefault(folder, {})
     if fault is None:
-        file.path.write_bytes(content)
+        leave_file(folder, file.path.name, content)
         listed[file.path.name] = sha256(content)
         return file
     corrected = make_folder(out, CORRECTED, file.district)
-    (corrected / file.path.name).write_bytes(content)
+    leave_file(corrected, file.path.name, content)
     checksums.setdefault(corrected, {})[file.path.name] = sha256(content)
     listed[f"{CORRECTED}/{file.path.name}"] = sha256(content)
     broken = replace(file, path=folder / fault.file_name, fault=fault.name)
-    broken.path.write_bytes(fault.content)
+    leave_file(folder, fault.file_name, fault.content)
     listed[fault.file_name] = sha256(fault.content)
     return broken

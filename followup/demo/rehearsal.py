@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -32,6 +31,7 @@ from followup.snapshot import take_snapshot
 from ingest.districts import load_districts
 from ingest.keys import make_keys
 from ingest.ledger import Ledger, LedgerError, Submission
+from ingest.local_folder import leave_file
 from ingest.private import close, go_private, make_folder, open_to_others
 from ingest.quarters import Quarter, quarters_between
 from ingest.settings import ROOT, Settings, SettingsError
@@ -112,9 +112,7 @@ class Stage:
         """Put a file into its district's drop location, whole, with the list that declares it synthetic."""
         folder = make_folder(self.inbox, file.district)
         for source in (file.path.with_name(MANIFEST), file.path):
-            unfinished = folder / f"{source.name}.part"
-            shutil.copyfile(source, unfinished)
-            unfinished.replace(folder / source.name)
+            leave_file(folder, source.name, source.read_bytes())
 
 
 _Key = tuple[str, str]

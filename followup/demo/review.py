@@ -33,6 +33,7 @@ from followup.demo.review_plan import (
 from followup.demo.tables import DrawnTable
 from followup.demo.views import case_columns, cases_shown, episode_columns, episodes_shown
 from followup.demo.writing import NOTICE, sha256, write_manifest
+from ingest.local_folder import leave_file
 from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 
@@ -102,7 +103,7 @@ def draw_review(out: Path, districts: tuple[str, ...] = ("hasselby-vallingby",),
         for quarter in quarters_between(FROM, UNTIL):
             for table in _tables(district, quarter, people, cases, episodes):
                 content = table.content()
-                (folder / table.file_name).write_bytes(content)
+                leave_file(folder, table.file_name, content)
                 checksums[table.file_name] = sha256(content)
                 written.append(folder / table.file_name)
         write_manifest(folder, checksums, NOTICE)

@@ -11,8 +11,10 @@ from pathlib import Path
 from followup.demo.habits import HABITS, extra_column, header, quoted
 from followup.demo.views import Columns
 from ingest.contracts import load_contracts
+from ingest.local_folder import find_file, leave_file
 
 MANIFEST = "SYNTETISK.json"
+_MANIFEST_AT_MOST = 20_000_000
 NOTICE = (
     "Syntetiska uppgifter: filerna i denna mapp är påhittade av ett program. Inga personer, ärenden eller antal i dem "
     "är verkliga."
@@ -66,9 +68,7 @@ def sha256(content: bytes) -> str:
 
 def write_manifest(folder: Path, checksums: dict[str, str], notice: str) -> None:
     """Add files to the folder's list of synthetic files, made if missing."""
-    path = folder / MANIFEST
-    known: dict[str, str] = {}
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))["files"]
+    there = find_file(folder, MANIFEST, _MANIFEST_AT_MOST)
+    known: dict[str, str] = json.loads(there)["files"] if there else {}
     content = {"notice": notice, "files": dict(sorted((known | checksums).items()))}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    leave_file(folder, MANIFEST, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from files import DISTRICT
 
+from followup.demo.writing import write_manifest
 from ingest.districts import DropLocation
 from ingest.entries import modes_below
 from ingest.local_folder import leave_file
@@ -54,6 +56,27 @@ def test_answers_have_their_modes_whatever_the_umask(
         stat.S_IMODE((answers / "svar.txt").stat().st_mode) == stat.S_IMODE((drop / "fil.csv").stat().st_mode) == file
     )
     assert answers.stat().st_gid == (answers / "svar.txt").stat().st_gid == drop.stat().st_gid
+
+
+def test_synthetic_files_replace_links_and_leave_what_they_lead_to(tmp_path: Path) -> None:
+    """`followup demo-data` may write into real drop folders."""
+    drop, other = tmp_path / "drop", tmp_path / "other"
+    drop.mkdir()
+    other.write_bytes(b"{}")
+    for name in ("fil.csv", "fil.csv.part", "SYNTETISK.json"):
+        (drop / name).symlink_to(other)
+    leave_file(drop, "fil.csv", b"rader")
+    write_manifest(drop, {"fil.csv": "a"}, "notis")
+    write_manifest(drop, {"annan.csv": "b"}, "notis")
+    assert other.read_bytes() == b"{}" and (drop / "fil.csv").read_bytes() == b"rader"
+    assert json.loads((drop / "SYNTETISK.json").read_text())["files"] == {"annan.csv": "b", "fil.csv": "a"}
+    (drop / "SYNTETISK.json").unlink()
+    os.mkfifo(drop / "SYNTETISK.json")
+    write_manifest(drop, {"fil.csv": "a"}, "notis")
+    assert sorted(path.name for path in drop.iterdir()) == ["SYNTETISK.json", "fil.csv"]
+    (tmp_path / "link").symlink_to(drop)
+    with pytest.raises(NotADirectoryError):
+        leave_file(tmp_path / "link", "fil.csv", b"andra rader")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
