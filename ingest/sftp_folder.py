@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import re
+import secrets
 import stat
 import threading
 import time
@@ -259,27 +260,46 @@ class SftpConnection(Connection):
             self._hold_folder(folder)
 
     def put_whole(self, folder: str, name: str, content: bytes) -> None:
-        """As `Connection.put_whole`."""
+        """As `Connection.put_whole`. Until it has its name the file has one that nobody can guess, and so prepare."""
         if folder:
             self._make_folder(folder)
-        path, unfinished = self._path(name, folder), self._path(f"{name}.part", folder)
-        handle = self._create(unfinished)
+        path, unfinished = self._path(name, folder), self._path(f".{secrets.token_hex(8)}.part", folder)
+        handle = self._session.open(unfinished, "wx")
         try:
-            if folder:
-                self._hold_folder(folder)  # before there is anything in the file
-            with suppress(OSError):  # a server may not let modes be set
-                own = handle.stat().st_uid == self._top.owner
-                handle.chmod(modes_below(self._top.mode or 0, own)[0])
-            handle.write(content)
-        finally:
-            handle.close()
-        if folder:
-            self._hold_folder(folder)
+            try:
+                self._hold_made(unfinished, folder)  # before there is anything in the file
+                with suppress(OSError):  # a server may not let modes be set
+                    own = handle.stat().st_uid == self._top.owner
+                    handle.chmod(modes_below(self._top.mode or 0, own)[0])
+                handle.write(content)
+            finally:
+                handle.close()
+            self._hold_made(unfinished, folder)
+            self._give_name(unfinished, path, folder)
+        except OSError:
+            with suppress(OSError):
+                self._session.remove(unfinished)
+            raise
+
+    def _hold_made(self, path: bytes, folder: str) -> None:
+        """Hold that a file which we have made is where it was to be.
+
+        Raises:
+            NotADirectoryError: the way to it leads elsewhere now, or did when it was made.
+        """
+        where = self._real.rstrip(b"/") + (b"/" + folder.encode() if folder else b"")
+        try:
+            self._session.lstat(path)
+        except FileNotFoundError:
+            raise NotADirectoryError from None
+        if posixpath.dirname(self._session.real_path(path)) != (where or b"/"):
+            raise NotADirectoryError
+
+    def _give_name(self, unfinished: bytes, path: bytes, folder: str) -> None:
         try:
             self._session.posix_rename(unfinished, path)
         except OSError:  # a server that can't replace a file
-            if folder:
-                self._hold_folder(folder)
+            self._hold_made(unfinished, folder)
             with suppress(FileNotFoundError):
                 self._session.remove(path)
             self._session.rename(unfinished, path)
