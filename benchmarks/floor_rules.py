@@ -61,6 +61,7 @@ class RuleSql:
             "expect_dates_not_to_be_before": self._not_before,
             "expect_dates_to_be_between": self._dates_between,
             "expect_dates_to_follow_within_days": self._soon_after,
+            "expect_dates_to_be_recent_when": self._recent_when,
             "expect_to_end_within_months": self._ended,
             "expect_numbers_to_be_between": self._numbers_between,
             "expect_persons_to_be_younger_than": self._younger,
@@ -126,6 +127,10 @@ class RuleSql:
 
     def _soon_after(self, column: str, other_column: str, days: int) -> str:
         return f"{self._is_read(column)} and {self._is_read(other_column)} and {column} - {days} > {other_column}"
+
+    def _recent_when(self, column: str, as_of: str, days: int, when_column: str, when_values: Sequence[str]) -> str:
+        first = f"date '{as_of}' - date '1970-01-01' - {days}"
+        return f"{self._is_read(column)} and {column} < {first} and {self._one_of(when_column, when_values)}"
 
     def _ended(self, end_column: str, start_column: str, prolonged_column: str, months: int, as_of: str) -> str:
         months_later = f"cast({as_date(start_column)} + interval {months} month as date)"
