@@ -298,6 +298,17 @@ def shown_numbers() -> Iterator[Case]:
     yield refused("workbooks/identifier_that_became_a_month.xlsx", book_of(arende_id=date(2018, 1, 1)), "FIL-035")
 
 
+def odd_characters() -> Iterator[Case]:
+    """Line ends and control characters inside cells, in columns that are read and one that isn't."""
+    text = "Råd\rstöd\r\nsamtal\x0bgrupp\u2028barn"
+    beside = {"Blad1": [[*headers(), "Egen"], [*typed(), text]]}
+    yield taken("workbooks/carriage_return_in_a_cell.xlsx", book_of("utbud", innehall=text), dataset="utbud")
+    yield taken("workbooks/carriage_return_in_a_cell.ods", open_document("utbud", innehall=text), dataset="utbud")
+    yield taken("workbooks/carriage_return_in_an_unknown_column.xlsx", workbook(beside), "FIL-012")
+    yield refused("workbooks/nul_in_a_cell.xlsx", book_of("utbud", innehall="Råd\0stöd"), "FIL-061", dataset="utbud")
+    yield refused("workbooks/number_too_large_for_a_time.xlsx", book_of(arende_id=Shown(1e300, "[h]:mm")), "FIL-062")
+
+
 def moments() -> Iterator[Case]:
     """Days with a time of day that says which day is meant."""
     for name, moment, rule in (
@@ -349,5 +360,5 @@ def wrappings() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (sheets, cells_of_books, shown_numbers, moments, wrappings):
+    for group in (sheets, cells_of_books, shown_numbers, odd_characters, moments, wrappings):
         yield from group()
