@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +20,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.contracts import Column, Contract
+from ingest.sentinels import AMBIGUOUS, DATE_BAD, DATE_EMPTY, EMPTY
 
 KEPT = 256
 """Hashes kept; a share is then right to about three hundredths."""
 FOOTER = b"followup.sketch"
 """Under which key a Parquet file's metadata holds the sketch of its rows."""
-_IDENTIFIER_BITS, _DATE_BITS, _TEXT_BITS = 10.0, 7.0, 10.0
-"""How much it says that two rows share a filled identifier, date or free text by chance."""
-_MISSING = np.uint64(0x9E3779B97F4A7C15)
+_BITS = {"date": 7.0, "identifier": 10.0, "text": 10.0}
+"""How much it says that two rows share a filled cell by chance; a count says log2(1 + count), a code nothing."""
+_CANDIDATES = 8 * KEPT
+_LOW = np.uint64(2**24 - 1)
+"""Bits of a row's hash that come from its identifiers and texts; the others from its dates, counts and codes."""
 _U64 = npt.NDArray[np.uint64]
+IntArray = npt.NDArray[np.signedinteger]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column: whole numbers, days since 1970 or positions in `texts`, with sentinels where it is empty."""
+
+    values: npt.NDArray[np.signedinteger]
+    texts: Sequence[str] | pa.Array | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Sketch:
 
     Attributes:
         rows: how many rows say something: they hold an identifier, a date, a text or a count above zero.
-        digest: sum of their hashes modulo 2^64; equal for the same rows in any order.
+        digest: sum over them of a hash of dates, counts and codes modulo 2^64; equal for the same rows in any order.
         hashes: the smallest different hashes, ascending, at most KEPT.
         bits: for each of them how much it says that another file has the row too (log2 of one in how many by chance).
     """
@@ -67,76 +79,128 @@ def _from_footer(content: bytes) -> Sketch:
     return Sketch(found["rows"], found["digest"], hashes, np.frombuffer(packed, "<f4", kept, 8 * kept))
 
 
-def sketch_of(columns: Mapping[str, pa.Array | pa.ChunkedArray], contract: Contract) -> Sketch:
+def sketch_of(columns: Mapping[str, Cells], contract: Contract) -> Sketch:
     """The sketch of rows as they are stored.
+
+    Identifiers and texts, slow to hash, are hashed only in the rows whose other columns hash low; which rows these are
+    follows from what they hold, so equal rows are chosen in every file.
 
     Args:
         columns: the contract's stored columns; one that is missing counts as empty.
         contract: the dataset's.
     """
-    rows = max((len(cells) for cells in columns.values()), default=0)
-    numbers, bits = np.zeros(rows, np.uint64), np.zeros(rows, np.float32)
+    rows = max((len(cells.values) for cells in columns.values()), default=0)
+    use = np.flatnonzero(_says(columns, contract, rows))
+    saying = len(use)
+    high = np.zeros(rows, np.uint64)
+    multipliers = np.random.default_rng(0).integers(1, 2**64, len(contract.stored_columns), dtype=np.uint64)
+    slow = [c for c in contract.stored_columns if c.type in ("identifier", "text")]
+    for column, multiplier in zip(contract.stored_columns, multipliers, strict=True):
+        cells = columns.get(column.name)
+        if cells is None or not len(cells.values) or column in slow:
+            continue
+        if cells.texts is None:
+            high += cells.values.astype(np.uint64) * multiplier
+        else:
+            high += (_hashes(cells.texts) * multiplier)[cells.values]
+    high = _mixed(high if saying == rows else high[use])
+    digest = int(high.sum(dtype=np.uint64))
+    high &= ~_LOW
+    if len(high) > _CANDIDATES:
+        chosen = np.flatnonzero(high <= np.partition(high, _CANDIDATES)[_CANDIDATES])
+        high, use = high[chosen], use[chosen]
+    low = np.zeros(len(use), np.uint64)
+    for place, column in enumerate(slow, start=1):
+        cells = columns.get(column.name)
+        if cells is not None:
+            low = low * np.uint64(2 * place + 1) + _hashes_at(cells, use)
+    hashes, first = np.unique(high | (_mixed(low) & _LOW), return_index=True)
+    kept = use[first[:KEPT]]
+    return Sketch(saying, digest, hashes[:KEPT], _bits(columns, contract, kept))
+
+
+def _says(columns: Mapping[str, Cells], contract: Contract, rows: int) -> npt.NDArray[np.bool_]:
+    """Rows that hold an identifier, a date, a text or a count above zero: nothing else tells one file from another."""
+    says = np.zeros(rows, dtype=bool)
     for column in contract.stored_columns:
         cells = columns.get(column.name)
-        if cells is None:
-            cells = pa.nulls(rows, pa.string())
-        if isinstance(cells, pa.ChunkedArray):
-            cells = cells.combine_chunks()
-        if isinstance(cells, pa.ChunkedArray):
-            cells = pa.concat_arrays(cells.chunks)
-        value, said = _hashed(cells, column, is_key=column.name in contract.row_key)
-        numbers = _mixed(numbers * np.uint64(0x100000001B3) + value)
-        bits += said
-    says = bits > 0
-    if not says.all():
-        numbers, bits = numbers[says], bits[says]
-    digest = int(numbers.sum(dtype=np.uint64))
-    hashes, places = _smallest(numbers)
-    return Sketch(len(numbers), digest, hashes, bits[places])
+        if cells is not None and _tells(column, contract) and not says.all():
+            says |= cells.values > 0 if column.type == "integer" else cells.values > _EMPTY[column.type]
+    return says
 
 
-def _smallest(numbers: _U64) -> tuple[_U64, npt.NDArray[np.int64]]:
-    """The smallest KEPT different numbers, ascending, and where each is found."""
-    some = 8 * KEPT
-    if len(numbers) > some:
-        chosen = np.argpartition(numbers, some)[:some]
-        found, first = np.unique(numbers[chosen], return_index=True)
-        if len(found) >= KEPT:
-            return found[:KEPT], chosen[first[:KEPT]]
-    found, first = np.unique(numbers, return_index=True)
-    return found[:KEPT], first[:KEPT]
+_EMPTY = {"date": DATE_BAD, "identifier": EMPTY, "text": EMPTY}
+
+
+def _tells(column: Column, contract: Contract) -> bool:
+    return column.type in ("integer", "date", "identifier") or (
+        column.type == "text" and column.name not in contract.row_key
+    )
+
+
+def _bits(columns: Mapping[str, Cells], contract: Contract, places: IntArray) -> npt.NDArray[np.float32]:
+    """Evidence of these rows."""
+    bits = np.zeros(len(places), np.float32)
+    for column in contract.stored_columns:
+        cells = columns.get(column.name)
+        if cells is None or not len(cells.values) or not _tells(column, contract):
+            continue
+        values = cells.values[places]
+        if column.type == "integer":
+            bits += np.log2(1 + np.maximum(values, 0))
+        else:
+            bits += np.where(values > _EMPTY[column.type], _BITS[column.type], 0)
+    return bits
 
 
 def _mixed(numbers: _U64) -> _U64:
     """Spread over all bits (the finaliser of splitmix64)."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
+    mixed: _U64 = numbers ^ (numbers >> np.uint64(31))
+    return mixed
 
 
-def _hashed(cells: pa.Array, column: Column, *, is_key: bool) -> tuple[_U64, npt.NDArray[np.float32]]:
-    """Hash and bits of evidence of each cell."""
-    if column.type in ("integer", "date") and not pa.types.is_null(cells.type) and not pa.types.is_string(cells.type):
-        plain = cells.cast(pa.int32())
-        filled = plain.is_valid().to_numpy(zero_copy_only=False)
-        values = plain.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        said = np.log2(1 + np.maximum(values, 0)) if column.type == "integer" else _DATE_BITS
-        return np.where(filled, values.astype(np.uint64), _MISSING), np.where(filled, said, 0).astype(np.float32)
-    encoded = cells if pa.types.is_dictionary(cells.type) else None
-    texts = (encoded.dictionary if encoded is not None else cells).cast(pa.string())
-    hashes = pd.util.hash_array(texts.fill_null("").to_numpy(zero_copy_only=False), categorize=False)
-    place = encoded.indices if encoded is not None else None
-    filled = (place if place is not None else texts).is_valid().to_numpy(zero_copy_only=False)
-    if place is not None:
-        hashes = np.append(hashes, _MISSING)[place.fill_null(len(hashes)).to_numpy(zero_copy_only=False)]
-    by_type = {"identifier": _IDENTIFIER_BITS, "text": 0.0 if is_key else _TEXT_BITS}
-    return np.where(filled, hashes, _MISSING), np.where(filled, by_type.get(column.type, 0), 0).astype(np.float32)
+def _hashes(texts: Sequence[str] | pa.Array) -> _U64:
+    """Hashes of texts, and after them one for every sentinel: these are negative positions."""
+    plain = texts.to_pylist() if isinstance(texts, pa.Array) else list(texts)
+    found: _U64 = pd.util.hash_array(np.array(plain, dtype=object), categorize=False)
+    return np.append(found, np.zeros(-AMBIGUOUS, np.uint64))
+
+
+def _hashes_at(cells: Cells, places: IntArray) -> _U64:
+    """Hashes of the texts in these rows."""
+    assert cells.texts is not None
+    values, position = np.unique(cells.values[places], return_inverse=True)
+    filled = values[values > EMPTY]
+    texts = (
+        cells.texts.take(pa.array(filled)) if isinstance(cells.texts, pa.Array) else [cells.texts[i] for i in filled]
+    )
+    hashes = _hashes(texts)
+    return np.concatenate([np.zeros(len(values) - len(filled), np.uint64), hashes[: len(filled)]])[position]
+
+
+def _cells(column: Column, stored: pa.ChunkedArray) -> Cells:
+    """A stored column's cells."""
+    plain = stored.combine_chunks()
+    if isinstance(plain, pa.ChunkedArray):
+        plain = pa.concat_arrays(plain.chunks)
+    if column.type == "integer":
+        return Cells(plain.fill_null(EMPTY).to_numpy(zero_copy_only=False))
+    if column.type == "date":
+        return Cells(plain.cast(pa.int32()).fill_null(DATE_EMPTY).to_numpy(zero_copy_only=False))
+    encoded = plain if pa.types.is_dictionary(plain.type) else plain.cast(pa.string()).dictionary_encode()
+    return Cells(encoded.indices.fill_null(EMPTY).to_numpy(zero_copy_only=False), encoded.dictionary.cast(pa.string()))
+
+
+def _stored_cells(rows: pa.Table, contract: Contract) -> dict[str, Cells]:
+    known = [column for column in contract.stored_columns if column.name in rows.column_names]
+    return {column.name: _cells(column, rows[column.name]) for column in known}
 
 
 def sketched(rows: pa.Table, contract: Contract) -> pa.Table:
     """Stored rows with the sketch of them in the metadata, in place of an older one."""
-    names = [column.name for column in contract.stored_columns if column.name in rows.column_names]
-    return rows.replace_schema_metadata(sketch_of({name: rows[name] for name in names}, contract).as_footer())
+    return rows.replace_schema_metadata(sketch_of(_stored_cells(rows, contract), contract).as_footer())
 
 
 def read_sketch(path: Path, contract: Contract) -> Sketch:
@@ -152,4 +216,4 @@ def read_sketch(path: Path, contract: Contract) -> Sketch:
         known = set(file.schema_arrow.names)
         wanted = [column.name for column in contract.stored_columns if column.name in known]
         rows = file.read(columns=wanted)
-    return sketch_of({name: rows[name] for name in wanted}, contract)
+    return sketch_of(_stored_cells(rows, contract), contract)

@@ -21,7 +21,7 @@ from ingest.conforming import ConformedTable
 from ingest.contracts import Column, Contract
 from ingest.keys import Keys
 from ingest.sentinels import DATE_BAD
-from ingest.sketching import Sketch, sketch_of
+from ingest.sketching import Cells, Sketch, sketch_of
 
 _MAGIC = b"FOLLOWUP1"
 _NONCE = 12
@@ -159,14 +159,27 @@ def _stored(column: Column, table: ConformedTable) -> pa.Array:
     if column.type in ("identifier", "text"):
         return texts_at(values, table.texts[column.name])
     codes = table.codes[column.name].codes
-    if column.type == "code_list":
-        return texts_at(values, ["|".join(sorted(codes[i] for i in chosen)) for chosen in table.code_sets[column.name]])
-    return texts_at(values, list(codes))
+    return texts_at(values, _code_set_texts(column, table) if column.type == "code_list" else list(codes))
+
+
+def _code_set_texts(column: Column, table: ConformedTable) -> list[str]:
+    codes = table.codes[column.name].codes
+    return ["|".join(sorted(codes[i] for i in chosen)) for chosen in table.code_sets[column.name]]
 
 
 def sketch_of_table(table: ConformedTable, contract: Contract) -> Sketch:
     """The sketch of a file's rows as they are stored."""
-    return sketch_of({column.name: _stored(column, table) for column in contract.stored_columns}, contract)
+    cells = {}
+    for column in contract.stored_columns:
+        texts: pa.Array | list[str] | None = None
+        if column.type in ("identifier", "text"):
+            texts = table.texts[column.name]
+        elif column.type == "code_list":
+            texts = _code_set_texts(column, table)
+        elif column.type == "code":
+            texts = list(table.codes[column.name].codes)
+        cells[column.name] = Cells(table.values[column.name], texts)
+    return sketch_of(cells, contract)
 
 
 def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provenance) -> pa.Table:

@@ -24,7 +24,7 @@ from ingest.quarters import Quarter
 from ingest.reading import read_table
 from ingest.receiving import receive_district
 from ingest.recording import circumstances_of
-from ingest.sketching import FOOTER, KEPT, Sketch, read_sketch, sketch_of, sketched
+from ingest.sketching import FOOTER, KEPT, Cells, Sketch, read_sketch, sketch_of, sketched
 from ingest.storing import Provenance, rows_to_store, sketch_of_table
 
 LATER = "2020-01-10T08:00:00"
@@ -253,7 +253,8 @@ def test_share_of_large_files_is_estimated_and_of_small_ones_exact() -> None:
     contract = load_contracts()["arenden"]
 
     def sketch(start: int, stop: int) -> Sketch:
-        return sketch_of({"arende_id": pa.array([f"A-{n}" for n in range(start, stop)])}, contract)
+        numbers, ids = np.arange(start, stop), [f"A-{n}" for n in range(start, stop)]
+        return sketch_of({"arende_id": Cells(numbers - start, ids), "inkom_datum": Cells(numbers % 90)}, contract)
 
     for width, tolerance in ((200, 0.0), (20_000, 0.08)):
         for overlap in (0.0, 0.5, 0.9, 1.0):
@@ -261,7 +262,7 @@ def test_share_of_large_files_is_estimated_and_of_small_ones_exact() -> None:
             share, bits, rows = in_common(sketch(0, width), sketch(start, start + width))
             exact = (width - start) / (width + start)
             assert abs(share - exact) <= tolerance, (width, overlap)
-            assert bits == 10.0 * rows and rows == (width - start if width < KEPT else round(share * KEPT))
+            assert bits == 17.0 * rows and rows == (width - start if width < KEPT else round(share * KEPT))
 
 
 def test_rows_taken_away_leave_the_sketch() -> None:
