@@ -25,12 +25,15 @@ from ingest.folding import fold
 
 BoolArray = npt.NDArray[np.bool_]
 _PERIOD = re.compile(r"(19|20)\d\d(q[1-4])?|(q|kv)?[1-4]")
+_MOST_WORDS = 6
+"""Words of a name that a label may repeat."""
 _LONGEST = 200
 """Characters of a label; a longer cell is none."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9/_-]{1,40}")
 _WORD = re.compile(r"[0-9a-z]+")
 _MAYBE = r"(?i)sum|tot|s\s*:\s*a|rav|davon|all|samt|samm|hela|b.{1,2}da|b.{1,2}gge|yhte|i\s?alt|\xce\xa3|\xe2\x88\x91"
 """What may hold one of the words, in bytes of any encoding; `_verdict` decides."""
+_MAYBE_READ = re.compile(_MAYBE.replace(r"\xce\xa3|\xe2\x88\x91", "\u03a3|\u03c3|\u2211"))
 _SUM_SIGN = re.compile(r"^\W*s\s*:\s*a\b|\bs\s*:\s*a\W*$|^\W*(i alt|\u03c3)\W*$|\u2211")
 
 
@@ -91,6 +94,12 @@ def _values(dataset: str) -> frozenset[str]:
     return frozenset(word for name in keys for spelling in _spellings(dataset, name) for word in _words(spelling))
 
 
+@lru_cache(maxsize=32)
+def _known(dataset: str) -> frozenset[str]:
+    """Words that a total's label may hold beside the total's word."""
+    return _declared().whole | _places() | _values(dataset)
+
+
 def _words(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
@@ -103,7 +112,7 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
         dataset: whose.
         is_key: whether it stands in a column that says what the row is about.
         is_number: whether the column holds identifiers, in which `SUM-12` may be a real one.
-        beside: words of the column's other cells, each cell's as one.
+        beside: words with which the column's other cells begin, `_bare`.
     """
     if _SUM_SIGN.search(text.lower()):
         return 2
@@ -116,11 +125,12 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     is_every = words[0] in declared.every and dataset in declared.counted
     if not sums and not is_every:
         return 0
-    rest = [word for word in words if word not in sums | declared.fillers | declared.every]
-    known = declared.whole | _places() | _values(dataset)
+    passed_over = declared.fillers | declared.every
+    rest = [word for word in words if word not in sums and word not in passed_over]
+    known = _known(dataset)
     is_number = is_number and _IDENTIFIER.fullmatch(text.strip()) is not None
     is_known = all(word in known or (not is_number and _PERIOD.fullmatch(word)) for word in rest)
-    is_known |= not is_number and _begins(tuple(rest), beside)
+    is_known |= not is_number and _bare(rest) in beside  # `Alvik`, of `Alviks ungdomsmottagning`
     if not sums:
         if not is_key:
             return 1 if rest and is_known else 0
@@ -133,10 +143,9 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     return 1 if outer & sums and not is_number else 0
 
 
-def _begins(rest: tuple[str, ...], beside: frozenset[tuple[str, ...]]) -> bool:
-    """Whether another cell is, or begins with, these words: `Alvik` for `Alviks ungdomsmottagning`."""
-    bare = tuple(word.removesuffix("s") for word in rest)
-    return bool(rest) and any(tuple(word.removesuffix("s") for word in other[: len(rest)]) == bare for other in beside)
+def _bare(words: Sequence[str]) -> tuple[str, ...]:
+    """Words as they compare with others: `Alvik` and `Alviks` are one."""
+    return tuple(word.removesuffix("s") for word in words)
 
 
 def _role(key: str, contract: Contract) -> tuple[bool, bool] | None:
@@ -171,8 +180,11 @@ def is_totals_record(cells: Iterable[str], keys: Sequence[str], contract: Contra
         keys: contract column of each, or `?n` for the n-th column when it is none.
         contract: the dataset's.
     """
+    given = list(cells)
+    if not _MAYBE_READ.search("\n".join(given)):
+        return False
     return any(
-        _cell_verdict(cell, key, contract, frozenset()) == 2 for cell, key in zip(cells, keys, strict=False) if cell
+        _cell_verdict(cell, key, contract, frozenset()) == 2 for cell, key in zip(given, keys, strict=False) if cell
     )
 
 
@@ -209,10 +221,13 @@ def totals_rows(table: pa.Table, contract: Contract, encoding: str) -> TotalsRow
 def _others(
     cells: pa.Array, maybe: set[bytes], key: str, contract: Contract, encoding: str
 ) -> frozenset[tuple[str, ...]]:
-    """Words of a text column's other cells: in codes and identifiers they say nothing of a total."""
+    """With which words a text column's other cells begin: in codes and identifiers they say nothing of a total."""
     if key.startswith("?") or contract.column(key).type != "text":
         return frozenset()
-    return frozenset(tuple(_words(cell.decode(encoding))) for cell in cells.to_pylist() if cell and cell not in maybe)
+    others = (
+        _bare(_words(cell.decode(encoding)[:_LONGEST])) for cell in cells.to_pylist() if cell and cell not in maybe
+    )
+    return frozenset(words[:count] for words in others for count in range(1, min(len(words), _MOST_WORDS) + 1))
 
 
 def distinct_cells(column: pa.ChunkedArray) -> pa.Array:
