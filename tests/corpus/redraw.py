@@ -12,6 +12,7 @@ import corpus_books
 import corpus_bytes
 import corpus_cells
 import corpus_datasets
+import corpus_totals
 import yaml
 from cases import Case
 
@@ -27,7 +28,7 @@ _HEAD = """# What a check must say of each file under files/: whether it is take
 
 def drawn() -> Iterator[Case]:
     """Every case of the corpus."""
-    for module in (corpus_bytes, corpus_cells, corpus_datasets, corpus_books):
+    for module in (corpus_bytes, corpus_cells, corpus_datasets, corpus_totals, corpus_books):
         yield from module.all_cases()
 
 
