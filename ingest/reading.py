@@ -148,7 +148,20 @@ def _header_further_down(head: str, known: dict[str, str]) -> str:
                     best, found = recognised, number
         except csv.Error:
             continue
-    return f" Rubrikerna verkar stå på rad {found}: ta bort raderna ovanför." if found else ""
+    return f" Rubrikerna verkar stå på rad {found}: ta bort raderna ovanför." if found else _other_dialect(head, known)
+
+
+def _other_dialect(head: str, known: dict[str, str]) -> str:
+    """Words on a first line that bears the headers, but between other signs than ours or quoted as a whole."""
+    line = next((line for line in head.splitlines() if line.strip()), "")[: 64 * MOST_COLUMNS]
+    if sum(fold(cell) in known for cell in line.split("|")) > 1:
+        return " Skiljetecknet verkar vara |: spara filen med semikolon mellan fälten."
+    bare = line.strip().strip('"').replace('""', '"')
+    if line.strip().startswith('"') and any(
+        sum(fold(cell.strip('"')) in known for cell in bare.split(separator)) > 1 for separator in SEPARATORS
+    ):
+        return " Hela raden verkar stå inom citattecken: spara om filen utan dem."
+    return ""
 
 
 def _parse(

@@ -238,3 +238,24 @@ def test_every_cell_of_a_column_may_be_distinct_and_odd() -> None:
     report = check(out.getvalue().encode())
     assert report.table is not None
     assert report.table.texts["arende_id"].to_pylist() == [f"A-{n}" for n in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hägersten-liljeholmen_arenden_2018Q3.csv", "kod är hagersten-liljeholmen, skriven utan å, ä och ö"),
+        (unicodedata.normalize("NFD", "älvsjö_arenden_2018Q3.csv"), "kod är alvsjo"),
+        ("skÃ¤rholmen_arenden_2018Q3.csv", "kod är skarholmen"),
+        ("sk?rholmen_arenden_2018Q3.csv", "kod är skarholmen"),
+        ("södermalm_ärenden_2018Q3.csv", "kod är sodermalm"),
+        ("bromma_arenden_2018Q3 (1).csv", "Ta bort det som datorn lagt till sist i namnet"),
+        ("bromma_arenden_2018Q3 - kopia.csv", "Ta bort det som datorn lagt till sist i namnet"),
+    ],
+)
+def test_name_of_a_file_with_our_letters_is_answered_with_the_right_code(name: str, said: str) -> None:
+    report = check(b"", name)
+    assert fired(report) == {"FIL-001"} and said in next(report.findings()).message
+
+
+def test_name_that_resembles_nothing_gets_no_suggestion() -> None:
+    assert next(check(b"", "rapport.csv").findings()).message.endswith("farsta_arenden_2018Q3.csv.")

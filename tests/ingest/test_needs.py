@@ -173,3 +173,12 @@ def test_rule_marks_the_cell_to_correct(dataset: str, rule: str, column: str) ->
 def test_rules_mark_columns_of_the_contract(dataset: str) -> None:
     names = {c.name for c in load_contracts()[dataset].columns}
     assert {r.column for r in load_rules(dataset) if r.column} <= names
+
+
+def test_table_between_other_signs_is_told_so() -> None:
+    assert "Skiljetecknet verkar vara |" in message(f"{HEAD}\r\n{ROW}\r\n".replace(";", "|").encode(), "FIL-021")
+
+
+def test_rows_quoted_as_a_whole_are_told_so() -> None:
+    raw = f'"{HEAD}"\r\n"{ROW}"\r\n'.encode()
+    assert "Hela raden verkar stå inom citattecken" in message(raw, "FIL-021")
