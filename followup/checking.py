@@ -11,7 +11,7 @@ from ingest.feedback_workbook import ENDING, as_workbook
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
-from ingest.recording import circumstances_of
+from ingest.recording import circumstances_of, see_that_keys_are_in_use
 from ingest.settings import MEGABYTE, Settings
 from ingest.storing import write_whole
 
@@ -28,6 +28,9 @@ def check_paths(
         settings: the installation's; a district's own computer needs none of it.
         paths: files to check.
         on_file: called before each with its number, how many there are, and its name.
+
+    Raises:
+        SettingsError: the installation's keys can't be read, or their rotation has not ended.
     """
     has_ledger = settings.ledger_url is not None or (settings.home / "ledger.sqlite").exists()
     use_past = has_ledger and settings.keys.exists()
@@ -35,6 +38,8 @@ def check_paths(
     ledger = Ledger(settings.ledger) if use_past else None
     reports = []
     try:
+        if ledger is not None:
+            see_that_keys_are_in_use(keys, ledger)
         for number, path in enumerate(paths, start=1):
             name = read_name(path.name)
             if on_file is not None:

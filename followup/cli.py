@@ -22,7 +22,7 @@ from followup.commandline import (
     errors,
     quarter_of,
 )
-from followup.commands import city, preview, protecting, releases, service, templates
+from followup.commands import city, keys, preview, protecting, releases, service, templates
 from followup.status import submission_status
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -203,6 +203,7 @@ templates.register(app)
 preview.register(app)
 protecting.register(app)
 service.register(app)
+keys.register(app)
 
 
 def main() -> None:

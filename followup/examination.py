@@ -17,6 +17,7 @@ from ingest.districts import load_districts, load_drop_locations
 from ingest.keys import load_keys
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.opening import place
+from ingest.ledger.rotations import under_way
 from ingest.private import make_folder
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -47,7 +48,7 @@ def examine(settings: Settings) -> list[Examined]:
         return [*found, Examined("ledger", False, str(error))]
     try:
         try:
-            found += [_ledger(ledger), _files(settings, ledger), _originals(settings, ledger)]
+            found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(Examined("ledger", False, str(error)))
         found += _locations(settings)
@@ -110,6 +111,15 @@ def _declared() -> Examined:
 
 def _ledger(ledger: Ledger) -> Examined:
     return Examined("ledger", True, f"{place(ledger.engine.url)}, {len(ledger.in_force())} submissions in force")
+
+
+def _rotation(ledger: Ledger) -> list[Examined]:
+    if begun := under_way(ledger):
+        told = (
+            f"of {' and '.join(sorted(begun))} has begun and not ended: wait for it, or run followup keys rotate again"
+        )
+        return [Examined("rotation of keys", False, told)]
+    return []
 
 
 def _files(settings: Settings, ledger: Ledger) -> Examined:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +27,7 @@ from ingest.ledger.erasures import mark_original_erased, record_erasure, record_
 from ingest.ledger.explanations import explanations_of
 from ingest.number_search import numbers_in
 from ingest.persons import key_maker, plain_number, read_numbers
-from ingest.queries import queries_path, read_queries, row_key, write_queries
+from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
 from ingest.recording import Office
 from ingest.sketching import sketched
 from ingest.storing import DamagedOriginal, decrypt_original, original_id, write_rows
@@ -51,6 +52,10 @@ class Erased:
     rows: int
 
 
+def _district_of(original_path: str) -> str:
+    return original_path.split("/")[-2]
+
+
 def _erase_original(office: Office, path: str, now: datetime) -> None:
     (office.settings.home / path).unlink(missing_ok=True)
     mark_original_erased(office.ledger, path, now)
@@ -60,6 +65,9 @@ def erase_originals(office: Office, received_before: datetime, now: datetime) ->
     """Erase the encrypted originals of all that was submitted up to a moment (UTC, without zone).
 
     Rows in force stay; a refused file whose original is erased can't be checked again.
+
+    Raises:
+        LeaseBusy: a district's files are being taken in.
     """
     old: dict[str, datetime] = {}
     for found in office.ledger.submissions():
@@ -67,8 +75,10 @@ def erase_originals(office: Office, received_before: datetime, now: datetime) ->
             newest = old.get(found.original_path, found.submitted_at)
             old[found.original_path] = max(newest, found.submitted_at)
     chosen = sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
-    for path in chosen:
-        _erase_original(office, path, now)
+    for district, paths in groupby(chosen, key=_district_of):
+        with office.lease(district):  # a rotation would put back what it has just read
+            for path in paths:
+                _erase_original(office, path, now)
     if chosen:
         record_erasure(office.ledger, "originals", now, len(chosen), 0)
     return Erased(len(chosen), 0, 0)
@@ -97,7 +107,7 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
     for place, found in enumerate(submissions, start=1):
         if on_file is not None:
             on_file(place, len(submissions), found.district_code)
-        with office.ledger.lease(f"receive:{found.district_code}"):
+        with office.lease(found.district_code):
             contract = contracts.get(found.dataset or "")
             parted = _rows_of(office, found, contract, person_keys)
             is_kept = bool(found.original_path) and found.original_erased_at is None
@@ -153,9 +163,11 @@ def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa
     path = office.settings.home / found.parquet_path
     names = ["match_person_key" if name == "person" else name for name in contract.row_key]
     parts = zip(*(gone[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
-    keys = sorted({row_key(contract, office.keys, cells) for cells in parts})
     place = queries_path(office.settings.home, found.district_code, found.submission_id)
     queries = read_queries(place)
+    # of queries that an older version of ours wrote, the rows' keys are made otherwise
+    asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=gone["source_row_number"].combine_chunks()))
+    keys = sorted({*row_keys(contract, office.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
     queries = queries.filter(pc.invert(pc.is_in(queries["row_key"], value_set=pa.array(keys, pa.string()))))
     write_queries(place, queries)
     explained = [one for one in explanations_of(office.ledger, found.submission_id) if one.row_key not in set(keys)]

@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.private import make_way
 from ingest.settings import SettingsError
+
+_UNFINISHED = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -45,27 +47,76 @@ def make_keys(path: Path) -> None:
         FileExistsError: there is a key file already; it is never overwritten, since rows in force hang on it.
     """
     make_way(path)
-
-    def drawn(length: int) -> str:
-        return base64.b64encode(secrets.token_bytes(length)).decode()
-
-    content = {
-        "person_secret": drawn(32),
-        "person_keys": {"1": drawn(64)},
-        "person_version": 1,
-        "original_keys": {"1": drawn(32)},
-        "original_version": 1,
-    }
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = _written_beside(path, throwaway_keys())
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            json.dump(content, handle, indent=1)
-            handle.flush()
-            os.fsync(handle.fileno())
         os.link(temporary, path)
     finally:
         temporary.unlink()
+
+
+def replace_keys(path: Path, keys: Keys) -> None:
+    """Put a key file whole in the place of the one that is there. Killed at any instant, the old or the new is there.
+
+    One writer at a time (the caller holds a lease). The file's owner stays its owner.
+
+    Raises:
+        SettingsError: it can't be written; the old one is there.
+    """
+    path = path.resolve()  # a link to the file stays a link
+    try:
+        for leftover in path.parent.glob(f"{path.name}.*{_UNFINISHED}"):
+            leftover.unlink()
+        owner = path.stat()
+        temporary = _written_beside(path, keys)
+        try:
+            if owner.st_uid != os.geteuid():
+                os.chown(temporary, owner.st_uid, owner.st_gid)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be written ({error.strerror}): the folder of the key file must be writable while keys change"
+        ) from None
+
+
+def _written_beside(path: Path, keys: Keys) -> Path:
+    """A new file beside a key file, for its owner alone, whole and on disk."""
+
+    def encoded(key: bytes) -> str:
+        return base64.b64encode(key).decode()
+
+    content = {
+        "person_secret": encoded(keys.person_secret),
+        "person_keys": {str(version): encoded(key) for version, key in sorted(keys.person_keys.items())},
+        "person_version": keys.person_version,
+        "original_keys": {str(version): encoded(key) for version, key in sorted(keys.original_keys.items())},
+        "original_version": keys.original_version,
+    }
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        json.dump(content, handle, indent=1)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return temporary
+
+
+def with_person_key(keys: Keys, version: int) -> Keys:
+    """Keys that have a person key of this version, drawn now where it is new; the version in use stays."""
+    return replace(keys, person_keys={version: secrets.token_bytes(64), **keys.person_keys})
+
+
+def with_original_key(keys: Keys, version: int) -> Keys:
+    """Keys under which originals are encrypted with this version from now on, drawn now where it is new."""
+    return replace(
+        keys, original_keys={version: secrets.token_bytes(32), **keys.original_keys}, original_version=version
+    )
 
 
 def load_keys(path: Path) -> Keys:
@@ -99,5 +150,5 @@ def load_keys(path: Path) -> Keys:
 
 
 def throwaway_keys() -> Keys:
-    """Keys for a check that stores nothing: drawn now, gone with the process."""
+    """Keys drawn now: for a check that stores nothing they are gone with the process."""
     return Keys(secrets.token_bytes(32), {1: secrets.token_bytes(64)}, 1, {1: secrets.token_bytes(32)}, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from ingest.conforming import ConformedTable
 from ingest.contracts import Contract
 from ingest.keys import Keys
 from ingest.storing import write_rows
+from ingest.wrapping import unwrapped
 
 if TYPE_CHECKING:
     from ingest.checking import CheckReport
@@ -37,16 +38,41 @@ def _is_made_of_codes(contract: Contract) -> bool:
     return all(name != "person" and contract.column(name).type == "code" for name in contract.row_key)
 
 
-def row_key(contract: Contract, keys: Keys, parts: Sequence[str]) -> str:
-    """A row's key from its parts in the order of the contract's row key; missing parts are empty.
+def row_keys(contract: Contract, keys: Keys, rows: Sequence[Sequence[str]]) -> list[str]:
+    """The keys of rows.
 
-    Codes joined by `|`, or a keyed digest of 16 letters and digits.
+    A key does not depend on the version of the keys under which persons are stored: what is unwrapped speaks for them.
+
+    Args:
+        contract: the dataset's.
+        keys: the installation's; persons are keyed under the version in use.
+        rows: of each its parts in the order of the contract's row key (of a person the match key); missing parts are
+            empty.
+
+    Returns:
+        For each codes joined by `|`, or a keyed digest of 16 letters and digits.
     """
     if _is_made_of_codes(contract):
-        return "|".join(parts)
-    content = "\0".join([contract.dataset, *parts]).encode()
-    digest = hashlib.blake2b(content, key=keys.person_secret, digest_size=_DIGEST_BYTES).digest()
-    return base64.b32encode(digest).decode().lower()
+        return ["|".join(parts) for parts in rows]
+    at = [place for place, name in enumerate(contract.row_key) if name == "person"]
+    persons = _unwrapped(keys, {parts[place] for parts in rows for place in at})
+    found = []
+    for parts in rows:
+        told = [persons[part] if place in at else part for place, part in enumerate(parts)]
+        content = "\0".join([contract.dataset, *told]).encode()
+        digest = hashlib.blake2b(content, key=keys.person_secret, digest_size=_DIGEST_BYTES).digest()
+        found.append(base64.b32encode(digest).decode().lower())
+    return found
+
+
+def _unwrapped(keys: Keys, persons: Collection[str]) -> dict[str, str]:
+    """What stands for each person whatever the version; what is no key under the version in use stands for itself."""
+    texts = sorted(persons)
+    values, ok = unwrapped(keys.person_keys[keys.person_version], pa.array(texts, pa.string()))
+    return {
+        text: value.tobytes().hex() if is_key else text
+        for text, value, is_key in zip(texts, values, ok.tolist(), strict=True)
+    }
 
 
 def _texts_at(table: ConformedTable, contract: Contract, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
@@ -65,10 +91,7 @@ def _texts_at(table: ConformedTable, contract: Contract, name: str, rows: npt.ND
 def _keys_of_rows(table: ConformedTable, contract: Contract, keys: Keys, rows: npt.NDArray[np.int64]) -> dict[int, str]:
     distinct = np.unique(rows)
     parts = [_texts_at(table, contract, name, distinct) for name in contract.row_key]
-    return {
-        row: row_key(contract, keys, cells)
-        for row, cells in zip(distinct.tolist(), zip(*parts, strict=True), strict=True)
-    }
+    return dict(zip(distinct.tolist(), row_keys(contract, keys, list(zip(*parts, strict=True))), strict=True))
 
 
 def queries_of(report: CheckReport, contract: Contract, keys: Keys) -> pa.Table:
@@ -85,7 +108,7 @@ def queries_of(report: CheckReport, contract: Contract, keys: Keys) -> pa.Table:
         rules += [outcome.rule.code] * len(outcome.rows)
         if outcome.rule.kind == ABOUT_ABSENT_ROWS:
             numbers += [None] * len(outcome.rows)
-            found += [row_key(contract, keys, parts) for parts in report.absent_keys]
+            found += row_keys(contract, keys, report.absent_keys)
         elif table is not None:
             numbers += table.row_numbers[outcome.rows].tolist()
             found += [by_row[row] for row in outcome.rows.tolist()]

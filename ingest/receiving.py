@@ -256,7 +256,7 @@ def receive_district(
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
     with open_office(settings) as office:
         ledger = office.ledger
-        with ledger.lease(f"receive:{district_code}"):
+        with office.lease(district_code):
             own = [
                 folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")
             ]

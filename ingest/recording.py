@@ -21,6 +21,7 @@ from ingest.history import Past
 from ingest.keys import Keys, fingerprint, load_keys
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import is_closed_to, local_names
+from ingest.ledger.rotations import PERSONS, person_version, under_way
 from ingest.ledger.store import KEPT_PER_RULE, Explanation
 from ingest.naming import FileName
 from ingest.queries import queries_of, queries_path, write_queries
@@ -39,13 +40,31 @@ class Office:
     keys: Keys
     ledger: Ledger
 
+    @contextmanager
+    def lease(self, district_code: str) -> Iterator[None]:
+        """Hold the lease of a district's files, with the keys that are in use.
+
+        Raises:
+            LeaseBusy: another process does something with them.
+            SettingsError: the keys were rotated while this command waited, or are being rotated.
+        """
+        with self.ledger.lease(f"receive:{district_code}"):
+            if load_keys(self.settings.keys) != self.keys:
+                raise SettingsError("the keys were rotated while this command ran: run it again")
+            see_that_keys_are_in_use(self.keys, self.ledger)
+            yield
+
 
 @contextmanager
-def open_office(settings: Settings) -> Iterator[Office]:
+def open_office(settings: Settings, *, is_rotating: bool = False) -> Iterator[Office]:
     """Load the keys, open the ledger, and see that they belong together.
 
+    Args:
+        settings: the installation's.
+        is_rotating: whether person keys may be of several versions, since the caller rotates them.
+
     Raises:
-        SettingsError: no keys, or other keys than this ledger's rows were made with.
+        SettingsError: no keys, or other keys than this ledger's rows were made with, or a rotation has not ended.
         LedgerError: the ledger can't be opened.
     """
     keys = load_keys(settings.keys)
@@ -55,9 +74,30 @@ def open_office(settings: Settings) -> Iterator[Office]:
             raise SettingsError(
                 f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
             )
+        if not is_rotating:
+            see_that_keys_are_in_use(keys, ledger)
         yield Office(settings, keys, ledger)
     finally:
         ledger.close()
+
+
+def see_that_keys_are_in_use(keys: Keys, ledger: Ledger) -> None:
+    """See that rows are keyed under the version that the key file has in use.
+
+    Raises:
+        SettingsError: they are not, or a rotation of person keys has not ended.
+    """
+    if PERSONS in under_way(ledger):
+        raise SettingsError(
+            "person keys are being rotated, or a rotation was interrupted: wait for it, or run `followup keys rotate` "
+            "again"
+        )
+    version = person_version(ledger)
+    if version not in (None, keys.person_version):
+        raise SettingsError(
+            f"rows are keyed under person key version {version}, and the key file has version {keys.person_version} in "
+            "use: restore the key file that belongs to this ledger, or run `followup keys rotate --persons`"
+        )
 
 
 @dataclass(frozen=True)

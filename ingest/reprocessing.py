@@ -63,7 +63,7 @@ def reprocess(
     """
     done = []
     for number, earlier in enumerate(refused, start=1):
-        with office.ledger.lease(f"receive:{earlier.district_code}"):
+        with office.lease(earlier.district_code):
             done.append(_again(office, earlier))
         if on_file is not None:
             on_file(done[-1], number, len(refused))

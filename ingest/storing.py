@@ -82,6 +82,22 @@ def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
         raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
 
 
+def original_version(path: Path) -> int | None:
+    """The key version that an encrypted original names; None where it is none."""
+    with path.open("rb") as handle:
+        head = handle.read(len(_MAGIC) + 2)
+    return int.from_bytes(head[len(_MAGIC) :], "big") if len(head) == len(_MAGIC) + 2 and head[:9] == _MAGIC else None
+
+
+def seal_again(path: Path, submission_id: str, keys: Keys) -> None:
+    """Encrypt an original anew under the version in use, in its place, and verify by reading it back.
+
+    Raises:
+        DamagedOriginal: it can't be read; it is left as it is.
+    """
+    encrypt_original(path, decrypt_original(path, submission_id, keys), submission_id, keys)
+
+
 def original_id(path: str) -> str:
     """The submission to which an encrypted original is bound: the first that came with it, after which it is named."""
     return path.rpartition("/")[2].removesuffix(".bin")

@@ -166,7 +166,7 @@ def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
             today = settings.now_date()
             if decisions.is_closed_to(office.ledger, found.district_code, found.dataset, quarter, today):
                 raise _fail(f"{quarter} is locked: open an exception for {found.district_code} first.")
-        with office.ledger.lease(f"receive:{found.district_code}"):
+        with office.lease(found.district_code):
             if found.state == "withdrawn":
                 console.print("It was withdrawn already.")
             else:

@@ -16,7 +16,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "erase",
-    "protect", "audit", "release", "service",
+    "protect", "audit", "release", "service", "keys",
 }  # fmt: skip
 
 
