@@ -29,9 +29,10 @@ from floor_rules import AMBIGUOUS, BAD, DATE_BAD, DATE_EMPTY, EMPTY, RuleSql, as
 from ingest.contracts import Column, Contract
 from ingest.folding import fold
 from ingest.keys import Keys
+from ingest.originals import Sent, encrypt_original
 from ingest.persons import key_maker
 from ingest.quarters import Quarter
-from ingest.storing import Provenance, encrypt_original, stored_schema
+from ingest.storing import Provenance, stored_schema
 
 THREADS = 2
 _FOLDED = (
@@ -74,7 +75,8 @@ class Floor:
             duckdb.connect(config={"threads": THREADS}) as con,
         ):
             con.execute("set enable_progress_bar = false")
-            sealed = beside.submit(encrypt_original, original, raw, submission_id, self.keys)
+            sent = Sent(path.name, datetime.combine(self.quarter.deadline, time()), True, 1)
+            sealed = beside.submit(encrypt_original, original, raw, submission_id, self.keys, sent)
             plain = Path(folder) / "utf8.csv"
             plain.write_bytes(raw.decode("cp1252").encode())
             header = raw[: raw.index(b"\n")].decode("cp1252")

@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from followup.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
+from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
 from ingest.settings import Settings
-from ingest.storing import write_whole
+from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
+from publish.warehouse import is_damaged
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_OF_STORAGE = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization) Error|\[Errno \d+\]")
+"""In a node's message: no fault of the model or of the data."""
 _MEMORY = 9 << 29
 """Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
 
@@ -86,6 +91,7 @@ def build(
 
     Raises:
         BuildFailed: a model or test failed; the last good marts stay.
+        DamagedRows: the rows of a submission in force are missing or are not what was stored.
         LeaseBusy: another build runs and did not end within five minutes.
     """
     ledger = Ledger(settings.ledger)
@@ -94,7 +100,9 @@ def build(
             snapshot = take_snapshot(settings, ledger)
             fingerprint = snapshot.fingerprint()
             last = ledger.last_build()
-            is_whole = settings.warehouse.exists() and manifest_file(settings).exists()
+            is_whole = (
+                settings.warehouse.exists() and manifest_file(settings).exists() and not is_damaged(settings.warehouse)
+            )
             if not force and last is not None and last.fingerprint == fingerprint and is_whole:
                 return BuildResult("unchanged", fingerprint, (), 0.0)
             return _build(settings, ledger, snapshot, fingerprint, on_node)
@@ -135,6 +143,15 @@ def _see_that_keys_are_of_one_version(snapshot: Snapshot) -> None:
         raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
 
 
+def _see_that_rows_are_as_stored(settings: Settings, snapshot: Snapshot) -> None:
+    """Before dbt reads them: a file whose bytes were changed may still be read, and give other figures."""
+    wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
+    if wrong:
+        first = damaged_rows(settings.home, wrong[0])
+        others = ", ".join(found.submission_id for found in wrong[1:])
+        raise DamagedRows(f"{first} (the same holds for {others})" if others else str(first))
+
+
 def build_file(
     settings: Settings,
     snapshot: Snapshot,
@@ -159,8 +176,11 @@ def build_file(
 
     Raises:
         BuildFailed: a model or test failed, dbt could not run, or persons are keyed under several versions.
+        DamagedRows: the rows of a submission in force are missing or are not what was stored.
+        StorageFailure: dbt could not write or read.
     """
     _see_that_keys_are_of_one_version(snapshot)
+    _see_that_rows_are_as_stored(settings, snapshot)
     _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
@@ -168,8 +188,12 @@ def build_file(
         nodes, reason, described = _run_dbt(variables, warehouse, folder, kept, with_tests, on_node)
     finally:
         _let_go()
-    if described is None or reason is not None or any(node.status in _FAILED for node in nodes):
+    failed = [node for node in nodes if node.status in _FAILED]
+    if described is None or reason is not None or failed:
         _remove(warehouse)
+        for said in (reason, *(node.message for node in failed)):
+            if _OF_STORAGE.search(said or "") and (cause := cause_in(said or "")) is not None:
+                raise StorageFailure(sentence(cause, place_of(warehouse, settings)))
         raise BuildFailed(nodes, reason)
     return FileBuilt(nodes, described)
 
@@ -250,11 +274,18 @@ def _run_dbt(
     return nodes, None, described
 
 
+class _Lines(RotatingFileHandler):
+    """A log that may lack lines: where the disk is full the build itself says so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name is logging's)
+        """Instead of a traceback on standard error."""
+
+
 @contextmanager
 def _log_in(folder: Path) -> Iterator[logging.Logger]:
     """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = RotatingFileHandler(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
+    lines = _Lines(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
     log = logging.Logger("dbt", logging.INFO)
     log.addHandler(lines)
@@ -325,3 +356,9 @@ def _let_go() -> None:
     DuckDBConnectionManager.close_all_connections()
     if environment is not None:
         environment.close()
+
+
+def without_values(message: str) -> str:
+    """The first lines of a database's message, with whatever it quotes left out."""
+    lines = [line.strip() for line in message.strip().splitlines()[:3]]
+    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", " ".join(lines))[:400]

@@ -14,24 +14,25 @@ from pydantic import ValidationError
 from followup import reporting
 from followup.commandline import (
     EXIT_CODES,
+    Commands,
     Exit,
     FormatOption,
     InboxOption,
     QuarterOption,
     console,
     errors,
+    failing_with_a_sentence,
     quarter_of,
 )
 from followup.commands import city, keys, preview, protecting, releases, service, templates
 from followup.status import submission_status
-from ingest.ledger import LedgerError
-from ingest.ledger.leases import LeaseBusy
 from ingest.private import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
 app = typer.Typer(
     name="followup",
+    cls=Commands,
     help="Follow-up data warehouse for a city's service interventions and assessed outpatient care. " + EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -94,9 +95,32 @@ def check(
 
 
 @app.command()
-def receive(inbox: InboxOption = None, quarter: QuarterOption = None) -> None:
+def receive(
+    inbox: InboxOption = None,
+    quarter: QuarterOption = None,
+    from_landing: Annotated[
+        bool,
+        typer.Option("--from-landing", help="Take originals in again that the ledger lacks: it was lost, or is older."),
+    ] = False,
+) -> None:
     """Take in all that waits in the drop locations. Can be run again at any time."""
+    if from_landing:
+        if inbox is not None or quarter is not None:
+            raise typer.BadParameter("--from-landing takes all originals that the ledger lacks, and looks nowhere else")
+        raise typer.Exit(_receive_from_landing(Settings()))
     raise typer.Exit(_receive(Settings(), inbox, quarter))
+
+
+def _receive_from_landing(settings: Settings) -> Exit:
+    from ingest.from_landing import take_in_from_landing
+    from ingest.recording import open_office
+
+    with open_office(settings) as office, reporting.progress(errors) as bar:
+        done = take_in_from_landing(office, lambda one, number, total: bar(number, total, one.shown))
+    reporting.print_taken_in(console, done)
+    if any(one.state in ("damaged", "nameless") for one in done):
+        return Exit.FAILED
+    return Exit.REFUSED if any(one.state == "refused" for one in done) else Exit.DONE
 
 
 def _receive(settings: Settings, inbox: str | None, quarter: Quarter | None) -> Exit:
@@ -207,23 +231,15 @@ keys.register(app)
 
 
 def main() -> None:
-    """Run the command line. Known failures end with a line that says what to do, and exit code 3."""
+    """Run the command line."""
     go_private()
     try:
-        with suppress(ValidationError):  # said by the command, if it needs settings
-            close_home(Settings().home)
-        app()
-    except (SettingsError, LedgerError, LeaseBusy) as error:
-        errors.print(f"[red]{error}[/]", soft_wrap=True)
-        sys.exit(Exit.FAILED)
-    except ValidationError as error:
-        for wrong in error.errors(include_input=False, include_url=False):
-            name = str(wrong["loc"][0]).upper().removeprefix("FOLLOWUP_")
-            errors.print(f"[red]FOLLOWUP_{name}: {wrong['msg']}[/]", soft_wrap=True)
-        sys.exit(Exit.FAILED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(Exit.FAILED)
+        with failing_with_a_sentence():
+            with suppress(ValidationError):  # said by the command, if it needs settings
+                close_home(Settings().home)
+            app()
+    except typer.Exit as ending:
+        sys.exit(ending.exit_code)
     finally:
         # the process ends: nothing is looked through for cycles once more, which takes most of a second after a build
         gc.freeze()

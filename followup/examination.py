@@ -8,8 +8,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from followup import permissions
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
@@ -26,6 +24,7 @@ from ingest.sources import DropLocationUnreachable, Source
 from publish.serving import ServingError, describe_database, has_database
 from publish.serving.folder import current_folder, read_identity, releases_folder
 from publish.serving.readers import hindrances, readers, wrongly_set
+from publish.warehouse import WarehouseFailed, open_warehouse
 
 _LEAST_FREE_GIGABYTES = 2
 
@@ -129,7 +128,9 @@ def _files(settings: Settings, ledger: Ledger) -> Examined:
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != found.parquet_sha256:
             wrong.append(found.submission_id)
     if wrong:
-        return Examined("files in force", False, f"{len(wrong)} missing or changed: restore validated/ from backup")
+        return Examined(
+            "files in force", False, f"{len(wrong)} missing or changed: followup restore-rows {' '.join(wrong[:1])}"
+        )
     return Examined("files in force", True, "all there, checksums right")
 
 
@@ -177,10 +178,10 @@ def _warehouse(settings: Settings) -> Examined:
     if not settings.warehouse.exists():
         return Examined("warehouse", True, "not built yet")
     try:
-        with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        with open_warehouse(settings.warehouse) as connection:
             found = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
-    except duckdb.Error as error:
-        return Examined("warehouse", False, f"{settings.warehouse} can't be read ({type(error).__name__}): build again")
+    except WarehouseFailed as failed:
+        return Examined("warehouse", False, str(failed))
     return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
 
 

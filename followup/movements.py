@@ -11,6 +11,7 @@ import duckdb
 import yaml
 
 from followup.snapshot import PROJECT
+from publish.warehouse import reading_warehouse
 
 CITY = "stockholm"
 """District code of the whole city's rows (core.dim_district)."""
@@ -93,9 +94,9 @@ def movements(before: Path, after: Path, district: str, quarter: str, most: int 
 
     Raises:
         KeyNotDeclared: a mart without a declared key.
-        duckdb.Error: a warehouse can't be read.
+        WarehouseFailed: a warehouse can't be read.
     """
-    with duckdb.connect() as connection:
+    with reading_warehouse(before), duckdb.connect() as connection:
         for name, path in (("old", before), ("new", after)):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name} (read_only)")

@@ -31,6 +31,7 @@ from ingest.queries import queries_of
 from ingest.recording import Office, circumstances_of, open_office
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows
+from publish.warehouse import see_that_it_opens
 
 SUBMISSION_ID = "forhandsvisning"
 """What the file is called in the temporary warehouse."""
@@ -67,6 +68,8 @@ def preview(
     Raises:
         SettingsError: there is no ledger or no keys here.
         BuildFailed: with this file the build would fail.
+        WarehouseFailed: the warehouse in force can't be read.
+        DamagedRows: rows in force are missing or damaged.
     """
     _see_that_something_was_received(settings)
     with open_office(settings) as office:
@@ -164,6 +167,7 @@ def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target
         last = ledger.last_build()
         if last is None or last.fingerprint != fingerprint or not settings.warehouse.exists():
             return False
+        see_that_it_opens(settings.warehouse)
         try:
             os.link(settings.warehouse, target)
         except OSError:  # no second names on this file system

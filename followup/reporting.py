@@ -21,14 +21,16 @@ from rich.table import Table
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger
 from ingest.ledger.store import RuleCount
+from ingest.quarters import Quarter
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
     from followup.building import BuildFailed, BuildResult
     from followup.demo.city import CityDrawn
     from followup.examination import Examined
-    from followup.status import OpenQuery, StatusLine, SubmissionStatus
+    from followup.status import LockedOut, OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
+    from ingest.from_landing import TakenIn
     from ingest.receiving import Receipt
     from publish.approving import Release
     from publish.serving import Served
@@ -140,6 +142,30 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
         console.print(told, highlight=False, soft_wrap=True)
 
 
+_LEFT_IN_LANDING = {
+    "overtaken": "left: the ledger has a later file of that district, dataset and quarter",
+    "nameless": "left: it does not say what its file was called; have the district send it again",
+    "damaged": "left: it can't be decrypted; restore landing/ or the key file",
+}
+
+
+def print_taken_in(console: Console, done: Sequence[TakenIn]) -> None:
+    """What became of originals that the ledger lacked."""
+    for one in done:
+        told = _LEFT_IN_LANDING.get(one.state, one.state)
+        line = f"  {one.district_code} {one.shown}: {told}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    states = Counter(one.state for one in done)
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    told = f"{len(done)} originals were not in the ledger: {counted}." if done else "The ledger knows every original."
+    console.print(told, highlight=False)
+    if states["accepted"]:
+        console.print(
+            "Withdrawals, explanations, locks and names that the ledger has lost are to be made again; then build.",
+            highlight=False,
+        )
+
+
 def _first_of_each(ledger: Ledger, submission_id: str) -> list[str]:
     counts = {c.rule: c for c in ledger.rule_counts(submission_id)}
     lines = []
@@ -163,13 +189,16 @@ def print_build(console: Console, settings: Settings, result: BuildResult) -> No
 
 
 def print_failed_build(console: Console, error: BuildFailed) -> None:
-    """What failed."""
+    """What failed; the whole of what the database said is in the log of builds, for it may quote values."""
+    from followup.building import without_values
+
     console.print(
         f"[red]The build failed; the last good marts are still there.[/] {escape(str(error))}", soft_wrap=True
     )
     for node in error.nodes:
         if node.status in ("error", "fail", "runtime error"):
-            console.print(f"  {node.kind} {node.name}: {escape(node.message or node.status)}", soft_wrap=True)
+            said = without_values(node.message) if node.message else node.status
+            console.print(f"  {node.kind} {node.name}: {escape(said)}", soft_wrap=True)
 
 
 def print_release(console: Console, made: Release) -> None:
@@ -199,6 +228,14 @@ def print_release(console: Console, made: Release) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+    if made.state == "unchanged":
+        console.print(
+            f"[yellow]Nothing new[/]: release {made.release_id}, which readers see, shows the same. No release is made "
+            "(--force makes one; `followup release serve` serves the current one once more).",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
     kind = "revision" if made.is_revision else "release"
     if made.served is None:
         console.print(
@@ -273,6 +310,21 @@ def print_status(console: Console, found: SubmissionStatus, format: Format) -> N
         console.print(
             f"Old enough to be locked (`followup lock --quarter …`): {which}", highlight=False, soft_wrap=True
         )
+
+
+def print_locked_out(console: Console, quarter: Quarter, found: LockedOut) -> None:
+    """What locking a quarter shuts out, before it is asked whether to."""
+    lines = [
+        f"  missing {dataset}: {len(units)} units: {', '.join(units)}"
+        for dataset, units in sorted(found.missing.items())
+    ]
+    lines += [
+        f"  refused, and nothing accepted after it: {one.district_code} {one.source_file_name}" for one in found.refused
+    ]
+    lines += [f"  open queries: {unit} {dataset}: {count}" for unit, dataset, count in found.open_queries]
+    heading = f"Locking {quarter} shuts out what is not in force by now:" if lines else f"Nothing of {quarter} is open."
+    for line in (heading, *lines):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_open_queries(console: Console, queries: Sequence[OpenQuery]) -> None:

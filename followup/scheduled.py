@@ -7,12 +7,12 @@ the DAG files.
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
 
 from ingest.districts import load_districts, load_drop_locations
+from ingest.failures import failing_in_words
 from ingest.private import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
@@ -41,6 +41,7 @@ def settings_of_task() -> Settings:
     return settings
 
 
+@failing_in_words
 def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | None = None) -> list[str]:
     """Codes of the districts whose drop locations are to be read.
 
@@ -70,6 +71,7 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
     return [code for code in located if code in visited]
 
 
+@failing_in_words
 def collect_district(district: str, quarter: str | None = None) -> tuple[str, ...]:
     """Take in all that waits in one district's drop location, with a line in the log for every file.
 
@@ -98,6 +100,7 @@ def collect_district(district: str, quarter: str | None = None) -> tuple[str, ..
     return receipt.changed_quarters
 
 
+@failing_in_words
 def collect_district_again(district: str, quarter: str | None = None) -> tuple[str, ...] | None:
     """As `collect_district`; None, and a line in the log, while the drop location is still out of reach."""
     from ingest.sources import DropLocationUnreachable
@@ -109,6 +112,7 @@ def collect_district_again(district: str, quarter: str | None = None) -> tuple[s
         return None
 
 
+@failing_in_words
 def changes_to_build() -> list[tuple[str, str]]:
     """(district code, quarter) of everything that the ledger knows and the marts don't show.
 
@@ -118,6 +122,7 @@ def changes_to_build() -> list[tuple[str, str]]:
     """
     from followup.snapshot import take_snapshot
     from ingest.ledger import Ledger
+    from publish.warehouse import is_damaged
 
     settings = settings_of_task()
     ledger = Ledger(settings.ledger)
@@ -126,7 +131,7 @@ def changes_to_build() -> list[tuple[str, str]]:
     finally:
         ledger.close()
     submissions = snapshot.submissions
-    is_built = built is not None and settings.warehouse.exists()
+    is_built = built is not None and settings.warehouse.exists() and not is_damaged(settings.warehouse)
     if not submissions or (built is not None and is_built and built.fingerprint == snapshot.fingerprint()):
         return []
     shown = _shown_in_marts(settings) if is_built else set()
@@ -148,13 +153,16 @@ def _shown_in_marts(settings: Settings) -> set[tuple[str, str]]:
     """(submission id, state) of what the warehouse was built from; empty when it can't be read."""
     import duckdb
 
+    from publish.warehouse import WarehouseFailed, open_warehouse
+
     try:
-        with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
+        with open_warehouse(settings.warehouse) as warehouse:
             return set(warehouse.execute("select submission_id, submission_state from core.fct_submission").fetchall())
-    except duckdb.Error:
+    except (WarehouseFailed, duckdb.Error):
         return set()
 
 
+@failing_in_words
 def build_and_log() -> str:
     """Build the marts from all that is in force, with a line in the log for every model and test.
 
@@ -164,14 +172,14 @@ def build_and_log() -> str:
     Raises:
         BuildFailed: a model or a test failed; the last good marts stay.
     """
-    from followup.building import NodeResult, build
+    from followup.building import NodeResult, build, without_values
 
     def log_node(node: NodeResult) -> None:
         failed = node.status in ("error", "fail")
         log.log(
             logging.ERROR if failed else logging.INFO,
             "%s %s: %s in %.2f s%s", node.kind, node.name, node.status, node.seconds,
-            f" ({_without_values(node.message)})" if failed and node.message else "",
+            f" ({without_values(node.message)})" if failed and node.message else "",
         )  # fmt: skip
 
     result = build(settings_of_task(), on_node=log_node)
@@ -179,9 +187,3 @@ def build_and_log() -> str:
         "%s: fingerprint %s, %d nodes, %.1f s", result.status, result.fingerprint, len(result.nodes), result.seconds
     )
     return str(result.status)
-
-
-def _without_values(message: str) -> str:
-    """The first lines of a database's message, with whatever it quotes left out."""
-    lines = [line.strip() for line in message.strip().splitlines()[:3]]
-    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", " ".join(lines))[:400]

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from followup.scheduled import settings_of_task
-from ingest.ledger import Ledger, LedgerError
+from ingest.failures import failing_in_words
+from ingest.ledger import ChangeRefused, Ledger
 from ingest.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ class Refused(Exception):
     """Nothing was released, and trying again as things are would not help; the message says why."""
 
 
+@failing_in_words
 def is_release_due() -> bool:
     """Whether a quarter has been locked since the last release, so that its figures can go out."""
     from ingest.ledger.decisions import newest_lock
@@ -30,6 +32,7 @@ def is_release_due() -> bool:
     return current is None or current.released_at is None or current.released_at < locked_at
 
 
+@failing_in_words
 def check_and_log() -> str:
     """Look at the marts that are in place, with a line in the log for every error and warning.
 
@@ -64,6 +67,7 @@ def _fingerprint(settings: Settings) -> str:
     return built.fingerprint if built else ""
 
 
+@failing_in_words
 def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     """Cut, protect and audit a release, and put it where it waits for approval.
 
@@ -100,6 +104,7 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     return {"release_id": made.release_id, "summary": "\n".join([made.notice, "", said, "", *lines]).strip()}
 
 
+@failing_in_words
 def is_approved_already(asked: bool | None) -> bool:
     """Whether nobody is to be asked.
 
@@ -121,6 +126,7 @@ def is_approved_already(asked: bool | None) -> bool:
     return settings.now().replace(tzinfo=None) >= current.released_at + timedelta(days=policy.days_between_releases)
 
 
+@failing_in_words
 def serve_and_log(release_id: int) -> dict[str, Any]:
     """Let a release go out, with a line in the log for every table; one that a killed run let go out is served whole.
 
@@ -137,7 +143,7 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
     settings = settings_of_task()
     try:
         released = approve_release(settings, release_id, on_step=_log_step())
-    except LedgerError as error:
+    except ChangeRefused as error:
         with closing(Ledger(settings.ledger)) as ledger:
             current = current_release(ledger)
         if current is None or current.release_id != release_id:

@@ -85,6 +85,33 @@ class SubmissionStatus:
     open_queries: tuple[OpenQuery, ...] = ()
 
 
+@dataclass(frozen=True)
+class LockedOut:
+    """What a quarter that is locked now would go without.
+
+    Attributes:
+        missing: dataset → codes of the units that report in the quarter and have nothing in force.
+        refused: the newest file of its key was refused.
+        open_queries: (unit, dataset, number of queries that nobody has explained) of files in force.
+    """
+
+    missing: dict[str, tuple[str, ...]]
+    refused: tuple[Submission, ...]
+    open_queries: tuple[tuple[str, str, int], ...]
+
+
+def locked_out(settings: Settings, quarter: Quarter) -> LockedOut:
+    """What locking a quarter would shut out."""
+    found = submission_status(settings, quarter)
+    missing: dict[str, tuple[str, ...]] = {}
+    for line in found.lines:
+        if line.state != "in_force":
+            missing[line.dataset] = (*missing.get(line.dataset, ()), line.district_code)
+    refused = [one.submission for one in found.refusals if one.submission.reporting_quarter == str(quarter)]
+    asked = [(line.district_code, line.dataset, line.open_queries) for line in found.lines if line.open_queries]
+    return LockedOut(missing, tuple(refused), tuple(asked))
+
+
 def _refusals(ledger: Ledger, submissions: list[Submission], quarter: str | None) -> list[Refusal]:
     """Refused submissions that no later submission of their key has followed."""
     newest: dict[tuple[str, str | None, str | None, str | None], Submission] = {}

@@ -21,6 +21,7 @@ from ingest.comparing import Changes
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
+from ingest.failures import is_of_the_machine
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.history import History, Past, look_back
@@ -157,11 +158,17 @@ class Circumstances:
 def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
     """Check one file; a fault of ours refuses it (FIL-020) instead of stopping what comes after.
 
-    See `_check_file`. Never raises, whatever the file holds; only where a fault arose is logged, never with what.
+    See `_check_file`. Only where a fault arose is logged, never with what.
+
+    Raises:
+        StorageFailure, LedgerError, OSError: what is kept of other files can't be read; whatever the file itself holds
+            raises nothing.
     """
     try:
         return _check_file(raw, name, circumstances)
-    except Exception as error:  # noqa: BLE001  (any fault of ours must refuse this file and leave the others be)
+    except Exception as error:  # any fault of ours must refuse this file and leave the others be
+        if is_of_the_machine(error):
+            raise
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         kind = type(error).__name__
         log.error("%s while checking %s, at %s", kind, name.shown, " > ".join(places[-6:]))

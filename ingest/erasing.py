@@ -26,11 +26,12 @@ from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
 from ingest.number_search import numbers_in
+from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.persons import key_maker, plain_number, read_numbers
 from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
 from ingest.recording import Office
 from ingest.sketching import sketched
-from ingest.storing import DamagedOriginal, decrypt_original, original_id, write_rows
+from ingest.storing import read_rows, write_rows
 
 _MEMBER_AT_MOST = 400_000_000
 """Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
@@ -150,7 +151,7 @@ def _rows_of(
     """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
     if contract is None or not contract.about_persons or found.parquet_path is None:
         return None
-    rows = pq.read_table(office.settings.home / found.parquet_path)
+    rows = read_rows(office.settings.home, found, is_as_stored=False)  # an erasing that was cut off left others
     held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
     if not pc.any(held).as_py():
         return None

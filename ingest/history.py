@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ingest.checks.arithmetic import IntArray
 from ingest.conforming import ConformedTable
@@ -21,6 +20,7 @@ from ingest.districts import load_districts
 from ingest.ledger import Ledger, Submission
 from ingest.quarters import Quarter
 from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY
+from ingest.storing import read_rows
 
 STOCK_GROUP = ["insats", "malgrupp"]
 SERVICE_KEY = ["insats", "malgrupp", "kon", "aldersgrupp", "hanvisad_fran"]
@@ -65,7 +65,11 @@ class Past:
     quarter: Quarter
 
     def rows(self, dataset: str, quarter: Quarter | None, columns: list[str]) -> pa.Table | None:
-        """Rows in force of one quarter (None: all) of this district and those it replaced; None when there are none."""
+        """Rows in force of one quarter (None: all) of this district and those it replaced; None when there are none.
+
+        Raises:
+            DamagedRows: a file of them is missing or damaged.
+        """
         codes = [self.district_code, *load_districts().predecessors(self.district_code)]
         chosen = [
             found
@@ -76,9 +80,7 @@ class Past:
         ]
         if not chosen:
             return None
-        tables = [
-            pq.read_table(self.home / found.parquet_path, columns=columns) for found in chosen if found.parquet_path
-        ]
+        tables = [read_rows(self.home, found, columns) for found in chosen if found.parquet_path]
         plain = [table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])) for table in tables]
         return pa.concat_tables(plain)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ingest.checking import CheckReport, parameters_of, sheet_of
 from ingest.checks.suites import load_rules, run_rules
@@ -31,7 +30,7 @@ from ingest.quarters import Quarter
 from ingest.queries import SCHEMA, queries_of, queries_path, read_queries, write_queries
 from ingest.recording import Office, answer_path
 from ingest.sentinels import DATE_EMPTY, EMPTY
-from ingest.storing import write_whole
+from ingest.storing import read_rows, write_whole
 
 _LOOK_AT = {"arenden": ("arenden", "oppenvard"), "serviceinsatser": ("serviceinsatser",)}
 """Dataset → datasets with rules that look at it."""
@@ -81,7 +80,7 @@ def _recheck(office: Office, found: Submission) -> Rechecked | None:
         return None
     home, ledger = office.settings.home, office.ledger
     contract, quarter = load_contracts()[found.dataset], Quarter.parse(found.reporting_quarter)
-    table = _stored(pq.read_table(home / found.parquet_path), contract, office, found.district_code)
+    table = _stored(read_rows(home, found), contract, office, found.district_code)
     history = look_back(found.dataset, table, Past(ledger, home, found.district_code, quarter))
     rules = load_rules(found.dataset)
     about = {rule.code for rule in rules if rule.needs is not None}

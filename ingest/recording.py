@@ -24,9 +24,10 @@ from ingest.ledger.decisions import is_closed_to, local_names
 from ingest.ledger.rotations import PERSONS, person_version, under_way
 from ingest.ledger.store import KEPT_PER_RULE, Explanation
 from ingest.naming import FileName
+from ingest.originals import Sent, encrypt_original
 from ingest.queries import queries_of, queries_path, write_queries
 from ingest.settings import CITY_TIME, Settings, SettingsError
-from ingest.storing import Provenance, encrypt_original, rows_to_store, write_rows, write_whole
+from ingest.storing import Provenance, rows_to_store, write_rows, write_whole
 
 ANSWERS = ("txt", "json", "xlsx")
 """Endings of the answers that are kept for each submission."""
@@ -109,6 +110,7 @@ class Arrival:
         size_bytes, checksum: of the whole file.
         original_path: where the encrypted original lies already, under home, when it is checked again.
         submitted_at: with zone.
+        sequence: the least that the submission gets, when it had one before.
     """
 
     district_code: str
@@ -120,6 +122,7 @@ class Arrival:
     submitted_at: datetime
     is_too_large: bool = False
     original_path: str | None = None
+    sequence: int = 0
 
 
 def circumstances_of(
@@ -141,9 +144,9 @@ def answer_path(settings: Settings, district_code: str, submission_id: str, endi
     return settings.feedback / district_code / f"{submission_id}.{ending}"
 
 
-def _submission_id(arrival: Arrival, sequence: int) -> str:
-    name = arrival.name
-    parts = [arrival.district_code, name.dataset or "", str(name.quarter or ""), name.shown, arrival.checksum]
+def submission_id_of(district_code: str, name: FileName, checksum: str, sequence: int) -> str:
+    """A submission's id: 26 letters and digits that follow from whose and what it is and how many came before it."""
+    parts = [district_code, name.dataset or "", str(name.quarter or ""), name.shown, checksum]
     text = "\0".join([*parts, str(sequence)])
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
 
@@ -171,8 +174,9 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
     settings, ledger, name = office.settings, office.ledger, arrival.name
     quarter = str(name.quarter) if name.quarter else None
     district = arrival.district_code
-    sequence = ledger.next_sequence(district, name.dataset, quarter)
-    submission_id = _submission_id(arrival, sequence)
+    sequence = max(ledger.next_sequence(district, name.dataset, quarter), arrival.sequence)
+    submission_id = submission_id_of(district, name, arrival.checksum, sequence)
+    submitted_at = arrival.submitted_at.replace(tzinfo=None)
     original_path = arrival.original_path or ""
     contract = load_contracts()[name.dataset] if name.dataset else None
     parquet_path = parquet_checksum = None
@@ -182,14 +186,13 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
         sealed = None
         if not arrival.is_too_large and not original_path:
             original = settings.landing / district / f"{submission_id}.bin"
-            sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, office.keys)
+            sent = Sent(name.shown, submitted_at, arrival.is_synthetic, sequence)
+            sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, office.keys, sent)
             original_path = str(original.relative_to(settings.home))
         _keep_answers(settings, submission_id, district, report)
         if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
             target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
-            provenance = Provenance(
-                submission_id, district, str(name.quarter), arrival.checksum, arrival.submitted_at.replace(tzinfo=None)
-            )
+            provenance = Provenance(submission_id, district, str(name.quarter), arrival.checksum, submitted_at)
             parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
             parquet_path = str(target.relative_to(settings.home))
             explanations, open_queries = _queries(office, submission_id, district, contract, report)
@@ -208,7 +211,7 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
             source_file_name=name.shown,
             source_file_sha256=arrival.checksum,
             size_bytes=arrival.size_bytes,
-            submitted_at=arrival.submitted_at.replace(tzinfo=None),
+            submitted_at=submitted_at,
             deadline_date=deadline,
             is_on_time=None if deadline is None else _city_date(arrival.submitted_at) <= deadline,
             is_synthetic=arrival.is_synthetic,

@@ -8,9 +8,9 @@ from datetime import UTC
 from ingest.checking import check_file
 from ingest.ledger import Ledger, Submission
 from ingest.naming import read_name
+from ingest.originals import decrypt_original, original_id
 from ingest.rechecking import recheck_after
 from ingest.recording import Arrival, Office, circumstances_of, record
-from ingest.storing import decrypt_original, original_id
 
 
 def standing_refusals(

@@ -34,8 +34,9 @@ from ingest.ledger.rotations import (
     under_way,
 )
 from ingest.ledger.store import newest_accepted
+from ingest.originals import DamagedOriginal, original_version, seal_again
 from ingest.recording import Office
-from ingest.storing import DamagedOriginal, original_version, seal_again, write_rows
+from ingest.storing import write_rows
 from ingest.wrapping import WrongWrapping, rewrapped, unwrapped
 
 _PERSON_COLUMNS = ("person_key", "match_person_key")

@@ -1,10 +1,9 @@
-"""Putting files in place whole: accepted rows as Parquet, originals encrypted. Nothing here decides what counts."""
+"""Putting files in place whole, and accepted rows as Parquet. Nothing here decides what counts."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,22 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ingest.conforming import ConformedTable
 from ingest.contracts import Column, Contract
-from ingest.keys import Keys
+from ingest.failures import StorageFailure
+from ingest.ledger import Submission
 from ingest.sentinels import DATE_BAD
 from ingest.sketching import Cells, Sketch, sketch_of
 
-_MAGIC = b"FOLLOWUP1"
-_NONCE = 12
 _UNFINISHED = ".tmp"
 
 
-class DamagedOriginal(Exception):
-    """An encrypted original can't be read back: wrong key, or the file was changed."""
+class DamagedRows(StorageFailure):
+    """The stored rows of a submission are missing or damaged; the message names it, its file and the command to run."""
 
 
 def write_whole(path: Path, *parts: bytes | pa.Buffer) -> None:
@@ -46,61 +42,12 @@ def write_whole(path: Path, *parts: bytes | pa.Buffer) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # a write that failed does not say where
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def encrypt_original(path: Path, raw: bytes, submission_id: str, keys: Keys) -> None:
-    """Keep a file as it came, encrypted (AES-GCM, bound to its submission), and verify by reading it back.
-
-    Raises:
-        DamagedOriginal: what was written does not decrypt to what came.
-    """
-    nonce = secrets.token_bytes(_NONCE)
-    version = keys.original_version
-    head = _MAGIC + version.to_bytes(2, "big") + nonce
-    write_whole(path, head, AESGCM(keys.original_keys[version]).encrypt(nonce, raw, submission_id.encode()))
-    if decrypt_original(path, submission_id, keys) != raw:
-        raise DamagedOriginal(f"the encrypted copy of submission {submission_id} could not be verified")
-
-
-def decrypt_original(path: Path, submission_id: str, keys: Keys) -> bytes:
-    """A file as it came.
-
-    Raises:
-        DamagedOriginal: the key is missing or wrong, or the file was changed.
-    """
-    stored = path.read_bytes()
-    at = len(_MAGIC) + 2
-    key = keys.original_keys.get(int.from_bytes(stored[len(_MAGIC) : at], "big"))
-    if not stored.startswith(_MAGIC) or key is None:
-        raise DamagedOriginal(f"the original of submission {submission_id} can't be read with these keys")
-    try:
-        sealed = memoryview(stored)[at + _NONCE :]
-        return AESGCM(key).decrypt(stored[at : at + _NONCE], sealed, submission_id.encode())
-    except InvalidTag:
-        raise DamagedOriginal(f"the original of submission {submission_id} was changed, or the key is wrong") from None
-
-
-def original_version(path: Path) -> int | None:
-    """The key version that an encrypted original names; None where it is none."""
-    with path.open("rb") as handle:
-        head = handle.read(len(_MAGIC) + 2)
-    return int.from_bytes(head[len(_MAGIC) :], "big") if len(head) == len(_MAGIC) + 2 and head[:9] == _MAGIC else None
-
-
-def seal_again(path: Path, submission_id: str, keys: Keys) -> None:
-    """Encrypt an original anew under the version in use, in its place, and verify by reading it back.
-
-    Raises:
-        DamagedOriginal: it can't be read; it is left as it is.
-    """
-    encrypt_original(path, decrypt_original(path, submission_id, keys), submission_id, keys)
-
-
-def original_id(path: str) -> str:
-    """The submission to which an encrypted original is bound: the first that came with it, after which it is named."""
-    return path.rpartition("/")[2].removesuffix(".bin")
 
 
 def sweep(folders: Iterable[Path]) -> None:
@@ -233,14 +180,73 @@ def rows_to_store(table: ConformedTable, contract: Contract, provenance: Provena
     return pa.table(columns, names=stored_schema(contract).names, metadata=sketch.as_footer())
 
 
+def as_parquet(rows: pa.Table) -> pa.Buffer:
+    """Rows as the bytes of a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, compression="zstd", compression_level=1)
+    return sink.getvalue()
+
+
 def write_rows(path: Path, rows: pa.Table) -> str:
     """Put rows in place as one Parquet file.
 
     Returns:
         The file's SHA-256, hexadecimal.
     """
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink, compression="zstd", compression_level=1)
-    content = sink.getvalue()
+    content = as_parquet(rows)
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def read_rows(
+    home: Path, found: Submission, columns: list[str] | None = None, *, is_as_stored: bool = True
+) -> pa.Table:
+    """The stored rows of an accepted submission.
+
+    Args:
+        home: the installation's.
+        found: whose.
+        columns: only these.
+        is_as_stored: whether the file must be byte for byte what the ledger says; changed ones may be readable too.
+
+    Raises:
+        DamagedRows: its file is missing, is not what was stored, or can't be read.
+        OSError: the disk or its rights are at fault.
+    """
+    path = home / (found.parquet_path or "")
+    try:
+        content = path.read_bytes()
+        if is_as_stored and hashlib.sha256(content).hexdigest() != found.parquet_sha256:
+            raise damaged_rows(home, found)
+        return pq.read_table(pa.BufferReader(content), columns=columns)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise damaged_rows(home, found) from None
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = error.filename or str(path)
+            raise
+        raise damaged_rows(home, found) from None
+
+
+def damaged_rows(home: Path, found: Submission) -> DamagedRows:
+    """What to say of a submission whose rows are missing or damaged."""
+    state = "damaged" if (home / (found.parquet_path or "")).is_file() else "missing"
+    return DamagedRows(
+        f"the rows of submission {found.submission_id} ({found.district_code} {found.dataset} "
+        f"{found.reporting_quarter}) are {state}: {found.parquet_path} in FOLLOWUP_HOME; "
+        f"`followup restore-rows {found.submission_id}` stores them again from the original"
+    )
+
+
+def has_rows_as_stored(home: Path, found: Submission) -> bool:
+    """Whether the file of an accepted submission's rows is there, byte for byte as it was stored.
+
+    Raises:
+        OSError: the disk or its rights are at fault.
+    """
+    path = home / (found.parquet_path or "")
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest() == found.parquet_sha256
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return False

@@ -32,10 +32,13 @@ class ReleaseRefused(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """What became of a release."""
+    """What became of a release; `unchanged`: none was made, for this one shows the same already.
+
+    A proposal that waits with the same figures is returned as it is.
+    """
 
     release_id: int
-    state: Literal["released", "proposed"]
+    state: Literal["released", "proposed", "unchanged"]
     is_revision: bool
     until_quarter: str | None
     tables: dict[str, int]
@@ -58,7 +61,7 @@ def approve_release(
     """Let a proposed release go out.
 
     Raises:
-        LedgerError: there is no such release, or it does not wait.
+        ChangeRefused: there is no such release, or it does not wait.
         ReleaseRefused: its file is gone: make a new one.
         ServingError, LeaseBusy: as `release`.
     """

@@ -8,9 +8,10 @@ somebody in the city has it, every unit has a cell, with 0 where the mart has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from publish.sums import CITY, TODAY, Nesting, wrong_sum
 from publish.tables import TOTAL, Block, Table, Tables
+from publish.warehouse import reading_warehouse
 
 AS_SUBMITTED = "as_submitted"
 COMPLETENESS = ("districts_in_force", "districts_expected", "late", "open_queries")
@@ -55,10 +57,13 @@ class Warehouse:
 
         Raises:
             CutError: there is no such file.
+            WarehouseFailed: it is damaged or can't be opened; from the other methods too.
         """
         if not path.exists():
             raise CutError("there is no warehouse yet: run `followup build` first")
-        self.connection = duckdb.connect(str(path), read_only=True)
+        self.path = path
+        with reading_warehouse(path):
+            self.connection = duckdb.connect(str(path), read_only=True)
         self._dimensions: dict[str, list[str]] = {}
 
     def __enter__(self) -> Warehouse:
@@ -69,8 +74,14 @@ class Warehouse:
 
     def table(self, sql: str) -> pd.DataFrame:
         """The answer to a query, texts as Python strings."""
-        found: pd.DataFrame = self.connection.execute(sql).df()
+        with reading_warehouse(self.path):
+            found: pd.DataFrame = self.connection.execute(sql).df()
         return found
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The answer to a query."""
+        with reading_warehouse(self.path):
+            return self.connection.execute(sql, parameters).fetchall()
 
     def columns(self, mart: str) -> dict[str, str]:
         """Column → type of a mart.
@@ -78,11 +89,11 @@ class Warehouse:
         Raises:
             CutError: there is no such mart.
         """
-        found = self.connection.execute(
+        found = self.rows(
             "select column_name, data_type from duckdb_columns() where schema_name = 'marts' and table_name = ? "
             "order by column_index",
             [mart],
-        ).fetchall()
+        )
         if not found:
             raise CutError(f"the warehouse holds no {mart}: run `followup build` again")
         return dict(found)
@@ -92,24 +103,24 @@ class Warehouse:
         if mart not in self._dimensions:
             texts = [name for name, kind in self.columns(mart).items() if kind == "VARCHAR"]
             held = ", ".join(f"bool_or(\"{name}\" = '{TOTAL}')" for name in texts)
-            found = self.connection.execute(f"select {held} from marts.{mart}").fetchone() or ()
+            (found,) = self.rows(f"select {held} from marts.{mart}")
             self._dimensions[mart] = [name for name, is_held in zip(texts, found, strict=True) if is_held]
         return self._dimensions[mart]
 
     def merged(self) -> dict[str, str]:
         """District code → the merged unit that it is part of today (itself, for the merged unit's own files)."""
-        found = self.connection.execute(
+        found = self.rows(
             "select district_code, counts_in_code from core.dim_district_membership where counts_in_basis = 'today'"
-        ).fetchall()
-        return dict(found)
+        )
+        return {str(code): str(unit) for code, unit in found}
 
     def validity(self) -> dict[str, tuple[str, str]]:
         """District code → first and last quarter in which it is valid; an open end is `9999Q4`."""
         quarter = "year({0}) || 'Q' || quarter({0})"
-        found = self.connection.execute(
+        found = self.rows(
             f"select district_code, {quarter.format('valid_from')}, coalesce({quarter.format('valid_to')}, '9999Q4') "
             "from core.dim_district"
-        ).fetchall()
+        )
         return {code: (first, last) for code, first, last in found}
 
 

@@ -21,6 +21,7 @@ from ingest.contracts import EXPECTATIONS
 from ingest.ledger import Ledger
 from ingest.settings import Settings
 from publish.catalogue.manifest import load_manifest
+from publish.warehouse import open_warehouse
 
 KNOWN_JUMPS = EXPECTATIONS / "known_jumps.yml"
 LONGEST = 20
@@ -98,19 +99,20 @@ def check_marts(settings: Settings, *, suite: Path = SUITE, known_jumps: Path = 
         What was found: errors first, in the order of the rules.
 
     Raises:
-        MartsMissing: there is no warehouse, or it can't be read.
+        MartsMissing: there is no warehouse, or it lacks what the rules read.
+        WarehouseFailed: it is damaged or can't be opened.
         ManifestMissing: there is no manifest beside it.
     """
     if not settings.warehouse.exists():
         raise MartsMissing("there is no warehouse yet: run `followup build` first")
     wanted = load_manifest(settings).published
     try:
-        with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        with open_warehouse(settings.warehouse) as connection:
             marts = Marts(connection)
             there, outcomes = marts.tables(), run_mart_rules(marts, suite)
     except duckdb.Error as error:
         raise MartsMissing(
-            f"the warehouse can't be read ({type(error).__name__}): run `followup build --force`"
+            f"the warehouse lacks what is looked at ({type(error).__name__}): run `followup build --force`"
         ) from error
     asked = _asked_about(settings, outcomes, known_jumps)
     findings = [

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from publish.policy import Policy, load_policy
 from publish.protecting import Protection, Requirement, protect
 from publish.public import PublicCells, audit_public, read_public, unknown_of
 from publish.tables import Tables, load_tables
-from publish.writing import Heading, notice_of, write_release
+from publish.writing import Heading, holds_the_same, notice_of, write_release
 
 MOST_MARGIN = 2
 """How much more than the policy asks a pattern is made for, at most, when the audit finds a cell too narrow: patterns
@@ -57,6 +57,7 @@ def release(
     now: datetime | None = None,
     gate: Callable[[Settings], object] = pass_gate,
     processes: int = 2,
+    only_new: bool = False,
 ) -> Release:
     """Make a release of what the marts hold now.
 
@@ -71,6 +72,7 @@ def release(
         now: instead of the installation's clock.
         gate: looks at the marts first, and raises where they are not fit to go out.
         processes: how many blocks are protected at a time.
+        only_new: make none when the current release, or a proposal that waits, shows the very same.
 
     Raises:
         ReleaseRefused: there is nothing to release, or an older quarter than what has gone out.
@@ -90,6 +92,7 @@ def release(
             now or settings.now(),
             on_step,
             processes,
+            only_new,
         )
         return making.run(approve, quarter, gate)
 
@@ -114,9 +117,10 @@ class _Making:
         now: datetime,
         on_step: Step,
         processes: int,
+        only_new: bool,
     ) -> None:
         self.settings, self.ledger, self.tables, self.policy = settings, ledger, tables, policy
-        self.now, self.on_step, self.processes = now, on_step, processes
+        self.now, self.on_step, self.processes, self.only_new = now, on_step, processes, only_new
         self.number = kept.next_number(ledger)
         self.current = kept.current_release(ledger)
 
@@ -225,6 +229,9 @@ class _Making:
         (staged / "beside").mkdir(parents=True)
         self.on_step(None, None, "writing the tables")
         rows = write_release(staged / FILE_NAME, warehouse, self.tables, told, hidden, self.policy, heading)
+        if self.only_new and (same := self._shown_by(staged / FILE_NAME)) is not None:
+            shutil.rmtree(staged)
+            return self._unchanged(same, rows, warnings, notice_of(warehouse), approve)
         try:
             audit = self._audit(staged / FILE_NAME, system, known)
         except NotPublic as error:
@@ -262,6 +269,30 @@ class _Making:
             return made
         served = go_out(self.settings, self.ledger, self.number, self.now, self.on_step)
         return replace(made, state="released", served=served)
+
+    def _shown_by(self, path: Path) -> ReleaseRow | None:
+        """The current release, or else the proposal that waits, that holds the very same as a written one."""
+        waiting = [one for one in kept.releases(self.ledger) if one.state == "proposed"]
+        for one in (self.current, *waiting):
+            if one is not None:
+                file = proposal_folder(self.settings, one.release_id) / FILE_NAME
+                if file.exists() and holds_the_same(path, file):
+                    return one
+        return None
+
+    def _unchanged(
+        self, same: ReleaseRow, rows: dict[str, int], warnings: tuple[str, ...], notice: str, approve: bool | None
+    ) -> Release:
+        """What is out already, or a proposal that waits, which goes out now where it may."""
+        number, state, waits, served = same.release_id, "unchanged", None, None
+        if same.state == "proposed":
+            waits = self._waits(approve)
+            state = "proposed" if waits else "released"
+            served = None if waits else go_out(self.settings, self.ledger, number, self.now, self.on_step)
+        return Release(
+            number, cast("Literal['released', 'proposed', 'unchanged']", state), same.is_revision, same.until_quarter,
+            rows, None, served, waits, warnings, notice,
+        )  # fmt: skip
 
     def _describe(self, staged: Path) -> None:
         """Dictionary and catalogue beside the release, where the models' descriptions are kept."""

@@ -64,10 +64,10 @@ class Heading:
 
 def notice_of(warehouse: Warehouse) -> str:
     """What every reader must be told of the data; empty when they are real."""
-    found = warehouse.connection.execute(
+    (found,) = warehouse.rows(
         "select coalesce(bool_and(is_synthetic), false), coalesce(bool_or(is_synthetic), false) "
         "from core.fct_submission where is_in_force"
-    ).fetchone() or (False, False)
+    )
     return SYNTHETIC if found[0] else PARTLY_SYNTHETIC if found[1] else ""
 
 
@@ -129,6 +129,38 @@ def write_release(
         _write_about(target, heading, notice)
         target.execute("commit")
     return counts
+
+
+def holds_the_same(path: Path, other: Path) -> bool:
+    """Whether two releases show readers the same: tables, rows, descriptions; their numbers and times apart.
+
+    Raises:
+        duckdb.Error: one of them can't be read.
+    """
+    with duckdb.connect() as connection:
+        for name, file in (("one", path), ("two", other)):
+            quoted = str(file).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as {name} (read_only)")
+        described = (
+            "select table_name, column_name, data_type, comment from duckdb_columns() where database_name = '{0}' "
+            "union all select table_name, '', '', comment from duckdb_tables() where database_name = '{0}'"
+        )
+        if _differ(connection, described.format("one"), described.format("two")):
+            return False
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'one' and table_name <> 'about'"
+        ).fetchall()
+        told = "select columns(c -> c not in ('release_id', 'released_at')) from {}.published.{}"
+        if any(_differ(connection, told.format("one", name), told.format("two", name)) for (name,) in tables):
+            return False
+        about = "select * from {}.published.about where key not in ('release_id', 'released_at', 'is_revision')"
+        return not _differ(connection, about.format("one"), about.format("two"))
+
+
+def _differ(connection: duckdb.DuckDBPyConnection, one: str, two: str) -> bool:
+    """Whether two queries give different rows, in whatever order."""
+    query = "select 1 from (({0}) except all ({1})) limit 1"
+    return any(connection.execute(query.format(*pair)).fetchone() for pair in ((one, two), (two, one)))
 
 
 def stamp(path: Path, released_at: datetime) -> None:
@@ -251,9 +283,8 @@ def _open_rows(
 
 
 def _labels(warehouse: Warehouse, table: str, column: str) -> dict[str, str]:
-    found = warehouse.connection.execute(f"select * from core.{table}")
-    names = [one[0] for one in found.description or ()]
-    return {row[0]: row[names.index(column)] for row in found.fetchall()}
+    found = warehouse.table(f"select * from core.{table}")
+    return dict(zip(found.iloc[:, 0], found[column], strict=True))
 
 
 def _labelled(rows: pd.DataFrame, labels: dict[str, dict[str, str]]) -> pd.DataFrame:
@@ -285,11 +316,11 @@ def _cuts_in_words(tables: Tables, table: Table) -> str:
 def _told(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, str]]:
     """Per schema and table of the warehouse what it says of its columns, and under "" of itself."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for schema, table, column, comment in warehouse.connection.execute(
+    for schema, table, column, comment in warehouse.rows(
         "select schema_name, table_name, '', comment from duckdb_tables() where schema_name in ('core', 'marts') "
         "union all select schema_name, table_name, column_name, comment from duckdb_columns() "
         "where schema_name in ('core', 'marts')"
-    ).fetchall():
+    ):
         found.setdefault((schema, table), {})[column] = comment or ""
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,10 @@ import typer
 
 from followup import reporting
 from followup.commandline import Exit, console, errors, quarter_of
-from followup.status import DAYS_UNTIL_LOCK
+from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.contracts import LocalName, load_contracts
 from ingest.districts import load_districts, read_seed
-from ingest.ledger import Ledger, LedgerError, Submission, decisions
+from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 
@@ -33,7 +34,7 @@ alias_app = typer.Typer(help="Districts' own names of interventions.", no_args_i
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (lock, unlock, withdraw, explain, reprocess, erase):
+    for command in (lock, unlock, withdraw, explain, reprocess, restore_rows, erase):
         app.command()(command)
     app.add_typer(exception_app, name="exception")
     app.add_typer(alias_app, name="alias")
@@ -76,17 +77,44 @@ def _submission(ledger: Ledger, text: str) -> Submission:
     return found[0]
 
 
-def lock(quarter: QuarterArgument) -> None:
-    """Lock a quarter: from now on its files need an exception."""
+def lock(
+    quarter: QuarterArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Lock without asking; for scripts.")] = False,
+) -> None:
+    """Lock a quarter: from now on its files need an exception. Says first what that locks out, and asks."""
     settings = Settings()
     if settings.now_date() <= quarter.end:
         raise typer.BadParameter(f"{quarter} has not ended")
     with closing(Ledger(settings.ledger)) as ledger:
+        if str(quarter) not in decisions.locked_quarters(ledger):
+            reporting.print_locked_out(console, quarter, locked_out(settings, quarter))
+            if not yes and not _is_agreed(f"Lock {quarter}?"):
+                console.print("Nothing is locked.")
+                return
         changed = decisions.lock_quarter(ledger, quarter, _now(settings))
     console.print(f"{quarter} is locked." if changed else f"{quarter} was locked already.", highlight=False)
     early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
     if changed and settings.now_date() < early:
         console.print(f"(Locking is proposed from {early}, day {DAYS_UNTIL_LOCK} after its end.)", highlight=False)
+
+
+def _is_agreed(question: str) -> bool:
+    """The answer at the terminal; no answer (end of input) is no.
+
+    Raises:
+        typer.BadParameter: there is nobody to ask.
+    """
+    if not is_terminal():
+        raise typer.BadParameter("there is no terminal to ask at: look at what is listed, then run it with --yes")
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def unlock(quarter: QuarterArgument) -> None:
@@ -172,7 +200,7 @@ def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
             else:
                 try:
                     decisions.withdraw(office.ledger, found, _reason(why), _now(settings))
-                except LedgerError as error:
+                except ChangeRefused as error:
                     raise _fail(str(error)) from None
             again = recheck_after(office, found)
         left = office.ledger.in_force(
@@ -303,6 +331,34 @@ def _reprocess(office: Office, refused: list[Submission]) -> int:
         console.print(f"  {one.state}: {one.district_code} {one.source_file_name}", markup=False, highlight=False)
     console.print(f"{len(done)} refused files were checked again; {len(done) - len(still)} are in force now.")
     return len(still)
+
+
+def restore_rows(submission: SubmissionArgument) -> None:
+    """Store the rows of a submission again from its original, when their file is missing or damaged."""
+    from ingest.recording import open_office
+    from ingest.restoring import restore_rows as store_again
+
+    with open_office(Settings()) as office:
+        found = _submission(office.ledger, submission)
+        try:
+            done = store_again(office, found)
+        except ChangeRefused as error:
+            raise _fail(str(error)) from None
+    if not done.is_written:
+        told = "are as they were stored: nothing was done."
+    elif done.is_same:
+        told = f"are stored again, {done.rows} of them, byte for byte as before."
+    else:
+        compared = (
+            "the earlier file can't be read to compare with"
+            if done.differing is None
+            else (f"{done.differing} rows differ from those in the earlier file")
+        )
+        told = (
+            f"are stored again as today's programs read the original: {done.rows} rows, {done.rows_before} before; "
+            f"{compared}. Build the marts, and look at the district's figures."
+        )
+    console.print(f"The rows of {found.submission_id} {told}", highlight=False, soft_wrap=True)
 
 
 def erase(

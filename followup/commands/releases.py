@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from followup import reporting
 from followup.commandline import Exit, FormatOption, QuarterOption, console, errors
-from ingest.ledger import Ledger, LedgerError
+from ingest.ledger import ChangeRefused, Ledger
 from ingest.ledger.releases import ReleaseRow, releases
 from ingest.settings import Settings
 
@@ -37,11 +37,13 @@ def _ended(what: str, error: Exception, code: Exit) -> typer.Exit:
 def publish(
     quarter: QuarterOption = None,
     approve: Annotated[bool, typer.Option("--approve", help="Let it go out now, approved by you.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Although the current release shows the same.")] = False,
 ) -> None:
     """Make a release of the marts: protected, proved, and served once it is approved.
 
     Without --approve it waits for `followup release approve`, unless the installation approves its releases itself (at
-    most one a week). --quarter: figures up to and including this quarter.
+    most one a week). When the current release shows the same already, none is made. --quarter: figures up to and
+    including this quarter.
     """
     from publish.approving import ReleaseRefused
     from publish.cutting import CutError
@@ -52,12 +54,33 @@ def publish(
     settings = Settings()
     try:
         with reporting.progress(errors) as bar:
-            made = release(settings, approve=approve or None, quarter=str(quarter) if quarter else None, on_step=bar)
+            until = str(quarter) if quarter else None
+            made = release(settings, approve=approve or None, quarter=until, on_step=bar, only_new=not force)
     except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
         raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None
     reporting.print_release(console, made)
+    if made.served is not None or made.state == "unchanged":
+        _warn_of_a_server_beside(settings)
+
+
+def _warn_of_a_server_beside(settings: Settings) -> None:
+    """Readers of the PostgreSQL that `make up` started would wait for a release that goes to files alone."""
+    from followup.postgres_server import PostgresServer
+    from publish.serving import has_database
+
+    if has_database(settings):
+        return
+    with suppress(OSError, ValueError):  # none of ours, or none that this user can look at
+        running = PostgresServer(settings.postgres_home).running()
+        if running is not None:
+            variables = " ".join(f"{name}={value}" for name, value in running.environment.items())
+            errors.print(
+                f"A PostgreSQL runs beside (port {running.port}) not set for publishing: its readers see nothing "
+                f"of this release. To serve it there too: {variables} followup release serve",
+                style="yellow", markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
 
 
 def list_releases(format: FormatOption = reporting.Format.text) -> None:
@@ -100,7 +123,7 @@ def approve(number: NumberArgument) -> None:
     try:
         with reporting.progress(errors) as bar:
             made = approve_release(Settings(), number, on_step=bar)
-    except (LedgerError, ReleaseRefused) as error:
+    except (ChangeRefused, ReleaseRefused) as error:
         raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None

@@ -1,5 +1,5 @@
 """The ledger: what was submitted, what was found, what is in force, what was built. It alone says what counts."""
 
-from ingest.ledger.store import Ledger, LedgerError, Submission
+from ingest.ledger.store import ChangeRefused, Ledger, LedgerError, Submission
 
-__all__ = ["Ledger", "LedgerError", "Submission"]
+__all__ = ["ChangeRefused", "Ledger", "LedgerError", "Submission"]

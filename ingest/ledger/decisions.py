@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ingest.contracts import LocalName
 from ingest.folding import fold
-from ingest.ledger.store import Ledger, LedgerError, Submission
+from ingest.ledger.store import ChangeRefused, Ledger, Submission
 from ingest.ledger.tables import local_name, lock_exception, quarter_lock, submission, withdrawal
 from ingest.quarters import Quarter
 
@@ -153,7 +153,7 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
     """Take an accepted submission out of force; the newest accepted version before it, if any, is in force again.
 
     Raises:
-        LedgerError: it is not accepted.
+        ChangeRefused: it is not accepted.
     """
     with ledger.engine.begin() as connection:
         changed = connection.execute(
@@ -162,8 +162,18 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
             .values(state="withdrawn")
         )
         if not changed.rowcount:
-            raise LedgerError(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
+            raise ChangeRefused(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
         connection.execute(withdrawal.insert().values(submission_id=found.submission_id, withdrawn_at=now, why=why))
+
+
+def record_rows_restored(ledger: Ledger, submission_id: str, parquet_sha256: str, row_count: int) -> None:
+    """Say what a submission's file of rows is after they were stored again, otherwise than before."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            submission.update()
+            .where(submission.c.submission_id == submission_id)
+            .values(parquet_sha256=parquet_sha256, row_count=row_count)
+        )
 
 
 def add_local_name(ledger: Ledger, name: LocalName, now: datetime) -> None:

@@ -60,6 +60,10 @@ class LedgerError(Exception):
     """The ledger can't be opened or used, or refused a change; the message says what to do."""
 
 
+class ChangeRefused(LedgerError):
+    """The ledger works, and what was asked for does not fit what it holds; nothing was changed."""
+
+
 def open_engine(url: str) -> sa.Engine:
     """The database of a ledger; nothing is connected yet.
 

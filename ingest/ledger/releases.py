@@ -13,7 +13,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from ingest.ledger.store import Ledger, LedgerError
+from ingest.ledger.store import ChangeRefused, Ledger
 from ingest.ledger.tables import release, release_cell
 
 State = Literal["proposed", "released", "blocked", "replaced"]
@@ -78,7 +78,7 @@ def record_release(ledger: Ledger, row: ReleaseRow, cells: Iterable[ReleaseCell]
     """Record a release in one transaction; proposals that still waited are replaced by it, and their cells forgotten.
 
     Raises:
-        LedgerError: its number is taken.
+        ChangeRefused: its number is taken.
     """
     with ledger.engine.begin() as connection:
         if row.state != "blocked":
@@ -88,7 +88,7 @@ def record_release(ledger: Ledger, row: ReleaseRow, cells: Iterable[ReleaseCell]
         try:
             connection.execute(release.insert().values(**vars(row)))
         except sa.exc.IntegrityError as error:
-            raise LedgerError(f"release {row.release_id} is in the ledger already") from error
+            raise ChangeRefused(f"release {row.release_id} is in the ledger already") from error
         for some in _batches(cells):
             connection.execute(release_cell.insert(), [vars(one) for one in some])
 
@@ -97,14 +97,14 @@ def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
     """Let a proposed release go out, from now on.
 
     Raises:
-        LedgerError: there is no such release, or it does not wait for approval.
+        ChangeRefused: there is no such release, or it does not wait for approval.
     """
     with ledger.engine.begin() as connection:
         state = connection.execute(sa.select(release.c.state).where(release.c.release_id == release_id)).scalar()
         if state is None:
-            raise LedgerError(f"there is no release {release_id}")
+            raise ChangeRefused(f"there is no release {release_id}")
         if state != "proposed":
-            raise LedgerError(f"release {release_id} does not wait for approval: it is {state}")
+            raise ChangeRefused(f"release {release_id} does not wait for approval: it is {state}")
         connection.execute(
             release.update().where(release.c.release_id == release_id).values(state="released", released_at=now)
         )

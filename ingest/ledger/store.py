@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
-from ingest.ledger.opening import LedgerError, migrate, open_engine
+from ingest.ledger.opening import ChangeRefused, LedgerError, migrate, open_engine
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
-__all__ = ["Ledger", "LedgerError", "Submission"]
+__all__ = ["ChangeRefused", "Ledger", "LedgerError", "Submission"]
 KEPT_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
 

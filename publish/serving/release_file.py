@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.failures import in_words
 from publish.labels import label
 
 PUBLISHED = "published"
@@ -132,7 +133,7 @@ def read_release(path: Path, schema: str = PUBLISHED) -> ReleaseFile:
             tables = tuple(_tables(connection, bare))
             about = _about(connection, bare, tables)
     except (OSError, duckdb.Error) as error:
-        raise ServingError(f"{path} can't be read as a release: {error}") from error
+        raise ServingError(f"{path} can't be read as a release: {in_words(error) or type(error).__name__}") from error
     if not tables:
         raise ServingError(f"{path} has no table in the schema {schema}")
     return ReleaseFile(path, schema, tables, about, sha256)

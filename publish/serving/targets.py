@@ -18,6 +18,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from ingest.failures import in_words
 from ingest.private import make_folder
 from ingest.settings import Settings
 from publish.serving import postgres, roles
@@ -120,7 +121,8 @@ def _told(settings: Settings) -> Iterator[None]:
     except psycopg.Error as error:
         raise roles.lost(error, settings) from None
     except (OSError, duckdb.Error, pa.ArrowException) as error:
-        raise ServingError(f"the release's files can't be written: {error}") from error
+        words = in_words(error) or f"{type(error).__name__}"
+        raise ServingError(f"the release's files can't be written: {words}") from error
 
 
 def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_step: Step) -> Served:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from followup.scheduled import _without_values, changes_to_build, districts_to_collect
+from followup.building import without_values
+from followup.scheduled import changes_to_build, districts_to_collect
 from ingest.districts import load_districts
 from ingest.quarters import Quarter
 from ingest.settings import SettingsError
@@ -67,4 +68,4 @@ def test_nothing_is_announced_before_anything_was_sent(inbox: Path) -> None:
     ],
 )  # fmt: skip
 def test_log_lines_leave_out_what_a_database_quotes(message: str, logged: str) -> None:
-    assert _without_values(message) == logged
+    assert without_values(message) == logged

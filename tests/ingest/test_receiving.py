@@ -11,10 +11,10 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest.keys import load_keys, make_keys
 from ingest.ledger import Submission
+from ingest.originals import DamagedOriginal, decrypt_original
 from ingest.quarters import Quarter
 from ingest.receiving import DistrictReceipt, DropLocationUnreachable, receive, receive_district
 from ingest.settings import SettingsError
-from ingest.storing import DamagedOriginal, decrypt_original
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])

@@ -27,12 +27,12 @@ from ingest.ledger import Submission
 from ingest.ledger.decisions import withdraw
 from ingest.ledger.explanations import explanations_of
 from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, under_way
+from ingest.originals import decrypt_original, original_version
 from ingest.persons import key_maker
 from ingest.receiving import receive_district
 from ingest.recording import open_office
 from ingest.rotating import Rotated, RotationRefused, key_uses, prune, rotate
 from ingest.settings import SettingsError
-from ingest.storing import decrypt_original, original_version
 from ingest.wrapping import WrongWrapping, rewrapped, unwrapped, wrapped
 
 NOW = datetime(2019, 2, 1)

@@ -14,6 +14,7 @@ from ingest.ledger import Ledger, Submission
 from ingest.settings import Settings
 from publish.catalogue.manifest import Exposure, Manifest, ManifestMissing, manifest_file
 from publish.gate import GateClosed, GateFinding, MartsMissing, check_marts, load_known_jumps, pass_gate
+from publish.warehouse import WarehouseFailed
 
 
 def _rule(
@@ -179,7 +180,7 @@ def test_no_warehouse_says_what_to_run(place: Place) -> None:
 
 def test_a_damaged_warehouse_says_what_to_run(place: Place) -> None:
     place.settings.warehouse.write_bytes(b"no database at all" * 1000)
-    with pytest.raises(MartsMissing, match="run `followup build --force`"):
+    with pytest.raises(WarehouseFailed, match="run `followup build --force`"):
         check_marts(place.settings)
 
 

@@ -230,6 +230,30 @@ def test_proposal_waits_is_replaced_by_the_next_and_goes_out_when_approved(setti
     assert at.startswith("2020-02-21")
 
 
+def test_what_shows_nothing_new_makes_no_release(settings: Settings) -> None:
+    waiting = make(settings, approve=None, only_new=True)
+    assert (waiting.state, waiting.release_id) == ("proposed", 1)
+    again = make(settings, approve=None, only_new=True)
+    assert (again.state, again.release_id, again.waits_because) == ("proposed", 1, "the city approves releases")
+    out = make(settings, only_new=True, now=NOW + timedelta(days=1))
+    assert (out.state, out.release_id) == ("released", 1) and out.served is not None
+    link = settings.published.readlink()
+    same = make(settings, only_new=True, now=NOW + timedelta(days=2))
+    assert (same.state, same.release_id, same.served) == ("unchanged", 1, None)
+    assert rows_of(settings) == ["released"] and settings.published.readlink() == link
+    assert [path.name for path in (settings.home / "proposed").iterdir()] == ["1"]
+    assert make(settings, now=NOW + timedelta(days=2)).release_id == 2
+
+
+def test_a_single_figure_a_description_or_an_earlier_end_is_something_new(settings: Settings) -> None:
+    make(settings, quarter="2018Q3")
+    assert make(settings, only_new=True, quarter="2018Q4").release_id == 2
+    with duckdb.connect(str(settings.warehouse)) as warehouse:
+        warehouse.execute("comment on column marts.mart_case_flow.reporting_quarter is 'other words'")
+    assert make(settings, only_new=True, quarter="2018Q4").release_id == 3
+    assert make(settings, only_new=True, quarter="2018Q4").state == "unchanged"
+
+
 def test_releases_go_out_by_themselves_once_a_week_where_the_policy_says_so(settings: Settings) -> None:
     policy = load_policy().model_copy(update={"approve_by_itself": True})
     assert make(settings, approve=None, policy=policy).state == "released"

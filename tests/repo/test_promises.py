@@ -15,7 +15,7 @@ TARGETS = ["help", "setup", "demo", "test", "check", "docs", "up", "down", "benc
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
-    "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "erase",
+    "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "service", "keys",
 }  # fmt: skip
 

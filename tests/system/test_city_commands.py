@@ -49,8 +49,25 @@ def line(place: Place, followup, district: str, dataset: str) -> dict[str, objec
     return next(x for x in lines(place, followup) if (x["district_code"], x["dataset"]) == (district, dataset))
 
 
+def test_lock_says_what_it_shuts_out_and_asks(place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = followup("lock", "-q", "2018Q1", expect=2)
+    assert "no terminal" in told and "--yes" in told
+    assert "missing arenden: 12 units: bromma" in told  # 14 districts, of which two have sent theirs
+    assert not re.search(r"missing arenden: [^:]*: [^:]*(alvsjo|norrmalm)", told)
+    asked = [x for x in lines(place, followup) if x["open_queries"]]
+    assert asked
+    for one in asked:
+        assert f"open queries: {one['district_code']} {one['dataset']}: {one['open_queries']}" in told
+    monkeypatch.setattr("followup.commands.city.is_terminal", lambda: True)
+    for answer in ("n\n", ""):
+        assert "Nothing is locked" in followup("lock", "-q", "2018Q1", typed=answer)
+    assert "(locked)" not in followup("status", "-q", "2018Q1")
+    assert "2018Q1 is locked" in followup("lock", "-q", "2018Q1", typed="y\n")
+    followup("unlock", "-q", "2018Q1")
+
+
 def test_locked_quarter_is_shown_and_needs_an_exception(place: Place, followup: Run) -> None:
-    assert "2018Q1 is locked" in followup("lock", "-q", "2018Q1")
+    assert "2018Q1 is locked" in followup("lock", "-q", "2018Q1", "--yes")
     assert "was locked already" in followup("lock", "-q", "2018Q1")
     assert "(locked)" in followup("status", "-q", "2018Q1")
     folder = place.inbox / "alvsjo"

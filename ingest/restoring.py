@@ -1,0 +1,135 @@
+"""Storing the rows of a submission again from its original, when their file is missing or damaged."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC
+
+import duckdb
+import pyarrow as pa
+
+from ingest.checking import CheckReport, Circumstances, check_file
+from ingest.contracts import load_contracts
+from ingest.failures import StorageFailure
+from ingest.ledger import ChangeRefused, Submission
+from ingest.ledger.decisions import local_names, record_rows_restored
+from ingest.naming import read_name
+from ingest.originals import DamagedOriginal, decrypt_original, original_id
+from ingest.recording import Office
+from ingest.settings import CITY_TIME, MEGABYTE
+from ingest.storing import (
+    DamagedRows,
+    Provenance,
+    as_parquet,
+    has_rows_as_stored,
+    read_rows,
+    rows_to_store,
+    write_whole,
+)
+
+
+class NotRestorable(StorageFailure):
+    """The rows can't be stored again from the original; the message says why and what else to do."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was stored.
+
+    Attributes:
+        is_written: whether there was anything to do.
+        is_same: whether the file has the bytes that the ledger says; else today's programs read the original otherwise.
+        rows: stored now; `rows_before` as the ledger had it.
+        differing: rows that differ from the file that was there; None when that could not be read.
+    """
+
+    is_written: bool
+    is_same: bool
+    rows: int
+    rows_before: int
+    differing: int | None = 0
+
+
+def restore_rows(office: Office, found: Submission) -> Restored:
+    """Read a submission's original again and put its rows in place; id, version and what is in force stay.
+
+    Killed at any instant, it can be run again.
+
+    Raises:
+        ChangeRefused: it was refused, so it has no rows.
+        NotRestorable: its original is erased, or today's rules don't let it in.
+        DamagedOriginal: the original can't be read back.
+        LeaseBusy: the district's files are being taken in.
+    """
+    if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
+        raise ChangeRefused(f"submission {found.submission_id} is {found.state}: it has no rows to restore")
+    home = office.settings.home
+    with office.ledger.lease(f"receive:{found.district_code}"):
+        if has_rows_as_stored(home, found):
+            return Restored(False, True, found.row_count, found.row_count)
+        rows = _rows_again(office, found)
+        content = as_parquet(rows)
+        checksum = hashlib.sha256(content).hexdigest()
+        is_same = checksum == found.parquet_sha256
+        differing = 0 if is_same else _differing(office, found, rows)
+        write_whole(home / found.parquet_path, content)
+        if not is_same:
+            record_rows_restored(office.ledger, found.submission_id, checksum, rows.num_rows)
+        return Restored(True, is_same, rows.num_rows, found.row_count, differing)
+
+
+def _rows_again(office: Office, found: Submission) -> pa.Table:
+    """The rows of an original as today's programs read it, keyed as the submission's were."""
+    contract, report = load_contracts()[found.dataset or ""], _read_again(office, found)
+    if report.table is None or not report.accepted:
+        rules = ", ".join(one.rule for one in report.counts() if one.severity == "error")
+        raise NotRestorable(
+            f"today's rules refuse the original of submission {found.submission_id} ({rules}): restore validated/ from "
+            "backup, or withdraw it and have the district send the file again"
+        )
+    provenance = Provenance(
+        found.submission_id, found.district_code, found.reporting_quarter or "", found.source_file_sha256,
+        found.submitted_at,
+    )  # fmt: skip
+    return rows_to_store(report.table, contract, provenance)
+
+
+def _read_again(office: Office, found: Submission) -> CheckReport:
+    """What the file says by itself: what other files, locks and later days have to do with it was decided before."""
+    if found.original_erased_at is not None or not found.original_path:
+        raise NotRestorable(
+            f"the original of submission {found.submission_id} is erased: restore {found.parquet_path} from backup, or "
+            "run the erasing again if it was cut off, or withdraw the submission"
+        )
+    keys = office.keys
+    if found.person_key_version is not None and found.person_key_version != keys.person_version:
+        if found.person_key_version not in keys.person_keys:
+            raise NotRestorable(
+                f"the key file lacks version {found.person_key_version} of the person key, under which submission "
+                f"{found.submission_id} was stored: restore the key file"
+            )
+        keys = replace(keys, person_version=found.person_key_version)
+    raw = decrypt_original(office.settings.home / found.original_path, original_id(found.original_path), office.keys)
+    if hashlib.sha256(raw).hexdigest() != found.source_file_sha256:
+        raise DamagedOriginal(f"the original of submission {found.submission_id} is another file: restore landing/")
+    sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
+    limit = max(office.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
+    circumstances = Circumstances(keys, sent_on, limit, None, local_names(office.ledger))
+    return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
+
+
+def _differing(office: Office, found: Submission, rows: pa.Table) -> int | None:
+    """How many of the new rows are not in the file that is there now; None when it can't be read."""
+    try:
+        before = read_rows(office.settings.home, found, is_as_stored=False)
+    except DamagedRows:
+        return None
+    columns = ", ".join(f'"{name}"' for name in rows.column_names if name in before.column_names)
+    with duckdb.connect() as connection:
+        connection.register("rows_before", before)
+        connection.register("rows_now", rows)
+        counted = connection.execute(
+            f"select count(*) from (select {columns} from rows_now except all select {columns} from rows_before)"
+        ).fetchone()
+    return int(counted[0]) if counted else None

@@ -1,0 +1,70 @@
+"""Opening the private warehouse, and saying in one way what is wrong with it, whoever reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from ingest.failures import DAMAGED, DANGLING, IS_FOLDER, StorageFailure, cause_of, place_of, sentence
+from ingest.settings import Settings
+
+REMEDY = "run `followup build --force`, which makes it anew"
+_MADE_ANEW = (DAMAGED, DANGLING, IS_FOLDER)
+
+
+class WarehouseFailed(StorageFailure):
+    """The warehouse is there and can't be read; the message says why and what to do."""
+
+
+@contextmanager
+def reading_warehouse(path: Path) -> Iterator[None]:
+    """What DuckDB says of the warehouse in the block is raised in words.
+
+    Raises:
+        WarehouseFailed: it is damaged, held by a writer, out of reach. Other errors of DuckDB (of a query) pass.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        cause = cause_of(error)
+        if cause is None and isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
+            cause = DAMAGED
+        if cause is None:
+            raise
+        place = place_of(path, Settings())
+        raise WarehouseFailed(
+            sentence(cause, f"the warehouse {place}", REMEDY if cause in _MADE_ANEW else None)
+        ) from None
+
+
+@contextmanager
+def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that reads a warehouse file.
+
+    Raises:
+        WarehouseFailed: as `reading_warehouse`.
+    """
+    with reading_warehouse(path), duckdb.connect(str(path), read_only=True) as connection:
+        yield connection
+
+
+def see_that_it_opens(path: Path) -> None:
+    """Read the list of its marts, which a file that is cut off or no database does not give.
+
+    Raises:
+        WarehouseFailed: it can't be read.
+    """
+    with open_warehouse(path) as connection:
+        connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a warehouse file can't be read and is to be made anew; one that is held by another process is not."""
+    try:
+        see_that_it_opens(path)
+    except WarehouseFailed as failed:
+        return str(failed).endswith(REMEDY)
+    return False
