@@ -24,7 +24,7 @@ from followup.commandline import (
     failing_with_a_sentence,
     quarter_of,
 )
-from followup.commands import city, keys, preview, protecting, releases, service, templates
+from followup.commands import city, keys, locking, preview, protecting, releases, service, templates
 from followup.status import submission_status
 from ingest.private import close_home, go_private
 from ingest.quarters import Quarter
@@ -222,6 +222,7 @@ def doctor(
 
 
 releases.register(app)
+locking.register(app)
 city.register(app)
 templates.register(app)
 preview.register(app)

@@ -82,8 +82,8 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
         Refused: there is nothing to release, it can't be protected, its audit failed, or the marts have errors.
     """
     from publish.approving import ReleaseRefused
-    from publish.cutting import CutError
     from publish.releasing import ReleaseBlocked, release
+    from publish.warehouse import CutError
 
     settings = settings_of_task()
     if _fingerprint(settings) != checked:

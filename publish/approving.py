@@ -9,18 +9,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from ingest.ledger import Ledger
 from ingest.ledger import releases as kept
+from ingest.ledger.releases import ReleaseRow
 from ingest.settings import Settings
 from publish.certificate import Certificate
 from publish.serving import Served, finish, read_release, serve
 from publish.serving.folder import current_folder, read_identity
-from publish.writing import stamp
+from publish.writing import holds_the_same, stamp
 
 Step = Callable[[int | None, int | None, str], None]
 FILE_NAME = "release.duckdb"
@@ -140,6 +141,28 @@ def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, o
     served = _serve(settings, release_id, on_step)
     _clear(settings, ledger)
     return served
+
+
+def shown_by(settings: Settings, ledger: Ledger, path: Path) -> ReleaseRow | None:
+    """The current release, or else the proposal that waits, that shows the very same as a written one."""
+    waiting = [one for one in kept.releases(ledger) if one.state == "proposed"]
+    for one in (kept.current_release(ledger), *waiting):
+        if one is not None:
+            file = proposal_folder(settings, one.release_id) / FILE_NAME
+            if file.exists() and holds_the_same(path, file):
+                return one
+    return None
+
+
+def no_other(
+    settings: Settings, ledger: Ledger, same: ReleaseRow, made: Release, waits: str | None, now: datetime, on_step: Step
+) -> Release:
+    """What there is to say instead of another release: a proposal that waits with the same goes out where it may."""
+    if same.state != "proposed":
+        return made
+    if waits is not None:
+        return replace(made, state="proposed", waits_because=waits)
+    return replace(made, state="released", served=go_out(settings, ledger, same.release_id, now, on_step))
 
 
 def _clear(settings: Settings, ledger: Ledger) -> int | None:

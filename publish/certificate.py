@@ -150,3 +150,10 @@ _ATTACKERS = {
         "unchanged between releases is the same"
     ),
 }
+
+
+def solver_name() -> str:
+    """The solver of the linear programs, with its version."""
+    import highspy
+
+    return f"HiGHS {highspy.Highs().version()}"

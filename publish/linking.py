@@ -280,3 +280,10 @@ class _System:
                 whole = same[whole]
             numbers[row] = numbers[whole]
         return numbers
+
+
+def rows_told_by(key: str, at: dict[str, int]) -> list[int]:
+    """The row of a cell; of a complement those of its part and of its whole, in that order."""
+    measure, place = key.split("|", 1)
+    whole, _, part = measure.partition("−")
+    return [at[f"{name}|{place}"] for name in (part, whole) if name]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NoReturn, cast
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,33 @@ from ingest.ledger import Ledger, decisions
 from ingest.ledger import releases as kept
 from ingest.ledger.releases import ReleaseRow
 from ingest.settings import Settings
-from publish.approving import FILE_NAME, Release, ReleaseRefused, Step, complete, go_out, naive, office, proposal_folder
+from publish.approving import (
+    FILE_NAME,
+    Release,
+    ReleaseRefused,
+    Step,
+    complete,
+    go_out,
+    naive,
+    no_other,
+    office,
+    proposal_folder,
+    shown_by,
+)
 from publish.auditing import Audit, NotPublic
 from publish.catalogue.manifest import ManifestMissing, load_manifest
 from publish.catalogue.write import write_catalogue
-from publish.certificate import Certificate, TableShown, write_certificate
-from publish.cutting import CELL, Cut, CutError, Warehouse, cut
+from publish.certificate import Certificate, TableShown, solver_name, write_certificate
+from publish.cutting import CELL, Cut, cut
 from publish.gate import pass_gate
 from publish.leaving_out import leave_out
-from publish.linking import Known, Layer, System, changes_of, link, remember, to_remember
+from publish.linking import Known, Layer, System, changes_of, link, remember, rows_told_by, to_remember
 from publish.policy import Policy, load_policy
 from publish.protecting import Protection, Requirement, protect
 from publish.public import PublicCells, audit_public, read_public, unknown_of
 from publish.tables import Tables, load_tables
-from publish.writing import Heading, holds_the_same, notice_of, write_release
+from publish.warehouse import CutError, Warehouse
+from publish.writing import Heading, notice_of, write_release
 
 MOST_MARGIN = 2
 """How much more than the policy asks a pattern is made for, at most, when the audit finds a cell too narrow: patterns
@@ -98,11 +111,7 @@ def release(
 
 
 class _TooNarrow(Exception):
-    """The audit found cells about which too much can be concluded."""
-
-    def __init__(self, cells: list[str]) -> None:
-        super().__init__()
-        self.cells = cells
+    """The audit found cells about which too much can be concluded; its one argument lists them."""
 
 
 class _Making:
@@ -146,7 +155,7 @@ class _Making:
                     return self._propose(warehouse, left, system, protection, known, approve, warnings)
                 except _TooNarrow as failed:
                     if margin == MOST_MARGIN:
-                        self._block(failed.cells, "fail the audit")
+                        self._block(failed.args[0], "fail the audit")
                     margin += 1
 
     def _protect(self, told: Cut, known: Known, margin: int) -> tuple[Cut, System, Protection]:
@@ -184,7 +193,7 @@ class _Making:
         at = {key: row for row, key in enumerate(cells["key"])}
         found: set[int] = set()
         for row in np.flatnonzero(np.isin(system.current.numbers, protection.unsolved)):
-            new = (one for one in _told_by(str(cells["key"].iloc[row]), at) if not is_kept[one])
+            new = (one for one in rows_told_by(str(cells["key"].iloc[row]), at) if not is_kept[one])
             found.update(islice(new, 1))
         if len(protection.unsolved) and not found:
             self._block(self._named(system, protection.unsolved), "can't be protected, whatever else is hidden")
@@ -229,9 +238,11 @@ class _Making:
         (staged / "beside").mkdir(parents=True)
         self.on_step(None, None, "writing the tables")
         rows = write_release(staged / FILE_NAME, warehouse, self.tables, told, hidden, self.policy, heading)
-        if self.only_new and (same := self._shown_by(staged / FILE_NAME)) is not None:
+        if self.only_new and (same := shown_by(self.settings, self.ledger, staged / FILE_NAME)) is not None:
             shutil.rmtree(staged)
-            return self._unchanged(same, rows, warnings, notice_of(warehouse), approve)
+            made = Release(same.release_id, "unchanged", same.is_revision, same.until_quarter, rows, None, None, None)
+            made = replace(made, warnings=warnings, notice=notice_of(warehouse))
+            return no_other(self.settings, self.ledger, same, made, self._waits(approve), self.now, self.on_step)
         try:
             audit = self._audit(staged / FILE_NAME, system, known)
         except NotPublic as error:
@@ -269,30 +280,6 @@ class _Making:
             return made
         served = go_out(self.settings, self.ledger, self.number, self.now, self.on_step)
         return replace(made, state="released", served=served)
-
-    def _shown_by(self, path: Path) -> ReleaseRow | None:
-        """The current release, or else the proposal that waits, that holds the very same as a written one."""
-        waiting = [one for one in kept.releases(self.ledger) if one.state == "proposed"]
-        for one in (self.current, *waiting):
-            if one is not None:
-                file = proposal_folder(self.settings, one.release_id) / FILE_NAME
-                if file.exists() and holds_the_same(path, file):
-                    return one
-        return None
-
-    def _unchanged(
-        self, same: ReleaseRow, rows: dict[str, int], warnings: tuple[str, ...], notice: str, approve: bool | None
-    ) -> Release:
-        """What is out already, or a proposal that waits, which goes out now where it may."""
-        number, state, waits, served = same.release_id, "unchanged", None, None
-        if same.state == "proposed":
-            waits = self._waits(approve)
-            state = "proposed" if waits else "released"
-            served = None if waits else go_out(self.settings, self.ledger, number, self.now, self.on_step)
-        return Release(
-            number, cast("Literal['released', 'proposed', 'unchanged']", state), same.is_revision, same.until_quarter,
-            rows, None, served, waits, warnings, notice,
-        )  # fmt: skip
 
     def _describe(self, staged: Path) -> None:
         """Dictionary and catalogue beside the release, where the models' descriptions are kept."""
@@ -385,7 +372,7 @@ class _Making:
             new_periods=tuple(sorted(periods - before)),
             sealed_periods=tuple(sorted((periods & before) - touched)),
             revised_periods=tuple(sorted(revised)),
-            solver=_solver(),
+            solver=solver_name(),
             programs=protection.programs + audit.programs,
             integer_programs=audit.integer_programs,
             joint_cells=audit.joint_cells,
@@ -395,22 +382,9 @@ class _Making:
         )
 
 
-def _solver() -> str:
-    import highspy
-
-    return f"HiGHS {highspy.Highs().version()}"
-
-
 def _versions(layer: Layer) -> Callable[[str], str]:
     by_key = dict(zip(layer.cells["key"], layer.cells["version"], strict=True))
     return by_key.__getitem__
-
-
-def _told_by(key: str, at: dict[str, int]) -> list[int]:
-    """The row of a cell; of a complement those of its part and of its whole, in that order."""
-    measure, place = key.split("|", 1)
-    whole, _, part = measure.partition("−")
-    return [at[f"{name}|{place}"] for name in (part, whole) if name]
 
 
 def _in_words(tables: Tables, key: str) -> str:

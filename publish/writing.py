@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from publish.cutting import CELL, COMPLETENESS, Cut, Warehouse
+from publish.cutting import CELL, COMPLETENESS, Cut
 from publish.labels import label, load_terms
 from publish.leaving_out import LEFT_OUT, NOBODY, NOT_PROTECTABLE, block_of, cut_of
 from publish.policy import Policy
 from publish.serving.release_file import text as literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
+from publish.warehouse import Warehouse
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
 PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."

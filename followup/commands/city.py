@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,6 @@ import typer
 
 from followup import reporting
 from followup.commandline import Exit, console, errors, quarter_of
-from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.contracts import LocalName, load_contracts
 from ingest.districts import load_districts, read_seed
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
@@ -34,13 +32,14 @@ alias_app = typer.Typer(help="Districts' own names of interventions.", no_args_i
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (lock, unlock, withdraw, explain, reprocess, restore_rows, erase):
+    for command in (withdraw, explain, reprocess, restore_rows, erase):
         app.command()(command)
     app.add_typer(exception_app, name="exception")
     app.add_typer(alias_app, name="alias")
 
 
-def _now(settings: Settings) -> datetime:
+def now_naive(settings: Settings) -> datetime:
+    """The installation's clock as the ledger keeps it: UTC, without zone."""
     return settings.now().astimezone(UTC).replace(tzinfo=None)
 
 
@@ -77,54 +76,6 @@ def _submission(ledger: Ledger, text: str) -> Submission:
     return found[0]
 
 
-def lock(
-    quarter: QuarterArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Lock without asking; for scripts.")] = False,
-) -> None:
-    """Lock a quarter: from now on its files need an exception. Says first what that locks out, and asks."""
-    settings = Settings()
-    if settings.now_date() <= quarter.end:
-        raise typer.BadParameter(f"{quarter} has not ended")
-    with closing(Ledger(settings.ledger)) as ledger:
-        if str(quarter) not in decisions.locked_quarters(ledger):
-            reporting.print_locked_out(console, quarter, locked_out(settings, quarter))
-            if not yes and not _is_agreed(f"Lock {quarter}?"):
-                console.print("Nothing is locked.")
-                return
-        changed = decisions.lock_quarter(ledger, quarter, _now(settings))
-    console.print(f"{quarter} is locked." if changed else f"{quarter} was locked already.", highlight=False)
-    early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
-    if changed and settings.now_date() < early:
-        console.print(f"(Locking is proposed from {early}, day {DAYS_UNTIL_LOCK} after its end.)", highlight=False)
-
-
-def _is_agreed(question: str) -> bool:
-    """The answer at the terminal; no answer (end of input) is no.
-
-    Raises:
-        typer.BadParameter: there is nobody to ask.
-    """
-    if not is_terminal():
-        raise typer.BadParameter("there is no terminal to ask at: look at what is listed, then run it with --yes")
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        return False
-
-
-def is_terminal() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def unlock(quarter: QuarterArgument) -> None:
-    """Open a locked quarter again."""
-    settings = Settings()
-    with closing(Ledger(settings.ledger)) as ledger:
-        changed = decisions.unlock_quarter(ledger, quarter, _now(settings))
-    console.print(f"{quarter} is open." if changed else f"{quarter} was not locked.", highlight=False)
-
-
 @exception_app.command("open")
 def exception_open(
     quarter: QuarterArgument,
@@ -145,7 +96,7 @@ def exception_open(
     with closing(Ledger(settings.ledger)) as ledger:
         number = decisions.open_exception(
             ledger, quarter, _known_district(district), _known_dataset(dataset), until=last, why=_reason(why),
-            now=_now(settings),
+            now=now_naive(settings),
         )  # fmt: skip
         is_locked = str(quarter) in decisions.locked_quarters(ledger)
     console.print(f"Exception {number} is open: {district} may submit {dataset or 'all datasets'} for {quarter}.")
@@ -158,7 +109,7 @@ def exception_close(number: Annotated[int, typer.Argument(help="As `followup exc
     """Close an exception."""
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        changed = decisions.close_exception(ledger, number, _now(settings))
+        changed = decisions.close_exception(ledger, number, now_naive(settings))
     if not changed:
         raise _fail(f"There is no open exception {number}.")
     console.print(f"Exception {number} is closed.")
@@ -199,7 +150,7 @@ def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
                 console.print("It was withdrawn already.")
             else:
                 try:
-                    decisions.withdraw(office.ledger, found, _reason(why), _now(settings))
+                    decisions.withdraw(office.ledger, found, _reason(why), now_naive(settings))
                 except ChangeRefused as error:
                     raise _fail(str(error)) from None
             again = recheck_after(office, found)
@@ -228,7 +179,7 @@ def explain(
         found = _submission(ledger, submission)
         try:
             explained = explain_queries(
-                ledger, settings.home, found, rule.strip().upper(), text, _now(settings), row_key=row_key, row=row
+                ledger, settings.home, found, rule.strip().upper(), text, now_naive(settings), row_key=row_key, row=row
             )
         except CannotBeExplained as error:
             raise _fail(str(error)) from None
@@ -266,7 +217,7 @@ def alias_add(
         raise typer.BadParameter("that is another intervention's own code")
     code = "" if district is None else _known_district(district)
     with open_office(Settings()) as office:
-        decisions.add_local_name(office.ledger, LocalName(code, name.strip(), means), _now(office.settings))
+        decisions.add_local_name(office.ledger, LocalName(code, name.strip(), means), now_naive(office.settings))
         console.print(f"{name.strip()} means {means} in {district or 'every district'}.", markup=False, highlight=False)
         rules = _rules_of_unknown_interventions()
         _reprocess(office, standing_refusals(office.ledger, district=district, rules=rules))
@@ -385,12 +336,12 @@ def _erase_originals(settings: Settings, older_than: int | None, yes: bool) -> E
     from ingest.recording import open_office
 
     days = settings.originals_kept_days if older_than is None else older_than
-    before = _now(settings) - timedelta(days=days)
+    before = now_naive(settings) - timedelta(days=days)
     if not yes and not typer.confirm(f"Erase the originals of all that was submitted before {before:%Y-%m-%d}?"):
         console.print("Nothing is erased.")
         return Exit.DONE
     with open_office(settings) as office:
-        done = erase_originals(office, before, _now(settings))
+        done = erase_originals(office, before, now_naive(settings))
     console.print(f"{done.originals} originals are erased. Rows in force stay as they are.", highlight=False)
     return Exit.DONE
 
@@ -403,7 +354,7 @@ def _erase_person(settings: Settings) -> Exit:
     with open_office(settings) as office:
         try:
             with reporting.progress(errors) as bar:
-                done = erase_person(office, number, _now(settings), bar)
+                done = erase_person(office, number, now_naive(settings), bar)
         except NotAPersonNumber as error:
             errors.print(f"[red]{error}[/]")
             return Exit.USAGE

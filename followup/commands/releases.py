@@ -46,10 +46,10 @@ def publish(
     including this quarter.
     """
     from publish.approving import ReleaseRefused
-    from publish.cutting import CutError
     from publish.gate import GateClosed, MartsMissing
     from publish.releasing import ReleaseBlocked, release
     from publish.serving import ServingError
+    from publish.warehouse import CutError
 
     settings = Settings()
     try:

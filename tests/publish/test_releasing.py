@@ -18,11 +18,11 @@ from ingest.ledger.releases import released_cells, releases
 from ingest.settings import Settings
 from publish import releasing
 from publish.approving import Release, ReleaseRefused, approve_release, complete, proposal_folder
-from publish.cutting import CutError
 from publish.linked import Linked
 from publish.policy import load_policy
 from publish.protecting import Protection, Requirement
 from publish.releasing import ReleaseBlocked, release
+from publish.warehouse import CutError
 
 NOW = datetime(2020, 2, 20, 8, tzinfo=UTC)
 Make = Callable[..., Release]
