@@ -41,7 +41,7 @@ def first_format(path: Path, raw: bytes, submission_id: str, installation: Insta
 
 def sent(installation: Installation, name: str, **cells: str) -> Submission:
     """Drop a file, take it in a day after the one before, and return what the ledger says."""
-    earlier = installation.ledger().submissions()
+    earlier = list(installation.settings.landing.rglob("*.bin"))
     later = replace(installation, now=f"{datetime(2019, 1, 8) + timedelta(days=len(earlier)):%Y-%m-%dT%H:%M:%S}")
     installation.drop(name, csv_bytes("arenden", [base_row("arenden", **cells)]))
     receive_district(later.settings, DISTRICT)
