@@ -9,6 +9,7 @@ import errno
 import functools
 import os
 import re
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -96,6 +97,8 @@ _BY_SQLSTATE = {
     "53": BUSY, "58": DEVICE, "XX001": DAMAGED, "XX002": DAMAGED, "28": DENIED,
 }  # fmt: skip
 _QUOTED_PATH = re.compile(r"""["'](/[^"'\n]+)["']""")
+_NEXT_TO_NOTHING = 1 << 20
+"""Bytes free, below which a write that failed without a reason failed for room."""
 _NO_PLACE = "a folder that this command uses"
 
 
@@ -114,6 +117,8 @@ def in_words(error: BaseException, settings: Settings | None = None) -> str | No
     path = _path_of(error)
     if found is MISSING and path is not None and path.is_symlink():
         found = DANGLING
+    if found is DEVICE and path is not None and not isinstance(error, OSError) and _is_full(path):
+        found = FULL  # DuckDB does not always say why it could not write
     place = _NO_PLACE if path is None else place_of(path, settings or _settings())
     if path is None and isinstance(error, (_of("psycopg", "Error"), _of("sqlalchemy.exc", "DBAPIError"))):
         place = "the database"
@@ -177,6 +182,13 @@ def _path_of(error: BaseException) -> Path | None:
         quoted = _QUOTED_PATH.search(str(error))
         return Path(quoted[1]) if quoted else None
     return None
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _NEXT_TO_NOTHING
+    except OSError:
+        return False
 
 
 def place_of(path: Path, settings: Settings | None) -> str:

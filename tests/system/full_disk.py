@@ -140,7 +140,7 @@ def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None
         assert ended.code in (0, 3), ended
         assert "Traceback" not in ended.printed and "internal error" not in ended.printed, ended
         if ended.code == 3:
-            assert "full" in ended.printed, ended
+            assert "disk is full" in ended.printed, ended
         disk.leave(PLENTY)
         see_nothing_is_lost(place, dropped)
         again = run(place, words)

@@ -87,6 +87,16 @@ def test_messages_of_libraries_become_kinds_without_what_they_quote(error: Excep
     assert SECRET not in (in_words(error) or "")
 
 
+def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = duckdb.IOException(f'IO Error: Could not write all bytes to file "{tmp_path / "w"}": wanted=9 wrote=1')
+    assert "the disk fails at" in (in_words(error) or "")
+    room = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(failures.shutil, "disk_usage", lambda _: room)
+    assert "the disk is full at" in (in_words(error) or "")
+
+
 @pytest.mark.parametrize(
     "error",
     [
