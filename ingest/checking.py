@@ -317,7 +317,9 @@ def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
     named += [(None, cells) for cells in table.extra.values()]
     for name, column in named:
-        wrong = cells_with_numbers(distinct_cells(column), table.encoding, without_zero=name not in identifiers)
+        is_identifier = name in identifiers
+        cells = distinct_cells(column)
+        wrong = cells_with_numbers(cells, table.encoding, without_zero=not is_identifier, is_identifier=is_identifier)
         if wrong:
             hits = pc.is_in(column.cast(pa.binary()), value_set=pa.array(wrong, pa.binary())).to_numpy()
             header = "en kolumn utanför datasetet" if name is None else contract.column(name).label_sv

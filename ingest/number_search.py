@@ -29,13 +29,14 @@ def _apart(*digits: str) -> str:
 _DATE_DIGITS = (r"\d", r"\d", "[01]", r"\d", "[0-36-9]", r"\d")
 _YEAR_FIRST = (
     re.compile(_apart(*_DATE_DIGITS, *[r"\d"] * 4)),
-    re.compile(_apart(*[r"\d"] * 2, *_DATE_DIGITS, *[r"\d"] * 4)),
+    re.compile(_apart("[12]", "[089]", *_DATE_DIGITS, *[r"\d"] * 4)),
 )
+_A_YEAR = r"(?:18|19|20)\d\d"
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(?=(\d\d?)({_CUT})(\d\d?)({_CUT})(\d{{4}}|\d\d){_GAP}(\d{{4}})(?!\d))"
-    rf"|(?<!\d)(?=([0-36-9]\d)({_GAP})([01]\d)({_GAP})((?:18|19|20)\d\d){_GAP}(\d{{4}})(?!\d))"
+    rf"(?<!\d)(?=(\d\d?)({_CUT})(\d\d?)({_CUT})({_A_YEAR}|\d\d){_GAP}(\d{{4}})(?!\d))"
+    rf"|(?<!\d)(?=([0-36-9]\d)({_GAP})([01]\d)({_GAP})({_A_YEAR}){_GAP}(\d{{4}})(?!\d))"
 )
-_UNPADDED = re.compile(rf"(?<!\d)(?=(\d{{4}})({_CUT})(\d\d?)({_CUT})(\d\d?){_CUT}(\d{{4}})(?!\d))")
+_UNPADDED = re.compile(rf"(?<!\d)(?=({_A_YEAR})({_CUT})(\d\d?)({_CUT})(\d\d?){_CUT}(\d{{4}})(?!\d))")
 _A_DATE_FOLLOWS = re.compile(r"[-./]\d\d?[-./]\d\d?(?!\d)")
 _LOST_ZERO = re.compile(r"\d{5}[-+ ]?\d{4}")
 
@@ -51,7 +52,10 @@ _NAMED_FORMS = (
 """Dates with the month in letters, and how each is written in digits."""
 _NAMES_A_MONTH = re.compile("|".join(_MONTHS))
 
-_WORDS = r"sista|fyra|pnr|p-nr|pers(?:on)?\.?[ -]?n(?:umme)?r|kontrollsiff|samordn|samnr|last (?:four|4)"
+_WORDS = (
+    r"sista\W+fyra|fyra\W+sista|de\W+fyra|slut(?:ar|siff)|pnr|p-nr|pers(?:on)?\.?[ -]?n(?:umme)?r|kontrollsiff"
+    r"|samordn|samnr|last (?:four|4)"
+)
 _SPEAKS_OF_NUMBERS = re.compile(_WORDS)
 _A_DATE = re.compile(
     rf"(?<!\d)(?:((?:1[89]|20)?\d\d){_GAP}(\d\d){_GAP}(\d\d)|((?:1[89]|20)?\d\d){_CUT}(\d\d?){_CUT}(\d\d?)"
@@ -62,13 +66,26 @@ _NEARBY = 60
 """Characters between a birth date and its last four digits, in a text that speaks of numbers."""
 
 _ESCAPED = re.compile(r"%[0-9a-f]{2}|&#?\w+;|_x[0-9a-f]{4}_", re.IGNORECASE)
+_ENDLESS = re.compile(r"&#\d{8,};?")
+"""No character; Python refuses to read so long a number."""
+_TAG = re.compile(r"<[^<>]{0,40}>")
+_WITH_EXPONENT = re.compile(r"(?<!\d)(\d)[.,](\d{5,11})e\+?(?:9|1[01])(?!\d)")
+"""A number as a spreadsheet shows it that finds it long: 2,01003159801E+11."""
+_LONG_GAP = re.compile(r"([\W_])\1{2,}|[^\S\n]{3,}")
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
+"""Letters by their category that show nothing (Hangul fillers)."""
+_SEARCHED = 10_000
+"""Characters of a cell that are searched. No text of ours is so long: one that is, is refused for its length."""
 _FEWEST = 8
 _FEWEST_DIGITS = re.compile(rf"(?:\d\D*){{{_FEWEST}}}")
 """Digits of the shortest spelling: 1/3 10 9801."""
 
 
-def numbers_in(text: str) -> Iterator[str]:
+def numbers_in(text: str, *, is_identifier: bool = False) -> Iterator[str]:
     """The person and coordination numbers in a text, each as its last ten digits; the same one may come twice.
+
+    In an identifier, digits that stand apart must be cut where a number is: `2018-06-293807` is a case's number.
+    Elsewhere a number of twelve digits may be cut anywhere, and one of ten where its date or its last four are whole.
 
     Digits of every script and shape count. Between them may stand signs, spaces, line ends and what is invisible; dates
     may begin with the day, have a month in letters, or stand apart from the last four in a text that says so; text may
@@ -76,19 +93,19 @@ def numbers_in(text: str) -> Iterator[str]:
     """
     for one in _readings(text):
         if _FEWEST_DIGITS.search(one):
-            yield from _year_first(one)
+            yield from _year_first(one, is_identifier=is_identifier)
             yield from _day_first(one)
             if _SPEAKS_OF_NUMBERS.search(one):
                 yield from _in_parts(one)
 
 
-def reads_as_number(text: str, *, without_zero: bool = False) -> bool:
+def reads_as_number(text: str, *, without_zero: bool = False, is_identifier: bool = False) -> bool:
     """Whether a text holds something that reads as a person or coordination number: see `numbers_in`.
 
     With `without_zero`, a whole text of nine digits counts too, as spreadsheets leave it of a number that begins with 0
     (for columns where no such number belongs; running numbers of nine digits would be mistaken).
     """
-    if next(numbers_in(text), None) is not None:
+    if next(numbers_in(text, is_identifier=is_identifier), None) is not None:
         return True
     whole = _plain(text).strip() if without_zero else ""
     return bool(_LOST_ZERO.fullmatch(whole)) and next(_year_first("0" + whole), None) is not None
@@ -98,15 +115,22 @@ def _readings(text: str) -> Iterator[str]:
     """A text as it may be meant: unescaped, what is invisible left out or taken for a cut, with months in digits."""
     texts = [text]
     if _ESCAPED.search(text):
-        hexed = re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), html.unescape(unquote(text)))
-        texts.append(hexed)
+        unescaped = html.unescape(_ENDLESS.sub(" ", unquote(text)))
+        texts.append(re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), unescaped))
     plain = [_plain(one, unseen) for one in texts for unseen in ("", " ")]
+    plain += [_TAG.sub(" ", one) for one in plain if "<" in one]
+    plain = [_WITH_EXPONENT.sub(r"\1\2", _LONG_GAP.sub(_shortened, one)) for one in plain]
     for one in dict.fromkeys(plain):
         yield one
         for pattern, form in _NAMED_FORMS if _NAMES_A_MONTH.search(one) else ():
             digits = pattern.sub(lambda found, form=form: _in_digits(found, form), one)  # type: ignore[misc]
             if digits != one:
                 yield digits
+
+
+def _shortened(found: re.Match[str]) -> str:
+    """Two of what is said again and again, or two blanks."""
+    return (found[1] or " ") * 2
 
 
 def _in_digits(found: re.Match[str], form: str) -> str:
@@ -120,7 +144,17 @@ def _plain(text: str, unseen: str = "") -> str:
     """A text in small letters, its digits as ASCII; `unseen` stands for what is invisible or upon another letter."""
     if text.isascii():
         return text.lower()
-    return "".join(_plain_letter(letter, unseen) for letter in unicodedata.normalize("NFKC", text)).lower()
+    visible = "".join(unseen if letter in _BLANK_LETTERS else _cut_by_a_sign(letter) for letter in text)
+    return "".join(_plain_letter(letter, unseen) for letter in unicodedata.normalize("NFKC", visible)).lower()
+
+
+def _cut_by_a_sign(letter: str) -> str:
+    """A blank for a sign such as № or ™, which is made of letters; else the letter."""
+    return " " if not letter.isascii() and unicodedata.category(letter) == "So" and not _is_digit(letter) else letter
+
+
+def _is_digit(letter: str) -> bool:
+    return unicodedata.digit(letter, None) is not None or any(map(str.isdigit, unicodedata.normalize("NFKC", letter)))
 
 
 def _plain_letter(letter: str, unseen: str) -> str:
@@ -130,13 +164,13 @@ def _plain_letter(letter: str, unseen: str) -> str:
     return unseen if unicodedata.category(letter) in ("Cf", "Mn", "Me") else letter
 
 
-def _year_first(text: str) -> Iterator[str]:
+def _year_first(text: str, *, is_identifier: bool = False) -> Iterator[str]:
     """Numbers of ten or twelve digits in their own order, wherever they are cut."""
     for pattern in _YEAR_FIRST:
         for found in pattern.finditer(text):
             digits, gaps = "".join(found.groups()[::2]), found.groups()[1::2]
             number = _number(digits[:-8], digits[-8:-6], digits[-6:-4], digits[-4:])
-            if number is not None and _is_cut_well(text, found, digits, gaps):
+            if number is not None and _is_cut_well(text, found, digits, gaps, is_identifier=is_identifier):
                 yield number
     for found in _UNPADDED.finditer(text):
         year, first_cut, month, second_cut, day, last = found.groups()
@@ -160,8 +194,10 @@ def _day_first(text: str) -> Iterator[str]:
 
 def _in_parts(text: str) -> Iterator[str]:
     """Numbers whose date and last four digits stand apart, in either order."""
-    fours = [(found.start(), found[0]) for found in _FOUR.finditer(text)]
-    for found in _A_DATE.finditer(text):
+    dates = list(_A_DATE.finditer(text))
+    of_dates = {place for found in dates for place in range(found.start(), found.end())}
+    fours = [(found.start(), found[0]) for found in _FOUR.finditer(text) if found.start() not in of_dates]
+    for found in dates:
         parts = [part for part in found.groups() if part is not None]
         if found[7]:
             parts.reverse()
@@ -173,7 +209,7 @@ def _in_parts(text: str) -> Iterator[str]:
                 yield number
 
 
-def _is_cut_well(text: str, found: re.Match[str], digits: str, gaps: tuple[str, ...]) -> bool:
+def _is_cut_well(text: str, found: re.Match[str], digits: str, gaps: tuple[str, ...], *, is_identifier: bool) -> bool:
     """Whether digits stand apart as the parts of a number do: year, month, day and last four, pairs or single ones.
 
     Wholly regular cuts (pairs, threes, single digits) are made of any long row of numbers: there no further digits may
@@ -184,7 +220,8 @@ def _is_cut_well(text: str, found: re.Match[str], digits: str, gaps: tuple[str, 
     parts = {size - 8, size - 6} if size == 10 else {size - 10, size - 8, size - 6}
     in_date, in_last = cuts & set(range(1, size - 4)), cuts & set(range(size - 3, size))
     is_regular = cuts == set(range(1, size)) or cuts == set(range(size - 3, 0, -3)) or size - 2 in in_last
-    if cuts == set(range(1, size)) or cuts == set(range(size - 3, 0, -3)):
+    is_a_row = cuts == set(range(1, size)) or cuts == set(range(size - 3, 0, -3))
+    if is_a_row or (not is_identifier and _may_be_cut_so(size, in_date, in_last, parts, gaps)):
         pass
     elif not in_date <= parts or (size == 10 and in_date not in (set(), parts)) or (in_date and size - 4 not in cuts):
         return False
@@ -202,6 +239,20 @@ def _is_cut_well(text: str, found: re.Match[str], digits: str, gaps: tuple[str, 
     return not in_date or not _is_of_a_date(
         text, found.end(found.re.groups), digits[-4:], gaps[size - 9], gaps[size - 7]
     )
+
+
+def _may_be_cut_so(size: int, in_date: set[int], in_last: set[int], parts: set[int], gaps: tuple[str, ...]) -> bool:
+    """Whether digits in a text may be cut so, though no identifier is: somebody hides a number, or breaks its line.
+
+    Dates and times, phone numbers and rows of numbers are not cut so.
+    """
+    if size == 12 and len(in_date) + len(in_last) == 1 and not in_last & {size - 2}:
+        return True
+    if in_last == {size - 3, size - 2, size - 1} and in_date <= parts:
+        return True
+    if in_last == {size - 2} and not in_date and gaps[size - 5] in ("-", "+"):
+        return True
+    return size == 10 and not in_last and len(in_date) == 1 and in_date <= parts and gaps[size - 5] in ("-", "+")
 
 
 def _is_beside_more(text: str, found: re.Match[str], gaps: set[str]) -> bool:
@@ -253,20 +304,22 @@ _LIKELY = f"(?:^|[^0-9])(?:{_FORMS})(?:[^0-9]|$)"
 """Bytes in which digits alone may read as a number: what `_year_first` and `_day_first` find, and more."""
 _SPELLED = (
     r"(?i)jan|feb|mar|apr|maj|may|jun|jul|aug|sep|okt|oct|nov|dec|sista|fyra|nr|nummer|kontrollsiff|samordn|last "
-    r"|%[0-9a-f]{2}|&#?[0-9a-z]+;|_x[0-9a-f]{4}_|[^\x00-\x7f]"
+    r"|<|e\+?(?:9|1[01])|slut|%[0-9a-f]{2}|&#?[0-9a-z]+;|_x[0-9a-f]{4}_|[^\x00-\x7f]"
 )
 """Bytes that let a number be written otherwise than as digits with signs between."""
 _EIGHT_DIGITS = r"(?:[0-9][^0-9]*){8}|[^\x00-\x7f]"
 _NINE_DIGITS = r"^\s*[0-9]{5}[-+ ]?[0-9]{4}\s*$"
 
 
-def cells_with_numbers(cells: pa.BinaryArray, encoding: str, *, without_zero: bool) -> list[bytes]:
+def cells_with_numbers(
+    cells: pa.BinaryArray, encoding: str, *, without_zero: bool, is_identifier: bool = False
+) -> list[bytes]:
     """The cells that read as a person's number, out of a column's distinct cells.
 
     Args:
         cells: bytes; nulls are passed over.
         encoding: of the bytes.
-        without_zero: as in `reads_as_number`.
+        without_zero, is_identifier: as in `reads_as_number`.
 
     Returns:
         The distinct cells with a number. Each is decoded and searched only where its bytes may hold one: the million
@@ -275,7 +328,9 @@ def cells_with_numbers(cells: pa.BinaryArray, encoding: str, *, without_zero: bo
     return [
         cell
         for cell in dict.fromkeys(_maybe(cells, without_zero=without_zero))
-        if reads_as_number(cell.decode(encoding, "replace"), without_zero=without_zero)
+        if reads_as_number(
+            cell.decode(encoding, "replace")[:_SEARCHED], without_zero=without_zero, is_identifier=is_identifier
+        )
     ]
 
 
