@@ -20,10 +20,11 @@ def build_marts() -> None:
     def build() -> str:
         from followup.building import BuildFailed
         from followup.scheduled import build_and_log
+        from ingest.storing import DamagedRows
 
         try:
             return build_and_log()
-        except BuildFailed as failure:  # the same rows would fail again: no retry
+        except (BuildFailed, DamagedRows) as failure:  # the same rows would fail again: no retry
             raise AirflowFailException(str(failure)) from None
 
     build()

@@ -171,6 +171,7 @@ def build_and_log() -> str:
 
     Raises:
         BuildFailed: a model or a test failed; the last good marts stay.
+        DamagedRows: the stored rows of a submission are missing or damaged; `followup restore-rows` mends it.
     """
     from followup.building import NodeResult, build, without_values
 

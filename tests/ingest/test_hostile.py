@@ -13,6 +13,9 @@ from ingest import checking, receiving
 from ingest.feedback import as_text
 from ingest.ledger import Ledger, LedgerError
 from ingest.receiving import receive, receive_district
+from ingest.recording import open_office
+from ingest.restoring import restore_rows
+from ingest.storing import DamagedRows
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])
@@ -215,12 +218,19 @@ def test_damaged_ledger_is_named_without_traceback(tmp_path: Path) -> None:
         Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
 
 
-def test_damaged_rows_of_the_previous_quarter_refuse_the_file_as_a_fault_of_ours(installation: Installation) -> None:
+def test_damaged_rows_of_the_previous_quarter_leave_the_file_waiting_until_they_are_restored(
+    installation: Installation,
+) -> None:
     installation.drop(NAME, GOOD)
     states(installation)
+    (earlier,) = installation.ledger().submissions()
     next(installation.settings.home.glob("validated/**/*.parquet")).write_bytes(b"PAR1")
     installation.now = "2019-01-10T08:00"
-    installation.drop(f"{DISTRICT}_arenden_2018Q4.csv", GOOD)
-    assert states(installation) == ["refused"]
-    newest = installation.ledger().submissions()[-1]
-    assert "FIL-020" in {c.rule for c in installation.ledger().rule_counts(newest.submission_id)}
+    waiting = installation.drop(f"{DISTRICT}_arenden_2018Q4.csv", GOOD)
+    with pytest.raises(DamagedRows, match=f"followup restore-rows {earlier.submission_id}"):
+        states(installation)
+    assert waiting.exists()
+    assert installation.ledger().submissions() == [earlier]
+    with open_office(installation.settings) as office:
+        restore_rows(office, earlier)
+    assert states(installation) == ["accepted"]

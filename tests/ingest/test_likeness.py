@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from ingest.contracts import load_contracts
 from ingest.explaining import explain
 from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Submission
+from ingest.ledger.tables import submission
 from ingest.likeness import in_common
 from ingest.naming import read_name
 from ingest.quarters import Quarter
@@ -183,6 +185,10 @@ def test_stored_file_without_a_sketch_is_compared_by_its_rows(later: Installatio
     kept, contract = read_sketch(path, load_contracts()["arenden"]), load_contracts()["arenden"]
     assert FOOTER in pq.read_schema(path).metadata
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    ledger = later.ledger()
+    with ledger.engine.begin() as connection:  # as an earlier version of the program has stored it
+        connection.execute(submission.update().values(parquet_sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+    ledger.close()
     by_rows = read_sketch(path, contract)
     assert (by_rows.rows, by_rows.digest) == (kept.rows, kept.digest)
     assert np.array_equal(by_rows.hashes, kept.hashes) and np.array_equal(by_rows.bits, kept.bits)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import unicodedata
 from datetime import date
@@ -18,6 +19,7 @@ from ingest.explaining import CannotBeExplained, explain
 from ingest.naming import read_name, shown_name
 from ingest.number_search import cells_with_numbers, numbers_in, reads_as_number
 
+UTBUD = f"{DISTRICT}_utbud_2018Q3.csv"
 BORN, LAST = "20100315", "9801"
 SPELLINGS = [
     "20100315-9801", "201003159801", "100315-9801", "1003159801", "100315+9801", "20100315 9801", "20100315\n9801",
@@ -38,6 +40,10 @@ SPELLINGS = [
     "1\u20e30\u20e303159801", "100315\u202f9801",
     # escaped
     "20100315%2D9801", "100315%209801", "20100315&ndash;9801", "&#50;0100315-9801", "_x0032_0100315-9801",
+    # cut where no identifier is, or by tags, signs and long gaps
+    "201003-159801", "2010-03159801", "20100315-98 01", "2010-03-15 9 8 0 1", "100315-9 8 0 1", "1003 15-9801",
+    "20100315<br>9801", "20100315</td><td>9801", "20100315          9801", "20100315 ----------- 9801",
+    "20100315\u21169801", "20100315\u21229801", "20100315\u31649801", "2,01003159801E+11", "100315 slutsiffror 9801",
     # within words and other numbers
     "p201003159801x", "pnr:100315-9801", "nr20100315_9801", "201003159801.0", "3 barn: 100315-9801, 110101-0000",
     "barn 2: 10 03 15 98 01", "1) 2010-03-15 9801",
@@ -49,6 +55,8 @@ ORDINARY = [
     "2018-09-30 14:30", "2018-09-30 kl. 14.30", "2018-09-03–2018-12-10", "3/9 2018 – 10/12 2018", "2018-07-02 00:00:00",
     "2018-07-02T14:35:10.123Z", "08-508 25 000", "070-123 45 67", "0-5, 6-12, 13-17, 18-20", "10 12 14 16 18 20 22 24",
     "2018-000123", "2018-10-000123", "2010-03-15", "15 mars 2010", "20181342-1234", "100315-9802", "2010-03-15 9802",
+    "Fyra träffar 2018-09-03 till 2018-10-12", "Sista anmälan 2018-05-02, start 2018-06-11", "3.1.1-1004/2018",
+    "Fyra samtal, beslut 2018-06-12, gäller 2019", "&#" + "9" * 5000 + ";",
     "SFS 2001:453", "år 2010, mars: 15 av 9801", "2010 03 15 98 02", "556036-0793",
 ]  # fmt: skip
 """Dates, times, phone numbers, rows of numbers, a wrong check digit, a company's number."""
@@ -223,3 +231,25 @@ def test_a_column_of_other_numbers_is_asked_about_as_any_unknown_one(header: str
     head, row, _ = csv_bytes("arenden", [base_row("arenden")]).split(b"\r\n")
     report = check(b"\r\n".join([head + f";{header}".encode("cp1252"), row + b";1", b""]))
     assert fired(report) == {"FIL-012"}
+
+
+def test_dates_of_texts_that_speak_of_numbers_are_seldom_taken_for_numbers() -> None:
+    rng = random.Random(2)
+    days = [date.fromordinal(rng.randint(736_695, 737_395)) for _ in range(4_000)]
+    texts = [f"Fyra träffar {one} till {other}, sista fyra månaderna" for one, other in itertools.pairwise(days)]
+    texts += [f"3.{rng.randint(1, 5)}.{rng.randint(1, 9)}-{rng.randint(1000, 9999)}/2018" for _ in range(4_000)]
+    assert sum(map(reads_as_number, texts)) < len(texts) * 0.005
+
+
+def test_a_long_cell_is_searched_in_its_beginning_only() -> None:
+    hidden = b"1/1 11 1 " * 100_000
+    cells = pa.array([hidden, b"20100315-9801, " + hidden], pa.binary())
+    assert len(cells_with_numbers(cells, "utf-8", without_zero=False)) == 1
+
+
+def test_a_character_number_that_python_refuses_to_read_is_no_fault_of_ours() -> None:
+    rows = [base_row("utbud", innehall="&#" + "9" * 480 + ";")]
+    assert "FIL-020" not in fired(check(csv_bytes("utbud", rows), f"{DISTRICT}_utbud_2018Q3.csv"))
+    header = "&#" + "9" * 5000 + ";"
+    raw = csv_bytes("utbud", [base_row("utbud")]).replace(b"\n", f";{header}\n".encode(), 1)
+    assert "FIL-020" not in fired(check(raw, f"{DISTRICT}_utbud_2018Q3.csv"))
