@@ -25,6 +25,7 @@ from pathlib import Path
 from rich.console import Console
 
 from followup.airflow_client import AirflowClient, AirflowError
+from followup.listening import is_ours
 from followup.marked_processes import end, has_ended, marked
 from followup.postgres_server import ServerForReaders
 from followup.supervisor import (
@@ -90,7 +91,13 @@ class Orchestrator:
         running = self.running()
         if running is None:
             raise OrchestratorError(f"no Airflow runs from {self.home}")
-        return AirflowClient(running.url, USER, json.loads(self.password_file.read_text(encoding="utf-8"))[USER])
+        return self._client_of(running)
+
+    def _client_of(self, running: Running) -> AirflowClient:
+        """A client that gives the password to no program of another user, which may have taken the port."""
+        password = json.loads(self.password_file.read_text(encoding="utf-8"))[USER]
+        port = int(running.url.rpartition(":")[2])
+        return AirflowClient(running.url, USER, password, may_log_in=lambda: is_ours(port))
 
     # -- start and stop ------------------------------------------------------------------------------------------------
 
@@ -176,7 +183,7 @@ class Orchestrator:
         """Ready: all our processes live, both components are healthy, the DAGs are read, the pools are there."""
         wanted = {path.stem for path in (ROOT / "dags").glob("*.py")}
         pools = json.loads((ROOT / "dags" / "pools.json").read_text(encoding="utf-8"))
-        client = AirflowClient(running.url, USER, json.loads(self.password_file.read_text(encoding="utf-8"))[USER])
+        client = self._client_of(running)
         give_up_at = time.monotonic() + START_SECONDS
         problem = ""
         while time.monotonic() < give_up_at:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from followup import marked_processes, orchestrator
+from followup.airflow_client import AirflowError
 from followup.orchestrator import MARK, Orchestrator, Running
 from followup.variables import followup_environment
 
@@ -127,6 +128,40 @@ def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFix
     assert orchestrator.main(["status", "--home", str(tmp_path)]) == 1
     assert "does not run" in capsys.readouterr().out
     assert orchestrator.main(["down", "--home", str(tmp_path)]) == 0
+
+
+_FAKE = """
+import http.server, json, os, sys
+os.setuid(int(sys.argv[1]))
+class Fake(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["Content-Length"])).decode(), flush=True)
+        self.send_response(201); self.end_headers()
+        self.wfile.write(json.dumps({"access_token": "x"}).encode())
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Fake)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a program as another user")
+def test_the_password_is_not_given_to_a_program_of_another_user_that_has_taken_the_port(tmp_path: Path) -> None:
+    orchestrator = Orchestrator(tmp_path / "airflow")
+    orchestrator._secrets()
+    heard = {}
+    for user in (65534, os.getuid()):
+        with subprocess.Popen([sys.executable, "-c", _FAKE, str(user)], stdout=subprocess.PIPE, text=True) as fake:
+            assert fake.stdout is not None
+            client = orchestrator._client_of(Running(f"http://127.0.0.1:{fake.stdout.readline().strip()}", "m", {}))
+            try:
+                client._log_in()
+            except AirflowError as error:
+                assert "not sent" in str(error)
+            fake.terminate()
+            heard[user] = fake.stdout.read()
+    assert heard[65534] == ""
+    assert json.loads(orchestrator.password_file.read_text())["admin"] in heard[os.getuid()]  # the test would notice
 
 
 @pytest.mark.airflow

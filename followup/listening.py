@@ -1,0 +1,24 @@
+"""Whose server listens on a port of this machine (Linux: /proc/net/tcp)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_LISTENS = "0A"
+
+
+def listeners(port: int) -> set[int]:
+    """User ids of the processes that listen on a TCP port of this machine, at any of its addresses."""
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []
+        for fields in map(str.split, lines):
+            if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(int(fields[7]))
+    return found
+
+
+def is_ours(port: int) -> bool:
+    """Whether somebody listens on a port, and nobody but this process's user."""
+    return listeners(port) == {os.geteuid()}
