@@ -131,7 +131,7 @@ def test_status_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 _FAKE = """
-import http.server, json, os, sys
+import encodings.idna, http.server, json, os, sys
 os.setuid(int(sys.argv[1]))
 class Fake(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
