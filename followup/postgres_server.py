@@ -27,7 +27,7 @@ from psycopg import sql
 
 from ingest.private import close, go_private, make_folder
 from ingest.settings import ROOT, Settings
-from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
+from publish.serving.roles import ANALYST, OWNER, READER, SCRAM, set_bounds
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
 DEFAULT_HOME = ROOT / "data" / "postgres"
@@ -151,6 +151,7 @@ class PostgresServer:
             password=json.loads(self._superuser_file.read_text(encoding="utf-8"))[SUPERUSER],
             autocommit=True,
             connect_timeout=10,
+            require_auth=SCRAM["require_auth"],
         )
 
     # -- making it -----------------------------------------------------------------------------------------------------

@@ -123,9 +123,12 @@ def _password_put_back(connection: roles.Connection, settings: Settings, role: s
 def _refusal(settings: Settings, role: str, password: str) -> str | None:
     """Why the server does not let a role in; None when it does."""
     url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
+    scram = {} if "require_auth" in psycopg.conninfo.conninfo_to_dict(url) else roles.SCRAM
     try:
         psycopg.connect(
-            psycopg.conninfo.make_conninfo(url, user=role, password=password, application_name="followup guard"),
+            psycopg.conninfo.make_conninfo(
+                url, user=role, password=password, application_name="followup guard", **scram
+            ),
             connect_timeout=_LOGIN_SECONDS,
         ).close()
     except psycopg.OperationalError as error:

@@ -48,6 +48,8 @@ _WAITS = {
     "tcp_user_timeout": 30_000,
 }
 """A server that vanished without a word is noticed after half a minute."""
+SCRAM = {"require_auth": "scram-sha-256"}
+"""For every connection with a password of ours: who merely holds the server's port can't ask for it in clear."""
 _SYSTEM = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -89,12 +91,11 @@ def connect(settings: Settings, logins: dict[str, str]) -> Connection:
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES is no PostgreSQL address") from None
     if given.get("password"):
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES has a password in it: put it into the file of logins, as owner")
-    waits = {name: value for name, value in _WAITS.items() if name not in given}
+    password = logins.get(OWNER)
+    options = {name: value for name, value in (_WAITS | (SCRAM if password else {})).items() if name not in given}
     try:
         return psycopg.connect(
-            psycopg.conninfo.make_conninfo(
-                url, password=logins.get(OWNER), application_name="followup publish", **waits
-            ),
+            psycopg.conninfo.make_conninfo(url, password=password, application_name="followup publish", **options),
             autocommit=True,
         )
     except psycopg.Error as error:
@@ -258,7 +259,10 @@ def excess(connection: Connection, role: str, schema: str) -> list[str]:
         "may run {}": f"select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = pronamespace "
         f"where {_SYSTEM} and prosecdef and has_function_privilege(%(role)s, p.oid, 'execute')",
         "owns {}": "select classid::regclass::text || ' ' || objid from pg_shdepend "
-        "where refclassid = 'pg_authid'::regclass and refobjid = %(role)s::regrole and deptype = 'o'",
+        "where refclassid = 'pg_authid'::regclass and refobjid = %(role)s::regrole and deptype = 'o' "
+        # Rights by default on what it makes: it can make nothing, and PostgreSQL can't forbid it these.
+        "and classid <> 'pg_default_acl'::regclass "
+        "and dbid in (0, (select oid from pg_database where datname = current_database()))",
     }
     for said, query in queries.items():
         rows = connection.execute(query, {"role": role, "own": [schema, f"{schema}__new"]}).fetchall()
