@@ -86,7 +86,7 @@ def take_in_from_landing(office: Office, on_file: Callable[[TakenIn, int, int], 
     found.sort(key=_Orphan.order)
     done = []
     for number, orphan in enumerate(found, start=1):
-        with office.ledger.lease(f"receive:{orphan.district_code}"):
+        with office.lease(orphan.district_code):
             taken = _take_in(office, orphan)
         if taken is not None:
             done.append(taken)

@@ -65,7 +65,7 @@ def restore_rows(office: Office, found: Submission) -> Restored:
     if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
         raise ChangeRefused(f"submission {found.submission_id} is {found.state}: it has no rows to restore")
     home = office.settings.home
-    with office.ledger.lease(f"receive:{found.district_code}"):
+    with office.lease(found.district_code):
         if has_rows_as_stored(home, found):
             return Restored(False, True, found.row_count, found.row_count)
         rows = _rows_again(office, found)

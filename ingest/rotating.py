@@ -7,7 +7,6 @@ once, by one transaction of the ledger; until the key file says so too, nobody e
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
+from ingest.failures import StorageFailure
 from ingest.keys import load_keys, replace_keys, with_original_key, with_person_key
 from ingest.ledger import LedgerError, Submission
 from ingest.ledger.rotations import (
@@ -36,14 +36,14 @@ from ingest.ledger.rotations import (
 from ingest.ledger.store import newest_accepted
 from ingest.originals import DamagedOriginal, original_version, seal_again
 from ingest.recording import Office
-from ingest.storing import write_rows
+from ingest.storing import DamagedRows, read_rows, write_rows
 from ingest.wrapping import WrongWrapping, rewrapped, unwrapped
 
 _PERSON_COLUMNS = ("person_key", "match_person_key")
 OnStep = Callable[[int, int, str], None]
 
 
-class RotationRefused(Exception):
+class RotationRefused(StorageFailure):
     """Keys can't be rotated or removed now; the message says why and what to do. Nothing is changed."""
 
 
@@ -199,7 +199,7 @@ def _written_under(office: Office, version: int, on_step: OnStep | None) -> list
     Raises:
         RotationRefused: one of these is in force.
     """
-    home, submissions = office.settings.home, _of_persons(office)
+    home, keys, submissions = office.settings.home, office.keys.person_keys, _of_persons(office)
     in_force = {found.submission_id for found in newest_accepted(submissions)}
     rekeyed, damaged = [], []
     for number, found in enumerate(submissions, start=1):
@@ -207,35 +207,19 @@ def _written_under(office: Office, version: int, on_step: OnStep | None) -> list
             continue
         if on_step is not None:
             on_step(number, len(submissions), found.district_code)
-        rows = _rows_as_stored(home, found)
         try:
-            if rows is not None:
-                there = office.keys.person_keys
-                rows = _under(rows, there[found.person_key_version or 0], there[version])
-        except WrongWrapping:
-            rows = None
-        if rows is None:
+            rows = _under(read_rows(home, found), keys[found.person_key_version or 0], keys[version])
+        except (DamagedRows, WrongWrapping):
             damaged += [found.submission_id] if found.submission_id in in_force else []
             continue
         path = (home / (found.parquet_path or "")).with_name(f"{found.submission_id}.k{version}.parquet")
         rekeyed.append(Rekeyed(found.submission_id, str(path.relative_to(home)), write_rows(path, rows)))
     if damaged:
         raise RotationRefused(
-            f"the rows of {len(damaged)} submissions in force are missing or damaged: restore validated/ from backup, "
-            f"and rotate then ({', '.join(damaged[:10])})"
+            f"the rows of {len(damaged)} submissions in force are missing or damaged: `followup restore-rows "
+            f"SUBMISSION` stores them again; then rotate ({', '.join(damaged[:10])})"
         )
     return rekeyed
-
-
-def _rows_as_stored(home: Path, found: Submission) -> pa.Table | None:
-    """A submission's rows; None where they are missing or are not what was stored."""
-    try:
-        content = (home / (found.parquet_path or "")).read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return None
-    if hashlib.sha256(content).hexdigest() != found.parquet_sha256:
-        return None
-    return pq.read_table(pa.BufferReader(content))
 
 
 def _under(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:

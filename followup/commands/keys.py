@@ -53,7 +53,6 @@ def rotate(
     marts are built again.
     """
     from ingest.recording import open_office
-    from ingest.rotating import RotationRefused
     from ingest.rotating import rotate as rotate_keys
 
     settings = Settings()
@@ -70,12 +69,8 @@ def rotate(
         if not yes and not typer.confirm("Is the key file backed up, and shall the keys be rotated?"):
             console.print("Nothing is changed.")
             return
-        try:
-            with reporting.progress(errors) as bar:
-                done = rotate_keys(office, wanted, bar)
-        except RotationRefused as error:
-            errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True, highlight=False)
-            raise typer.Exit(Exit.FAILED) from None
+        with reporting.progress(errors) as bar:
+            done = rotate_keys(office, wanted, bar)
     for what, version in done.versions.items():
         told = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
         console.print(f"{told[0].upper()}{told[1:]}.", highlight=False)
@@ -108,8 +103,8 @@ def _build_again(settings: Settings) -> bool:
 def prune(yes: YesOption = False) -> None:
     """Remove from the key file the versions that no stored file is under."""
     from ingest.recording import open_office
-    from ingest.rotating import RotationRefused, unused_versions
     from ingest.rotating import prune as prune_keys
+    from ingest.rotating import unused_versions
 
     settings = Settings()
     with open_office(settings) as office:
@@ -125,10 +120,6 @@ def prune(yes: YesOption = False) -> None:
         if not yes and not typer.confirm(f"Remove them from {settings.keys}?"):
             console.print("Nothing is changed.")
             return
-        try:
-            removed = prune_keys(office)
-        except RotationRefused as error:
-            errors.print(f"[red]{escape(str(error))}[/]", soft_wrap=True, highlight=False)
-            raise typer.Exit(Exit.FAILED) from None
+        removed = prune_keys(office)
     count = sum(map(len, removed.values()))
     console.print(f"{count} versions are removed. Back up {settings.keys}, and erase its older copies.", soft_wrap=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from files import DISTRICT, KEYS, Installation, base_row, csv_bytes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +27,11 @@ from ingest.ledger import Submission
 from ingest.ledger.decisions import withdraw
 from ingest.ledger.explanations import explanations_of
 from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, under_way
-from ingest.originals import decrypt_original, original_version
+from ingest.originals import decrypt_original, original_version, read_sent
 from ingest.persons import key_maker
 from ingest.receiving import receive_district
 from ingest.recording import open_office
+from ingest.restoring import restore_rows
 from ingest.rotating import Rotated, RotationRefused, key_uses, prune, rotate
 from ingest.settings import SettingsError
 from ingest.wrapping import WrongWrapping, rewrapped, unwrapped, wrapped
@@ -318,3 +319,47 @@ def test_a_key_file_is_replaced_whole_and_a_link_to_it_stays(installation: Insta
     replace_keys(link, replace(keys, person_keys={**keys.person_keys, 7: bytes(64)}))
     assert link.is_symlink() and not leftover.exists() and len(list(tmp_path.glob("*.tmp"))) == 0
     assert set(load_keys(installation.settings.keys).person_keys) == {1, 7}
+
+
+def test_originals_of_both_formats_go_over_in_their_format(filled: Installation) -> None:
+    """The first format says nothing of when a file came."""
+    first, second = sorted(filled.settings.landing.glob("*/*.bin"))[:2]
+    with open_office(filled.settings) as office:
+        sent = read_sent(second, second.stem, office.keys)
+        raw, nonce = decrypt_original(first, first.stem, office.keys), bytes(12)
+        sealed = AESGCM(office.keys.original_keys[1]).encrypt(nonce, raw, first.stem.encode())
+        first.write_bytes(b"FOLLOWUP1\0\1" + nonce + sealed)
+    turn(filled, ORIGINALS)
+    keys = load_keys(filled.settings.keys)
+    assert decrypt_original(first, first.stem, keys) == raw and read_sent(first, first.stem, keys) is None
+    assert sent is not None and read_sent(second, second.stem, keys) == sent
+    assert first.read_bytes()[11:23] != nonce
+
+
+def test_an_older_key_file_in_the_middle_of_a_rotation_is_refused(
+    filled: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another key of the same number would be drawn, and what is stored under the lost one never be read again."""
+    older = filled.settings.keys.read_bytes()
+    undo = cut_at(monkeypatch, "end")
+    with pytest.raises(Cut):
+        turn(filled, ORIGINALS)
+    undo()
+    newer = filled.settings.keys.read_bytes()
+    filled.settings.keys.write_bytes(older)
+    with pytest.raises(RotationRefused, match="lacks the key of originals of version 2"):
+        turn(filled)
+    filled.settings.keys.write_bytes(newer)
+    assert turn(filled).was_interrupted
+
+
+def test_damaged_rows_are_restored_under_the_key_that_they_have(filled: Installation) -> None:
+    turn(filled)
+    found = in_force(filled, "arenden", "2018Q3")
+    path = filled.settings.home / (found.parquet_path or "")
+    whole = path.read_bytes()
+    path.unlink()
+    with open_office(filled.settings) as office:
+        assert restore_rows(office, found).rows == found.row_count
+    again = pq.read_table(pa.BufferReader(path.read_bytes()))
+    assert again["person_key"].to_pylist() == pq.read_table(pa.BufferReader(whole))["person_key"].to_pylist()

@@ -24,8 +24,8 @@ from followup.snapshot import take_snapshot
 from ingest.keys import load_keys
 from ingest.ledger import Ledger
 from ingest.ledger.rotations import under_way
+from ingest.originals import decrypt_original, original_version
 from ingest.settings import Settings
-from ingest.storing import decrypt_original, original_version
 from ingest.wrapping import unwrapped
 
 ROTATE = ["keys", "rotate", "--yes"]
