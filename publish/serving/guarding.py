@@ -116,6 +116,9 @@ def _password_put_back(connection: roles.Connection, settings: Settings, role: s
     roles.at_once(connection, lambda: roles.set_password(connection, role, password))
     refusal = _refusal(settings, role, password)
     if refusal is None:
+        # An open session could change it again; who has no password then gets no new one.
+        _end(connection, role, "true")
+        roles.at_once(connection, lambda: roles.set_password(connection, role, password))
         return _Said(True, (f"{role} could not log in: its password had been changed, and is put back",))
     return _Said(lines=(f"{role} can't log in from here ({refusal}); its password was set as in the file of logins",))
 

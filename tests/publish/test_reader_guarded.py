@@ -52,11 +52,13 @@ def do(connect: Connect, *statements: str) -> psycopg.Connection[Any]:
 
 @pytest.mark.parametrize("password", ["'mine alone'", "null"])
 def test_a_changed_password_is_put_back(password: str, guarded: Settings, connect: Connect) -> None:
-    do(connect, f"alter role followup_reader password {password}")
+    reader = do(connect, f"alter role followup_reader password {password}")
     with pytest.raises(psycopg.OperationalError):
         connect()
     (undone,) = guard(guarded).undone
     assert undone == "followup_reader could not log in: its password had been changed, and is put back"
+    with pytest.raises(errors.AdminShutdown):
+        reader.execute("alter role followup_reader password null")
     connect()
     assert guard(guarded).undone == ()
 
