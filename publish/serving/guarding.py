@@ -78,15 +78,24 @@ def _overdue_ended(connection: roles.Connection, role: str, statement_seconds: f
 
 
 def _room_made(connection: roles.Connection, role: str) -> Iterator[str]:
-    """Where a role's sessions are all taken, those that do nothing are ended: BI tools open theirs again."""
-    is_full = connection.execute(
-        "select count(*) >= (select rolconnlimit from pg_roles where rolname = %s) from pg_stat_activity "
-        "where usename = %s",
-        [role, role],
+    """Where a role's sessions are all taken: end those that do nothing (BI tools open theirs again), then the oldest
+    queries of the address that holds most, until a fifth of the sessions is free."""
+    found = connection.execute(
+        "select rolconnlimit, (select count(*) from pg_stat_activity where usename = rolname) from pg_roles "
+        "where rolname = %s",
+        [role],
     ).fetchone()
-    if is_full and is_full[0]:
-        for session in _end(connection, role, "state = 'idle'"):
-            yield f"{role} had no session left: ended idle {session}"
+    limit, sessions = map(int, map(str, found or (0, 0)))
+    if limit < 1 or sessions < limit:
+        return
+    idle = _end(connection, role, "state = 'idle'")
+    yield from (f"{role} had no session left: ended idle {session}" for session in idle)
+    if (wanted := max(limit // 5, 1) - len(idle)) > 0:
+        held = "count(*) over (partition by client_addr) as held"
+        chosen = f"select pid, query_start, {held} from pg_stat_activity where usename = '{role}'"
+        oldest = f"pid in (select pid from ({chosen}) as theirs order by held desc, query_start limit {wanted})"
+        for session in _end(connection, role, oldest):
+            yield f"{role} had no session left: ended the oldest of whoever holds most, {session}"
 
 
 def _end(connection: roles.Connection, role: str, condition: str) -> list[str]:

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 
 from followup import postgres_server
+from followup.postgres_binaries import found_binaries
 from followup.postgres_server import (
     HOME_VARIABLE,
     PostgresServer,
     PostgresServerError,
     ServerForReaders,
-    found_binaries,
 )
 
 pytestmark = pytest.mark.server

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,18 @@ def test_sessions_are_bounded_and_idle_ones_make_room(
         assert owner.execute("select 1").fetchone() == (1,)
     found = guard(guarded)
     assert len(found.undone) == 3 and "had no session left" in found.undone[0] and not found.unknown
-    connect()
+    connect().close()
+    time.sleep(0.5)  # the server notices
+    busy = [connect(autocommit=True) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        waits = [pool.submit(session.execute, "select pg_sleep(60)") for session in busy]
+        time.sleep(1)  # until all of them sleep, the first one longest
+        found = guard(guarded)
+        assert len(found.undone) == 1 and "the oldest of whoever holds most" in found.undone[0]
+        connect().close()
+        for session in busy:
+            session.cancel()
+        assert [isinstance(wait.exception(60), errors.OperationalError) for wait in waits] == [True] * 3
     with server.superuser() as connection:
         connection.execute("alter role followup_reader connection limit 50")
 
