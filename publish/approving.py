@@ -20,7 +20,7 @@ from ingest.ledger.releases import ReleaseRow
 from ingest.settings import Settings
 from publish.certificate import Certificate
 from publish.serving import Served, finish, read_release, serve
-from publish.serving.folder import current_folder, read_identity
+from publish.serving.folder import Identity, current_folder, read_identity
 from publish.writing import holds_the_same, stamp
 
 Step = Callable[[int | None, int | None, str], None]
@@ -117,15 +117,31 @@ def proposal_folder(settings: Settings, release_id: int) -> Path:
 
 
 def complete(settings: Settings, ledger: Ledger, on_step: Step) -> None:
-    """Serve what was approved before a run was killed, and clear away what was never recorded."""
+    """Serve what was approved before a run was killed, and clear away what was never recorded.
+
+    Raises:
+        ReleaseRefused: readers see a release that the ledger does not hold, so that it is not this release's ledger or
+            an older one; nothing is changed.
+    """
+    served = current_folder(settings)
+    seen = read_identity(served) if served is not None else None
+    _hold_what_is_public(settings, ledger, seen)
     finish(settings, on_step=lambda what: on_step(None, None, what))
     current = _clear(settings, ledger)
     if current is None or not (proposal_folder(settings, current) / FILE_NAME).exists():
         return
-    served = current_folder(settings)
-    seen = read_identity(served) if served is not None else None
     if seen is None or seen.release_id != str(current):
         _serve(settings, current, on_step)
+
+
+def _hold_what_is_public(settings: Settings, ledger: Ledger, seen: Identity | None) -> None:
+    # without its cells another release could show what that one hides, and the file of that one would be cleared away
+    out = {str(one.release_id) for one in kept.releases(ledger) if one.state == "released"}
+    if seen is not None and seen.release_id not in out:
+        raise ReleaseRefused(
+            f"readers see release {seen.release_id} at {settings.published}, and the ledger does not hold it: put the "
+            "ledger back from backup, for without it nothing more may be released"
+        )
 
 
 def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, on_step: Step) -> Served:

@@ -277,6 +277,19 @@ def test_what_was_approved_but_not_served_is_served_by_the_next_run(settings: Se
     assert told(settings, "mart_case_flow")["release_id"].unique().tolist() == [2]
 
 
+def test_what_readers_see_and_the_ledger_does_not_hold_lets_nothing_go_out(settings: Settings) -> None:
+    make(settings)
+    served, file = settings.published.resolve(), proposal_folder(settings, 1) / "release.duckdb"
+    for lost in settings.home.glob("ledger.sqlite*"):
+        lost.unlink()
+    for quarter in (None, "2018Q4"):
+        with pytest.raises(ReleaseRefused, match=r"readers see release 1 .*put the ledger back from backup"):
+            make(settings, quarter=quarter)
+    assert rows_of(settings) == []
+    assert settings.published.resolve() == served
+    assert file.exists()
+
+
 def test_marts_that_contradict_themselves_stop_the_release_and_name_the_sum(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse)) as warehouse:
         warehouse.execute(
