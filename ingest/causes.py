@@ -75,6 +75,8 @@ def _about_number(text: str, column: Column) -> list[str]:
 
 
 def _about_whole(text: str, column: Column) -> list[str]:
+    if text in ("-", "\u2013", "\u2014"):
+        return ["ett streck är inget tal: skriv 0 om det är noll"]
     if thousands := _THOUSANDS.fullmatch(text):
         if not column.personal and thousands[1] in ",." and text.count(thousands[1]) == 1:
             return [f"”{text}” kan läsas som tusental eller decimaltal: skriv alla siffror utan skiljetecken"]

@@ -30,7 +30,8 @@ class MatchedHeaders:
     Attributes:
         names: contract column per header, None where unknown.
         missing: contract columns that no header means.
-        hints: missing column → words on the unknown header that was probably meant.
+        hints: missing column → words on the unknown header that was probably meant; empty where its garbled header
+            is told.
         findings: what is wrong with the headers.
     """
 
@@ -82,7 +83,7 @@ def match_headers(
     if broken:
         findings.append(_about_garbled(headers, broken, contract))
     explained = set(broken.values())
-    hints = {}
+    hints = dict.fromkeys(explained, "")  # told by that finding: no row is asked whether it needs them
     for column in contract.columns:
         if column.name not in missing or column.name in explained:
             continue

@@ -51,6 +51,9 @@ def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | Non
         return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
     if 1 < len(filled) < required and _NOTE.match(visible(cells[0])):
         return file_finding("FIL-067", row=row)
+    # Words where an identifier stands, and most of what every row has is lacking: a signature, or who to ring.
+    if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":
+        return file_finding("FIL-067", row=row)
     return None
 
 

@@ -31,7 +31,9 @@ _LONGEST = 200
 """Characters of a label; a longer cell is none."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9/_-]{1,40}")
 _WORD = re.compile(r"[0-9a-z]+")
-_MAYBE = r"(?i)sum|tot|s\s*:\s*a|rav|davon|all|samt|samm|hela|b.{1,2}da|b.{1,2}gge|yhte|i\s?alt|\xce\xa3|\xe2\x88\x91"
+_MAYBE = (
+    r"(?i)sum|tot|ack|s\s*:\s*a|rav|davon|all|samt|samm|hela|b.{1,2}da|b.{1,2}gge|yhte|i\s?alt|\xce\xa3|\xe2\x88\x91"
+)
 """What may hold one of the words, in bytes of any encoding; `_verdict` decides."""
 _MAYBE_READ = re.compile(_MAYBE.replace(r"\xce\xa3|\xe2\x88\x91", "\u03a3|\u03c3|\u2211"))
 _SUM_SIGN = re.compile(r"^\W*s\s*:\s*a\b|\bs\s*:\s*a\W*$|^\W*(i alt|\u03c3)\W*$|\u2211")

@@ -69,6 +69,6 @@ def said(column: Column, text: str) -> str:
         return ""
     if column.personal:
         return " (en månad, som jan-18 av 1-18 eller 2018-01)" if len(likely) == 4 else " (en dag, som 6-dec av 6-12)"
-    likely = tuple(guess for guess in likely if guess in column.codes) if column.codes else likely[:2]
+    likely = tuple(dict.fromkeys(guess for guess in likely if guess in column.codes)) if column.codes else likely[:2]
     meant = f"; menades {' eller '.join(likely)}?" if likely else ""
     return f" (”{text}”{meant})"

@@ -34,6 +34,9 @@ def totals() -> Iterator[Case]:
         "of_which": "varav digitala",
         "thereof": "Därav flickor",
         "sum_of_a_clinic": "Summa Alvik",
+        "short_for_total": "Tot Bromma",
+        "short_for_accumulated": "Ack.",
+        "sum_of_the_column": "Kolumnsumma",
         "sum_of_the_quarter": "TOTALT kvartal 3 2018",
     }
     other = row(ung, mottagning="Alviks ungdomsmottagning")

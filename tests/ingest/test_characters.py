@@ -185,6 +185,7 @@ def test_garbled_clinic_is_a_query_that_names_character_row_and_column() -> None
         ("serviceinsatser", {"antal_i_ko": "1\u00a0234"}, "utan tusentalsavgränsare"),
         ("serviceinsatser", {"antal_i_ko": "1.234"}, "kan läsas som tusental eller decimaltal"),
         ("serviceinsatser", {"antal_i_ko": "\u22125"}, "minustecken, U+2212"),
+        ("serviceinsatser", {"antal_i_ko": "-"}, "ett streck är inget tal: skriv 0"),
         ("serviceinsatser", {"antal_i_ko": "3\u20135"}, "tankstreck, U+2013"),
     ],
 )
@@ -214,6 +215,15 @@ def test_garbled_headers_are_one_error_that_names_columns_and_character(way: tup
     assert fired(report) == {"FIL-068"} and len(list(report.findings())) == 1
     message = next(report.findings()).message
     assert "2 (B) Antal barnförhör" in message and "troligen ”ö”" in message
+
+
+@pytest.mark.parametrize("letters", ["utf-8", "cp850"])
+def test_garbled_header_of_a_column_that_some_rows_need_is_not_missing_too(letters: str) -> None:
+    head, rest = csv_bytes("arenden", [base_row("arenden")], "utf-8").decode().split("\r\n", 1)
+    for label in ("Förhandsbedömning klar", "Barnet hörts"):
+        head = head.replace(label, label.encode(letters).decode("cp1252"))
+    report = check(f"{head}\r\n{rest}".encode())
+    assert [found.rule for found in report.findings()] == ["FIL-068"]
 
 
 def test_lost_letters_in_headers_are_found_by_the_rest() -> None:

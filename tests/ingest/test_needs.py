@@ -139,6 +139,7 @@ WIDTH = HEAD.count(";")
         (";".join(["="] * (WIDTH + 1)), "FIL-066"), ("----------", "FIL-066"), ("* preliminära uppgifter", "FIL-067"),
         ("Källa: Treserva; uttag 2018-10-05", "FIL-067"), ("(12 rader)" + ";" * WIDTH, "FIL-067"),
         (";;Obs! ofullständig" + ";" * (WIDTH - 2), "FIL-067"), ("\u200bAnm. 3" + ";" * WIDTH, "FIL-067"),
+        ("Handläggare Testa Testsson;ringer" + ";" * (WIDTH - 1), "FIL-067"),
     ],
 )  # fmt: skip
 def test_row_that_is_none_is_told_once_as_what_it_is(line: str, rule: str) -> None:

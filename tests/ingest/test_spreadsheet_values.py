@@ -17,6 +17,7 @@ from ingest.times_of_day import read_time
 from ingest.turned_into_dates import guesses
 
 SER = "bromma_serviceinsatser_2018Q3.csv"
+UNG = "bromma_ungdomsmottagning_2018Q3.csv"
 HEAD = labels("arenden")
 Make = Callable[[dict[str, list[list[Cell]]]], bytes]
 HASH = "#"
@@ -172,6 +173,11 @@ def test_guesses_are_none_of_other_text(text: str) -> None:
 def test_age_band_that_became_a_day_is_told_with_what_was_meant(text: str) -> None:
     report = check(csv_bytes("serviceinsatser", [base_row("serviceinsatser", aldersgrupp=text)]), SER)
     assert fired(report) == {"FIL-035"} and "menades 6-12?" in messages(report)
+
+
+def test_what_was_meant_is_named_once() -> None:
+    report = check(csv_bytes("ungdomsmottagning", [base_row("ungdomsmottagning", aldersgrupp="dec-14")]), UNG)
+    assert "menades 12-14?" in messages(report)
 
 
 def test_identifiers_that_became_months_are_asked_about_and_days_only_among_others() -> None:
