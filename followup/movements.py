@@ -134,19 +134,21 @@ def _movement(
     _write_pairs(connection, mart, key, measures)
     cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _cut_by(connection, mart, key, new))
     place = _place(key)
+    # the names of our own begin with _: a mart may have a key column such as measure
     connection.execute(
         "create or replace temp table moved as "
         + " union all ".join(
-            f"select {', '.join(key)}, {cuts or 0} as cuts, {place} as place, {number} as nth, '{name}' as measure, "
-            f"old_{name}::double as was, new_{name}::double as is_now from pairs where {_differs(name, kind)}"
+            f"select {', '.join(key)}, {cuts or 0} as _cuts, {place} as _place, {number} as _nth, "
+            f"'{name}' as _measure, old_{name}::double as _was, new_{name}::double as _is "
+            f"from pairs where {_differs(name, kind)}"
             for number, (name, kind) in enumerate(measures.items())
         ),
         {"district": district, "quarter": quarter} if place != "'elsewhere'" else None,
     )
-    counts = dict(connection.execute("select place, count(*) from moved group by place").fetchall())
+    counts = dict(connection.execute("select _place, count(*) from moved group by _place").fetchall())
     rows = connection.execute(
-        f"select {', '.join(key)}, measure, was, is_now, cuts from moved where place = 'here' "
-        f"order by cuts, {', '.join(key)}, nth {'' if most is None else f'limit {most}'}"
+        f"select {', '.join(key)}, _measure, _was, _is, _cuts from moved where _place = 'here' "
+        f"order by _cuts, {', '.join(key)}, _nth {'' if most is None else f'limit {most}'}"
     ).fetchall()
     figures = tuple(
         Figure(

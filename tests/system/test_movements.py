@@ -94,6 +94,26 @@ def test_other_quarters_the_city_and_other_districts_are_counted_apart(tmp_path:
     assert (found.here, found.other_quarters, found.city, found.elsewhere) == (1, 2, 1, 1)
 
 
+def test_a_key_column_may_be_called_as_what_a_figure_is_said_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ("district_code", "reporting_quarter", "measure", "place", "cuts", "was", "nth")
+    monkeypatch.setattr(module, "mart_keys", lambda _: {"mart_a": key})
+    paths = []
+    for name, value in (("old", 1), ("new", 2)):
+        paths.append(tmp_path / f"{name}.duckdb")
+        with duckdb.connect(str(paths[-1])) as connection:
+            connection.execute("create schema marts")
+            columns = ", ".join(f"{column} varchar" for column in key)
+            connection.execute(f"create table marts.mart_a ({columns}, value integer)")
+            connection.execute(
+                f"insert into marts.mart_a values ('farsta', '2018Q1', 'median', 'a', 'b', 'c', 'd', {value})"
+            )
+    (found,) = movements(paths[0], paths[1], "farsta", "2018Q1", None)
+    (one,) = found.figures
+    assert (one.measure, one.before, one.after, one.key["measure"]) == ("value", 1, 2, "median")
+
+
 def test_mart_without_a_declared_key_is_a_fault(tmp_path: Path) -> None:
     old = warehouse(tmp_path / "old.duckdb", mart="mart_c")
     with pytest.raises(KeyNotDeclared, match="mart_c"):
