@@ -136,7 +136,8 @@ def load_keys(path: Path) -> Keys:
         )
     except FileNotFoundError:
         raise SettingsError(
-            f"no key file at {path}: make one with `followup doctor --make-keys`, or point FOLLOWUP_KEYS at yours"
+            f"no key file at {path}: put it back from backup, or point FOLLOWUP_KEYS at it; only a new installation "
+            "makes one, with `followup doctor --make-keys`"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise SettingsError(f"{path} is no key file: restore it from your backup") from None

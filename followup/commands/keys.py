@@ -10,6 +10,7 @@ from rich.table import Table
 
 from followup import reporting
 from followup.commandline import Exit, console, errors
+from followup.commands.locking import is_agreed
 from ingest.ledger.rotations import ORIGINALS, PERSONS, under_way
 from ingest.settings import Settings
 
@@ -66,7 +67,7 @@ def rotate(
             f"is brought under it. Back up {settings.keys} before and after: without it nothing stored can be read.",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
-        if not yes and not typer.confirm("Is the key file backed up, and shall the keys be rotated?"):
+        if not yes and not is_agreed("Is the key file backed up, and shall the keys be rotated?"):
             console.print("Nothing is changed.")
             return
         with reporting.progress(errors) as bar:
@@ -117,7 +118,7 @@ def prune(yes: YesOption = False) -> None:
             f"Nothing stored is under: {named}. Backups made before the rotation can't be read with the pruned file.",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
-        if not yes and not typer.confirm(f"Remove them from {settings.keys}?"):
+        if not yes and not is_agreed(f"Remove them from {settings.keys}?"):
             console.print("Nothing is changed.")
             return
         removed = prune_keys(office)

@@ -34,7 +34,7 @@ def lock(
     with closing(Ledger(settings.ledger)) as ledger:
         if str(quarter) not in decisions.locked_quarters(ledger):
             reporting.print_locked_out(console, quarter, locked_out(settings, quarter))
-            if not yes and not _is_agreed(f"Lock {quarter}?"):
+            if not yes and not is_agreed(f"Lock {quarter}?"):
                 console.print("Nothing is locked.")
                 return
         changed = decisions.lock_quarter(ledger, quarter, now_naive(settings))
@@ -44,7 +44,7 @@ def lock(
         console.print(f"(Locking is proposed from {early}, day {DAYS_UNTIL_LOCK} after its end.)", highlight=False)
 
 
-def _is_agreed(question: str) -> bool:
+def is_agreed(question: str) -> bool:
     """The answer at the terminal; no answer (end of input) is no.
 
     Raises:
