@@ -32,7 +32,6 @@ from followup.supervisor import (
     COMPONENTS,
     MARK,
     Running,
-    private_file,
     read_state,
     remove_state,
     start_component,
@@ -40,7 +39,7 @@ from followup.supervisor import (
     write_state,
 )
 from followup.variables import followup_environment
-from ingest.private import close_home, go_private, make_folder
+from ingest.private import close_home, go_private, make_folder, private_file
 from ingest.settings import ROOT, Settings, SettingsError
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"

@@ -25,7 +25,7 @@ import psycopg
 from psycopg import sql
 
 from followup.postgres_binaries import found_binaries
-from ingest.private import close, go_private, make_folder
+from ingest.private import close, go_private, make_folder, private_file
 from ingest.settings import ROOT, Settings
 from publish.serving.roles import ANALYST, OWNER, READER, SCRAM, set_bounds
 
@@ -362,15 +362,6 @@ class ServerForReaders:
             if self.is_wanted and (running := self.server.running()):
                 return {**running.environment, "PGSERVICEFILE": str(self.server.write_services(running))}
         return {}
-
-
-def private_file(path: Path, text: str) -> None:
-    """Write a file whole, readable by its owner alone."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-        handle.write(text)
-    new.replace(path)
 
 
 def _major(version: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from followup.orchestrator import HOME_VARIABLE, installation_variables
-from followup.supervisor import private_file
+from ingest.private import private_file
 from ingest.settings import ROOT
 
 UNIT = "followup.service"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from followup.marked_processes import end, has_ended
 from followup.postgres_server import PostgresServer, PostgresServerError
-from ingest.private import go_private
+from ingest.private import go_private, private_file
 from ingest.settings import ROOT
 
 log = logging.getLogger(__name__)
@@ -71,16 +71,6 @@ def remove_state(home: Path) -> None:
 
 def _state_file(home: Path) -> Path:
     return home / "running.json"
-
-
-def private_file(path: Path, text: str) -> None:
-    """Write a file whole, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-        handle.write(text)
-    new.replace(path)
 
 
 def start_component(name: str, home: Path, environment: Mapping[str, str], *, is_again: bool = False) -> int:

@@ -116,3 +116,13 @@ def close_home(home: Path) -> None:
     close(whole)
     for entry in entries:
         close(Path(entry.path))
+
+
+def private_file(path: Path, text: str) -> None:
+    """Write a file whole, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
+        handle.write(text)
+    new.replace(path)
