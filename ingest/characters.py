@@ -50,8 +50,11 @@ _NO_CHARACTER = re.compile(
     r"[\ufffd\x80-\x84\x86-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U000f0000-\U0010ffff\u2500-\u259f]"
 )
 _LOST = re.compile(rf"(?<={_LETTER})\?(?={_LETTER})|(?:^|(?<=\s))\?(?={_LETTER})")
-_ADDRESS = re.compile(r"\S*(?:[/=@]|www\.)\S*")
-_SEVEN_BIT = re.compile(r"(?<=[a-zåäö])[{}](?=[a-zåäö])|(?:^|(?<=\s))(?:{(?=[a-zåäö]{2}[^}]*$)|}(?=[a-zåäö]{2}))")
+_WORD = re.compile(r"\S+")
+_OF_AN_ADDRESS = re.compile(r"[/=@]|www\.")
+_SEVEN_BIT = re.compile(r"(?<=[a-zåäö])[{}](?=[a-zåäö])|(?:^|(?<=\s))}(?=[a-zåäö]{2})")
+_UNCLOSED = re.compile(r"(?:^|(?<=\s)){(?=[a-zåäö]{2})")
+"""After the last `}`; apart, since looking ahead from each brace to the end takes hours on a long cell of braces."""
 _SEVEN_BIT_LETTERS = {"{": "ä", "}": "å"}
 _ESCAPED = re.compile(
     r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});|\\u[0-9a-fA-F]{4}|_x[0-9a-fA-F]{4}_"
@@ -207,10 +210,13 @@ def garbled(text: str, *, has_swedish: bool = True) -> Garbling | None:
             return Garbling(mixed[0])
         if accent := _LOOSE_ACCENT.search(text):
             return Garbling(accent[0])
-    if "?" in text and (lost := _LOST.search(_ADDRESS.sub(" ", text))):
+    if "?" in text and (lost := _LOST.search(_WORD.sub(_no_address, text))):
         return Garbling(lost[0])
-    if ("{" in text or "}" in text) and (letter := _SEVEN_BIT.search(text)):
-        return Garbling(letter[0], _SEVEN_BIT_LETTERS[letter[0]])
+    if "{" in text or "}" in text:
+        found_letters = (_SEVEN_BIT.search(text), _UNCLOSED.search(text, text.rfind("}") + 1))
+        if letters := [found for found in found_letters if found]:
+            letter = min(letters, key=re.Match.start)
+            return Garbling(letter[0], _SEVEN_BIT_LETTERS[letter[0]])
     if escaped := _ESCAPED.search(text):
         meant = html.unescape(escaped[0])
         if escaped[0][0] != "&":
@@ -218,6 +224,10 @@ def garbled(text: str, *, has_swedish: bool = True) -> Garbling | None:
         if meant != escaped[0]:
             return Garbling(escaped[0], meant if meant.isprintable() and not meant.isspace() else "")
     return None
+
+
+def _no_address(word: re.Match[str]) -> str:
+    return " " if _OF_AN_ADDRESS.search(word[0]) else word[0]
 
 
 def mended(text: str, *, has_swedish: bool) -> str:

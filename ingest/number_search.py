@@ -11,6 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from calendar import monthrange
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -37,6 +38,14 @@ _DAY_FIRST = re.compile(
     rf"|(?<!\d)(?=([0-36-9]\d)({_GAP})([01]\d)({_GAP})({_A_YEAR}){_GAP}(\d{{4}})(?!\d))"
 )
 _UNPADDED = re.compile(rf"(?<!\d)(?=({_A_YEAR})({_CUT})(\d\d?)({_CUT})(\d\d?){_CUT}(\d{{4}})(?!\d))")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""Twice a digit, as the check digit counts it."""
+_WHOLE_DATE = r"((?:1[89]|20)?\d\d)(\d\d)(\d\d)"
+_LETTERS_BETWEEN = re.compile(
+    rf"(?<!\d){_WHOLE_DATE}[\W_]{{0,3}}(?!kl|nr|st|kr)([a-zåäö]{{1,2}})[\W_]{{0,3}}(\d{{4}})(?!\d|[-./:,]\d)"
+)
+_LAST_FIRST = re.compile(rf"(?<!\d)(?<!\d[\W_])(\d{{4}})[\W_]{{1,3}}{_WHOLE_DATE}(?!\d|[\W_]\d)")
+_A_TIME = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _A_DATE_FOLLOWS = re.compile(r"[-./]\d\d?[-./]\d\d?(?!\d)")
 _LOST_ZERO = re.compile(r"\d{5}[-+ ]?\d{4}")
 
@@ -74,7 +83,7 @@ _WITH_EXPONENT = re.compile(r"(?<!\d)(\d)[.,](\d{5,11})e\+?(?:9|1[01])(?!\d)")
 _LONG_GAP = re.compile(r"([\W_])\1{2,}|[^\S\n]{3,}")
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 """Letters by their category that show nothing (Hangul fillers)."""
-_SEARCHED = 10_000
+_SEARCHED = 2_000
 """Characters of a cell that are searched. No text of ours is so long: one that is, is refused for its length."""
 _FEWEST = 8
 _FEWEST_DIGITS = re.compile(rf"(?:\d\D*){{{_FEWEST}}}")
@@ -95,6 +104,8 @@ def numbers_in(text: str, *, is_identifier: bool = False) -> Iterator[str]:
         if _FEWEST_DIGITS.search(one):
             yield from _year_first(one, is_identifier=is_identifier)
             yield from _day_first(one)
+            if not is_identifier:
+                yield from _parted_or_swapped(one)
             if _SPEAKS_OF_NUMBERS.search(one):
                 yield from _in_parts(one)
 
@@ -172,7 +183,7 @@ def _year_first(text: str, *, is_identifier: bool = False) -> Iterator[str]:
             number = _number(digits[:-8], digits[-8:-6], digits[-6:-4], digits[-4:])
             if number is not None and _is_cut_well(text, found, digits, gaps, is_identifier=is_identifier):
                 yield number
-    for found in _UNPADDED.finditer(text):
+    for found in _UNPADDED.finditer("" if is_identifier else text):  # an id's own numbering: 2018-6-12-1234
         year, first_cut, month, second_cut, day, last = found.groups()
         number = _number(year, month, day, last)
         if number is not None and not _is_of_a_date(text, found.end(6), last, first_cut, second_cut):
@@ -189,6 +200,23 @@ def _day_first(text: str) -> Iterator[str]:
         # the cuts of 15/3 2010 differ, as they should: only with a short year are they those of two dates
         cuts = ("", "") if len(year) == 4 else (first_cut, second_cut)
         if number is not None and not _is_of_a_date(text, found.end(6 if found[1] else 12), last, *cuts):
+            yield number
+
+
+def _parted_or_swapped(text: str) -> Iterator[str]:
+    """Numbers with a letter or two before the last four (100315 x9801), or with the last four first (9801-100315).
+
+    The date must be in one piece. Times, years and what begins as phone numbers do are not taken for the last four.
+    """
+    for found in _LETTERS_BETWEEN.finditer(text):
+        year, month, day, letters, last = found.groups()
+        is_time = letters == "t" and _A_TIME.fullmatch(last)
+        if not is_time and not last.startswith(("19", "20")) and (number := _number(year, month, day, last)):
+            yield number
+    for found in _LAST_FIRST.finditer(text):
+        last, year, month, day = found.groups()
+        is_other = last.startswith(("19", "20", "0")) or _A_TIME.fullmatch(last)
+        if not is_other and (number := _number(year, month, day, last)):
             yield number
 
 
@@ -283,7 +311,7 @@ def _number(year: str, month: str, day: str, last: str) -> str | None:
     if born > (monthrange(whole_year, number_of_month)[1] if number_of_month else 31):
         return None
     digits = f"{year[-2:]}{number_of_month:02d}{number_of_day:02d}{last}"
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[::2])
+    doubled = sum(_DOUBLED[int(digit)] for digit in digits[::2])
     return digits if (doubled + sum(map(int, digits[1::2]))) % 10 == 0 else None
 
 
@@ -299,9 +327,11 @@ _FORMS = "|".join(form.replace(" ", _BETWEEN) for form in (
     f"{_DAY_OF_TWO} {_MONTH_OF_TWO} (?:1 [89]|2 0) [0-9] [0-9] {_FOUR_DIGITS}",
     "[0-9]{1,2}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{2}(?:[0-9]{2})? [0-9]{4}",
     "[0-9]{4}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{4}",
+    "[0-9]{6}[^0-9A-Za-z]*[A-Za-z]{1,2}[^0-9A-Za-z]*[0-9]{4}",
+    "[0-9]{4}[^0-9A-Za-z]+(?:[0-9][0-9])?[0-9]{6}",
 ))  # fmt: skip
-_LIKELY = f"(?:^|[^0-9])(?:{_FORMS})(?:[^0-9]|$)"
-"""Bytes in which digits alone may read as a number: what `_year_first` and `_day_first` find, and more."""
+_LIKELY = f"(?:^|[^0-9])(?:[0-9][0-9])?(?:{_FORMS})(?:[^0-9]|$)"
+"""Bytes in which a cell may hold a number: what `_year_first`, `_day_first`, `_parted_or_swapped` find, and more."""
 _SPELLED = (
     r"(?i)jan|feb|mar|apr|maj|may|jun|jul|aug|sep|okt|oct|nov|dec|sista|fyra|nr|nummer|kontrollsiff|samordn|last "
     r"|<|e\+?(?:9|1[01])|slut|%[0-9a-f]{2}|&#?[0-9a-z]+;|_x[0-9a-f]{4}_|[^\x00-\x7f]"
@@ -325,13 +355,43 @@ def cells_with_numbers(
         The distinct cells with a number. Each is decoded and searched only where its bytes may hold one: the million
         case numbers of a large file cost a few passes over their bytes.
     """
-    return [
+    found = [
         cell
         for cell in dict.fromkeys(_maybe(cells, without_zero=without_zero))
         if reads_as_number(
             cell.decode(encoding, "replace")[:_SEARCHED], without_zero=without_zero, is_identifier=is_identifier
         )
     ]
+    return _no_dated_ids(found, cells) if found and is_identifier else found
+
+
+_A_MONTH, _A_DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_DATED_ID = (
+    r"^\s*(?:(?:1[89]|20)(?P<long>[0-9]{2})|(?P<short>[0-9]{2}))"
+    rf"(?:{_A_MONTH}{_A_DAY}|[-./ ](?:[1-9]|{_A_MONTH})[-./ ](?:[1-9]|{_A_DAY}))[-./ ]?[0-9]{{4}}\s*$"
+)
+_IDS_OF_A_YEAR, _BY_CHANCE = 10, 0.3
+"""Of fewer ids nothing can be said; of ids one in ten has a right check digit, of numbers each."""
+
+
+def _no_dated_ids(found: list[bytes], cells: pa.BinaryArray) -> list[bytes]:
+    """The hits without those that are ids made of a date and four digits: most of the column's cells are made so, and
+    most of their year are no numbers."""
+    distinct = pc.drop_null(pc.unique(cells))
+    dated = distinct.filter(pc.match_substring_regex(distinct, _DATED_ID))
+    if 2 * len(dated) < len(distinct):
+        return found
+    years = _years_of(pa.array(found, pa.binary()))
+    hits, ids = Counter(years), Counter(_years_of(dated))
+    by_chance = {year for year, count in ids.items() if count >= _IDS_OF_A_YEAR and hits[year] <= _BY_CHANCE * count}
+    return [cell for cell, year in zip(found, years, strict=True) if year not in by_chance]
+
+
+def _years_of(cells: pa.BinaryArray) -> list[bytes]:
+    """The two digits of the year with which each cell begins; empty where it is no id made of a date."""
+    years = pc.extract_regex(cells, _DATED_ID)
+    given = zip(*(pc.struct_field(years, name).to_pylist() for name in ("long", "short")), strict=True)
+    return [long or short or b"" for long, short in given]
 
 
 def _maybe(cells: pa.BinaryArray, *, without_zero: bool) -> list[bytes]:

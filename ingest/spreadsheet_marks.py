@@ -181,11 +181,16 @@ def _with_decimals(spellings: pa.Array) -> Mask:
     return found
 
 
+def _without_decimals(cell: bytes) -> bytes:
+    found = _WHOLE_NUMBER.fullmatch(cell)
+    return found[1] if found else cell
+
+
 def _look_at_persons(
     marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32], *, has_marks: bool
 ) -> None:
     """Numbers of fewer digits than any has, or in scientific notation; decimals behind a whole one are taken away."""
-    cells = cells.respelt(_with_decimals, lambda cell: _WHOLE_NUMBER.sub(rb"\1", cell))
+    cells = cells.respelt(_with_decimals, _without_decimals)
     marks.columns[column.name] = cells.column
 
     def maybe(spellings: pa.Array) -> Mask:

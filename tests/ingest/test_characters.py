@@ -269,3 +269,11 @@ def test_name_of_a_file_with_our_letters_is_answered_with_the_right_code(name: s
 
 def test_name_that_resembles_nothing_gets_no_suggestion() -> None:
     assert next(check(b"", "rapport.csv").findings()).message.endswith("farsta_arenden_2018Q3.csv.")
+
+
+@pytest.mark.parametrize("unit", ["?a", "--?a", "a?", "?1", "{", " {aa", "&a", "Ã", "12?"])
+def test_a_million_characters_of_one_cell_are_looked_at_once(unit: str) -> None:
+    """A pattern that tries every beginning anew would take hours; the suite's own time limit ends it."""
+    text = unit * (1_000_000 // len(unit)) + "}"
+    garbled(text)
+    garbled(text, has_swedish=False)

@@ -44,6 +44,9 @@ SPELLINGS = [
     "201003-159801", "2010-03159801", "20100315-98 01", "2010-03-15 9 8 0 1", "100315-9 8 0 1", "1003 15-9801",
     "20100315<br>9801", "20100315</td><td>9801", "20100315          9801", "20100315 ----------- 9801",
     "20100315\u21169801", "20100315\u21229801", "20100315\u31649801", "2,01003159801E+11", "100315 slutsiffror 9801",
+    # a letter or two between, or the last four first
+    "100315 x9801", "100315x9801", "100315TF9801", "20100315 TF 9801", "100315-x-9801", "9801-100315", "9801 20100315",
+    "9801/100315", "9801 - 20100315",
     # within words and other numbers
     "p201003159801x", "pnr:100315-9801", "nr20100315_9801", "201003159801.0", "3 barn: 100315-9801, 110101-0000",
     "barn 2: 10 03 15 98 01", "1) 2010-03-15 9801",
@@ -57,7 +60,8 @@ ORDINARY = [
     "2018-000123", "2018-10-000123", "2010-03-15", "15 mars 2010", "20181342-1234", "100315-9802", "2010-03-15 9802",
     "Fyra träffar 2018-09-03 till 2018-10-12", "Sista anmälan 2018-05-02, start 2018-06-11", "3.1.1-1004/2018",
     "Fyra samtal, beslut 2018-06-12, gäller 2019", "&#" + "9" * 5000 + ";",
-    "SFS 2001:453", "år 2010, mars: 15 av 9801", "2010 03 15 98 02", "556036-0793",
+    "20100315T0801", "100315 kl 9801", "100315 nr 9801", "100315 x2010", "2010-100315", "0801 20100315",
+    "9801-100315-1", "SFS 2001:453", "år 2010, mars: 15 av 9801", "2010 03 15 98 02", "556036-0793",
 ]  # fmt: skip
 """Dates, times, phone numbers, rows of numbers, a wrong check digit, a company's number."""
 
@@ -173,6 +177,20 @@ def test_few_ordinary_case_numbers_are_taken_for_numbers() -> None:
     for kind, (texts, most) in kinds.items():
         cells = pa.array([text.encode() for text in texts], pa.binary())
         assert len(cells_with_numbers(cells, "ascii", without_zero=False)) <= most, kind
+
+
+@pytest.mark.parametrize("form", ["2018-{}-{}-{:04d}", "2018-{:02d}-{:02d}-{:04d}", "18{:02d}{:02d}-{:04d}"])
+def test_ids_made_of_a_date_are_no_numbers_but_a_number_among_them_is(form: str) -> None:
+    """One in ten has a right check digit: the whole column says that they are ids, by year."""
+    rng = random.Random(11)
+    ids = [form.format(rng.randrange(1, 13), rng.randrange(1, 29), rng.randrange(10**4)) for _ in range(400)]
+    cells = pa.array([text.encode() for text in [*ids, "100315-9801"]], pa.binary())
+    assert cells_with_numbers(cells, "ascii", without_zero=False, is_identifier=True) == [b"100315-9801"]
+    numbers = [
+        f"10{month:02d}{day:02d}-{last_four(f'10{month:02d}{day:02d}', 123)}" for month in (1, 2) for day in range(1, 9)
+    ]
+    cells = pa.array([text.encode() for text in [*numbers, "101224-9802"]], pa.binary())
+    assert len(cells_with_numbers(cells, "ascii", without_zero=False, is_identifier=True)) == len(numbers)
 
 
 @pytest.mark.parametrize("dataset", sorted(load_contracts()))
