@@ -25,9 +25,10 @@ import psycopg
 from psycopg import sql
 
 from followup.postgres_binaries import found_binaries
+from ingest.postgres import SCRAM
 from ingest.private import close, go_private, make_folder, private_file
 from ingest.settings import ROOT, Settings
-from publish.serving.roles import ANALYST, OWNER, READER, SCRAM, set_bounds
+from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
 DEFAULT_HOME = ROOT / "data" / "postgres"
@@ -151,7 +152,7 @@ class PostgresServer:
             password=json.loads(self._superuser_file.read_text(encoding="utf-8"))[SUPERUSER],
             autocommit=True,
             connect_timeout=10,
-            require_auth=SCRAM["require_auth"],
+            require_auth=SCRAM,
         )
 
     # -- making it -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from ingest.postgres import options
 from ingest.private import make_folder
 
 BUSY_SECONDS = 30
@@ -53,6 +54,10 @@ _POSTGRES_CAUSES = {
     "58": "can't be read or written: PostgreSQL reports a failure of its disk; see the server's log",
     "XX": "is damaged or its PostgreSQL is at fault: see the server's log; restore it if damaged",
 }
+_NOT_BY_SCRAM = (
+    "does not ask for the password by SCRAM, so it is not sent: see that it is your PostgreSQL that listens there, and "
+    "that its pg_hba.conf and the role's stored password are of scram-sha-256"
+)
 _GONE = "is out of reach: PostgreSQL does not answer or was restarted; check that it runs, then run this again"
 
 
@@ -77,11 +82,9 @@ def open_engine(url: str) -> sa.Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
-            # A server that vanished without a word is noticed after half a minute, not after the kernel's two hours.
-            waits = {"connect_timeout": 15, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-            waits["tcp_user_timeout"] = 30_000
-            given = {name: value for name, value in waits.items() if name not in parsed.query}
-            arguments = {"pool_pre_ping": True, "connect_args": given}
+            has_password = bool(parsed.password or parsed.query.get("password"))
+            added = options(parsed.query, has_password=has_password)
+            arguments = {"pool_pre_ping": True, "connect_args": added}
         # Parameters are rows: an error's text, which may reach a log, never holds them.
         engine = sa.create_engine(parsed, hide_parameters=True, **arguments)
     except (sa.exc.ArgumentError, ImportError, ValueError):
@@ -177,6 +180,8 @@ def _cause(error: BaseException | None, state: str | None) -> str:
     for beginning in (state or "", (state or "")[:2]):
         if beginning in _POSTGRES_CAUSES:
             return _POSTGRES_CAUSES[beginning]
+    if "authentication method requirement" in str(error):
+        return _NOT_BY_SCRAM
     answered = str(error).partition("FATAL")[2].strip(": \n")  # while connecting there is no SQLSTATE, only its words
     if answered or "no password supplied" in str(error):
         said = answered or "no password supplied"

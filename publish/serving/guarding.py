@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 import psycopg.conninfo
 
+from ingest.postgres import options
 from ingest.settings import Settings
 from publish.serving import roles
 
@@ -135,11 +136,11 @@ def _password_put_back(connection: roles.Connection, settings: Settings, role: s
 def _refusal(settings: Settings, role: str, password: str) -> str | None:
     """Why the server does not let a role in; None when it does."""
     url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
-    scram = {} if "require_auth" in psycopg.conninfo.conninfo_to_dict(url) else roles.SCRAM
+    added = options({*psycopg.conninfo.conninfo_to_dict(url), "connect_timeout"}, has_password=True)
     try:
         psycopg.connect(
             psycopg.conninfo.make_conninfo(
-                url, user=role, password=password, application_name="followup guard", **scram
+                url, user=role, password=password, application_name="followup guard", **added
             ),
             connect_timeout=_LOGIN_SECONDS,
         ).close()

@@ -18,6 +18,7 @@ import psycopg
 import psycopg.conninfo
 from psycopg import sql
 
+from ingest.postgres import options
 from ingest.settings import Settings
 from publish.serving.release_file import PUBLISHED, ServingError
 
@@ -40,16 +41,6 @@ MOST_SESSIONS = {READER: 50, ANALYST: 10}
 BOUNDS = Path(__file__).with_name("bounds.sql")
 _HARMFUL = re.compile(r"proname ~ '([^']*)'")
 _TRIES = 8
-_WAITS = {
-    "connect_timeout": 15,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-"""A server that vanished without a word is noticed after half a minute."""
-SCRAM = {"require_auth": "scram-sha-256"}
-"""For every connection with a password of ours: who merely holds the server's port can't ask for it in clear."""
 _SYSTEM = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -92,10 +83,10 @@ def connect(settings: Settings, logins: dict[str, str]) -> Connection:
     if given.get("password"):
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES has a password in it: put it into the file of logins, as owner")
     password = logins.get(OWNER)
-    options = {name: value for name, value in (_WAITS | (SCRAM if password else {})).items() if name not in given}
+    added = options(given, has_password=bool(password))
     try:
         return psycopg.connect(
-            psycopg.conninfo.make_conninfo(url, password=password, application_name="followup publish", **options),
+            psycopg.conninfo.make_conninfo(url, password=password, application_name="followup publish", **added),
             autocommit=True,
         )
     except psycopg.Error as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +22,7 @@ from followup.postgres_server import PostgresServer
 from followup.scheduled_releases import Refused, guard_and_log
 from ingest.settings import Settings
 from publish.serving import ServingError, roles, serve
-from publish.serving.guarding import Guarded, _refusal, guard
+from publish.serving.guarding import Guarded, guard
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
@@ -295,36 +293,6 @@ def test_the_command_and_the_task_say_what_was_undone(
     guard_and_log()
     monkeypatch.setenv("FOLLOWUP_PUBLISH_POSTGRES", "postgresql://followup_owner@127.0.0.1:1/followup")
     assert run.invoke(app, ["release", "guard"]).exit_code == 3
-
-
-def test_who_holds_the_server_s_port_gets_no_password(guarded: Settings, server: PostgresServer) -> None:
-    logins = json.loads(server.logins_file.read_text(encoding="utf-8"))
-    received: list[bytes] = []
-
-    def ask_for_it_in_clear(listening: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            with client:
-                while (code := client.recv(300)[4:8]) in (struct.pack("!I", 80877103), struct.pack("!I", 80877104)):
-                    client.send(b"N")  # no encryption
-                assert code == struct.pack("!I", 196608)
-                client.send(b"R" + struct.pack("!II", 8, 3))
-                received.append(client.recv(300))
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=ask_for_it_in_clear, args=(listening,), daemon=True)
-        thread.start()
-        url = f"postgresql://followup_owner@127.0.0.1:{listening.getsockname()[1]}/followup"
-        fake = Settings.model_validate({"publish_postgres": url, "publish_logins": server.logins_file})
-        with pytest.raises(ServingError, match=r"the database for BI can't be reached: .*cleartext password"):
-            roles.connect(fake, logins)
-        assert "cleartext password" in str(_refusal(fake, "followup_reader", logins["followup_reader"]))
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join()
-    assert received and not any(received)
 
 
 def test_rights_by_default_that_a_reader_gives_stop_no_serving(guarded: Settings, connect: Connect) -> None:
