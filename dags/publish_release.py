@@ -33,10 +33,12 @@ def publish_release() -> None:
 
     @task(pool="duckdb_writer", retries=1)
     def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
-        from followup.scheduled_releases import Refused, propose_and_log
+        from followup.scheduled_releases import NothingNew, Refused, propose_and_log
 
         try:
             return propose_and_log(params["quarter"], checked)
+        except NothingNew as same:
+            raise AirflowSkipException(str(same)) from None
         except Refused as refusal:
             raise AirflowFailException(str(refusal)) from None
 

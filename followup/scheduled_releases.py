@@ -19,6 +19,10 @@ class Refused(Exception):
     """Nothing was released, and trying again as things are would not help; the message says why."""
 
 
+class NothingNew(Exception):
+    """The current release shows the same already, so none was made; no failure."""
+
+
 @failing_in_words
 def is_release_due() -> bool:
     """Whether a quarter has been locked since the last release, so that its figures can go out."""
@@ -79,6 +83,7 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
         `release_id`, and `summary`: what would go out, a line per table.
 
     Raises:
+        NothingNew: the current release shows the same.
         Refused: there is nothing to release, it can't be protected, its audit failed, or the marts have errors.
     """
     from publish.approving import ReleaseRefused
@@ -93,6 +98,8 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
         made = release(settings, approve=False, quarter=quarter or None, gate=lambda _: None, on_step=_log_step())
     except (ReleaseBlocked, ReleaseRefused, CutError) as refusal:
         raise Refused(str(refusal)) from refusal
+    if made.state == "unchanged":
+        raise NothingNew(f"nothing new: release {made.release_id}, which readers see, shows the same; none is made")
     hidden = {shown.name: (shown.cells, shown.hidden) for shown in made.certificate.tables} if made.certificate else {}
     lines = [
         f"- {name}: {rows} rows" + (f", {hidden[name][1]} of {hidden[name][0]} values hidden" if name in hidden else "")

@@ -70,7 +70,7 @@ def release(
     now: datetime | None = None,
     gate: Callable[[Settings], object] = pass_gate,
     processes: int = 2,
-    only_new: bool = False,
+    force: bool = False,
 ) -> Release:
     """Make a release of what the marts hold now.
 
@@ -85,7 +85,7 @@ def release(
         now: instead of the installation's clock.
         gate: looks at the marts first, and raises where they are not fit to go out.
         processes: how many blocks are protected at a time.
-        only_new: make none when the current release, or a proposal that waits, shows the very same.
+        force: make one although the current release, or a proposal that waits, shows the very same.
 
     Raises:
         ReleaseRefused: there is nothing to release, or an older quarter than what has gone out.
@@ -105,7 +105,7 @@ def release(
             now or settings.now(),
             on_step,
             processes,
-            only_new,
+            force,
         )
         return making.run(approve, quarter, gate)
 
@@ -126,10 +126,10 @@ class _Making:
         now: datetime,
         on_step: Step,
         processes: int,
-        only_new: bool,
+        force: bool,
     ) -> None:
         self.settings, self.ledger, self.tables, self.policy = settings, ledger, tables, policy
-        self.now, self.on_step, self.processes, self.only_new = now, on_step, processes, only_new
+        self.now, self.on_step, self.processes, self.force = now, on_step, processes, force
         self.number = kept.next_number(ledger)
         self.current = kept.current_release(ledger)
 
@@ -238,7 +238,7 @@ class _Making:
         (staged / "beside").mkdir(parents=True)
         self.on_step(None, None, "writing the tables")
         rows = write_release(staged / FILE_NAME, warehouse, self.tables, told, hidden, self.policy, heading)
-        if self.only_new and (same := shown_by(self.settings, self.ledger, staged / FILE_NAME)) is not None:
+        if not self.force and (same := shown_by(self.settings, self.ledger, staged / FILE_NAME)) is not None:
             shutil.rmtree(staged)
             made = Release(same.release_id, "unchanged", same.is_revision, same.until_quarter, rows, None, None, None)
             made = replace(made, warnings=warnings, notice=notice_of(warehouse))

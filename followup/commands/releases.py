@@ -55,7 +55,7 @@ def publish(
     try:
         with reporting.progress(errors) as bar:
             until = str(quarter) if quarter else None
-            made = release(settings, approve=approve or None, quarter=until, on_step=bar, only_new=not force)
+            made = release(settings, approve=approve or None, quarter=until, on_step=bar, force=force)
     except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
         raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:

@@ -1,4 +1,4 @@
-"""Releases through a real Airflow: asked about and approved, rejected, approved by the request, stopped by the gate.
+"""Releases through a real Airflow: asked about and approved, rejected, approved by the request, nothing new, refused.
 
 One Airflow and one small city for the whole file; the tests go in order, as one story.
 """
@@ -105,8 +105,20 @@ def test_nothing_reaches_readers_before_somebody_says_yes(office: Office) -> Non
     assert office.published() is not None
 
 
+def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(office: Office) -> None:
+    before = office.published()
+    run_id = office.request(approve=True)
+    assert office.end(run_id).state == "success", office.log(run_id)
+    tasks = office.tasks(run_id)
+    assert (tasks["check_marts"], tasks["propose_release"], tasks["serve_release"]) == ("success", "skipped", "skipped")
+    assert "nothing new: release 1, which readers see, shows the same; none is made" in office.log(run_id)
+    assert office.published() == before
+
+
 def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(office: Office) -> None:
     before = office.published()
+    with duckdb.connect(str(office.place.home / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("comment on column marts.mart_case_flow.cases is 'other words'")
     run_id = office.request(approve=False)
     office.wait_for_question(run_id)
     office.answer(run_id, "Reject")

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from followup import scheduled_releases
-from followup.scheduled_releases import Refused, check_and_log, is_approved_already, is_release_due, serve_and_log
+from followup.scheduled_releases import (
+    NothingNew,
+    Refused,
+    check_and_log,
+    is_approved_already,
+    is_release_due,
+    serve_and_log,
+)
 from ingest.ledger import Ledger
 from ingest.ledger.decisions import lock_quarter, unlock_quarter
-from ingest.ledger.releases import ReleaseRow, approve, record_release
+from ingest.ledger.releases import ReleaseRow, approve, record_release, releases
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 from publish.gate import GateClosed, GateFinding
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
+from marts_drawn import TABLES, draw_cases, write_warehouse
 
 FIRST = Quarter(2018, 1)
 
@@ -113,6 +124,21 @@ def test_marts_built_since_they_were_checked_are_checked_again(ledger: Ledger, m
     monkeypatch.setattr(scheduled_releases, "check_and_log", refuse)
     with pytest.raises(Refused, match="looked at again"):
         scheduled_releases.propose_and_log(None, "another build")
+
+
+def test_what_the_current_release_shows_already_is_nothing_new_and_no_failure(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    write_warehouse(home / "warehouse.duckdb", draw_cases())
+    monkeypatch.setattr("publish.releasing.load_tables", lambda: TABLES)
+    first = scheduled_releases.propose_and_log("2018Q3", "")
+    assert scheduled_releases.propose_and_log("2018Q3", "")["release_id"] == first["release_id"], "it waits"
+    serve_and_log(first["release_id"])
+    with pytest.raises(NothingNew, match=f"release {first['release_id']}, which readers see, shows the same"):
+        scheduled_releases.propose_and_log("2018Q3", "")
+    assert [one.state for one in releases(ledger)] == ["released"]
 
 
 def test_a_proposal_whose_place_was_taken_is_refused(ledger: Ledger) -> None:

@@ -140,7 +140,7 @@ def test_a_restated_quarter_is_a_revision_audited_together_with_what_it_changes(
     finally:
         ledger.close()
     assert changed and all("|2018" in key and ("farsta" in key or "stockholm" in key) for key in changed)
-    third = make(settings, now=NOW + timedelta(days=16))
+    third = make(settings, now=NOW + timedelta(days=16), force=True)
     assert not third.is_revision and third.certificate is not None and third.certificate.audited_together == ("3", "1")
 
 
@@ -231,36 +231,36 @@ def test_proposal_waits_is_replaced_by_the_next_and_goes_out_when_approved(setti
 
 
 def test_what_shows_nothing_new_makes_no_release(settings: Settings) -> None:
-    waiting = make(settings, approve=None, only_new=True)
+    waiting = make(settings, approve=None)
     assert (waiting.state, waiting.release_id) == ("proposed", 1)
-    again = make(settings, approve=None, only_new=True)
+    again = make(settings, approve=None)
     assert (again.state, again.release_id, again.waits_because) == ("proposed", 1, "the city approves releases")
-    out = make(settings, only_new=True, now=NOW + timedelta(days=1))
+    out = make(settings, now=NOW + timedelta(days=1))
     assert (out.state, out.release_id) == ("released", 1) and out.served is not None
     link = settings.published.readlink()
-    same = make(settings, only_new=True, now=NOW + timedelta(days=2))
+    same = make(settings, now=NOW + timedelta(days=2))
     assert (same.state, same.release_id, same.served) == ("unchanged", 1, None)
     assert rows_of(settings) == ["released"] and settings.published.readlink() == link
     assert [path.name for path in (settings.home / "proposed").iterdir()] == ["1"]
-    assert make(settings, now=NOW + timedelta(days=2)).release_id == 2
+    assert make(settings, now=NOW + timedelta(days=2), force=True).release_id == 2
 
 
 def test_a_single_figure_a_description_or_an_earlier_end_is_something_new(settings: Settings) -> None:
     make(settings, quarter="2018Q3")
-    assert make(settings, only_new=True, quarter="2018Q4").release_id == 2
+    assert make(settings, quarter="2018Q4").release_id == 2
     with duckdb.connect(str(settings.warehouse)) as warehouse:
         warehouse.execute("comment on column marts.mart_case_flow.reporting_quarter is 'other words'")
-    assert make(settings, only_new=True, quarter="2018Q4").release_id == 3
-    assert make(settings, only_new=True, quarter="2018Q4").state == "unchanged"
+    assert make(settings, quarter="2018Q4").release_id == 3
+    assert make(settings, quarter="2018Q4").state == "unchanged"
 
 
 def test_releases_go_out_by_themselves_once_a_week_where_the_policy_says_so(settings: Settings) -> None:
     policy = load_policy().model_copy(update={"approve_by_itself": True})
     assert make(settings, approve=None, policy=policy).state == "released"
-    soon = make(settings, approve=None, policy=policy, now=NOW + timedelta(days=6))
+    soon = make(settings, approve=None, policy=policy, now=NOW + timedelta(days=6), force=True)
     assert soon.state == "proposed" and soon.waits_because == "release 1 is less than 7 days old"
-    assert make(settings, approve=True, policy=policy, now=NOW + timedelta(days=6)).state == "released"
-    assert make(settings, approve=None, policy=policy, now=NOW + timedelta(days=14)).state == "released"
+    assert make(settings, approve=True, policy=policy, now=NOW + timedelta(days=6), force=True).state == "released"
+    assert make(settings, approve=None, policy=policy, now=NOW + timedelta(days=14), force=True).state == "released"
 
 
 def test_what_was_approved_but_not_served_is_served_by_the_next_run(settings: Settings) -> None:
