@@ -59,7 +59,7 @@ def _nearest(text: str, column: Column, codes: CodeList) -> list[str]:
             near = difflib.get_close_matches(folded, list(codes.lookup), n=6, cutoff=0.6)
             nearest = list(dict.fromkeys(codes.codes[codes.lookup[spelling]] for spelling in near))[:NEAREST_CODES]
             if nearest:
-                hints.append(f"menades {' eller '.join(nearest)}?")
+                hints.append(f"menades {' eller '.join(map(codes.said, nearest))}?")
     return hints
 
 

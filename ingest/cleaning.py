@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ingest.characters import garbled, visible
 from ingest.contracts import Contract
-from ingest.findings import Finding, file_finding
+from ingest.findings import Finding, counted, file_finding
 from ingest.spreadsheet_marks import LISTED
 
 _PLAIN = r"[^ -<>-~]"
@@ -120,7 +120,7 @@ def garbled_texts(
             what, row = said[cells[place].as_py()], int(numbers[place])
             found.append(file_finding("FIL-069", row=row, column=column.name, header=column.label_sv, what=what))
         if len(hits) > LISTED:
-            more = f"samma slags fel på {len(hits) - LISTED} rader till"
+            more = f"samma slags fel på {counted(len(hits) - LISTED, 'rad', 'rader')} till"
             found.append(file_finding("FIL-069", column=column.name, header=column.label_sv, what=more))
     return found
 

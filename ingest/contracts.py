@@ -105,8 +105,9 @@ class CodeList:
     ambiguous: dict[str, tuple[str, ...]]
 
     def said(self, code: str) -> str:
-        """A code as messages list it, with its label: `kvinna (Kvinna)`."""
-        return f"{code} ({self.labels[self.codes.index(code)]})"
+        """A code as messages say it, with its label where that is another word: `okant (Okänt)`, `ja`."""
+        label = self.labels[self.codes.index(code)]
+        return code if label.lower() == code else f"{code} ({label})"
 
 
 class Contract(BaseModel):

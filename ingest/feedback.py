@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.checking import CheckReport
-from ingest.findings import Finding
+from ingest.findings import Finding, counted
 
 SHOWN_ROWS = 8
 """Rows named per rule in the text; all are counted."""
@@ -40,15 +40,11 @@ def verdict(report: CheckReport) -> str:
     """One line: whether the file would be taken in, and what was found."""
     errors, queries = report.total("error"), report.total("query")
     if not report.accepted:
-        return f"TAS INTE IN: {_many(errors, 'fel', 'fel')} att rätta, {_many(queries, 'fråga', 'frågor')}"
+        return f"TAS INTE IN: {counted(errors, 'fel', 'fel')} att rätta, {counted(queries, 'fråga', 'frågor')}"
     if queries:
-        asked = _many(queries, "fråga", "frågor")
-        return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, {asked} att rätta eller förklara"
-    return f"TAS IN: {_many(report.rows, 'rad', 'rader')}, inga fel"
-
-
-def _many(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}"
+        asked = counted(queries, "fråga", "frågor")
+        return f"TAS IN: {counted(report.rows, 'rad', 'rader')}, {asked} att rätta eller förklara"
+    return f"TAS IN: {counted(report.rows, 'rad', 'rader')}, inga fel"
 
 
 def as_text(file: str, report: CheckReport) -> Iterator[str]:
@@ -78,4 +74,4 @@ def _rule_lines(rule: str, findings: list[Finding], total: int) -> Iterator[str]
         where = f" Rad {', '.join(rows)}." if rows else ""
         yield f"{head}: {message}{where}"
     if total > told:
-        yield f"  {'':5} … och {_many(total - told, 'ställe', 'ställen')} till med {rule}."
+        yield f"  {'':5} … och {counted(total - told, 'ställe', 'ställen')} till med {rule}."

@@ -57,6 +57,16 @@ def file_finding(
     return Finding(rule.code, rule.severity, row, column, rule.message_sv.format(**facts), row_key)
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """A number with its noun: `1 rad`, `3 rader`."""
+    return f"{count} {one if count == 1 else several}"
+
+
+def where_first(count: int, row: int, first: str) -> str:
+    """Where something stands: `på rad 5`, or of several, with `first` for the noun's gender, `den första på rad 5`."""
+    return f"på rad {row}" if count == 1 else f"{first} på rad {row}"
+
+
 class Unreadable(Exception):
     """The file can't be read as a table at all; `finding` says why."""
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
-from ingest.findings import Finding, file_finding
+from ingest.findings import Finding, counted, file_finding
 from ingest.history import Past
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
@@ -134,7 +134,8 @@ def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> li
         return []
     same, share, other = max(found, key=lambda one: (*one[:2], one[2].reporting_quarter or ""))
     unit = load_districts().get(other.district_code)
-    more = f" Även {len(found) - 1} andra filer är lika." if len(found) > 1 else ""
+    others = counted(len(found) - 1, "annan fil", "andra filer")
+    more = f" Även {others} är lika." if len(found) > 1 else ""
     return [
         file_finding(
             LIKENESS,
@@ -163,7 +164,7 @@ def dates_elsewhere(table: ConformedTable, contract: Contract, quarter: Quarter)
     if len(after) >= max(events.least_rows, _LATER_SHARE * table.rows):
         quarters = Counter(_quarter_of(int(day)) for day in after.tolist())
         where, rows = quarters.most_common(1)[0]
-        what = f"{rows} rader har datum i {where}, efter {quarter}."
+        what = f"{counted(rows, 'rad', 'rader')} har datum i {where}, efter {quarter}."
         return [file_finding("FIL-087", row_key=str(where), what=what)]
     reached = np.max([newest, *(table.values[name] for name in events.planned)], axis=0)
     if read.sum() < events.least_rows or (reached >= start).any():

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
 
-from ingest.characters import mended, visible
+from ingest.characters import visible
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.findings import Finding, file_finding
-from ingest.folding import fold
+from ingest.name_guesses import YEARS, Guess, guess, is_a_copy, odd_characters_in
 from ingest.number_search import reads_as_number
 from ingest.quarters import Quarter
 
 _NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx|xlsm|xlsb|xls|ods)", re.IGNORECASE)
-_COPY = re.compile(r"q[1-4][ _-]*(\(\d+\)|-?\s*kopia.*|-?\s*copy.*)\.\w+$", re.IGNORECASE)
-"""What file managers and browsers add to the name of a second copy."""
-_COMPARED = 60
 _SHOWN_BYTES = 180
-_YEARS = range(2000, 2101)
 
 
 @dataclass(frozen=True)
@@ -51,16 +46,33 @@ def shown_name(name: str) -> str:
     return masked.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
-def _unreadable(name: str) -> Finding:
-    """The fault of a name that can't be read, with the codes that it seems to mean: districts write å, ä and ö."""
-    plain = visible(name)
-    parts = mended(plain, has_swedish=False).rpartition(".")[0].split("_")
-    codes = [district.code for district in load_districts().districts]
-    found = difflib.get_close_matches(fold(parts[0][:_COMPARED]).replace("_", "-"), codes, n=1, cutoff=0.75)
-    hint = f" Stadsdelens kod är {found[0]}, skriven utan å, ä och ö." if found and parts[0].lower() != found[0] else ""
-    if _COPY.search(plain):
+def _unreadable(name: str, district_code: str | None) -> Finding:
+    """The fault of a name that can't be read: why, and what was probably meant. Districts write å, ä, ö and spaces."""
+    meant = guess(name, district_code)
+    odd, lacking = odd_characters_in(name), meant.lacking
+    cause = f": det innehåller {odd}" if odd else ""
+    if lacking:
+        parts = " och ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
+        cause += f"{', och' if odd else ':'} {parts} går inte att utläsa"
+    elif meant.ending is None:
+        cause += f"{', och' if odd else ':'} ändelsen är ingen som läses"
+    hint = _meant(meant)
+    if not hint and meant.district is not None and meant.district not in name.lower():
+        hint = f" Stadsdelens kod är {meant.district}, skriven utan å, ä och ö."
+    if is_a_copy(name):
         hint += " Ta bort det som datorn lagt till sist i namnet, som (1) eller kopia."
-    return file_finding("FIL-001", hint=hint)
+    return file_finding("FIL-001", cause=cause, hint=hint)
+
+
+def _meant(meant: Guess) -> str:
+    return f" Menades {meant.name}?" if meant.name else ""
+
+
+def _unknown_dataset(name: str, district_code: str | None) -> Finding:
+    odd = odd_characters_in(name)
+    known = ", ".join(f"{name} ({contract.title_sv.partition(' (')[0]})" for name, contract in load_contracts().items())
+    cause = f": det innehåller {odd}" if odd else ""
+    return file_finding("FIL-003", cause=cause, known=known, hint=_meant(guess(name, district_code)))
 
 
 def read_name(name: str, district_code: str | None = None) -> FileName:
@@ -75,24 +87,23 @@ def read_name(name: str, district_code: str | None = None) -> FileName:
         return FileName(shown, district_code, None, None, (file_finding("FIL-016"),))
     match = _NAME.fullmatch(visible(name))
     if match is None:
-        return FileName(shown, district_code, None, None, (_unreadable(name),))
+        return FileName(shown, district_code, None, None, (_unreadable(name, district_code),))
     named, dataset, quarter_text = match[1].lower(), match[2].lower(), match[3]
     district = load_districts().get(named)
     if district is None:
-        return FileName(shown, district_code, None, None, (_unreadable(name),))
+        return FileName(shown, district_code, None, None, (_unreadable(name, district_code),))
     if district_code is not None and district.code != district_code:
         return FileName(
             shown, district_code, None, None, (file_finding("FIL-002", named=district.code, district=district_code),)
         )
     if dataset not in load_contracts():
-        finding = file_finding("FIL-003", known=", ".join(load_contracts()))
-        return FileName(shown, district.code, None, None, (finding,))
+        return FileName(shown, district.code, None, None, (_unknown_dataset(name, district.code),))
     try:
         quarter = Quarter.parse(quarter_text)
     except ValueError:
-        return FileName(shown, district.code, None, None, (_unreadable(name),))
-    if quarter.year not in _YEARS:
-        return FileName(shown, district.code, None, None, (_unreadable(name),))
+        return FileName(shown, district.code, None, None, (_unreadable(name, district_code),))
+    if quarter.year not in YEARS:
+        return FileName(shown, district.code, None, None, (_unreadable(name, district_code),))
     if district.is_valid_in(quarter):
         return FileName(shown, district.code, dataset, quarter, (), match[4].lower())
     until = f" till {district.valid_to}" if district.valid_to else ""

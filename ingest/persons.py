@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.findings import counted
 from ingest.keys import Keys
 from ingest.sentinels import BAD, DATE_EMPTY, EMPTY
 from ingest.wrapping import BLOCK, ByteArray, wrapped
@@ -201,7 +202,7 @@ def what_is_wrong(cell: bytes, encoding: str, reference: date) -> str:
     if any(map(str.isalpha, text)):
         return "fel form: bokstäver i numret; ett reservnummer skrivs i Löpnummer"
     if count not in (10, 12):
-        return f"fel form: {count} siffror"
+        return f"fel form: {counted(count, 'siffra', 'siffror')}"
     return "fel form: mellanslag i numret" if " " in text else "fel form: andra tecken än siffror i numret"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from ingest import turned_into_dates
 from ingest.cells import Cells, Mask, holds_byte, lengths
 from ingest.contracts import Column, Contract
-from ingest.findings import Finding, file_finding
+from ingest.findings import Finding, counted, file_finding, where_first
 from ingest.harmful_characters import first_harmful, rows_with_harmful
 from ingest.times_of_day import without_times
 
@@ -37,6 +38,8 @@ _ROUNDED = re.compile(rb"\s*[1-9]\d{14}0+\s*")
 _NOUGHTS = frozenset({b"00:00:00", b"00:00", b"0:00", b"1900-01-00", b"1899-12-30", b"0"})
 """Zero as a date: an empty cell that a formula refers to."""
 _CODED = ("code", "code_list", "integer")
+_OF_CELLS = frozenset({"FIL-058"})
+"""Rules whose message counts cells, not numbers."""
 
 
 @dataclass
@@ -66,14 +69,21 @@ class Marks:
             found = file_finding(rule, row=row, column=column.name, header=column.label_sv, what=next(said, ""))
             self.findings.append(found)
         if len(rows) > LISTED:
-            header = f"{column.label_sv} (och {len(rows) - LISTED} rader till)"
+            header = f"{column.label_sv} (och {counted(len(rows) - LISTED, 'rad', 'rader')} till)"
             self.findings.append(file_finding(rule, column=column.name, header=header, what=""))
         self.explain(column, rows)
 
     def name_column(self, rule: str, column: Column, rows: npt.NDArray[np.int32], what: str = "") -> None:
         """One finding for all rows: how many, and the first."""
         count, first = len(rows), int(rows[0])
-        found = file_finding(rule, column=column.name, header=column.label_sv, count=count, first=first, what=what)
+        facts: dict[str, Any] = {
+            "count": count,
+            "cells": counted(count, "cell", "celler"),
+            "every": "ett nummer" if count == 1 else f"alla {count} nummer",
+            "them": "det" if count == 1 else "dem",
+            "where": where_first(count, first, "den första" if rule in _OF_CELLS else "det första"),
+        }
+        found = file_finding(rule, column=column.name, header=column.label_sv, what=what, **facts)
         self.findings.append(found)
         if found.severity == "error":
             self.explain(column, rows)

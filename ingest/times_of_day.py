@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from ingest.cells import Cells
 from ingest.contracts import Column
-from ingest.findings import Finding, file_finding
+from ingest.findings import Finding, counted, file_finding, where_first
 
 _TIMED = re.compile(
     r"(?P<day>(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<of_month>\d{2})|(?P<of_month_>\d{1,2})[./](?P<month_>\d{1,2})[./](?P<year_>\d{4}))"
@@ -87,8 +88,11 @@ def without_times(column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) 
     for rule in (_UTC, _LATE, _OTHER):
         rows = numbers[cells.holding(_maybe, partial(_is_told, rule))]
         if len(rows):
-            count, first = len(rows), int(rows[0])
-            findings.append(file_finding(rule, column=column.name, header=column.label_sv, count=count, first=first))
+            facts: dict[str, Any] = {
+                "cells": counted(len(rows), "cell", "celler"),
+                "where": where_first(len(rows), int(rows[0]), "den första"),
+            }
+            findings.append(file_finding(rule, column=column.name, header=column.label_sv, **facts))
     return cells.respelt(_maybe, _day), findings
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.contracts import Contract
-from ingest.findings import Finding, Unreadable, file_finding
+from ingest.findings import Finding, Unreadable, counted, file_finding
 from ingest.folding import fold
 from ingest.headers import place
 
@@ -173,12 +173,16 @@ def _oddities(facts: dict[str, Any], headers: list[str], contract: Contract) -> 
     names = [known.get(fold(header)) for header in headers]
     found = []
     if facts["above"]:
-        found.append(file_finding("FIL-034", header_row=facts["header_row"], above=facts["above"]))
+        above = counted(facts["above"], "ifylld rad ovanför", "ifyllda rader ovanför")
+        read, them = ("läst", "den") if facts["above"] == 1 else ("lästa", "dem")
+        found.append(file_finding("FIL-034", header_row=facts["header_row"], above=above, read=read, them=them))
     if facts["others"]:
         others = ", ".join(str(other) for other in facts["others"])
         found.append(file_finding("FIL-033", sheet=facts["sheet"], sheets=facts["sheets"], others=others))
     if facts["hidden_rows"]:
-        found.append(file_finding("FIL-031", rows=facts["hidden_rows"]))
+        rows = counted(facts["hidden_rows"], "dold eller bortfiltrerad rad", "dolda eller bortfiltrerade rader")
+        read, them, they = ("läst", "den", "den") if facts["hidden_rows"] == 1 else ("lästa", "dem", "de")
+        found.append(file_finding("FIL-031", rows=rows, read=read, them=them, they=they))
     hidden = [p for p in facts["hidden_columns"] if p <= len(names) and names[p - 1] is not None]
     if facts["sheet_hidden"]:
         found.append(file_finding("FIL-032", what=f"Blad {facts['sheet']} är dolt, men är läst"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ingest.checks.arithmetic import IntArray, Sheet
-from ingest.contracts import EXPECTATIONS
+from ingest.contracts import EXPECTATIONS, load_contracts
 from ingest.findings import Severity
 
 ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
@@ -24,6 +25,10 @@ _COLUMN_ARGUMENTS = (
     "person_column", "count_columns", "agreeing_columns", "case_column",
 )  # fmt: skip
 """Arguments of expectations that name columns, the one to mark first."""
+
+
+_A_CODE = re.compile(r"\{(\w+)=([\w-]+)\}")
+"""A code in a message, as suites write it: {column=code}."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,12 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _with_labels(message: str, dataset: str) -> str:
+    """A message in which codes stand with their labels: `{kon=okant}` is `okant (Okänt)`."""
+    contract = load_contracts()[dataset]
+    return _A_CODE.sub(lambda code: contract.code_list(code[1], "").said(code[2]), message)
+
+
 def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...]:
     """The columns with the one first that a finding marks: the cell to correct is not always the rule's own."""
     return columns if marks is None else tuple(dict.fromkeys([marks, *columns]))
@@ -102,13 +113,13 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
 
     Raises:
         FileNotFoundError: the dataset has no suite.
-        ValueError: two rules share a code.
+        ValueError: two rules share a code, or a message names a code that its column does not have.
     """
     rules = tuple(
         Rule(
             code=entry["meta"]["code"],
             severity=entry["meta"]["severity"],
-            message_sv=entry["meta"]["message_sv"],
+            message_sv=_with_labels(entry["meta"]["message_sv"], dataset),
             why=entry["meta"]["why"],
             columns=_marked_first(entry["meta"].get("marks"), _columns(entry["kwargs"])),
             needs=entry["meta"].get("needs"),

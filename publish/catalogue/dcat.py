@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from ingest.findings import counted
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
 
@@ -123,7 +124,9 @@ def _distributions(tables: list[Table], settings: Settings, base: str) -> list[d
             "@id": f"{base}#{table.name}-{kind}",
             "@type": "dcat:Distribution",
             "dcterms:title": _swedish(f"{table.label} ({said})"),
-            "dcterms:description": _swedish(f"{said}, {table.rows} rader. Kolumnerna beskrivs i datalexikonet."),
+            "dcterms:description": _swedish(
+                f"{said}, {counted(table.rows, 'rad', 'rader')}. Kolumnerna beskrivs i datalexikonet."
+            ),
             "dcat:accessURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},
             "dcat:downloadURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},
             "dcterms:format": media,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
+from ingest.findings import counted
 from publish.catalogue.described import Column, Described, Table
 
 FILE_NAME = "dictionary.html"
@@ -65,7 +66,8 @@ def _section(table: Table) -> str:
     language = "" if table.page_language == "sv" else f' lang="{table.page_language}"'
     return (
         f'<section id="{escape(table.name)}"><h2>{escape(table.label)}</h2>'
-        f"<p>{escape(table.explanation)} Tabellen heter <code>{escape(table.name)}</code> och har {table.rows} rader"
+        f"<p>{escape(table.explanation)} Tabellen heter <code>{escape(table.name)}</code> och har "
+        f"{counted(table.rows, 'rad', 'rader')}"
         f"{f' ({table.first_day} till {table.last_day})' if table.first_day else ''}.</p>"
         f"<div{language}>{markdown(table.page, level=3)}</div>"
         f"{f'<p>En rad för varje: {key}.</p>' if key else ''}"

@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from ingest.findings import counted
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, text
 
 ROWS_IN_BATCH = 65_536
@@ -136,5 +137,9 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     lines.append("Ett saknat värde på en rad med suppressed = true är dolt av röjandeskydd och kan vara 0.")
     lines.append("Klockslag är i UTC.")
     for table in release.tables:
-        lines += ["", f"{table.name}.csv ({table.rows} rader)", *([table.comment] if table.comment else [])]
+        lines += [
+            "",
+            f"{table.name}.csv ({counted(table.rows, 'rad', 'rader')})",
+            *([table.comment] if table.comment else []),
+        ]
     return "\r\n".join(lines) + "\r\n"

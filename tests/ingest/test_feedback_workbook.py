@@ -61,7 +61,7 @@ def test_small_file_comes_back_whole_with_excels_row_numbers_and_marks() -> None
     assert sheet.cell(2, reason).value == BASE["orsak"] and colour(sheet.cell(2, reason)) == "00000000"
     assert sheet.cell(3, reason).value == MASK and colour(sheet.cell(3, reason)) == "FFF8C9C4"
     comment = sheet.cell(3, reason).comment.text
-    assert "ARE-033" in comment and "menades bostad?" in comment
+    assert "ARE-033" in comment and "menades bostad (Bostadssituation)?" in comment
     assert sheet.cell(3, column(sheet, "Vad som är fel")).value.startswith("FEL ARE-033")
     assert sheet.cell(2, column(sheet, "Inkom datum")).value == datetime.fromisoformat(BASE["inkom_datum"])
 

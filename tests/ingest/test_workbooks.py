@@ -141,7 +141,7 @@ def test_near_miss_header_and_code_get_their_suggestions() -> None:
     head = ["Orsk" if cell == "Orsak" else cell for cell in HEAD]
     assert "kolumn 12 (L)" in messages(check(workbook({"Blad1": [head, CELLS]}), NAME))
     report = check(workbook({"Blad1": [HEAD, with_cell("orsak", "bostadd")]}), NAME)
-    assert "menades bostad?" in messages(report)
+    assert "menades bostad (Bostadssituation)?" in messages(report)
 
 
 def test_column_beyond_the_headers_is_told_and_empty_ones_are_ignored() -> None:
