@@ -43,7 +43,7 @@ def cause_of(text: str, column: Column, codes: CodeList | None) -> str:
         hints += _about_whole(text, column)
     elif column.type == "date":
         hints += _about_date(text, column)
-    if not broken and column.type in ("date", "integer"):
+    if not broken and column.type in ("date", "integer", "code", "code_list"):
         hints += [f"innehåller {', '.join(odd)}"] if (odd := odd_characters(text)) else []
     return f" ({'; '.join(hints)})" if hints else ""
 

@@ -27,7 +27,7 @@ _LIKE_HYPHENS = re.compile(f"[{_HYPHENS}]")
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """How exports keep a spreadsheet from reading text as a number: `="000123"`."""
 _NAMES = {
-    "\t": "tabb", "\n": "radbrytning", "\r": "radbrytning",
+    "\t": "tabb", "\n": "radbrytning", "\r": "radbrytning", "\x0b": "lodrät tabb", "\x0c": "sidbrytning",
     "\u00a0": "hårt blanksteg", "\u2007": "siffermellanslag", "\u2009": "tunt mellanslag",
     "\u202f": "smalt hårt blanksteg", "\u3000": "brett mellanslag", "\u2028": "radbrytning", "\u2029": "styckebrytning",
     "\u00ad": "mjukt bindestreck", "\u200b": "nollbrett mellanslag", "\u200c": "nollbrett skiljetecken",

@@ -26,10 +26,11 @@ def cleaned(table: pa.Table, contract: Contract, encoding: str) -> pa.Table:
 
     Args:
         table: cells as bytes; columns are named after the contract's, or `?n` for the n-th when it is none.
-        contract: says in which columns a hard space is as good as a plain one: codes and free text.
+        contract: says in which columns a hard space is made a plain one: free text. In a code it is as good as one when
+            it is read (`folding.fold`), and stays for a message that names it.
         encoding: of the bytes; the cells that are given back have it too.
     """
-    kept = {column.name for column in contract.columns if column.type not in ("code", "code_list", "text")}
+    kept = {column.name for column in contract.columns if column.type != "text"}
     columns = [
         _cleaned(column, _cleaner(encoding, keep_spaces=name in kept))
         for name, column in zip(table.column_names, table.columns, strict=True)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.characters import odd_characters
 from ingest.findings import counted
 from ingest.keys import Keys
 from ingest.sentinels import BAD, DATE_EMPTY, EMPTY
@@ -203,6 +204,8 @@ def what_is_wrong(cell: bytes, encoding: str, reference: date) -> str:
         return "fel form: bokstäver i numret; ett reservnummer skrivs i Löpnummer"
     if count not in (10, 12):
         return f"fel form: {counted(count, 'siffra', 'siffror')}"
+    if odd := odd_characters(text):
+        return f"fel form: {', '.join(odd)} i numret"
     return "fel form: mellanslag i numret" if " " in text else "fel form: andra tecken än siffror i numret"
 
 

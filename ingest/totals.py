@@ -27,6 +27,8 @@ BoolArray = npt.NDArray[np.bool_]
 _PERIOD = re.compile(r"(19|20)\d\d(q[1-4])?|(q|kv)?[1-4]")
 _MOST_WORDS = 6
 """Words of a name that a label may repeat."""
+_LEAST_LETTERS = 5
+"""Of a word for a mean or share that tells by itself: `Max` may begin a name."""
 _LONGEST = 200
 """Characters of a label; a longer cell is none."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9/_-]{1,40}")
@@ -35,6 +37,11 @@ _MAYBE = (
     r"(?i)sum|tot|ack|s\s*:\s*a|rav|davon|all|samt|samm|hela|b.{1,2}da|b.{1,2}gge|yhte|i\s?alt|\xce\xa3|\xe2\x88\x91"
 )
 """What may hold one of the words, in bytes of any encoding; `_verdict` decides."""
+_MAYBE_FIGURES = (
+    rf"{_MAYBE}|snitt|medel|medi|mean|avera|avg|diff|skill|ndring|ning|andel|procent|kvot|ratio|max|min|gst|avvik|index"
+    r"|gnos|budget|m.{1,2}l|utfall|rega|fjol|riket|stad|stockholm|kommun|l.{1,2}net|region|sverige|ntligt?"
+)
+"""The same, and what may hold a word for a mean or share, or for the city: sought where a row's own name stands."""
 _MAYBE_READ = re.compile(_MAYBE.replace(r"\xce\xa3|\xe2\x88\x91", "\u03a3|\u03c3|\u2211"))
 _SUM_SIGN = re.compile(r"^\W*s\s*:\s*a\b|\bs\s*:\s*a\W*$|^\W*(i alt|\u03c3)\W*$|\u2211")
 
@@ -54,6 +61,8 @@ class _Words(BaseModel):
 
     sums: frozenset[str]
     totals: frozenset[str]
+    figures: frozenset[str]
+    wider: frozenset[str]
     parts: frozenset[str]
     every: frozenset[str]
     counted: frozenset[str]
@@ -124,9 +133,9 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     if words[0] in declared.parts:
         return 2 if is_key else 1
     sums = {word for word in words if word in declared.sums or word in declared.totals}
-    is_every = words[0] in declared.every and dataset in declared.counted
+    is_every = bool({words[0], words[-1]} & declared.every) and dataset in declared.counted
     if not sums and not is_every:
-        return 0
+        return _of_others(words, dataset) if is_key and not is_number else 0
     passed_over = declared.fillers | declared.every
     rest = [word for word in words if word not in sums and word not in passed_over]
     known = _known(dataset)
@@ -136,13 +145,29 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     if not sums:
         if not is_key:
             return 1 if rest and is_known else 0
-        return 2 if words[0] == "samtliga" or is_known else 0
+        if is_number or words[0] == "samtliga" or is_known:
+            return 2 if words[0] == "samtliga" or is_known else 0
+        return _of_others(words, dataset)
     if is_known:
         return 1 if not is_key and any(map(str.isdigit, rest)) else 2
     outer = {words[0], words[-1]}
     if outer & declared.sums and is_key and not is_number:
         return 2
     return 1 if outer & sums and not is_number else 0
+
+
+def _of_others(words: Sequence[str], dataset: str) -> int:
+    """1 for a label that begins with a word for a mean, share or difference, or is nothing but known words and one of
+    these or of those for the city; else 0."""
+    declared = _declared()
+    if dataset not in declared.counted or not set(words) & (declared.figures | declared.wider):
+        return 0
+    if words[0] in declared.figures and len(words[0]) >= _LEAST_LETTERS:
+        return 1
+    if not set(words) & declared.figures:  # `Stockholms stad`, but `Stockholms ungdomsmottagning` is a clinic
+        return int(set(words) <= declared.wider | declared.fillers | declared.every)
+    known = _known(dataset) | declared.figures | declared.fillers | declared.every
+    return int(all(word in known or _PERIOD.fullmatch(word) for word in words))
 
 
 def _bare(words: Sequence[str]) -> tuple[str, ...]:
@@ -203,7 +228,8 @@ def totals_rows(table: pa.Table, contract: Contract, encoding: str) -> TotalsRow
         if _role(key, contract) is None:
             continue
         cells = distinct_cells(column)
-        maybe = cells.filter(pc.match_substring_regex(cells, _MAYBE).fill_null(False))
+        is_name = key in contract.row_key and contract.column(key).type == "text"
+        maybe = cells.filter(pc.match_substring_regex(cells, _MAYBE_FIGURES if is_name else _MAYBE).fill_null(False))
         if not len(maybe):
             continue
         texts = {cell: cell.decode(encoding) for cell in pc.unique(maybe).to_pylist()}

@@ -38,6 +38,10 @@ def totals() -> Iterator[Case]:
         "short_for_accumulated": "Ack.",
         "sum_of_the_column": "Kolumnsumma",
         "sum_of_the_quarter": "TOTALT kvartal 3 2018",
+        "together": "Tillsammans",
+        "unit_before_every": "Bromma alla",
+        "every_short_for_clinics": "Alla UM",
+        "sum_of_the_year": "Årssumma",
     }
     other = row(ung, mottagning="Alviks ungdomsmottagning")
     for name, label in labels.items():
@@ -45,6 +49,21 @@ def totals() -> Iterator[Case]:
         yield refused(f"totals/{name}.csv", table(ung, [other, total]), "FIL-014", dataset=ung)
     for name, label in {"clinic_of_that_name": "Total Hälsa ungdomsmottagning", "last_word": "Unga Total"}.items():
         yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), "FIL-085", dataset=ung)
+    likely = {
+        "mean": "Medelvärde", "mean_of_all": "Snitt alla mottagningar", "difference": "Differens mot 2017",
+        "share": "Andel digitala", "median": "Median", "ratio": "Kvot", "per_cent": "Procent", "most": "Max",
+        "country": "Riket", "whole_country": "Hela riket", "city": "Stockholms stad",
+        "group_of_that_name": "Unga tillsammans",
+    }  # fmt: skip
+    for name, label in likely.items():
+        yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), "FIL-085", dataset=ung)
+    names = {
+        "clinic_called_min": "Mini-Maria Väst", "clinic_called_max": "Maxgruppen",
+        "clinic_of_the_city": "Stockholms UM",
+        "clinic_medley": "Medley ungdomsmottagning", "square": "Stadshagens mottagning",
+    }  # fmt: skip
+    for name, label in names.items():
+        yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), dataset=ung)
     for name, label in {"whole_man": "Hela Människan", "island": "Summarö mottagning", "word": "Totalhälsan"}.items():
         yield taken(f"totals/{name}.csv", beside(ung, mottagning=label, besok="999"), dataset=ung)
     head, *lines = (line.split(";") for line in beside(ung, aldersgrupp="18-20").decode().splitlines())

@@ -187,12 +187,29 @@ def test_garbled_clinic_is_a_query_that_names_character_row_and_column() -> None
         ("serviceinsatser", {"antal_i_ko": "\u22125"}, "minustecken, U+2212"),
         ("serviceinsatser", {"antal_i_ko": "-"}, "ett streck är inget tal: skriv 0"),
         ("serviceinsatser", {"antal_i_ko": "3\u20135"}, "tankstreck, U+2013"),
+        ("arenden", {"kon": '"kvin\nna"'}, "osynligt tecken: radbrytning (U+000A)"),
+        ("arenden", {"kon": "kvin\x0bna"}, "osynligt tecken: lodrät tabb (U+000B)"),
+        ("arenden", {"kon": "kvin\tna"}, "osynligt tecken: tabb (U+0009)"),
+        ("arenden", {"ytterligare_orsaker": '"skolproblem\natik|beteende"'}, "radbrytning (U+000A)"),
+        ("arenden", {"arende_id": "2018\x0b7"}, "lodrät tabb (U+000B)"),
+        ("arenden", {"personnummer": '"20120704\n9814"'}, "radbrytning (U+000A) i numret"),
+        ("serviceinsatser", {"antal_i_ko": '"1\n2"'}, "radbrytning (U+000A)"),
     ],
 )
 def test_message_of_an_unreadable_cell_names_the_cause(dataset: str, changes: dict[str, str], said: str) -> None:
     name = COUNTS if dataset == "serviceinsatser" else "bromma_arenden_2018Q3.csv"
     report = check(csv_bytes(dataset, [base_row(dataset, **changes)], "utf-8"), name)
     assert said in next(found.message for found in report.findings() if found.severity == "error")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r\n", "\x0b", "\t", "\u2028", "\u00a0"])
+def test_line_break_between_the_words_of_a_name_or_code_makes_no_other(mark: str) -> None:
+    clinic = base_row("ungdomsmottagning", mottagning="Alviks UM")
+    rows = [clinic, {**clinic, "mottagning": f'"Alviks{mark}UM"', "kon": "man"}]
+    report = check(csv_bytes("ungdomsmottagning", rows, "utf-8"), "bromma_ungdomsmottagning_2018Q3.csv")
+    assert fired(report) == set() and report.table is not None
+    assert report.table.texts["mottagning"].to_pylist() == ["Alviks UM"]
+    assert fired(check(csv_bytes("arenden", [base_row("arenden", orsak=f'"våld i{mark}familjen"')], "utf-8"))) == set()
 
 
 def test_cause_comes_before_the_list_of_codes_and_codes_with_their_labels() -> None:
