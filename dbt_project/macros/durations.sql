@@ -1,15 +1,15 @@
 {#-
-    Durations from counts by whole day, of what has ended (`closed`) and of what still went on when last known
-    (`censored`). Expects a CTE with the columns of `cell`, `whole_days`, `closed` and `censored`, one row per cell and day;
-    makes `durations` with the columns of `cell`, the closed-only `closed_n`, `closed_mean_days`, `closed_median_days`
-    and `closed_p90_days`, and `km_median_days`.
+    Durations, from counts by whole day: of what has ended (`closed`) and of what was still going on when last known
+    (`censored`). Expects the CTE `day_counts`, one row per cell and day: the columns of `cell`, `whole_days`, `closed`,
+    `censored`. Makes the CTE `durations`, one row per cell: of the closed only `closed_n`, `closed_mean_days`,
+    `closed_median_days` and `closed_p90_days`, and of all `km_median_days`.
 
-    Kaplan-Meier (E. L. Kaplan, P. Meier, JASA 53, 1958): the share that goes on past day t is the product over days up
-    to t of 1 - closed / at risk, where those censored on a day are still at risk on it. The median is the first day
-    on which that share is a half or less; null while more than half are not known to have ended.
-    The closed-only quantiles are interpolated between neighbours, as `quantile_cont` does.
+    Kaplan-Meier (E. L. Kaplan, P. Meier, JASA 53, 1958): the share still going on after day t is the product, over the
+    days up to t, of 1 - closed / at risk; those censored on a day are at risk on that day. The median is the first day
+    on which the share is a half or less; null while more than half are not known to have ended.
+    The quantiles of the closed are interpolated between neighbours, as `quantile_cont` does.
 -#}
-{% macro durations(cell, counted) -%}
+{% macro durations(cell, day_counts) -%}
 {%- set cell_columns = cell | join(', ') -%}
 summed_by_day as (
     select
@@ -21,7 +21,7 @@ summed_by_day as (
         cast(sum(closed) over in_all as integer) as closed_n,
         cast(sum(closed + censored) over so_far as integer) as gone_so_far,
         cast(sum(closed + censored) over in_all as integer) as known_n
-    from {{ counted }}
+    from {{ day_counts }}
     window
         so_far as (
             partition by {{ cell_columns }} order by whole_days rows between unbounded preceding and current row
@@ -49,7 +49,7 @@ surviving as (
         closed,
         closed_n,
         closed_so_far,
-        -- the product as a sum of logarithms; past a day on which all at risk ended nobody goes on: it is the last
+        -- the product as a sum of logarithms; after a day on which all at risk ended, the share is 0
         case
             when at_risk = closed then 0e0
             else
@@ -76,7 +76,7 @@ durations as (
 )
 {%- endmacro %}
 
-{#- The value at place (n - 1) * share, counted from 0, among days told with their counts; between two, interpolated. -#}
+{#- A quantile of days given with their counts: the value at place (n - 1) * share from 0, interpolated between two. -#}
 {% macro quantile_of_counts(share) -%}
     {%- set place = '((closed_n - 1) * ' ~ share ~ 'e0)' -%}
     min(case when closed_so_far > floor{{ place }} then cast(whole_days as double) end)
@@ -87,32 +87,33 @@ durations as (
 {%- endmacro %}
 
 {#-
-    The CTEs `numbered` and `by_day`: `cells` with a number, and `counted_by_day` (by `told_number`, `columns` and `kept`) with
-    that number in place of the cell's columns, as days are put in order cell by cell.
+    The CTEs `numbered_cells` (`cells` with a number) and `day_counts` (`breakdowns_by_day`, with that number in place of
+    `group_number` and `columns`). `durations` sorts the days cell by cell: one number sorts faster than many columns.
+    `also` are further columns of `breakdowns_by_day`.
 -#}
-{% macro cells_by_day(columns, kept=[]) -%}
-numbered as (
+{% macro cells_by_day(columns, also=[]) -%}
+numbered_cells as (
     select
         *,
         row_number() over () as cell_number
     from cells
 ),
 
-by_day as (
+day_counts as (
     select
-        numbered.cell_number,
-        {%- for column in kept %}
-        counted_by_day.{{ column }},
+        numbered_cells.cell_number,
+        {%- for column in also %}
+        breakdowns_by_day.{{ column }},
         {%- endfor %}
-        counted_by_day.whole_days,
-        counted_by_day.closed,
-        counted_by_day.censored
-    from counted_by_day
-    inner join numbered
+        breakdowns_by_day.whole_days,
+        breakdowns_by_day.closed,
+        breakdowns_by_day.censored
+    from breakdowns_by_day
+    inner join numbered_cells
         on
-            counted_by_day.told_number = numbered.told_number
+            breakdowns_by_day.group_number = numbered_cells.group_number
             {%- for column in columns %}
-            and counted_by_day.{{ column }} = numbered.{{ column }}
+            and breakdowns_by_day.{{ column }} = numbered_cells.{{ column }}
             {%- endfor %}
 )
 {%- endmacro %}

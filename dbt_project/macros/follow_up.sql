@@ -1,8 +1,9 @@
-{#- The days over which it is told whether an investigation is followed by a new one. -#}
+{#- The periods, in days, in which a new investigation counts as a return. -#}
 {% macro follow_up_days() -%}
     {{ return([90, 180, 365]) }}
 {%- endmacro %}
 
+{#- The codes of the indicators of return, one for each period. -#}
 {% macro re_referral_codes() -%}
     {%- set found = [] -%}
     {%- for days in follow_up_days() -%}
@@ -11,24 +12,25 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#- A transfer's start comes at most so many days after the conclusion that it follows. -#}
+{#- A transfer: an investigation that another district starts at most so many days after the conclusion. -#}
 {% macro transfer_days() -%} 7 {%- endmacro %}
 
 {#-
-    Whether what ended on `ended` can be followed for `days`: by a person that can be linked, who does not turn 21
-    within them, and with the last day known. `is_awaited` is the same but for that day, which is still to come.
+    Whether what ended on the date `ended` has been followed for `days`: the person can be linked and does not turn 21
+    before the last of these days, and the files reach that day. `is_awaited`: the same, but the files do not reach it yet.
 -#}
 {% macro is_followed(ended, days, followed_until, turns_21) -%}
-    {{ is_followable(ended, days, turns_21) }}
+    {{ can_be_followed(ended, days, turns_21) }}
     and {{ dbt.dateadd('day', days, ended) }} <= {{ followed_until }}
 {%- endmacro %}
 
 {% macro is_awaited(ended, days, followed_until, turns_21) -%}
-    {{ is_followable(ended, days, turns_21) }}
+    {{ can_be_followed(ended, days, turns_21) }}
     and {{ dbt.dateadd('day', days, ended) }} > {{ followed_until }}
 {%- endmacro %}
 
-{% macro is_followable(ended, days, turns_21) -%}
+{#- What both have in common: the date is known, the person can be linked and stays under 21. -#}
+{% macro can_be_followed(ended, days, turns_21) -%}
     {{ ended }} is not null and is_linkable
     and coalesce({{ turns_21 }} > {{ dbt.dateadd('day', days, ended) }}, true)
 {%- endmacro %}
@@ -38,22 +40,22 @@
     coalesce({{ returned }} > {{ ended }} and {{ returned }} <= {{ dbt.dateadd('day', days, ended) }}, false)
 {%- endmacro %}
 
-{#- Back within any of the periods that it has been followed for: one back within 90 days need not wait for day 365. -#}
-{% macro is_back(rows) -%}
+{#- A return within any period that has been followed: a return within 90 days need not wait for day 365. -#}
+{% macro is_returned_in_any_period(rows) -%}
     {%- for days in follow_up_days() -%}
     {{ rows }}.is_returned_{{ days }}{{ " or " if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
 
-{#- Day of a birthday: 29 February falls on 28 February in years without it. -#}
+{#- The date of a birthday; of 29 February, 28 February in years without it. -#}
 {% macro birthday(birth_date, years) -%}
     cast({{ dbt.dateadd('year', years, birth_date) }} as date)
 {%- endmacro %}
 
-{#- The denominator of a rate summed over the reasons of return, so that each reason is a share of all followed. -#}
-{% macro of_all_followed(rate, columns) -%}
+{#- The denominator of a rate of return, summed over the reasons of return: each reason is a share of all followed. -#}
+{% macro followed_denominator(rate, columns) -%}
     cast(sum({{ rate }}_denominator) over (
         partition by
-            told_number, {{ columns | join(', ') }}, return_reason_side <> 'alla', return_reason_code <> 'alla'
+            group_number, {{ columns | join(', ') }}, return_reason_side <> 'alla', return_reason_code <> 'alla'
     ) as integer)
 {%- endmacro %}

@@ -1,14 +1,14 @@
 {#-
-    One row per case or episode as it stands in the newest quarter in force.
+    One row per case or episode, from the newest quarter in force that holds it.
 
-    Identity is the district's own number and the person; a successor district's row with the same two continues the
-    predecessor's. `district_code` becomes the code under which the case was first submitted, `last_district_code` the
-    one of its newest row. Expects the CTE `rows_in_force` and one with its keys, which may be the same (keys alone are
-    few bytes a row: wide rows are read once, as they pass); makes `inherited`, `spans` and `newest_rows`.
+    Its identity is the district's own number (`id`) and the person. A row of a successor district with the same two
+    continues the predecessor's. `first_district_code` is the unit that first submitted it, `district_code` the unit of
+    its newest row. Expects the CTE `rows_in_force` and one with its keys, which may be the same: keys alone are few bytes
+    a row, so wide rows are read only once. Makes the CTEs `inherited`, `spans` and `newest_rows`.
 -#}
 {% macro newest_rows(id, keys='rows_in_force') -%}
 inherited as (
-    -- rows of a successor whose case a predecessor has submitted: the eldest predecessor speaks
+    -- the rows of a successor whose case a predecessor has submitted: the case belongs to the oldest predecessor
     select
         successors.district_code,
         successors.{{ id }},
@@ -21,10 +21,10 @@ inherited as (
             match_person_key
         from {{ keys }}
         where district_code in (
-            select descendant_code from {{ ref('int_districts__succeeded') }} where generations > 0
+            select descendant_code from {{ ref('int_districts__related') }} where generations > 0
         )
     ) as successors
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on successors.district_code = related.descendant_code and related.generations > 0
     inner join {{ keys }} as predecessors
         on
@@ -67,16 +67,11 @@ newest_rows as (
 )
 {%- endmacro %}
 
-{#- The CTE `inherited`, where the case or episode of an alias has an eldest predecessor's code. -#}
+{#- The CTE `inherited`, by the case or episode of an alias: the unit that first submitted it, if that is a predecessor. -#}
 {% macro join_inherited(rows, id) -%}
 left join inherited
         on
             {{ rows }}.district_code = inherited.district_code
             and {{ rows }}.{{ id }} = inherited.{{ id }}
             and {{ rows }}.match_person_key = inherited.match_person_key
-{%- endmacro %}
-
-{#- The keys of one dataset's rows in force; `staged` is its staging model. -#}
-{% macro keys_in_force(staged, id) -%}
-    {{ rows_in_force(staged, ['district_code', id, 'match_person_key', 'reporting_quarter']) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
-{#- The rows in force of one dataset: the Parquet files that `followup build` lists, one per submission. -#}
+{#- The rows in force of one dataset, from the Parquet files that `followup build` lists, one per submission. -#}
 {% macro validated(dataset) -%}
     {%- do source('validated', dataset) -%}
-    {%- set files = told_to_build("select file from " ~ input_file('files') ~ " where dataset = '" ~ dataset ~ "' order by place") -%}
+    {%- set files = build_input("select file from " ~ input_file('files') ~ " where dataset = '" ~ dataset ~ "' order by place") -%}
     {%- if execute and not files -%}
         {{ exceptions.raise_compiler_error("files.parquet names no file of " ~ dataset ~ "; `followup build` writes it") }}
     {%- endif -%}
@@ -18,20 +18,20 @@
     {{ input_file('submissions') }}
 {%- endmacro %}
 
-{#- Today as the installation's clock says, unless a date was asked for. -#}
+{#- Today by the installation's clock, or the date in `as_of_date`. -#}
 {% macro clock_date() -%}
     {%- if var('as_of_date') -%}
         cast('{{ var("as_of_date") }}' as date)
     {%- elif var('inputs_folder') and execute -%}
-        cast('{{ told_to_build("select as_of_date from " ~ input_file('clock')) | first }}' as date)
+        cast('{{ build_input("select as_of_date from " ~ input_file('clock')) | first }}' as date)
     {%- else -%}
         current_date
     {%- endif -%}
 {%- endmacro %}
 
 {#-
-    One of the files that `followup build` writes for dbt to read. What they say is not passed as variables, so that the
-    variables are the same in every build and dbt need not parse the whole project anew.
+    One of the files that `followup build` writes for dbt to read. Their content is not passed as variables: then the
+    variables are the same in every build, and dbt need not parse the whole project again.
 -#}
 {% macro input_file(name) -%}
     {%- set folder = var('inputs_folder') -%}
@@ -41,12 +41,12 @@
     read_parquet('{{ folder | default("", true) | replace("'", "''") }}/{{ name }}.parquet')
 {%- endmacro %}
 
-{#- The first column of a query over these files, as a list; empty while dbt only parses. -#}
-{% macro told_to_build(query) -%}
+{#- The first column of a query over these files, as a list; an empty list while dbt only parses. -#}
+{% macro build_input(query) -%}
     {{ return(run_query(query).columns[0].values() | list if execute else []) }}
 {%- endmacro %}
 
-{#- The date whose division of districts `today` means. -#}
+{#- The date of the division of districts: today, or the date in `districts_as_of`. -#}
 {% macro division_date() -%}
     {%- if var('districts_as_of') -%}
         cast('{{ var("districts_as_of") }}' as date)
@@ -55,7 +55,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What the rows of that division are called: `today`, or `as_of_date` when another date was asked for. -#}
+{#- The name of that division in `district_basis`: `today`, or `as_of_date` when another date was asked for. -#}
 {% macro division_name() -%}
     {{ "as_of_date" if var('districts_as_of') else "today" }}
 {%- endmacro %}

@@ -1,17 +1,17 @@
 {#-
-    Tables and views of a warehouse that a build makes from nothing: nothing old is moved aside, so nothing is made under
-    another name and renamed, as dbt's own materializations do. Whoever runs dbt on a warehouse that has them already gets
-    them anew. Both are one transaction: the relation, the checks of its contract and the comments on it.
+    Tables and views of a warehouse that every build makes from nothing. dbt's own materializations make a relation under
+    another name and rename it, to replace an old one; here there is no old one. If there is (dbt run by hand on a built
+    warehouse), it is dropped first. One transaction holds the relation, the check of its contract and its comments.
 -#}
 {% materialization table, adapter='duckdb' %}
-    {{- return(made(this.incorporate(type='table'))) -}}
+    {{- return(create_relation(this.incorporate(type='table'))) -}}
 {% endmaterialization %}
 
 {% materialization view, adapter='duckdb' %}
-    {{- return(made(this.incorporate(type='view'))) -}}
+    {{- return(create_relation(this.incorporate(type='view'))) -}}
 {% endmaterialization %}
 
-{% macro made(relation) -%}
+{% macro create_relation(relation) -%}
     {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
     {{- run_hooks(pre_hooks) -}}
     {%- call statement('main') -%}

@@ -1,5 +1,5 @@
 {#-
-    Measures that every mart writes the same way. `name` is the measure's column stem.
+    Measures that every mart computes in the same way. `name` is what the measure's columns begin with.
 -#}
 
 {#- A quantile of the rows that pass `condition`, interpolated between neighbours. -#}
@@ -19,7 +19,7 @@
     percentile({{ expression }}, {{ share }}) filter (where {{ condition }})
 {%- endmacro %}
 
-{#- The same, the `place`th of several quantiles of the same rows, whose values are then held once. -#}
+{#- The same, for one (number `place`) of several quantiles of the same rows: their values are held in memory once. -#}
 {% macro one_of_quantiles(expression, shares, place, condition) -%}
     {{ adapter.dispatch('one_of_quantiles', 'followup')(expression, shares, place, condition) }}
 {%- endmacro %}
@@ -33,8 +33,8 @@
 {%- endmacro %}
 
 {#-
-    An aggregate of fractions, added up in the order of a column: rounding depends on the order, and two builds from the
-    same files are to give the same figures to the last digit.
+    An aggregate of fractions, in the order of a column. Rounding depends on the order, and two builds of the same files
+    must give the same figures to the last digit.
 -#}
 {% macro in_order(aggregate, expression, by) -%}
     {{ adapter.dispatch('in_order', 'followup')(aggregate, expression, by) }}
@@ -67,7 +67,7 @@
 {#-
     A limit of the Wilson score interval (E. B. Wilson, JASA 22, 1927), z = 1.959964 for 95 %:
     (n + z^2/2 -/+ z * sqrt(n * (d - n) / d + z^2/4)) / (d + z^2).
-    Null where there is nobody in the denominator, or more in the numerator than in it.
+    Null where the denominator is 0, or less than the numerator.
 -#}
 {% macro wilson_limit(numerator, denominator, side) -%}
     case
@@ -81,7 +81,7 @@
     end
 {%- endmacro %}
 
-{#- A share; null where there is nobody to be a share of, or more in the numerator than in the denominator. -#}
+{#- A share; null where the denominator is 0, or less than the numerator. -#}
 {% macro share(numerator, denominator) -%}
     case
         when {{ denominator }} > 0 and {{ numerator }} <= {{ denominator }}
@@ -100,11 +100,16 @@
     {{ wilson_limit(numerator, denominator, 'high') }} as {{ name }}_high
 {%- endmacro %}
 
-{#- A duration's four columns over the rows that pass `condition` and have it. -#}
+{#- A duration's four columns (number, mean, median, 90th percentile), over the rows that pass `condition` and have it. -#}
 {% macro duration(name, days, condition) -%}
     {%- set known = condition ~ ' and ' ~ days ~ ' is not null' -%}
     {{ count_where(known) }} as {{ name }}_n,
     avg({{ days }}) filter (where {{ known }}) as {{ name }}_mean_days,
     cast({{ one_of_quantiles(days, [0.5, 0.9], 1, known) }} as double) as {{ name }}_median_days,
     cast({{ one_of_quantiles(days, [0.5, 0.9], 2, known) }} as double) as {{ name }}_p90_days
+{%- endmacro %}
+
+{#- An exact mean of days, from their sum and number; null where the number is 0. -#}
+{% macro mean_days(sum_days, n) -%}
+    case when {{ n }} > 0 then {{ sum_days }} / cast({{ n }} as double) end
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- The four goals of early support: what the pilot is judged by. -#}
+{#- The indicators that the pilot is judged by: the four goals of early support. -#}
 {% macro goal_codes() -%}
     {{ return(['within_60_days_rate', 're_referral_rate_365', 'acceptance_rate', 'completion_rate']) }}
 {%- endmacro %}
@@ -31,7 +31,7 @@
     )
 {%- endmacro %}
 
-{#- Whether the interval may be told: at least five in and five out of the numerator in each cell (normal approximation). -#}
+{#- Whether an interval is shown: each cell has at least five in and five out of the numerator (normal approximation). -#}
 {% macro difference_is_estimable() -%}
     {%- for cell, sign in pilot_cells() -%}
         {{ " and " if not loop.first }}least({{ cell }}_numerator, {{ cell }}_denominator - {{ cell }}_numerator) >= 5

@@ -1,8 +1,8 @@
 {#-
-    The standard normal quantile that makes `k` intervals hold together with 95 %: each at the level 0.95^(1/k)
-    (Z. Sidak, JASA 62, 1967). Null for none or more than twenty.
+    The standard normal quantile for `k` simultaneous confidence intervals: all of them hold with 95 %, each by itself at
+    the level 0.95^(1/k) (Z. Sidak, JASA 62, 1967). Null for k = 0 and for more than twenty.
 -#}
-{% macro joint_z(k) -%}
+{% macro sidak_z(k) -%}
     case {{ k }}
     {%- for z in [
         1.959964, 2.236477, 2.387738, 2.490915, 2.568763, 2.631038, 2.682801, 2.727008, 2.765530, 2.799625,
@@ -32,34 +32,37 @@
 {%- endmacro %}
 
 {#-
-    Each unit's rank among those with the same `keys`, highest `score` first, and the ranks that its figure allows: it
-    is surely behind those whose whole interval lies above its own and surely ahead of those whose whole interval lies
-    below. With intervals that hold together with 95 %, so do the ranks (M. Klein, T. Wright and J. Wieczorek, "A joint
-    confidence region for an overall ranking of populations", JRSS C 69, 2020). Reads the rows of `ranked`: keys,
-    `unit`, `score`, `score_low`, `score_high`.
+    Each district's rank among the rows with the same `keys`, highest `score` first, with the lowest and highest rank that
+    its interval allows. A district is surely behind those whose whole interval is above its own, and surely ahead of
+    those whose whole interval is below. With simultaneous 95 % intervals the ranks hold with 95 % too (M. Klein,
+    T. Wright and J. Wieczorek, "A joint confidence region for an overall ranking of populations", JRSS C 69, 2020).
+
+    Reads `scores`: `keys`, `district_code`, `score`, `score_low`, `score_high`. Makes `district_rank`,
+    `district_rank_low`, `district_rank_high`, and `ranked_districts`, how many they are.
 -#}
-{% macro rank_counts(ranked, keys, unit) -%}
+{% macro district_ranks(scores, keys) -%}
     select
         {%- for key in keys %}
         mine.{{ key }},
         {%- endfor %}
-        mine.{{ unit }},
-        cast(1 + count(case when others.score > mine.score then 1 end) as integer) as place,
-        cast(1 + count(case when others.score_low > mine.score_high then 1 end) as integer) as place_low,
-        cast(count(*) - count(case when others.score_high < mine.score_low then 1 end) as integer) as place_high,
-        cast(count(*) as integer) as placed_districts
-    from {{ ranked }} as mine
-    inner join {{ ranked }} as others
+        mine.district_code,
+        cast(1 + count(case when others.score > mine.score then 1 end) as integer) as district_rank,
+        cast(1 + count(case when others.score_low > mine.score_high then 1 end) as integer) as district_rank_low,
+        cast(count(*) - count(case when others.score_high < mine.score_low then 1 end) as integer) as district_rank_high,
+        cast(count(*) as integer) as ranked_districts
+    from {{ scores }} as mine
+    inner join {{ scores }} as others
         on
             {%- for key in keys %}
             {{ "and " if not loop.first }}mine.{{ key }} = others.{{ key }}
             {%- endfor %}
-    group by {% for key in keys %}mine.{{ key }}, {% endfor %}mine.{{ unit }}
+    group by {% for key in keys %}mine.{{ key }}, {% endfor %}mine.district_code
 {%- endmacro %}
 
 {#-
-    A limit of a measure's interval at the quantile `z`, by its form: score limits of shares and of rates per 1,000, else
-    the value plus or minus z standard errors. Expects the columns of `fct_district_measure`, and `noise_variance`.
+    A limit of a measure's confidence interval at the quantile `z`, by the form of the measure: score limits for shares and
+    rates per 1,000, else the value plus or minus z standard errors. Expects the columns of `fct_district_measure`, and
+    `noise_variance`.
 -#}
 {% macro measure_limit(z, side) -%}
     case measure_form

@@ -1,5 +1,6 @@
 {#-
-    The bands in which waiting is counted: column, first and last whole day. The last band has no end.
+    The bands in which waiting is counted: column, first whole day, last whole day. The last band is open: it has no last
+    day.
 -#}
 {% macro waiting_bands() -%}
     {{ return([
@@ -8,7 +9,7 @@
     ]) }}
 {%- endmacro %}
 
-{#- The band that holds the middle of the waiting counts, by its column's name; null when nobody's wait is known. -#}
+{#- The band that holds the median of `n` waits, by its column's name; null when n = 0. -#}
 {% macro grouped_median_band(n) -%}
     {%- set below = namespace(counts='0') -%}
     case
@@ -20,9 +21,9 @@
 {%- endmacro %}
 
 {#-
-    The median of grouped whole days, interpolated in its band: L + (n/2 - F) / f * w, where the band's true limits lie
-    half a day outside its first and last day (L = first day - 0.5, w = its number of days), F is the count below it
-    and f the count in it. Null when the median lies in the last band, which has no end.
+    The median of grouped whole days, interpolated in its band: L + (n/2 - F) / f * w. L and w are the band's lower limit
+    and width (L = first day - 0.5, w = its number of days), F is the count below the band and f the count in it. Null when
+    the median is in the open last band.
 -#}
 {% macro grouped_median_days(n) -%}
     {%- set below = namespace(counts='0') -%}
@@ -41,26 +42,27 @@
 {%- endmacro %}
 
 {#-
-    The variance of waiting days from the counts in their bands: each band stands for its middle day, plus the spread
-    within it as if even (width^2 / 12). The open last band stands for what is left of the days added up, at least its
-    first day. Expects the counts as `<band>_count`, their number `n` and the exact mean.
+    The variance of waiting days, from the counts in bands. Each wait is taken to be its band's middle day, plus the
+    variance of an even spread over the band (width^2 / 12). A wait in the open last band is taken to be the mean of the
+    days that are left of the exact sum, at least the band's first day. Expects the counts as `<band>_count`, their number
+    `n` and the exact mean.
 -#}
 {% macro grouped_variance(n, mean) -%}
-    {%- set told = namespace(days='0', squares='0') -%}
+    {%- set sums = namespace(days='0', squares='0') -%}
     {%- for column, first_day, last_day in waiting_bands() if last_day is not none -%}
         {%- set middle = (first_day + last_day) / 2 -%}
         {%- set width = last_day - first_day + 1 -%}
-        {%- set told.days = told.days ~ ' + ' ~ middle ~ ' * ' ~ column ~ '_count' -%}
-        {%- set told.squares = told.squares ~ ' + ' ~ (middle * middle + width * width / 12) ~ ' * ' ~ column ~ '_count' -%}
+        {%- set sums.days = sums.days ~ ' + ' ~ middle ~ ' * ' ~ column ~ '_count' -%}
+        {%- set sums.squares = sums.squares ~ ' + ' ~ (middle * middle + width * width / 12) ~ ' * ' ~ column ~ '_count' -%}
     {%- endfor -%}
     {%- set column, first_day, last_day = waiting_bands()[-1] -%}
     greatest(
         (
-            {{ told.squares }}
+            {{ sums.squares }}
             + case
                 when {{ column }}_count > 0
                     then {{ column }}_count * power(
-                        greatest({{ first_day }}, ({{ mean }} * {{ n }} - ({{ told.days }})) / {{ column }}_count), 2
+                        greatest({{ first_day }}, ({{ mean }} * {{ n }} - ({{ sums.days }})) / {{ column }}_count), 2
                     )
                 else 0
             end
@@ -70,8 +72,8 @@
 {%- endmacro %}
 
 {#-
-    The variance that one wait adds to a grouped median: 1 / (4 f^2), where f = share of the median's band per day is
-    the density there (the usual large-sample variance of a median, divided by n it is the median's).
+    The variance that one wait adds to a grouped median: 1 / (4 f^2), where f is the density at the median, the share of
+    the waits in its band divided by the band's days. Divided by n it is the usual large-sample variance of a median.
 -#}
 {% macro grouped_median_variance(n) -%}
     {%- set below = namespace(counts='0') -%}

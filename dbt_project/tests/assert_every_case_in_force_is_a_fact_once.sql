@@ -3,7 +3,7 @@ with families as (
     select
         ancestor_code as district_code,
         descendant_code as family_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
     where is_last
 ),
 

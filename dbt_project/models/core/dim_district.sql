@@ -10,7 +10,7 @@ with units as (
     from {{ ref('districts') }} as districts
     left join {{ ref('district_successions') }} as successions
         on districts.district_code = successions.predecessor_code
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on districts.district_code = related.ancestor_code and related.is_current
 
     union all
@@ -39,5 +39,5 @@ select
     cast(units.valid_to as date) as valid_to,
     dates.as_of_date
 from units
-left join {{ ref('int_districts__dated') }} as dates
+left join {{ ref('int_district_datasets__dated') }} as dates
     on units.district_code = dates.district_code and dates.dataset = 'arenden'

@@ -2,7 +2,7 @@ with current_units as (
     select
         ancestor_code as district_code,
         descendant_code as current_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
     where is_current
 ),
 

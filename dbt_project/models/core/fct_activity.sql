@@ -12,4 +12,4 @@ select
     participant_count,
     activity_date,
     submitted_at
-from {{ ref('int_activities__held') }}
+from {{ ref('int_activities__in_force') }}

@@ -40,7 +40,7 @@ placed as (
         on cases.intervention_code = interventions.intervention_code
     left join {{ ref('areas') }} as areas
         on cases.last_district_code = areas.district_code and cases.area_code = areas.area_code
-    left join {{ ref('int_persons__traced') }} as traces
+    left join {{ ref('int_persons__first_seen') }} as traces
         on cases.person_key = traces.person_key
 )
 

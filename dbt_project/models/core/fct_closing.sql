@@ -2,7 +2,7 @@ with closings as (
     select
         *,
         {{ age_on('birth_date', 'closing_date') }} as age_at_closing
-    from {{ ref('int_persons__closed') }}
+    from {{ ref('int_closings__followed') }}
 )
 
 select

@@ -9,7 +9,7 @@ select
     {{ count_where('status.is_expected') }} as districts_expected,
     {{ count_where('status.is_in_force and not status.is_on_time') }} as late,
     {{ sum_of('status.open_query_count') }} as open_queries
-from {{ ref('int_districts__answered_for') }} as answered
+from {{ ref('int_reporting_units__assigned') }} as answered
 inner join {{ ref('int_submissions__expected') }} as status
     on answered.reporting_code = status.district_code
 group by answered.district_code, answered.district_basis, status.reporting_quarter, status.dataset

@@ -43,11 +43,11 @@ select
     cases.age_band_at_start,
     cases.age_band_at_conclusion,
     case
-        when {{ is_back('followed') }} then coalesce(return_cases.reason_side, 'okand')
+        when {{ is_returned_in_any_period('followed') }} then coalesce(return_cases.reason_side, 'okand')
         else 'ingen'
     end as return_reason_side,
     case
-        when {{ is_back('followed') }} then coalesce(return_cases.reason_code, 'okand')
+        when {{ is_returned_in_any_period('followed') }} then coalesce(return_cases.reason_code, 'okand')
         else 'ingen'
     end as return_reason_code,
 

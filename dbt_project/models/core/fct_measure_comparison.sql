@@ -7,7 +7,7 @@ with compared as (
         -- were the district like the city, its figure would vary like this
         coalesce(spread.city_variance, measures.unit_variance) as noise_variance,
         known.is_high_better,
-        {{ joint_z('spread.districts_compared') }} as joint_z
+        {{ sidak_z('spread.districts_compared') }} as sidak_z
     from {{ ref('fct_district_measure') }} as measures
     inner join {{ ref('dim_district') }} as districts
         on measures.district_code = districts.district_code and districts.kind = 'district'
@@ -25,8 +25,8 @@ limited as (
     select
         *,
         sqrt(noise_variance / sample_size) as standard_error,
-        {{ measure_limit('joint_z', 'low') }} as joint_low,
-        {{ measure_limit('joint_z', 'high') }} as joint_high
+        {{ measure_limit('sidak_z', 'low') }} as simultaneous_low,
+        {{ measure_limit('sidak_z', 'high') }} as simultaneous_high
     from compared
 ),
 
@@ -34,8 +34,8 @@ scored as (
     select
         *,
         case when is_high_better then value else -value end as score,
-        case when is_high_better then joint_low else -joint_high end as score_low,
-        case when is_high_better then joint_high else -joint_low end as score_high,
+        case when is_high_better then simultaneous_low else -simultaneous_high end as score_low,
+        case when is_high_better then simultaneous_high else -simultaneous_low end as score_high,
         greatest(city_value - 1.959964 * standard_error, 0) as funnel_low,
         case
             when measure_form = 'andel' then least(city_value + 1.959964 * standard_error, 1)
@@ -44,8 +44,8 @@ scored as (
     from limited
 ),
 
-places as (
-    {{ rank_counts('scored', ['district_basis', 'reporting_quarter', 'measure'], 'district_code') }}
+ranks as (
+    {{ district_ranks('scored', ['district_basis', 'reporting_quarter', 'measure']) }}
 )
 
 select
@@ -68,13 +68,13 @@ select
         when scored.between_variance + power(scored.standard_error, 2) > 0
             then scored.between_variance / (scored.between_variance + power(scored.standard_error, 2))
     end as double) as value_without_noise,
-    places.place as district_rank,
-    case when scored.score_low is not null then places.place_low end as district_rank_low,
-    case when scored.score_low is not null then places.place_high end as district_rank_high
+    ranks.district_rank,
+    case when scored.score_low is not null then ranks.district_rank_low end as district_rank_low,
+    case when scored.score_low is not null then ranks.district_rank_high end as district_rank_high
 from scored
-inner join places
+inner join ranks
     on
-        scored.district_basis = places.district_basis
-        and scored.reporting_quarter = places.reporting_quarter
-        and scored.measure = places.measure
-        and scored.district_code = places.district_code
+        scored.district_basis = ranks.district_basis
+        and scored.reporting_quarter = ranks.reporting_quarter
+        and scored.measure = ranks.measure
+        and scored.district_code = ranks.district_code

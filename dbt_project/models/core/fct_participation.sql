@@ -6,4 +6,4 @@ select
     age_band,
     participations,
     inhabitants
-from {{ ref('int_participations__rolled') }}
+from {{ ref('int_participations__summed_over_year') }}

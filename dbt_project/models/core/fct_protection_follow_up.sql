@@ -11,4 +11,4 @@ select
     followed_up_same_day_count,
     followed_up_within_3_days_count,
     submitted_at
-from {{ ref('int_protection__counted') }}
+from {{ ref('int_protection_follow_ups__in_force') }}

@@ -3,14 +3,14 @@ with related as (
     select
         descendant_code as district_code,
         ancestor_code as reporting_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
 
     union
 
     select
         ancestor_code as district_code,
         descendant_code as reporting_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
 ),
 
 covered as (

@@ -30,4 +30,4 @@ select
     wait_summed_count,
     wait_sum_days,
     submitted_at
-from {{ ref('int_services__counted') }}
+from {{ ref('int_services__in_force') }}

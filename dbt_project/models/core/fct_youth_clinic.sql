@@ -20,4 +20,4 @@ select
     wait_summed_count,
     wait_sum_days,
     submitted_at
-from {{ ref('int_clinics__counted') }}
+from {{ ref('int_youth_clinics__in_force') }}

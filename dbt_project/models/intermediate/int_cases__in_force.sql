@@ -21,9 +21,9 @@ followed as (
             false
         ) as is_open
     from newest_rows
-    inner join {{ ref('int_districts__dated') }} as dates
+    inner join {{ ref('int_district_datasets__dated') }} as dates
         on newest_rows.district_code = dates.district_code and dates.dataset = 'arenden'
-    inner join {{ ref('int_districts__dated') }} as beginnings
+    inner join {{ ref('int_district_datasets__dated') }} as beginnings
         on newest_rows.first_district_code = beginnings.district_code and beginnings.dataset = 'arenden'
 )
 

@@ -18,9 +18,9 @@ followed as (
         newest_rows.end_date is null as is_open,
         newest_rows.end_date is null and newest_rows.last_reporting_quarter < dates.newest_quarter as is_lost
     from newest_rows
-    inner join {{ ref('int_districts__dated') }} as dates
+    inner join {{ ref('int_district_datasets__dated') }} as dates
         on newest_rows.district_code = dates.district_code and dates.dataset = 'oppenvard'
-    inner join {{ ref('int_districts__dated') }} as beginnings
+    inner join {{ ref('int_district_datasets__dated') }} as beginnings
         on newest_rows.first_district_code = beginnings.district_code and beginnings.dataset = 'oppenvard'
 ),
 
@@ -29,7 +29,7 @@ families as (
     select
         ancestor_code as district_code,
         descendant_code as family_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
     where is_last
 ),
 

@@ -17,7 +17,7 @@ followed as (
         coalesce(reported.group_status in ('planerad', 'startad'), true) as is_open,
         reported.last_reporting_quarter < dates.newest_quarter as is_missing_from_newer
     from reported
-    inner join {{ ref('int_districts__dated') }} as dates
+    inner join {{ ref('int_district_datasets__dated') }} as dates
         on reported.district_code = dates.district_code and dates.dataset = 'grupper'
     where reported.is_newest
 )

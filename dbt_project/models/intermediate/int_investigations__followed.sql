@@ -11,7 +11,7 @@ with opened as (
         -- a return is looked for in every district: known as far as the whole city is, and the district itself
         least(cases.as_of_date, coalesce(city.as_of_date, cases.as_of_date)) as followed_until_date
     from {{ ref('int_cases__in_force') }} as cases
-    left join {{ ref('int_districts__dated') }} as city
+    left join {{ ref('int_district_datasets__dated') }} as city
         on city.district_code = 'stockholm' and city.dataset = 'arenden'
     where cases.is_investigation_opened and cases.investigation_start_date is not null
 ),
@@ -43,14 +43,14 @@ related as (
     select
         ancestor_code as district_code,
         descendant_code as related_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
 
     union
 
     select
         descendant_code as district_code,
         ancestor_code as related_code
-    from {{ ref('int_districts__succeeded') }}
+    from {{ ref('int_districts__related') }}
 ),
 
 -- every investigation with every other one of the same person

@@ -5,7 +5,7 @@
     'waited_over_90_days_count',
 ] -%}
 {#- Measures that are indicators of cases and episodes: counted as those are, by the indicator's code. -#}
-{%- set told_as_indicators = {
+{%- set counted_as_indicators = {
     'not_started_90_days_rate': 'not_started_90_days_rate',
     'assessed_follow_up_rate': 'follow_up_rate',
     'school_contacted_rate': 'school_contacted_rate',
@@ -55,26 +55,26 @@ waited as (
     where wait_kind <> 'parenting_programme'
 ),
 
-{% for measure, code in told_as_indicators.items() -%}
-{%- set cohort = cohorts()[indicators()[code].basis] -%}
+{% for measure, code in counted_as_indicators.items() -%}
+{%- set cohort = cohorts()[indicators()[code].cohort_basis] -%}
 {{ measure }} as (
     select
         '{{ measure }}' as measure,
-        rows_told.district_code,
-        rows_told.{{ cohort.quarter }} as reporting_quarter,
+        facts.district_code,
+        facts.{{ cohort.quarter }} as reporting_quarter,
         {{ indicator_columns(code) | indent(8) }}
-    from {{ ref(cohort.fact) }} as rows_told
+    from {{ ref(cohort.fact) }} as facts
     left join {{ ref('fct_quarter_covered') }} as covered
         on
-            rows_told.district_code = covered.district_code
-            and rows_told.{{ cohort.quarter }} = covered.reporting_quarter
+            facts.district_code = covered.district_code
+            and facts.{{ cohort.quarter }} = covered.reporting_quarter
             and covered.dataset = '{{ cohort.dataset }}'
     where
-        rows_told.{{ cohort.quarter }} is not null
+        facts.{{ cohort.quarter }} is not null
         and not {{ is_before_first_file(cohort) }}
         -- of a quarter without its file of cases only those that later files still hold are known
         and (covered.district_code is not null or '{{ cohort.dataset }}' <> 'arenden')
-    group by rows_told.district_code, rows_told.{{ cohort.quarter }}
+    group by facts.district_code, facts.{{ cohort.quarter }}
 ),
 
 {% endfor -%}
@@ -206,7 +206,7 @@ children as (
         district_code,
         reporting_quarter,
         sum(inhabitants) as inhabitants
-    from {{ ref('int_population__united') }}
+    from {{ ref('int_population__merged') }}
     where age_band <> 'vuxen'
     group by district_code, reporting_quarter
 ),
@@ -252,7 +252,7 @@ open_groups as (
 ),
 
 counted as (
-    {%- for measure, code in told_as_indicators.items() %}
+    {%- for measure, code in counted_as_indicators.items() %}
     select
         measure,
         district_code,

@@ -98,5 +98,5 @@ select
 from combined
 inner join {{ ref('dim_quarter') }} as quarters
     on combined.reporting_quarter = quarters.reporting_quarter
-left join {{ ref('int_submissions__unlinkable') }} as unlinkable
+left join {{ ref('int_unlinkable_rows__counted') }} as unlinkable
     on combined.submission_id = unlinkable.submission_id

@@ -30,8 +30,9 @@
     ('unlinkable', 'not is_linkable'),
 ] -%}
 
-with quarters as (
-    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+-- 1. What is known of each unit's quarter, in each cohort
+with unit_quarters as (
+    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
     select
         district_code,
         '{{ cohort_basis }}' as cohort_basis,
@@ -48,50 +49,51 @@ with quarters as (
     {%- endfor %}
 ),
 
-known as (
+flagged_quarters as (
     select
         quarters.district_code,
         quarters.cohort_basis,
         quarters.reporting_quarter,
-        -- without a file of the quarter only those that later files still hold are known
+        -- without a file of the quarter, only the cases that later files still hold are known
         covered.district_code is null as is_survivor,
-        -- a file that is missing can still come; from before the first one none is expected
+        -- a missing file can still come; before the unit's first file none is expected
         quarters.is_ripening
         or (covered.district_code is null and quarters.reporting_quarter >= quarters.first_known_quarter)
             as is_ripening
-    from quarters
+    from unit_quarters as quarters
     {{ join_quarter_covered('quarters', 'reporting_quarter') }}
 ),
 
--- each quarter of a unit once in every unit that it counts in
+-- each of these quarters once for every unit that it counts in, with the number of its group there
 numbered_quarters as (
-    {{ numbered_in_units('known', keys) }}
+    {{ numbered_rows_per_unit('flagged_quarters', keys) }}
 ),
 
-counted as (
+memberships as (
     select
         *,
-        count(*) over (partition by told_number) = 1 as is_alone
+        count(*) over (partition by group_number) = 1 as is_only_member
     from numbered_quarters
 ),
 
-told as (
-    {{ told_quarters(keys) }}
+groups as (
+    {{ distinct_groups('memberships', keys) }}
 ),
 
--- cases are counted in the unit that has them: the other units' counts are sums of these
-counted_at_home as (
-    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+-- 2. Counts. Cases are counted once, in their own unit; other units' counts are sums of these, which is much less work
+-- than to count every case again for the merged unit and the city.
+unit_cells as (
+    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
     select
         district_code,
         '{{ cohort_basis }}' as cohort_basis,
         {{ quarter }} as reporting_quarter,
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {%- for count, counts_when in counts %}
         {{ count_where(counts_when) }} as {{ count }},
         {%- endfor %}
         {%- for rate_name in rates %}
-        {{ indicator_counts(rate_name, 'true' if rate_name in told_rates else 'false') | indent(8) }},
+        {{ indicator_counts(rate_name, 'true' if rate_name in cohort_rates else 'false') | indent(8) }},
         {%- endfor %}
         cast(count(*) as integer) as cases
     from (
@@ -109,55 +111,58 @@ counted_at_home as (
     {%- endfor %}
 ),
 
--- a unit's own counts are what it has; the city and merged units are sums of several
-summed as (
+-- a group of several units is their sum; a group of one unit takes that unit's counts as they are. Survivors are
+-- counted but have no rates: nothing is known of the cases that are no longer in the files.
+group_cells as (
     select
-        places.told_number,
-        {{ dimensions_of('counted_at_home', dimensions) | indent(4) }},
-        {{ sum_of('counted_at_home.cases') }} as cases,
+        memberships.group_number,
+        {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
+        {{ sum_of('unit_cells.cases') }} as cases,
         {%- for count, counts_when in counts %}
-        {{ sum_of('counted_at_home.' ~ count) }} as {{ count }},
+        {{ sum_of('unit_cells.' ~ count) }} as {{ count }},
         {%- endfor %}
         {%- for rate_name in rates %}
         {%- for part in ['numerator', 'denominator'] %}
-        {{ sum_of('counted_at_home.' ~ rate_name ~ '_' ~ part, 'not places.is_survivor') }}
+        {{ sum_of('unit_cells.' ~ rate_name ~ '_' ~ part, 'not memberships.is_survivor') }}
             as {{ rate_name }}_{{ part }},
         {%- endfor %}
         {%- endfor %}
-        bool_and(places.is_survivor) as is_survivors_only
-    from counted_at_home
-    inner join counted as places
+        bool_and(memberships.is_survivor) as is_survivors_only
+    from unit_cells
+    inner join memberships
         on
-            {{ counts_in_place('counted_at_home', keys) }}
-    where not places.is_alone
-    group by places.told_number, {{ dimensions_of('counted_at_home', dimensions) | indent(4) }}
+            {{ is_member('unit_cells', keys) }}
+    where not memberships.is_only_member
+    group by memberships.group_number, {{ dimension_columns('unit_cells', dimensions) | indent(4) }}
 
     union all
 
     select
-        places.told_number,
-        {{ dimensions_of('counted_at_home', dimensions) | indent(4) }},
-        counted_at_home.cases,
+        memberships.group_number,
+        {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
+        unit_cells.cases,
         {%- for count, counts_when in counts %}
-        counted_at_home.{{ count }},
+        unit_cells.{{ count }},
         {%- endfor %}
         {%- for rate_name in rates %}
         {%- for part in ['numerator', 'denominator'] %}
-        case when places.is_survivor then 0 else counted_at_home.{{ rate_name }}_{{ part }} end
+        case when memberships.is_survivor then 0 else unit_cells.{{ rate_name }}_{{ part }} end
             as {{ rate_name }}_{{ part }},
         {%- endfor %}
         {%- endfor %}
-        places.is_survivor as is_survivors_only
-    from counted_at_home
-    inner join counted as places
+        memberships.is_survivor as is_survivors_only
+    from unit_cells
+    inner join memberships
         on
-            {{ counts_in_place('counted_at_home', keys) }}
-    where places.is_alone
+            {{ is_member('unit_cells', keys) }}
+    where memberships.is_only_member
 ),
 
--- most children have one case in a quarter: only the others need to be told apart in every cut
-repeated as (
-    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+-- 3. Persons. In every cell, persons = cases - repetitions. A repetition is a case of a person who has another case in
+-- the same cell. Most children have one case in a quarter, so only the others are looked at: a distinct count of
+-- persons in every breakdown would take many times longer.
+repeated_persons as (
+    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
     select
         '{{ cohort_basis }}' as cohort_basis,
         {{ quarter }} as reporting_quarter,
@@ -173,30 +178,31 @@ repeated as (
     {%- endfor %}
 ),
 
-numbered as (
+-- a number is shorter than a key of a person
+numbered_persons as (
     select
         *,
         row_number() over () as person_number
-    from repeated
+    from repeated_persons
 ),
 
 repeated_cases as (
-    {%- for cohort_basis, quarter, age_band, condition, told_rates in cohorts %}
+    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
     select
         cases.district_code,
         '{{ cohort_basis }}' as cohort_basis,
         cases.{{ quarter }} as reporting_quarter,
-        numbered.person_number,
+        numbered_persons.person_number,
         {%- for column in columns if column != 'age_band' %}
         cases.{{ column }},
         {%- endfor %}
         cases.{{ age_band }} as age_band
     from {{ ref('fct_case') }} as cases
-    inner join numbered
+    inner join numbered_persons
         on
-            cases.person_key = numbered.person_key
-            and cases.{{ quarter }} = numbered.reporting_quarter
-            and numbered.cohort_basis = '{{ cohort_basis }}'
+            cases.person_key = numbered_persons.person_key
+            and cases.{{ quarter }} = numbered_persons.reporting_quarter
+            and numbered_persons.cohort_basis = '{{ cohort_basis }}'
     where {{ condition }}
     {%- if not loop.last %}
 
@@ -205,81 +211,85 @@ repeated_cases as (
     {%- endfor %}
 ),
 
-repeated_in_units as (
+group_cases as (
     select
-        places.told_number,
+        memberships.group_number,
         repeated_cases.person_number,
-        {{ dimensions_of('repeated_cases', dimensions) | indent(4) }}
+        {{ dimension_columns('repeated_cases', dimensions) | indent(4) }}
     from repeated_cases
-    inner join counted as places
+    inner join memberships
         on
-            {{ counts_in_place('repeated_cases', keys) }}
+            {{ is_member('repeated_cases', keys) }}
 ),
 
--- of two cases one is a repetition in each cut in which they do not differ
-paired as (
+-- a person with several cases in a group; a dimension in which the cases differ gets a value that no cell has
+group_persons as (
     select
-        told_number,
+        group_number,
         person_number,
         {%- for column in columns %}
         case when min({{ column }}) <> max({{ column }}) then 'differs' else min({{ column }}) end as {{ column }},
         {%- endfor %}
         count(*) as cases
-    from repeated_in_units
-    group by told_number, person_number
+    from group_cases
+    group by group_number, person_number
     having count(*) > 1
 ),
 
+-- of two cases, one is a repetition in every breakdown in which they do not differ: one row says so. Of three or more
+-- cases each is kept, with its person, to be counted in every breakdown.
 repetitions as (
     select
-        told_number,
+        group_number,
         {{ columns | join(',\n        ') }},
         null as person_number
-    from paired
+    from group_persons
     where cases = 2
 
     union all
 
     select
-        repeated_in_units.told_number,
-        {{ dimensions_of('repeated_in_units', dimensions) | indent(4) }},
-        repeated_in_units.person_number
-    from repeated_in_units
-    inner join paired
+        group_cases.group_number,
+        {{ dimension_columns('group_cases', dimensions) | indent(4) }},
+        group_cases.person_number
+    from group_cases
+    inner join group_persons
         on
-            repeated_in_units.told_number = paired.told_number
-            and repeated_in_units.person_number = paired.person_number
-    where paired.cases > 2
+            group_cases.group_number = group_persons.group_number
+            and group_cases.person_number = group_persons.person_number
+    where group_persons.cases > 2
 ),
 
-counted_again as (
+repetition_cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
-        cast(count(*) - count(distinct person_number) filter (where person_number is not null) as integer) as cases
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
+        cast(count(*) - count(distinct person_number) filter (where person_number is not null) as integer)
+            as repetitions
     from repetitions
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
 cells as (
     select
-        summed.*,
-        summed.cases - coalesce(counted_again.cases, 0) as persons
-    from summed
-    left join counted_again
+        group_cells.*,
+        group_cells.cases - coalesce(repetition_cells.repetitions, 0) as persons
+    from group_cells
+    left join repetition_cells
         on
-            summed.told_number = counted_again.told_number
+            group_cells.group_number = repetition_cells.group_number
             {%- for column in columns %}
-            and summed.{{ column }} = counted_again.{{ column }}
+            and group_cells.{{ column }} = repetition_cells.{{ column }}
             {%- endfor %}
 )
 
+-- 4. The mart: rates from the counts, and how complete the files are
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
-    told.cohort_basis,
-    {{ dimensions_of('cells', dimensions) }},
+    groups.reporting_quarter,
+    groups.cohort_basis,
+    {{ dimension_columns('cells', dimensions) }},
     cells.cases,
     cells.persons,
     cells.decided,
@@ -295,11 +305,11 @@ select
     {{ rate('given_rate') | indent(4) }},
     {{ rate('child_heard_rate') | indent(4) }},
     {{ rate('school_contacted_rate') | indent(4) }},
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
 from cells
-{{ join_told() }}
-{{ join_completeness('arenden') }}
+{{ join_groups() }}
+{{ join_completeness('groups', 'arenden') }}

@@ -12,7 +12,7 @@ with outliers as (
     group by district_basis, reporting_quarter, measure
 ),
 
-told as (
+described as (
     select
         measures.*,
         known.measure_family,
@@ -35,24 +35,24 @@ limited as (
         *,
         {{ measure_limit('1.959964', 'low') }} as value_low,
         {{ measure_limit('1.959964', 'high') }} as value_high
-    from told
+    from described
 )
 
 select
-    told.district_code,
-    told.district_basis,
-    told.reporting_quarter,
+    limited.district_code,
+    limited.district_basis,
+    limited.reporting_quarter,
     'handelse' as cohort_basis,
-    told.measure_family,
-    told.measure,
-    told.measure_form,
-    told.is_high_better,
-    told.numerator,
-    told.denominator,
-    told.value,
-    cast(case when told.value is not null then told.value_low end as double) as value_low,
-    cast(case when told.value is not null then told.value_high end as double) as value_high,
-    told.city_value,
+    limited.measure_family,
+    limited.measure,
+    limited.measure_form,
+    limited.is_high_better,
+    limited.numerator,
+    limited.denominator,
+    limited.value,
+    cast(case when limited.value is not null then limited.value_low end as double) as value_low,
+    cast(case when limited.value is not null then limited.value_high end as double) as value_high,
+    limited.city_value,
     comparison.gap,
     comparison.funnel_low,
     comparison.funnel_high,
@@ -77,29 +77,29 @@ select
     outliers.value_highest_without_noise / nullif(outliers.value_lowest_without_noise, 0)
         as value_ratio_without_noise,
     spread.coefficient_of_variation_without_noise,
-    not told.is_ripening as is_cohort_complete,
+    not limited.is_ripening as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from limited as told
+from limited
 left join {{ ref('fct_measure_comparison') }} as comparison
-    on told.measure_key = comparison.measure_key
+    on limited.measure_key = comparison.measure_key
 left join {{ ref('fct_measure_spread') }} as spread
     on
-        told.district_code = 'stockholm'
-        and told.district_basis = spread.district_basis
-        and told.reporting_quarter = spread.reporting_quarter
-        and told.measure = spread.measure
+        limited.district_code = 'stockholm'
+        and limited.district_basis = spread.district_basis
+        and limited.reporting_quarter = spread.reporting_quarter
+        and limited.measure = spread.measure
 left join outliers
     on
-        told.district_code = 'stockholm'
-        and told.district_basis = outliers.district_basis
-        and told.reporting_quarter = outliers.reporting_quarter
-        and told.measure = outliers.measure
+        limited.district_code = 'stockholm'
+        and limited.district_basis = outliers.district_basis
+        and limited.reporting_quarter = outliers.reporting_quarter
+        and limited.measure = outliers.measure
 left join {{ ref('fct_completeness') }} as completeness
     on
-        told.district_code = completeness.district_code
-        and told.district_basis = completeness.district_basis
-        and told.reporting_quarter = completeness.reporting_quarter
-        and told.dataset = completeness.dataset
+        limited.district_code = completeness.district_code
+        and limited.district_basis = completeness.district_basis
+        and limited.reporting_quarter = completeness.reporting_quarter
+        and limited.dataset = completeness.dataset

@@ -2,23 +2,23 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'indicator_code'] -%}
 
 with
-{%- for basis, cohort in cohorts().items() %}
-{{ basis }} as (
+{%- for cohort_basis, cohort in cohorts().items() %}
+{{ cohort_basis }} as (
     select
-        rows_told.district_code,
-        rows_told.{{ cohort.quarter }} as reporting_quarter,
-        rows_told.{{ cohort.age_band }} as age_band,
-        rows_told.sex,
-        rows_told.socioeconomic,
-        {{ work_form('rows_told.' ~ cohort.date) }} as pilot,
-        {%- for code in indicators_of(basis) %}
+        facts.district_code,
+        facts.{{ cohort.quarter }} as reporting_quarter,
+        facts.{{ cohort.age_band }} as age_band,
+        facts.sex,
+        facts.socioeconomic,
+        {{ pilot_or_line('facts.' ~ cohort.date) }} as pilot,
+        {%- for code in indicator_codes(cohort_basis) %}
         {{ indicator_columns(code) | indent(8) }},
         {%- endfor %}
         {{ is_before_first_file(cohort) }} as is_survivor
-    from {{ ref(cohort.fact) }} as rows_told
-    where rows_told.{{ cohort.quarter }} is not null
+    from {{ ref(cohort.fact) }} as facts
+    where facts.{{ cohort.quarter }} is not null
     group by
-        rows_told.district_code, reporting_quarter, age_band, rows_told.sex, rows_told.socioeconomic, pilot, is_survivor
+        facts.district_code, reporting_quarter, age_band, facts.sex, facts.socioeconomic, pilot, is_survivor
 ),
 {%- endfor %}
 
@@ -34,8 +34,8 @@ finest as (
         pilot,
         is_survivor,
         '{{ code }}' as indicator_code,
-        '{{ indicator.basis }}' as cohort_basis,
-        '{{ cohorts()[indicator.basis].dataset }}' as dataset,
+        '{{ indicator.cohort_basis }}' as cohort_basis,
+        '{{ cohorts()[indicator.cohort_basis].dataset }}' as dataset,
         {{ code }}_in_scope as in_scope,
         {{ code }}_awaited as awaited,
         {{ code }}_is_ripening as is_ripening,
@@ -43,7 +43,7 @@ finest as (
         {{ code }}_unlinkable as unlinkable,
         {{ code }}_numerator as numerator,
         {{ code }}_denominator as denominator
-    from {{ indicator.basis }}
+    from {{ indicator.cohort_basis }}
     where {{ code }}_in_scope > 0
     {%- if not loop.last %}
 
@@ -70,18 +70,18 @@ known as (
         on finest.district_code = districts.district_code
 ),
 
-counted as (
-    {{ numbered_in_units('known', keys) }}
+unit_rows as (
+    {{ numbered_rows_per_unit('known', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys, also=['cohort_basis', 'dataset']) }}
+groups as (
+    {{ distinct_groups('unit_rows', keys, also=['cohort_basis', 'dataset']) }}
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ sum_of('in_scope') }} as in_scope,
         {{ sum_of('awaited') }} as awaited,
         {{ sum_of('numerator', 'not is_survivor') }} as numerator,
@@ -89,17 +89,17 @@ cells as (
         {{ sum_of('lost') }} as lost,
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 )
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
-    told.cohort_basis,
-    told.indicator_code,
-    {{ dimensions_of('cells', dimensions) }},
+    groups.reporting_quarter,
+    groups.cohort_basis,
+    groups.indicator_code,
+    {{ dimension_columns('cells', dimensions) }},
     cells.in_scope,
     cells.awaited,
     cells.numerator,
@@ -107,11 +107,11 @@ select
     {{ share('cells.numerator', 'cells.denominator') | indent(4) }} as rate,
     {{ wilson_limit('cells.numerator', 'cells.denominator', 'low') | indent(4) }} as rate_low,
     {{ wilson_limit('cells.numerator', 'cells.denominator', 'high') | indent(4) }} as rate_high,
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
 from cells
-{{ join_told() }}
-{{ join_completeness_of('told.dataset') }}
+{{ join_groups() }}
+{{ join_completeness_by_column('groups', 'groups.dataset') }}

@@ -64,18 +64,18 @@ offers as (
     where investigations.is_offered
 ),
 
-counted as (
-    {{ numbered_in_units('offers', keys) }}
+unit_rows as (
+    {{ numbered_rows_per_unit('offers', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys) }}
+groups as (
+    {{ distinct_groups('unit_rows', keys) }}
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(*) as integer) as offered,
         {%- for step in [
             'accepted', 'linked', 'started', 'ended', 'completed', 'goal_reached', 'goal_reached_in_part', 'followed_up'
@@ -86,16 +86,16 @@ cells as (
         {{ count_where('is_lost') }} as lost,
         {{ count_where('not is_linkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 )
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    groups.reporting_quarter,
     'avslutad' as cohort_basis,
-    {{ dimensions_of('cells', dimensions) }},
+    {{ dimension_columns('cells', dimensions) }},
     cells.offered,
     cells.accepted,
     cells.linked,
@@ -106,11 +106,11 @@ select
     cells.goal_reached_in_part,
     cells.followed_up,
     {{ rate('re_referral_rate_365') | indent(4) }},
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
 from cells
-{{ join_told() }}
-{{ join_joint_completeness('mart_intervention_chain') }}
+{{ join_groups() }}
+{{ join_mart_completeness('groups', 'mart_intervention_chain') }}

@@ -34,49 +34,49 @@ known as (
         on finest.district_code = districts.district_code
 ),
 
-counted as (
-    {{ numbered_in_units('known', keys) }}
+unit_rows as (
+    {{ numbered_rows_per_unit('known', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys) }}
+groups as (
+    {{ distinct_groups('unit_rows', keys) }}
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ sum_of('investigations') }} as investigations,
         {{ sum_of('closed') }} as concluded,
         {{ sum_of('lost') }} as lost,
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
-counted_by_day as (
+breakdowns_by_day as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         whole_days,
         {{ sum_of('closed') }} as closed,
         {{ sum_of('investigations - closed') }} as censored
-    from counted
+    from unit_rows
     where not is_survivor
-    group by {{ grouping_sets(['told_number', 'whole_days'], dimensions) | indent(4) }}
+    group by {{ grouping_sets(['group_number', 'whole_days'], dimensions) | indent(4) }}
 ),
 
 {{ cells_by_day(columns) }},
 
-{{ durations(['cell_number'], 'by_day') }}
+{{ durations(['cell_number'], 'day_counts') }}
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    groups.reporting_quarter,
     'paborjad' as cohort_basis,
-    {{ dimensions_of('cells', dimensions) }},
+    {{ dimension_columns('cells', dimensions) }},
     cells.investigations,
     cells.concluded,
     coalesce(durations.closed_n, 0) as investigation_time_n,
@@ -84,13 +84,13 @@ select
     durations.closed_median_days as investigation_time_median_days,
     durations.closed_p90_days as investigation_time_p90_days,
     durations.km_median_days as investigation_time_km_median_days,
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
-from numbered as cells
-{{ join_told() }}
+from numbered_cells as cells
+{{ join_groups() }}
 left join durations
     on cells.cell_number = durations.cell_number
-{{ join_completeness('arenden') }}
+{{ join_completeness('groups', 'arenden') }}

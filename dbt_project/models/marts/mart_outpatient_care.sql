@@ -12,7 +12,7 @@
     ('started', 'started_quarter', 'age_band_at_start'),
     ('ended', 'ended_quarter', 'age_band_at_end'),
 ] -%}
-{%- set told_of_episodes = [
+{%- set episode_columns = [
     'episode_key', 'district_code', 'intervention_category', 'intervention_code', 'target_group', 'provider', 'sex',
     'session_count', 'wait_investigation_days', 'wait_to_start_days', 'wait_total_days', 'wait_to_start_observed_days',
     'wait_total_observed_days', 'end_reason', 'goal_attainment', 'is_started', 'is_due_90_days',
@@ -22,7 +22,7 @@
 with events as (
     {%- for event, quarter, age_band in events %}
     select
-        episodes.{{ told_of_episodes | join(',\n        episodes.') }},
+        episodes.{{ episode_columns | join(',\n        episodes.') }},
         '{{ event }}' as event_name,
         {{ "episodes.end_reason <> 'ej_paborjad'" if event == 'ended' else 'false' }} as is_end_of_started,
         episodes.{{ quarter }} as reporting_quarter,
@@ -38,7 +38,7 @@ with events as (
     union all
     {% endfor %}
     select
-        episodes.{{ told_of_episodes | join(',\n        episodes.') }},
+        episodes.{{ episode_columns | join(',\n        episodes.') }},
         case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
         false as is_end_of_started,
         stock.reporting_quarter,
@@ -51,18 +51,18 @@ with events as (
 ),
 
 -- each event once in every unit that it counts in
-counted as (
-    {{ numbered_in_units('events', keys) }}
+unit_rows as (
+    {{ numbered_rows_per_unit('events', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys) }}
+groups as (
+    {{ distinct_groups('unit_rows', keys) }}
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {%- for event in ['decided', 'started', 'ended', 'ongoing', 'waiting'] %}
         {{ count_where("event_name = '" ~ event ~ "'") }} as {{ event }},
         {%- endfor %}
@@ -84,20 +84,20 @@ cells as (
             'is_end_of_started and not is_survivor') | indent(8) }},
         {%- endfor %}
         {{ indicator_counts('follow_up_rate', 'is_end_of_started and not is_survivor') | indent(8) }}
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
 -- all that were decided in the quarter by the days they are known to have waited, those still waiting too
 waited as (
     {%- for wait in ['wait_to_start', 'wait_total'] %}
     select
-        told_number,
+        group_number,
         {{ columns | join(',\n        ') }},
         '{{ wait }}' as wait,
         {{ wait }}_observed_days as whole_days,
         is_started
-    from counted
+    from unit_rows
     where event_name = 'decided' and not is_survivor and {{ wait }}_observed_days is not null
     {%- if not loop.last %}
 
@@ -106,21 +106,21 @@ waited as (
     {%- endfor %}
 ),
 
-counted_by_day as (
+breakdowns_by_day as (
     select
-        told_number,
+        group_number,
         wait,
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         whole_days,
         {{ count_where('is_started') }} as closed,
         {{ count_where('not is_started') }} as censored
     from waited
-    group by {{ grouping_sets(['told_number', 'wait', 'whole_days'], dimensions) | indent(4) }}
+    group by {{ grouping_sets(['group_number', 'wait', 'whole_days'], dimensions) | indent(4) }}
 ),
 
 {{ cells_by_day(columns, ['wait']) }},
 
-{{ durations(['cell_number', 'wait'], 'by_day') }},
+{{ durations(['cell_number', 'wait'], 'day_counts') }},
 
 medians as (
     select
@@ -132,11 +132,11 @@ medians as (
 )
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    groups.reporting_quarter,
     'handelse' as cohort_basis,
-    {{ dimensions_of('cells', dimensions) }},
+    {{ dimension_columns('cells', dimensions) }},
     cells.decided,
     cells.started,
     cells.ended,
@@ -158,13 +158,13 @@ select
     {{ rate('goal_none_rate') | indent(4) }},
     {{ rate('goal_not_assessed_rate') | indent(4) }},
     {{ rate('follow_up_rate') | indent(4) }},
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
-from numbered as cells
-{{ join_told() }}
+from numbered_cells as cells
+{{ join_groups() }}
 left join medians
     on cells.cell_number = medians.cell_number
-{{ join_completeness('oppenvard') }}
+{{ join_completeness('groups', 'oppenvard') }}

@@ -10,26 +10,27 @@ with pilots as (
 -- the work of areas that began on the day, and of areas that are never pilots; in an unknown area it may be either
 {%- for code in goal_codes() %}
 {%- set indicator = indicators()[code] %}
-{%- set cohort = cohorts()[indicator.basis] %}
+{%- set cohort = cohorts()[indicator.cohort_basis] %}
 {{ code }} as (
     select
         pilots.pilot_start_date,
         '{{ code }}' as indicator_code,
         '{{ cohort.dataset }}' as dataset,
-        rows_told.district_code,
-        rows_told.{{ cohort.quarter }} as reporting_quarter,
-        rows_told.sex,
-        rows_told.{{ cohort.age_band }} as age_band,
-        rows_told.socioeconomic,
-        rows_told.pilot_from_date is not null as is_pilot_area,
-        rows_told.{{ cohort.date }} >= pilots.pilot_start_date as is_after,
+        facts.district_code,
+        facts.{{ cohort.quarter }} as reporting_quarter,
+        facts.sex,
+        facts.{{ cohort.age_band }} as age_band,
+        facts.socioeconomic,
+        facts.pilot_from_date is not null as is_pilot_area,
+        facts.{{ cohort.date }} >= pilots.pilot_start_date as is_after,
         {{ is_before_first_file(cohort) }} as is_before_first_file,
         {{ count_where(indicator.scope) }} as in_scope,
-        {{ rate_counts('cell', indicator.reached, '(' ~ indicator.scope ~ ') and (' ~ indicator.of ~ ')') | indent(8) }}
-    from {{ ref(cohort.fact) }} as rows_told
+        {{ rate_counts('cell', indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ')'
+        ) | indent(8) }}
+    from {{ ref(cohort.fact) }} as facts
     inner join pilots
-        on coalesce(rows_told.pilot_from_date, pilots.pilot_start_date) = pilots.pilot_start_date
-    where rows_told.{{ cohort.quarter }} is not null and rows_told.area_code <> 'okand'
+        on coalesce(facts.pilot_from_date, pilots.pilot_start_date) = pilots.pilot_start_date
+    where facts.{{ cohort.quarter }} is not null and facts.area_code <> 'okand'
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 ),
 {%- endfor %}
@@ -44,7 +45,7 @@ together as (
 ),
 
 -- survivors have no rates here either
-counted as (
+unit_rows as (
     select together.*
     from together
     left join {{ ref('fct_quarter_covered') }} as covered
@@ -61,12 +62,12 @@ counted as (
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         min(reporting_quarter) filter (where cell_denominator > 0) as first_counted_quarter,
         max(reporting_quarter) filter (where cell_denominator > 0) as last_counted_quarter,
         min(dataset) as dataset,
         {{ pilot_cell_counts() | indent(8) }}
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 

@@ -9,27 +9,27 @@
     ('within_3_days_follow_up_rate', 'followed_up_within_3_days', 'home_without_placement'),
 ] -%}
 
-with told as (
-    {{ told_in_force('skyddsuppfoljning') }}
+with reporting_units as (
+    {{ reporting_units('skyddsuppfoljning') }}
 ),
 
-counted as (
-    {{ counted_in_units('fct_protection_follow_up') }}
+unit_rows as (
+    {{ rows_per_unit('fct_protection_follow_up') }}
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ sum_of('interview_count') }} as interviews,
         {{ sum_of('home_without_placement_count') }} as home_without_placement,
         {{ sum_of('followed_up_same_day_count') }} as followed_up_same_day,
         {{ sum_of('followed_up_within_3_days_count') }} as followed_up_within_3_days
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ filled(keys, dimensions, counts) }},
+{{ zero_filled(keys, dimensions, counts) }},
 
 measured as (
     select
@@ -38,17 +38,17 @@ measured as (
         {{ denominator }} as {{ rate_name }}_denominator,
         {%- endfor %}
         *
-    from filled
+    from zero_filled
 )
 
 select
-    told.district_code,
+    measured.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    measured.reporting_quarter,
     'handelse' as cohort_basis,
-    told.time_of_week,
+    measured.time_of_week,
     {%- for count in counts %}
-    told.{{ count }},
+    measured.{{ count }},
     {%- endfor %}
     {%- for rate_name, numerator, denominator in rates %}
     {{ rate(rate_name) | indent(4) }},
@@ -59,6 +59,6 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from measured as told
-{{ join_bases() }}
-{{ join_completeness('skyddsuppfoljning') }}
+from measured
+{{ join_bases('measured') }}
+{{ join_completeness('measured', 'skyddsuppfoljning') }}

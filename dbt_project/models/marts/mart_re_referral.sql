@@ -40,18 +40,18 @@ with concluded as (
 ),
 
 -- each investigation once in every unit that it counts in
-counted as (
-    {{ numbered_in_units('concluded', keys) }}
+unit_rows as (
+    {{ numbered_rows_per_unit('concluded', keys) }}
 ),
 
-told as (
-    {{ told_quarters(keys, 'is_cohort_ripening') }}
+groups as (
+    {{ distinct_groups('unit_rows', keys, 'is_cohort_ripening') }}
 ),
 
 summed as (
     select
-        told_number,
-        {{ cut_columns(dimensions + [return_reason]) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions + [return_reason]) | indent(8) }},
         cast(count(*) as integer) as concluded,
         {{ count_where('is_transferred') }} as transferred,
         {{ count_where('is_awaited_365') }} as awaited,
@@ -60,14 +60,14 @@ summed as (
         {%- endfor %}
         {{ count_where('not is_linkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions, return_cuts) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions, return_cuts) | indent(4) }}
 ),
 
 -- a reason of return is a share of all that were followed, whatever they came back for and whether they did
 shared as (
     select
-        told_number,
+        group_number,
         {{ columns | join(',\n        ') }},
         return_reason_side,
         return_reason_code,
@@ -76,7 +76,7 @@ shared as (
         awaited,
         {%- for rate_name in rates %}
         {{ rate_name }}_numerator,
-        {{ of_all_followed(rate_name, columns) | indent(8) }} as {{ rate_name }}_denominator,
+        {{ followed_denominator(rate_name, columns) | indent(8) }} as {{ rate_name }}_denominator,
         {%- endfor %}
         unlinkable,
         is_survivors_only
@@ -90,22 +90,22 @@ cells as (
 )
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    groups.reporting_quarter,
     'avslutad' as cohort_basis,
-    {{ dimensions_of('cells', dimensions + [return_reason]) }},
+    {{ dimension_columns('cells', dimensions + [return_reason]) }},
     cells.concluded,
     cells.transferred,
     cells.awaited,
     {%- for rate_name in rates %}
     {{ rate(rate_name) | indent(4) }},
     {%- endfor %}
-    not told.is_ripening as is_cohort_complete,
+    not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     cells.unlinkable
 from cells
-{{ join_told() }}
-{{ join_completeness('arenden') }}
+{{ join_groups() }}
+{{ join_completeness('groups', 'arenden') }}

@@ -26,11 +26,7 @@ with cohorts as (
         {{ "facts.is_open and facts.is_ripening" if cohort_basis != "avslutad" else "false" }}
         or (covered.district_code is null and facts.{{ quarter }} >= facts.first_known_quarter) as can_change
     from {{ ref('fct_group') }} as facts
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            facts.district_code = covered.district_code
-            and facts.{{ quarter }} = covered.reporting_quarter
-            and covered.dataset = 'grupper'
+    {{ join_quarter_covered('facts', quarter, 'grupper') }}
     where {{ condition }}
     {%- if not loop.last %}
 
@@ -39,7 +35,7 @@ with cohorts as (
     {%- endfor %}
 ),
 
-counted as (
+unit_rows as (
     select
         cohorts.* exclude (district_code),
         membership.counts_in_code as district_code,
@@ -49,20 +45,20 @@ counted as (
         on cohorts.district_code = membership.district_code
 ),
 
-in_force as (
-    {{ told_in_force('grupper') }}
+files as (
+    {{ reporting_units('grupper') }}
 ),
 
-told as (
+reporting_units as (
     select
-        in_force.*,
+        files.*,
         bases.cohort_basis
-    from in_force
+    from files
     cross join (values ('startad'), ('planerad'), ('avslutad')) as bases (cohort_basis)
 
     union
 
-    select distinct {{ keys | join(', ') }} from counted
+    select distinct {{ keys | join(', ') }} from unit_rows
 ),
 
 ripening as (
@@ -70,14 +66,14 @@ ripening as (
     select
         {{ keys | join(',\n        ') }},
         bool_or(can_change) as is_ripening
-    from counted
+    from unit_rows
     group by {{ keys | join(', ') }}
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(*) as integer) as cohort_groups,
         {{ count_where('is_started') }} as groups_started,
         {{ count_where('is_cancelled') }} as groups_cancelled,
@@ -103,23 +99,22 @@ cells as (
             "cohort_basis = 'planerad' and (is_started or is_cancelled) and not is_survivor") | indent(8) }},
         {{ sum_of('completed_count', "cohort_basis = 'avslutad'") }} as completion_rate_numerator,
         {{ sum_of('participant_count', "cohort_basis = 'avslutad'") }} as completion_rate_denominator
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ filled(keys, dimensions, counts, ['is_survivors_only']) }},
+{{ zero_filled(keys, dimensions, counts, ['is_survivors_only']) }},
 
 -- each district's share of seats filled with an interval that holds together with all the others' of its cell
-expanded as (
+by_division as (
     select
-        filled.*,
+        zero_filled.*,
         bases.district_basis,
-        districts.kind = 'district' and filled.fill_rate_denominator > 0 as is_ranked
-    from filled
-    inner join {{ district_bases() }}
-        on filled.counts_in_basis in ('both', bases.district_basis)
+        districts.kind = 'district' and zero_filled.fill_rate_denominator > 0 as is_ranked
+    from zero_filled
+    {{ join_bases('zero_filled') | indent(4) }}
     inner join {{ ref('dim_district') }} as districts
-        on filled.district_code = districts.district_code
+        on zero_filled.district_code = districts.district_code
 ),
 
 compared as (
@@ -130,90 +125,90 @@ compared as (
         count(*) over (
             partition by district_basis, reporting_quarter, cohort_basis, intervention_category, intervention_code
         ) as compared_districts
-    from expanded
+    from by_division
     where is_ranked
 ),
 
 scored as (
     select
         *,
-        {{ joint_z('compared_districts') }} as joint_z
+        {{ sidak_z('compared_districts') }} as sidak_z
     from compared
 ),
 
 limited as (
     select
         *,
-        {{ score_limit('seats_filled', 'fill_rate_denominator', 'joint_z', 'low', true) }} as score_low,
+        {{ score_limit('seats_filled', 'fill_rate_denominator', 'sidak_z', 'low', true) }} as score_low,
         greatest(
-            score, {{ score_limit('seats_filled', 'fill_rate_denominator', 'joint_z', 'high', true) }}
+            score, {{ score_limit('seats_filled', 'fill_rate_denominator', 'sidak_z', 'high', true) }}
         ) as score_high
     from scored
 ),
 
-places as (
-    {{ rank_counts('limited', [
+ranks as (
+    {{ district_ranks('limited', [
         'district_basis', 'reporting_quarter', 'cohort_basis', 'intervention_category', 'intervention_code'
-    ], 'district_code') }}
+    ]) }}
 )
 
 select
-    told.district_code,
-    told.district_basis,
-    told.reporting_quarter,
-    told.cohort_basis,
-    told.intervention_category,
-    told.intervention_code,
+    by_division.district_code,
+    by_division.district_basis,
+    by_division.reporting_quarter,
+    by_division.cohort_basis,
+    by_division.intervention_category,
+    by_division.intervention_code,
     {%- for count in counts[:12] %}
-    told.{{ count }},
+    by_division.{{ count }},
     {%- endfor %}
-    told.fill_rate_numerator,
-    told.fill_rate_denominator,
+    by_division.fill_rate_numerator,
+    by_division.fill_rate_denominator,
     -- more may have taken part than there were seats at a time: the rate may pass 1, the interval is of seats filled
     case
-        when told.fill_rate_denominator > 0
-            then told.fill_rate_numerator / cast(told.fill_rate_denominator as double)
+        when by_division.fill_rate_denominator > 0
+            then by_division.fill_rate_numerator / cast(by_division.fill_rate_denominator as double)
     end as fill_rate,
     {{ wilson_limit('least(fill_rate_numerator, fill_rate_denominator)', 'fill_rate_denominator', 'low') | indent(4) }}
         as fill_rate_low,
     greatest(
         case
-            when told.fill_rate_denominator > 0
-                then told.fill_rate_numerator / cast(told.fill_rate_denominator as double)
+            when by_division.fill_rate_denominator > 0
+                then by_division.fill_rate_numerator / cast(by_division.fill_rate_denominator as double)
         end,
         {{ wilson_limit('least(fill_rate_numerator, fill_rate_denominator)', 'fill_rate_denominator', 'high')
             | indent(8) }}
     ) as fill_rate_high,
-    places.place as fill_rank,
-    places.place_low as fill_rank_low,
-    places.place_high as fill_rank_high,
-    places.placed_districts as ranked_districts,
-    told.seat_use_rate_numerator,
-    told.seat_use_rate_denominator,
+    ranks.district_rank as fill_rank,
+    ranks.district_rank_low as fill_rank_low,
+    ranks.district_rank_high as fill_rank_high,
+    ranks.ranked_districts,
+    by_division.seat_use_rate_numerator,
+    by_division.seat_use_rate_denominator,
     case
-        when told.seat_use_rate_denominator > 0
-            then told.seat_use_rate_numerator / cast(told.seat_use_rate_denominator as double)
+        when by_division.seat_use_rate_denominator > 0
+            then by_division.seat_use_rate_numerator / cast(by_division.seat_use_rate_denominator as double)
     end as seat_use_rate,
     {{ rate('cancellation_rate') | indent(4) }},
     {{ rate('completion_rate') | indent(4) }},
     not coalesce(ripening.is_ripening, false) as is_cohort_complete,
-    coalesce(told.is_survivors_only, false) as is_survivors_only,
+    coalesce(by_division.is_survivors_only, false) as is_survivors_only,
     {{ completeness_columns() }},
-    told.lost,
+    by_division.lost,
     0 as unlinkable
-from expanded as told
-left join places
+from by_division
+left join ranks
     on
-        told.district_basis = places.district_basis
-        and told.reporting_quarter = places.reporting_quarter
-        and told.cohort_basis = places.cohort_basis
-        and told.intervention_category = places.intervention_category
-        and told.intervention_code = places.intervention_code
-        and told.district_code = places.district_code
+        by_division.district_basis = ranks.district_basis
+        and by_division.reporting_quarter = ranks.reporting_quarter
+        and by_division.cohort_basis = ranks.cohort_basis
+        and by_division.intervention_category = ranks.intervention_category
+        and by_division.intervention_code = ranks.intervention_code
+        and by_division.district_code = ranks.district_code
 left join ripening
     on
-        told.district_code = ripening.district_code
-        and told.counts_in_basis = ripening.counts_in_basis
-        and told.reporting_quarter = ripening.reporting_quarter
-        and told.cohort_basis = ripening.cohort_basis
-{{ join_completeness('grupper', 'told.district_basis') }}
+        by_division.district_code = ripening.district_code
+        and by_division.counts_in_basis = ripening.counts_in_basis
+        and by_division.reporting_quarter = ripening.reporting_quarter
+        and by_division.cohort_basis = ripening.cohort_basis
+{{ join_completeness('by_division', 'grupper', 'by_division.district_basis') }}

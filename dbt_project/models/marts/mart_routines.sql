@@ -6,27 +6,27 @@
     'routine_revised_rate_numerator', 'routine_revised_rate_denominator',
 ] -%}
 
-with told as (
-    {{ told_in_force('rutiner') }}
+with reporting_units as (
+    {{ reporting_units('rutiner') }}
 ),
 
-counted as (
-    {{ counted_in_units('fct_routine') }}
+unit_rows as (
+    {{ rows_per_unit('fct_routine') }}
 ),
 
 units as (
     select
-        counted.*,
+        unit_rows.*,
         districts.kind = 'district' as is_district
-    from counted
+    from unit_rows
     inner join {{ ref('dim_district') }} as districts
-        on counted.reporting_code = districts.district_code
+        on unit_rows.reporting_code = districts.district_code
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(*) as integer) as routines,
         {{ count_where("routine_status = 'finns'") }} as routines_in_place,
         {{ count_where("routine_status = 'planeras'") }} as routines_planned,
@@ -41,20 +41,20 @@ cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ filled(keys, dimensions, counts) }}
+{{ zero_filled(keys, dimensions, counts) }}
 
 select
-    told.district_code,
+    zero_filled.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    zero_filled.reporting_quarter,
     'handelse' as cohort_basis,
-    told.unit_kind,
-    told.directed_at,
-    told.routines,
-    told.routines_in_place,
-    told.routines_planned,
-    told.routines_missing,
-    told.districts_with_routine,
+    zero_filled.unit_kind,
+    zero_filled.directed_at,
+    zero_filled.routines,
+    zero_filled.routines_in_place,
+    zero_filled.routines_planned,
+    zero_filled.routines_missing,
+    zero_filled.districts_with_routine,
     {{ rate('routine_rate') | indent(4) }},
     {{ rate('routine_revised_rate') | indent(4) }},
     -- as it stood when the quarter ended: nothing is left to ripen
@@ -63,6 +63,6 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from filled as told
-{{ join_bases() }}
-{{ join_completeness('rutiner') }}
+from zero_filled
+{{ join_bases('zero_filled') }}
+{{ join_completeness('zero_filled', 'rutiner') }}

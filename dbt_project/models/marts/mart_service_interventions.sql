@@ -15,50 +15,50 @@
     ('waited_over_90_days', 'waited_over_90_days_count'), ('wait_n', 'wait_known_count'),
 ] -%}
 
-with counted as (
-    {{ numbered_in_units(ref('fct_service_intervention'), keys) }}
+with unit_rows as (
+    {{ numbered_rows_per_unit(ref('fct_service_intervention'), keys) }}
 ),
 
-in_force as (
-    {{ told_in_force('serviceinsatser') }}
+reporting_units as (
+    {{ reporting_units('serviceinsatser') }}
 ),
 
-found as (
+filled_groups as (
     select distinct
-        told_number,
+        group_number,
         {{ keys | join(',
         ') }}
-    from counted
+    from unit_rows
 ),
 
-told as (
+groups as (
     select
-        told_number,
+        group_number,
         {{ keys | join(',
         ') }}
-    from found
+    from filled_groups
 
     union all
 
-    -- a file without rows says that nothing was done: its unit and quarter have one row, of zeros
+    -- an empty file says that nothing was done: its unit and quarter get one row, of zeros, under a negative number
     select
-        -row_number() over () as told_number,
-        in_force.district_code,
-        in_force.counts_in_basis,
-        in_force.reporting_quarter
-    from in_force
-    left join found
+        -row_number() over () as group_number,
+        reporting_units.district_code,
+        reporting_units.counts_in_basis,
+        reporting_units.reporting_quarter
+    from reporting_units
+    left join filled_groups
         on
-            in_force.district_code = found.district_code
-            and in_force.counts_in_basis = found.counts_in_basis
-            and in_force.reporting_quarter = found.reporting_quarter
-    where found.told_number is null
+            reporting_units.district_code = filled_groups.district_code
+            and reporting_units.counts_in_basis = filled_groups.counts_in_basis
+            and reporting_units.reporting_quarter = filled_groups.reporting_quarter
+    where filled_groups.group_number is null
 ),
 
 cells as (
     select
-        told_number,
-        {{ cut_columns(dimensions) | indent(8) }},
+        group_number,
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {%- for measure, count_column in counts %}
         {{ sum_of(count_column) }} as {{ measure }},
         {%- endfor %}
@@ -68,13 +68,13 @@ cells as (
         {{ sum_of('completed_count + interrupted_count') }} as completion_rate_denominator,
         {{ sum_of('followed_up_count') }} as follow_up_rate_numerator,
         {{ sum_of('completed_count + interrupted_count') }} as follow_up_rate_denominator
-    from counted
-    group by {{ grouping_sets(['told_number'], dimensions) | indent(4) }}
+    from unit_rows
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 
     union all
 
     select
-        told_number,
+        group_number,
         {%- for column in dimensions | sum(start=[]) %}
         'alla' as {{ column }},
         {%- endfor %}
@@ -87,21 +87,20 @@ cells as (
         0 as completion_rate_denominator,
         0 as follow_up_rate_numerator,
         0 as follow_up_rate_denominator
-    from told
-    where told_number < 0
+    from groups
+    where group_number < 0
 )
 
 select
-    told.district_code,
+    groups.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    groups.reporting_quarter,
     'handelse' as cohort_basis,
-    {{ dimensions_of('cells', dimensions) }},
+    {{ dimension_columns('cells', dimensions) }},
     {%- for measure, count_column in counts %}
     cells.{{ measure }},
     {%- endfor %}
-    case when cells.wait_summed_n > 0 then cells.wait_sum_days / cast(cells.wait_summed_n as double) end
-        as wait_mean_days,
+    {{ mean_days('cells.wait_sum_days', 'cells.wait_summed_n') }} as wait_mean_days,
     {{ grouped_median_days('cells.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('cells.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('completion_rate') | indent(4) }},
@@ -113,5 +112,5 @@ select
     0 as lost,
     0 as unlinkable
 from cells
-{{ join_told() }}
-{{ join_completeness('serviceinsatser') }}
+{{ join_groups() }}
+{{ join_completeness('groups', 'serviceinsatser') }}

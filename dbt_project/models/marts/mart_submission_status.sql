@@ -29,7 +29,7 @@ last_seen as (
     group by district_code, reporting_quarter, dataset
 ),
 
-counted as (
+unit_rows as (
     select
         status.* exclude (district_code),
         membership.counts_in_code as district_code,
@@ -57,7 +57,7 @@ counted as (
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         case
             when count(*) = 1 then min(state)
             when not bool_or(is_expected) then 'frivillig'
@@ -67,7 +67,7 @@ cells as (
             when bool_or(state = 'vantas') then 'vantas'
             else 'saknas'
         end as state,
-        -- a version is one file's; of several files there is none to tell
+        -- a version belongs to one file: several files have none in common
         case when count(*) = 1 then min(version) end as version,
         -- what is missing and due is late; what is still awaited leaves it open
         case
@@ -92,7 +92,7 @@ cells as (
         {{ sum_of('unlinkable_count') }} as unlinkable,
         {{ rate_counts('completeness_rate', 'is_in_force', 'is_expected') | indent(8) }},
         {{ rate_counts('timeliness_rate', 'is_in_force and is_on_time', 'is_expected') | indent(8) }}
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 )
 
@@ -121,5 +121,4 @@ select
     cells.lost,
     cells.unlinkable
 from cells
-inner join {{ district_bases() }}
-    on cells.counts_in_basis in ('both', bases.district_basis)
+{{ join_bases('cells') }}

@@ -14,28 +14,28 @@
     'web_age_mean_days', 'web_age_median_days', 'web_age_p90_days',
 ] -%}
 
-with told as (
-    {{ told_in_force('utbud') }}
+with reporting_units as (
+    {{ reporting_units('utbud') }}
 ),
 
-counted as (
-    {{ counted_in_units('fct_supply') }}
+unit_rows as (
+    {{ rows_per_unit('fct_supply') }}
 ),
 
 units as (
     select
-        counted.*,
+        unit_rows.*,
         districts.kind = 'district' as is_district,
-        counted.supply_status = 'erbjuds' as is_offered
-    from counted
+        unit_rows.supply_status = 'erbjuds' as is_offered
+    from unit_rows
     inner join {{ ref('dim_district') }} as districts
-        on counted.reporting_code = districts.district_code
+        on unit_rows.reporting_code = districts.district_code
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(distinct reporting_code) filter (where is_district and is_offered) as integer)
             as districts_offering,
         cast(
@@ -69,19 +69,19 @@ asked as (
         'alla' as intervention_code,
         'alla' as form,
         'alla' as directed_at
-    from told
+    from reporting_units
 
     union
 
     select
-        told.district_code,
-        told.counts_in_basis,
-        told.reporting_quarter,
+        reporting_units.district_code,
+        reporting_units.counts_in_basis,
+        reporting_units.reporting_quarter,
         interventions.intervention_category,
         interventions.intervention_code,
         'alla' as form,
         'alla' as directed_at
-    from told
+    from reporting_units
     cross join {{ ref('dim_intervention') }} as interventions
 
     union
@@ -92,7 +92,7 @@ asked as (
     from cells
 ),
 
-filled as (
+zero_filled as (
     select
         {%- for column in keys + columns[:3] %}
         asked.{{ column }},
@@ -117,31 +117,31 @@ filled as (
 )
 
 select
-    told.district_code,
+    zero_filled.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    zero_filled.reporting_quarter,
     'handelse' as cohort_basis,
     {%- for column in columns %}
-    told.{{ column }},
+    zero_filled.{{ column }},
     {%- endfor %}
-    told.supply_offered > 0 as is_offered,
-    coalesce(told.is_offered_citywide, false) as is_offered_citywide,
-    told.districts_offering,
-    told.districts_planning,
-    told.supply_offered,
-    told.supply_planned,
-    told.supply_discontinued,
-    told.interventions_offered,
-    coalesce(told.providers, '') as providers,
-    coalesce(told.languages, '') as languages,
-    told.without_session_limit,
-    told.session_limit_lowest,
-    told.session_limit_highest,
+    zero_filled.supply_offered > 0 as is_offered,
+    coalesce(zero_filled.is_offered_citywide, false) as is_offered_citywide,
+    zero_filled.districts_offering,
+    zero_filled.districts_planning,
+    zero_filled.supply_offered,
+    zero_filled.supply_planned,
+    zero_filled.supply_discontinued,
+    zero_filled.interventions_offered,
+    coalesce(zero_filled.providers, '') as providers,
+    coalesce(zero_filled.languages, '') as languages,
+    zero_filled.without_session_limit,
+    zero_filled.session_limit_lowest,
+    zero_filled.session_limit_highest,
     {%- for name in ['quoted_wait', 'web_age'] %}
-    told.{{ name }}_n,
-    told.{{ name }}_mean_days,
-    told.{{ name }}_median_days,
-    told.{{ name }}_p90_days,
+    zero_filled.{{ name }}_n,
+    zero_filled.{{ name }}_mean_days,
+    zero_filled.{{ name }}_median_days,
+    zero_filled.{{ name }}_p90_days,
     {%- endfor %}
     {{ rate('evidence_based_rate') | indent(4) }},
     {{ rate('web_within_year_rate') | indent(4) }},
@@ -151,6 +151,6 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from filled as told
-{{ join_bases() }}
-{{ join_completeness('utbud') }}
+from zero_filled
+{{ join_bases('zero_filled') }}
+{{ join_completeness('zero_filled', 'utbud') }}

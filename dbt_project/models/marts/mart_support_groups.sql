@@ -1,12 +1,12 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set dimensions = [['directed_at']] -%}
-{%- set sides = ['grupper', 'utbud', 'rutiner'] -%}
+{%- set datasets = ['grupper', 'utbud', 'rutiner'] -%}
 
-with counted_groups as (
-    {{ counted_in_units('fct_group') }}
+with group_rows as (
+    {{ rows_per_unit('fct_group') }}
 ),
 
--- what happened to a group, in the quarter when it did
+-- 1. Groups: what happened to them (started, ended, cancelled), in the quarter when it happened
 events as (
     {%- for event, quarter, condition in [
         ('started', 'started_quarter', 'is_started'),
@@ -14,24 +14,24 @@ events as (
         ('cancelled', 'cancelled_quarter', 'is_cancelled'),
     ] %}
     select
-        counted_groups.*,
+        group_rows.*,
         '{{ event }}' as event_name,
-        counted_groups.{{ quarter }} as reporting_quarter,
+        group_rows.{{ quarter }} as reporting_quarter,
         covered.district_code is not null as is_covered,
-        -- a file that is missing can still come; from before the first one none is expected
-        (counted_groups.is_ripening and '{{ event }}' = 'started')
-        or (covered.district_code is null and counted_groups.{{ quarter }} >= counted_groups.first_known_quarter)
+        -- a missing file can still come; before the unit's first file none is expected
+        (group_rows.is_ripening and '{{ event }}' = 'started')
+        or (covered.district_code is null and group_rows.{{ quarter }} >= group_rows.first_known_quarter)
             as can_change
-    from counted_groups
+    from group_rows
     left join {{ ref('fct_quarter_covered') }} as covered
         on
-            counted_groups.reporting_code = covered.district_code
-            and counted_groups.{{ quarter }} = covered.reporting_quarter
+            group_rows.reporting_code = covered.district_code
+            and group_rows.{{ quarter }} = covered.reporting_quarter
             and covered.dataset = 'grupper'
     where
-        counted_groups.{{ condition }}
-        and counted_groups.{{ quarter }} is not null
-        and counted_groups.directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
+        group_rows.{{ condition }}
+        and group_rows.{{ quarter }} is not null
+        and group_rows.directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
     {%- if not loop.last %}
 
     union all
@@ -39,15 +39,16 @@ events as (
     {%- endfor %}
 ),
 
--- a row for each unit and quarter that any of the three files tells of, or a later file of a group's start
-told_by as (
-    {%- for dataset in sides %}
+-- 2. The units and quarters that have a row: those with any of the three files, and those whose file of groups is
+-- missing but in which, by a later file, something happened to a group
+sources as (
+    {%- for dataset in datasets %}
     select
         files.*,
         '{{ dataset }}' as dataset,
         true as is_known
     from (
-        {{ told_in_force(dataset) | indent(8) }}
+        {{ reporting_units(dataset) | indent(8) }}
     ) as files
 
     union all
@@ -59,35 +60,35 @@ told_by as (
     from events
 ),
 
-told as (
+reporting_units as (
     select
-        told_by.district_code,
-        told_by.counts_in_basis,
-        told_by.reporting_quarter,
+        sources.district_code,
+        sources.counts_in_basis,
+        sources.reporting_quarter,
         directions.directed_at,
-        bool_or(told_by.dataset in ('grupper', 'events')) as has_groups,
-        bool_or(told_by.dataset = 'grupper') as has_standing,
-        bool_or(told_by.dataset = 'utbud') as has_supply,
-        not bool_or(told_by.is_known) as is_survivors_only
-    from told_by
+        bool_or(sources.dataset in ('grupper', 'events')) as has_groups,
+        bool_or(sources.dataset = 'grupper') as has_group_file,
+        bool_or(sources.dataset = 'utbud') as has_supply_file,
+        not bool_or(sources.is_known) as is_survivors_only
+    from sources
     cross join (
         values ('alla'), ('missbruk'), ('psykisk_funktionsnedsattning'), ('vald')
     ) as directions (directed_at)
-    group by told_by.district_code, told_by.counts_in_basis, told_by.reporting_quarter, directions.directed_at
+    group by sources.district_code, sources.counts_in_basis, sources.reporting_quarter, directions.directed_at
 ),
 
+-- 3. The counts of each of these sources
 group_cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ count_where("event_name = 'started'") }} as groups_started,
         {{ count_where("event_name = 'ended'") }} as groups_ended,
         {{ count_where("event_name = 'cancelled'") }} as groups_cancelled,
         {{ sum_of('girl_count', "event_name = 'started'") }} as girls,
         {{ sum_of('boy_count', "event_name = 'started'") }} as boys,
         {{ sum_of('child_count', "event_name = 'started'") }} as children,
-        -- of the groups that tell how their participants came; without a file of the quarter only those that later
-        -- files still hold are known
+        -- of the groups that report how their participants came; survivors (a quarter without a file) have no rate
         {{ sum_of('social_services_count', "event_name = 'started' and is_covered") }}
             as social_services_rate_numerator,
         {{ sum_of('participant_count', "event_name = 'started' and is_covered and social_services_count is not null") }}
@@ -98,42 +99,42 @@ group_cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-counted_standing as (
-    {{ counted_in_units('fct_group_quarter') }}
+group_quarter_rows as (
+    {{ rows_per_unit('fct_group_quarter') }}
 ),
 
-standing_cells as (
+group_quarter_cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ count_where("group_status = 'planerad'") }} as groups_planned,
         {{ count_where("group_status = 'startad'") }} as groups_running
-    from counted_standing
+    from group_quarter_rows
     where directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-counted_supply as (
-    {{ counted_in_units('fct_supply') }}
+supply_rows as (
+    {{ rows_per_unit('fct_supply') }}
 ),
 
 offers as (
     select
-        counted_supply.*,
-        counted_supply.supply_status = 'erbjuds' as is_offered
-    from counted_supply
+        supply_rows.*,
+        supply_rows.supply_status = 'erbjuds' as is_offered
+    from supply_rows
     inner join {{ ref('dim_district') }} as districts
-        on counted_supply.reporting_code = districts.district_code and districts.kind = 'district'
+        on supply_rows.reporting_code = districts.district_code and districts.kind = 'district'
     where
-        counted_supply.directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
-        and counted_supply.intervention_category = 'barngrupp'
-        and counted_supply.supply_status in ('erbjuds', 'planeras')
+        supply_rows.directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
+        and supply_rows.intervention_category = 'barngrupp'
+        and supply_rows.supply_status in ('erbjuds', 'planeras')
 ),
 
 supply_cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(distinct reporting_code) filter (where is_offered) as integer) as districts_offering,
         cast(count(distinct reporting_code) - count(distinct reporting_code) filter (where is_offered) as integer)
             as districts_planning
@@ -141,31 +142,33 @@ supply_cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-counted_routines as (
-    {{ counted_in_units('fct_routine') }}
+routine_rows as (
+    {{ rows_per_unit('fct_routine') }}
 ),
 
 routine_cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ rate_counts('routine_rate', "routine_status = 'finns'", 'true') | indent(8) }}
-    from counted_routines
+    from routine_rows
     where directed_at in ('missbruk', 'psykisk_funktionsnedsattning', 'vald')
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-filled as (
+-- 4. The sources side by side: a count is 0 where its file has none, and null where its file is missing
+zero_filled as (
     select
-        told.*,
+        reporting_units.*,
         {%- for measure in ['groups_started', 'groups_ended', 'groups_cancelled', 'children', 'girls', 'boys'] %}
-        case when told.has_groups then coalesce(group_cells.{{ measure }}, 0) end as {{ measure }},
+        case when reporting_units.has_groups then coalesce(group_cells.{{ measure }}, 0) end as {{ measure }},
         {%- endfor %}
         {%- for measure in ['groups_planned', 'groups_running'] %}
-        case when told.has_standing then coalesce(standing_cells.{{ measure }}, 0) end as {{ measure }},
+        case when reporting_units.has_group_file then coalesce(group_quarter_cells.{{ measure }}, 0) end
+            as {{ measure }},
         {%- endfor %}
         {%- for measure in ['districts_offering', 'districts_planning'] %}
-        case when told.has_supply then coalesce(supply_cells.{{ measure }}, 0) end as {{ measure }},
+        case when reporting_units.has_supply_file then coalesce(supply_cells.{{ measure }}, 0) end as {{ measure }},
         {%- endfor %}
         {%- for part in ['numerator', 'denominator'] %}
         coalesce(group_cells.social_services_rate_{{ part }}, 0) as social_services_rate_{{ part }},
@@ -173,69 +176,72 @@ filled as (
         {%- endfor %}
         coalesce(group_cells.lost, 0) as lost,
         bool_or(coalesce(group_cells.is_ripening, false)) over (
-            partition by told.district_code, told.counts_in_basis, told.reporting_quarter
+            partition by
+                reporting_units.district_code,
+                reporting_units.counts_in_basis,
+                reporting_units.reporting_quarter
         ) as is_ripening
-    from told
+    from reporting_units
     left join group_cells
         on
-            told.district_code = group_cells.district_code
-            and told.counts_in_basis = group_cells.counts_in_basis
-            and told.reporting_quarter = group_cells.reporting_quarter
-            and told.directed_at = group_cells.directed_at
-    left join standing_cells
+            reporting_units.district_code = group_cells.district_code
+            and reporting_units.counts_in_basis = group_cells.counts_in_basis
+            and reporting_units.reporting_quarter = group_cells.reporting_quarter
+            and reporting_units.directed_at = group_cells.directed_at
+    left join group_quarter_cells
         on
-            told.district_code = standing_cells.district_code
-            and told.counts_in_basis = standing_cells.counts_in_basis
-            and told.reporting_quarter = standing_cells.reporting_quarter
-            and told.directed_at = standing_cells.directed_at
+            reporting_units.district_code = group_quarter_cells.district_code
+            and reporting_units.counts_in_basis = group_quarter_cells.counts_in_basis
+            and reporting_units.reporting_quarter = group_quarter_cells.reporting_quarter
+            and reporting_units.directed_at = group_quarter_cells.directed_at
     left join supply_cells
         on
-            told.district_code = supply_cells.district_code
-            and told.counts_in_basis = supply_cells.counts_in_basis
-            and told.reporting_quarter = supply_cells.reporting_quarter
-            and told.directed_at = supply_cells.directed_at
+            reporting_units.district_code = supply_cells.district_code
+            and reporting_units.counts_in_basis = supply_cells.counts_in_basis
+            and reporting_units.reporting_quarter = supply_cells.reporting_quarter
+            and reporting_units.directed_at = supply_cells.directed_at
     left join routine_cells
         on
-            told.district_code = routine_cells.district_code
-            and told.counts_in_basis = routine_cells.counts_in_basis
-            and told.reporting_quarter = routine_cells.reporting_quarter
-            and told.directed_at = routine_cells.directed_at
+            reporting_units.district_code = routine_cells.district_code
+            and reporting_units.counts_in_basis = routine_cells.counts_in_basis
+            and reporting_units.reporting_quarter = routine_cells.reporting_quarter
+            and reporting_units.directed_at = routine_cells.directed_at
 )
 
 select
-    told.district_code,
+    zero_filled.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    zero_filled.reporting_quarter,
     'handelse' as cohort_basis,
-    told.directed_at,
-    told.districts_offering,
-    told.districts_planning,
-    told.groups_planned,
-    told.groups_running,
-    told.groups_started,
-    told.groups_ended,
-    told.groups_cancelled,
-    told.children,
-    told.girls,
-    told.boys,
+    zero_filled.directed_at,
+    zero_filled.districts_offering,
+    zero_filled.districts_planning,
+    zero_filled.groups_planned,
+    zero_filled.groups_running,
+    zero_filled.groups_started,
+    zero_filled.groups_ended,
+    zero_filled.groups_cancelled,
+    zero_filled.children,
+    zero_filled.girls,
+    zero_filled.boys,
     {{ rate('social_services_rate') | indent(4) }},
     {{ rate('routine_rate') | indent(4) }},
-    not told.is_ripening as is_cohort_complete,
-    told.is_survivors_only,
-    coalesce(groups_told.districts_in_force, 0) as districts_with_groups,
-    coalesce(supply_told.districts_in_force, 0) as districts_with_supply,
-    coalesce(routines_told.districts_in_force, 0) as districts_with_routines,
+    not zero_filled.is_ripening as is_cohort_complete,
+    zero_filled.is_survivors_only,
+    coalesce(group_files.districts_in_force, 0) as districts_with_groups,
+    coalesce(supply_files.districts_in_force, 0) as districts_with_supply,
+    coalesce(routine_files.districts_in_force, 0) as districts_with_routines,
     {{ completeness_columns() }},
-    told.lost,
+    zero_filled.lost,
     0 as unlinkable
-from filled as told
-{{ join_bases() }}
-{%- for dataset, alias in [('grupper', 'groups_told'), ('utbud', 'supply_told'), ('rutiner', 'routines_told')] %}
+from zero_filled
+{{ join_bases('zero_filled') }}
+{%- for dataset, alias in [('grupper', 'group_files'), ('utbud', 'supply_files'), ('rutiner', 'routine_files')] %}
 left join {{ ref('fct_completeness') }} as {{ alias }}
     on
-        told.district_code = {{ alias }}.district_code
+        zero_filled.district_code = {{ alias }}.district_code
         and bases.district_basis = {{ alias }}.district_basis
-        and told.reporting_quarter = {{ alias }}.reporting_quarter
+        and zero_filled.reporting_quarter = {{ alias }}.reporting_quarter
         and {{ alias }}.dataset = '{{ dataset }}'
 {%- endfor %}
-{{ join_joint_completeness('mart_support_groups') }}
+{{ join_mart_completeness('zero_filled', 'mart_support_groups') }}

@@ -9,7 +9,7 @@ with units as (
     where memberships.counts_in_code <> 'stockholm'
 ),
 
-standing as (
+unit_stock as (
     select
         units.district_code,
         units.district_basis,
@@ -33,7 +33,7 @@ standing as (
 ),
 
 queues as (
-    select * from standing
+    select * from unit_stock
     where queue > 0
 ),
 
@@ -50,7 +50,7 @@ pairs as (
         seats.seats_free,
         seats.earliest_start_date
     from queues
-    inner join standing as seats
+    inner join unit_stock as seats
         on
             queues.district_basis = seats.district_basis
             and queues.reporting_quarter = seats.reporting_quarter
@@ -59,8 +59,8 @@ pairs as (
             and seats.seats_free > 0
 ),
 
--- a queue that nobody can take from is told too
-told as (
+-- a row for each neighbour with free seats, and one row `alla` for the queue itself, also when no neighbour has any
+mart_rows as (
     select
         district_code,
         district_basis,
@@ -107,30 +107,30 @@ told as (
 )
 
 select
-    told.district_code,
-    told.district_basis,
-    told.reporting_quarter,
+    mart_rows.district_code,
+    mart_rows.district_basis,
+    mart_rows.reporting_quarter,
     'handelse' as cohort_basis,
-    told.intervention_category,
-    told.intervention_code,
-    told.seats_district_code,
-    told.queue,
-    told.own_seats_free,
-    told.seats_free,
-    cast(least(told.queue, told.seats_free) as integer) as places_possible,
-    told.districts_with_seats,
-    told.earliest_start_date,
-    -- as it stood when the quarter ended: nothing is left to ripen
+    mart_rows.intervention_category,
+    mart_rows.intervention_code,
+    mart_rows.seats_district_code,
+    mart_rows.queue,
+    mart_rows.own_seats_free,
+    mart_rows.seats_free,
+    cast(least(mart_rows.queue, mart_rows.seats_free) as integer) as places_possible,
+    mart_rows.districts_with_seats,
+    mart_rows.earliest_start_date,
+    -- as it was at the end of the quarter: it does not change later
     true as is_cohort_complete,
     false as is_survivors_only,
-    -- seats may be free in any district: the city's inputs are what the search rests on
+    -- the free seats may be in any district, so the row rests on the whole city's files
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from told
+from mart_rows
 left join {{ ref('fct_completeness') }} as completeness
     on
         completeness.district_code = 'stockholm'
-        and told.district_basis = completeness.district_basis
-        and told.reporting_quarter = completeness.reporting_quarter
+        and mart_rows.district_basis = completeness.district_basis
+        and mart_rows.reporting_quarter = completeness.reporting_quarter
         and completeness.dataset = 'grupper'

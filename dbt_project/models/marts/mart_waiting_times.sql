@@ -10,15 +10,16 @@
     ('assessed', 'oppenvard'),
 ] -%}
 
--- waits that ended in a quarter whose own file is missing are known from the next: told, but not complete
-with told_by as (
+-- the units and quarters that have a row: those with a file, and those whose file is missing but whose waits a later
+-- file reports; these are shown, but are not complete
+with sources as (
     {%- for kind, dataset in kinds %}
     select
         files.*,
         '{{ kind }}' as wait_kind,
         true as is_covered
     from (
-        {{ told_in_force(dataset) | indent(8) }}
+        {{ reporting_units(dataset) | indent(8) }}
     ) as files
 
     union all
@@ -44,7 +45,7 @@ with told_by as (
             end
 ),
 
-told as (
+reporting_units as (
     select
         {{ keys | join(',\n        ') }},
         case wait_kind
@@ -53,18 +54,18 @@ told as (
             {%- endfor %}
         end as dataset,
         bool_or(is_covered) as is_covered
-    from told_by
+    from sources
     group by {{ keys | join(', ') }}
 ),
 
-counted as (
-    {{ counted_in_units('fct_wait') }}
+unit_rows as (
+    {{ rows_per_unit('fct_wait') }}
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {{ sum_of('wait_summed_count') }} as wait_summed_n,
         {{ sum_of('wait_sum_days') }} as wait_sum_days,
         {{ sum_of('wait_known_count') }} as counted_in_bands_n,
@@ -77,39 +78,38 @@ cells as (
         {{ sum_of('queue_count') }} as queue,
         cast({{ quantile('wait_days', 0.5, 'wait_days is not null') }} as double) as wait_median_days,
         cast({{ quantile('wait_days', 0.9, 'wait_days is not null') }} as double) as wait_p90_days
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ filled(keys, dimensions, counts, ['wait_median_days', 'wait_p90_days'], ['dataset', 'is_covered']) }}
+{{ zero_filled(keys, dimensions, counts, ['wait_median_days', 'wait_p90_days'], ['dataset', 'is_covered']) }}
 
 select
-    told.district_code,
+    zero_filled.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    zero_filled.reporting_quarter,
     'handelse' as cohort_basis,
-    told.wait_kind,
-    told.intervention_category,
-    told.intervention_code,
-    told.wait_n,
-    told.waited_0_7_days,
-    told.waited_8_14_days,
-    told.waited_15_30_days,
-    told.waited_31_90_days,
-    told.waited_over_90_days,
-    case when told.wait_summed_n > 0 then told.wait_sum_days / cast(told.wait_summed_n as double) end
-        as wait_mean_days,
-    {{ grouped_median_days('told.counted_in_bands_n') | indent(4) }} as wait_grouped_median_days,
-    {{ grouped_median_band('told.counted_in_bands_n') | indent(4) }} as wait_grouped_median_band,
-    told.wait_median_days,
-    told.wait_p90_days,
-    -- nobody is told to be waiting for a youth clinic
-    case when told.wait_kind <> 'youth_clinic' then told.queue end as queue,
-    told.is_covered as is_cohort_complete,
+    zero_filled.wait_kind,
+    zero_filled.intervention_category,
+    zero_filled.intervention_code,
+    zero_filled.wait_n,
+    zero_filled.waited_0_7_days,
+    zero_filled.waited_8_14_days,
+    zero_filled.waited_15_30_days,
+    zero_filled.waited_31_90_days,
+    zero_filled.waited_over_90_days,
+    {{ mean_days('zero_filled.wait_sum_days', 'zero_filled.wait_summed_n') }} as wait_mean_days,
+    {{ grouped_median_days('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_days,
+    {{ grouped_median_band('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_band,
+    zero_filled.wait_median_days,
+    zero_filled.wait_p90_days,
+    -- youth clinics do not report a queue
+    case when zero_filled.wait_kind <> 'youth_clinic' then zero_filled.queue end as queue,
+    zero_filled.is_covered as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from filled as told
-{{ join_bases() }}
-{{ join_completeness_of('told.dataset') }}
+from zero_filled
+{{ join_bases('zero_filled') }}
+{{ join_completeness_by_column('zero_filled', 'zero_filled.dataset') }}

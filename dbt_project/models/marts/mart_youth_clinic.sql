@@ -10,18 +10,18 @@
     'wait_summed_n', 'wait_sum_days', 'digital_visit_rate_numerator', 'digital_visit_rate_denominator',
 ] -%}
 
-with told as (
-    {{ told_in_force('ungdomsmottagning') }}
+with reporting_units as (
+    {{ reporting_units('ungdomsmottagning') }}
 ),
 
-counted as (
-    {{ counted_in_units('fct_youth_clinic') }}
+unit_rows as (
+    {{ rows_per_unit('fct_youth_clinic') }}
 ),
 
 cells as (
     select
         {{ keys | join(',\n        ') }},
-        {{ cut_columns(dimensions) | indent(8) }},
+        {{ breakdown_columns(dimensions) | indent(8) }},
         {%- for measure, count_column in counts %}
         {{ sum_of(count_column) }} as {{ measure }},
         {%- endfor %}
@@ -29,27 +29,26 @@ cells as (
         {{ sum_of('wait_sum_days') }} as wait_sum_days,
         {{ sum_of('digital_visit_count') }} as digital_visit_rate_numerator,
         {{ sum_of('visit_count') }} as digital_visit_rate_denominator
-    from counted
+    from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ filled(keys, dimensions, counts | map('first') | list + summed) }}
+{{ zero_filled(keys, dimensions, counts | map('first') | list + summed) }}
 
 select
-    told.district_code,
+    zero_filled.district_code,
     bases.district_basis,
-    told.reporting_quarter,
+    zero_filled.reporting_quarter,
     'handelse' as cohort_basis,
-    told.clinic,
-    told.sex,
-    told.clinic_age_band,
+    zero_filled.clinic,
+    zero_filled.sex,
+    zero_filled.clinic_age_band,
     {%- for measure, count_column in counts %}
-    told.{{ measure }},
+    zero_filled.{{ measure }},
     {%- endfor %}
-    case when told.wait_summed_n > 0 then told.wait_sum_days / cast(told.wait_summed_n as double) end
-        as wait_mean_days,
-    {{ grouped_median_days('told.wait_n') | indent(4) }} as wait_grouped_median_days,
-    {{ grouped_median_band('told.wait_n') | indent(4) }} as wait_grouped_median_band,
+    {{ mean_days('zero_filled.wait_sum_days', 'zero_filled.wait_summed_n') }} as wait_mean_days,
+    {{ grouped_median_days('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_days,
+    {{ grouped_median_band('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('digital_visit_rate') | indent(4) }},
     -- counts of the quarter itself: nothing is left to ripen
     true as is_cohort_complete,
@@ -57,6 +56,6 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
-from filled as told
-{{ join_bases() }}
-{{ join_completeness('ungdomsmottagning') }}
+from zero_filled
+{{ join_bases('zero_filled') }}
+{{ join_completeness('zero_filled', 'ungdomsmottagning') }}

@@ -10,7 +10,7 @@ with windows as (
         on status.reporting_quarter = quarters.reporting_quarter
     inner join {{ ref('dim_quarter') }} as earlier
         on earlier.sort_order between quarters.sort_order - 3 and quarters.sort_order
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on status.district_code = related.descendant_code
     where status.dataset = 'serviceinsatser' and status.is_in_force
 ),
@@ -49,7 +49,7 @@ participations as (
         on
             whole.district_code = windows.district_code
             and whole.reporting_quarter = windows.reporting_quarter
-    inner join {{ ref('int_services__counted') }} as services
+    inner join {{ ref('int_services__in_force') }} as services
         on
             windows.reporting_code = services.district_code
             and windows.window_quarter = services.reporting_quarter
@@ -90,7 +90,7 @@ inhabitants as (
         'barn' as participant_kind,
         age_band,
         inhabitants
-    from {{ ref('int_population__united') }}
+    from {{ ref('int_population__merged') }}
     where age_band <> 'vuxen'
 
     union all
@@ -102,7 +102,7 @@ inhabitants as (
         'foralder' as participant_kind,
         'alla' as age_band,
         sum(inhabitants) as inhabitants
-    from {{ ref('int_population__united') }}
+    from {{ ref('int_population__merged') }}
     where age_band in ('0-5', '6-12', '13-17')
     group by district_code, reporting_quarter
 )

@@ -23,7 +23,7 @@ with answered as (
                 status.reporting_quarter,
                 status.district_code
         ) = {{ datasets | length }} as is_whole
-    from {{ ref('int_districts__answered_for') }} as answered_for
+    from {{ ref('int_reporting_units__assigned') }} as answered_for
     inner join {{ ref('int_submissions__expected') }} as status
         on answered_for.reporting_code = status.district_code
     where status.dataset in ('{{ datasets | join("', '") }}')

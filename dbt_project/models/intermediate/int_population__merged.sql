@@ -6,7 +6,7 @@ with united as (
         population.age_band,
         sum(population.inhabitants) as inhabitants
     from {{ ref('dim_population') }} as population
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on population.district_code = related.ancestor_code
     group by related.descendant_code, population.calendar_year, population.age_band
 )

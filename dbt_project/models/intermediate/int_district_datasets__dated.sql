@@ -16,7 +16,7 @@ newest as (
         own.dataset,
         max(own.newest_quarter) as newest_quarter
     from own
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on own.district_code = related.descendant_code
     group by related.ancestor_code, own.dataset
 ),
@@ -29,7 +29,7 @@ series_start as (
         min(own.first_quarter) as first_quarter,
         min(own.newest_quarter) as inherited_quarter
     from own
-    inner join {{ ref('int_districts__succeeded') }} as related
+    inner join {{ ref('int_districts__related') }} as related
         on own.district_code = related.ancestor_code
     group by related.descendant_code, own.dataset
 ),

@@ -1,6 +1,6 @@
 with city as (
     select as_of_date
-    from {{ ref('int_districts__dated') }}
+    from {{ ref('int_district_datasets__dated') }}
     where district_code = 'stockholm' and dataset = 'arenden'
 ),
 

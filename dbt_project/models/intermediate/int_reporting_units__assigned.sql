@@ -4,7 +4,7 @@ select
     ancestor_code as district_code,
     'as_submitted' as district_basis,
     descendant_code as reporting_code
-from {{ ref('int_districts__succeeded') }}
+from {{ ref('int_districts__related') }}
 
 union
 
@@ -12,8 +12,8 @@ select
     members.descendant_code as district_code,
     '{{ division_name() }}' as district_basis,
     related.descendant_code as reporting_code
-from {{ ref('int_districts__succeeded') }} as members
-inner join {{ ref('int_districts__succeeded') }} as related
+from {{ ref('int_districts__related') }} as members
+inner join {{ ref('int_districts__related') }} as related
     on members.ancestor_code = related.ancestor_code
 where members.is_current
 

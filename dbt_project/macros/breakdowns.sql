@@ -1,0 +1,46 @@
+{#-
+    Which breakdowns a mart holds beside district and quarter: by none, by each one and by each two of its dimensions,
+    and by sex x age band x any one more. All dimensions crossed would be millions of cells with one or two children.
+
+    `dimensions` is a list of dimensions. Each is the list of its columns, from the outermost to the innermost, so that a
+    nested dimension (a reason within its side) counts as one: a breakdown stops at either level, and the inner level
+    carries the outer. Returns a list of breakdowns, each a list of columns; the first is the empty one, the total.
+-#}
+{% macro breakdowns(dimensions) -%}
+    {%- set found = [[]] -%}
+    {%- set age = 'clinic_age_band' if ['clinic_age_band'] in dimensions else 'age_band' -%}
+    {%- for first in dimensions -%}
+        {%- set later = dimensions[loop.index:] -%}
+        {%- for first_depth in range(1, first | length + 1) -%}
+            {%- do found.append(first[:first_depth]) -%}
+            {%- for second in later -%}
+                {%- for second_depth in range(1, second | length + 1) -%}
+                    {%- do found.append(first[:first_depth] + second[:second_depth]) -%}
+                {%- endfor -%}
+            {%- endfor -%}
+            {%- if first[0] not in ('sex', age) and ['sex'] in dimensions and [age] in dimensions -%}
+                {%- do found.append(['sex', age] + first[:first_depth]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- The `group by` of a mart's cells: its keys with every breakdown, and with the breakdowns in `also`. -#}
+{% macro grouping_sets(keys, dimensions, also=[]) -%}
+    grouping sets (
+    {%- for breakdown in breakdowns(dimensions) + also %}
+        ({{ (keys + breakdown) | join(', ') }}){{ "," if not loop.last }}
+    {%- endfor %}
+    )
+{%- endmacro %}
+
+{#- The dimensions' columns of such cells: `alla` where the cell is not broken down by them. -#}
+{% macro breakdown_columns(dimensions) -%}
+    {%- for columns in dimensions -%}
+        {%- set outer_loop = loop -%}
+        {%- for column in columns %}
+    coalesce({{ column }}, 'alla') as {{ column }}{{ "," if not (outer_loop.last and loop.last) }}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
