@@ -208,7 +208,10 @@ def doctor(
         except FileExistsError:
             errors.print(f"[red]{settings.keys} is there already and is never overwritten.[/]")
             raise typer.Exit(Exit.FAILED) from None
-        console.print(f"Keys written to {settings.keys}. Back them up: without them no original can be read.")
+        console.print(
+            f"Keys written to {settings.keys}. Back them up: without them no original can be read, and all published "
+            "figures would be drawn anew."
+        )
     if make_folders:
         made = make_local_folders(settings)
         console.print(f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}", soft_wrap=True)

@@ -97,6 +97,13 @@ def _keys(settings: Settings) -> Examined:
         return Examined("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
     if settings.keys.stat().st_mode & 0o077:
         return Examined("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
+    if keys.noise_secret is None:
+        return Examined(
+            "keys",
+            False,
+            f"{settings.keys} has no noise secret: restore its newest copy; if it was made before there "
+            "was one, followup keys noise",
+        )
     return Examined("keys", True, f"{settings.keys}, person key version {keys.person_version}")
 
 

@@ -1,4 +1,7 @@
-"""The installation's secret keys, for persons and for encrypted originals. Configured, versioned, never in the repo."""
+"""The installation's secret keys: for persons, for encrypted originals, and for the noise of published counts.
+
+Configured, versioned where they are rotated, never in the repo.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,8 @@ class Keys:
         person_version: the version in use.
         original_keys: version → 32 bytes, AES-GCM key of encrypted originals.
         original_version: the version in use.
+        noise_secret: 32 bytes, AES key of the deviations of published counts. It is never rotated: under another, every
+            figure would be drawn once more. None in a key file that was made before there was one.
     """
 
     person_secret: bytes = field(repr=False)
@@ -33,6 +38,7 @@ class Keys:
     person_version: int
     original_keys: dict[int, bytes] = field(repr=False)
     original_version: int
+    noise_secret: bytes | None = field(repr=False, default=None)
 
 
 def fingerprint(keys: Keys) -> str:
@@ -97,6 +103,7 @@ def _written_beside(path: Path, keys: Keys) -> Path:
         "person_version": keys.person_version,
         "original_keys": {str(version): encoded(key) for version, key in sorted(keys.original_keys.items())},
         "original_version": keys.original_version,
+        **({"noise_secret": encoded(keys.noise_secret)} if keys.noise_secret else {}),
     }
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -119,6 +126,11 @@ def with_original_key(keys: Keys, version: int) -> Keys:
     )
 
 
+def with_noise_secret(keys: Keys) -> Keys:
+    """The same keys with a noise secret drawn now."""
+    return replace(keys, noise_secret=secrets.token_bytes(32))
+
+
 def load_keys(path: Path) -> Keys:
     """Read the key file.
 
@@ -133,6 +145,7 @@ def load_keys(path: Path) -> Keys:
             person_version=int(content["person_version"]),
             original_keys={int(v): base64.b64decode(k) for v, k in content["original_keys"].items()},
             original_version=int(content["original_version"]),
+            noise_secret=base64.b64decode(content["noise_secret"]) if "noise_secret" in content else None,
         )
     except FileNotFoundError:
         raise SettingsError(
@@ -145,6 +158,7 @@ def load_keys(path: Path) -> Keys:
         len(keys.person_secret) != 32
         or len(keys.person_keys.get(keys.person_version, b"")) != 64
         or len(keys.original_keys.get(keys.original_version, b"")) != 32
+        or (keys.noise_secret is not None and len(keys.noise_secret) != 32)
     ):
         raise SettingsError(f"{path} is no key file: a key has the wrong length, or the version in use is missing")
     return keys
@@ -152,4 +166,6 @@ def load_keys(path: Path) -> Keys:
 
 def throwaway_keys() -> Keys:
     """Keys drawn now: for a check that stores nothing they are gone with the process."""
-    return Keys(secrets.token_bytes(32), {1: secrets.token_bytes(64)}, 1, {1: secrets.token_bytes(32)}, 1)
+    return with_noise_secret(
+        Keys(secrets.token_bytes(32), {1: secrets.token_bytes(64)}, 1, {1: secrets.token_bytes(32)}, 1)
+    )

@@ -14,7 +14,9 @@ from followup.commands.locking import is_agreed
 from ingest.ledger.rotations import ORIGINALS, PERSONS, under_way
 from ingest.settings import Settings
 
-keys_app = typer.Typer(help="Versions of the secret keys: show, rotate, prune.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="Secret keys: show their versions, rotate, prune; draw the noise secret.", no_args_is_help=True
+)
 YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 _KEYS = {PERSONS: "person key", ORIGINALS: "key of originals"}
 _FILES = {PERSONS: "files of rows", ORIGINALS: "originals"}
@@ -124,3 +126,33 @@ def prune(yes: YesOption = False) -> None:
         removed = prune_keys(office)
     count = sum(map(len, removed.values()))
     console.print(f"{count} versions are removed. Back up {settings.keys}, and erase its older copies.", soft_wrap=True)
+
+
+@keys_app.command()
+def noise(
+    draw_anew: Annotated[
+        bool, typer.Option("--draw-anew", help="The noise secret is lost for good, or known to others.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Draw the noise secret, under which published counts deviate, where the key file has none.
+
+    It is never rotated. When it is lost it is drawn anew only with `--draw-anew`: then every figure that was published
+    is drawn once more, which tells readers more of small counts, and counts against the policy's limit of draws.
+    """
+    from ingest.noise_secret import draw_noise_secret
+    from ingest.recording import open_office
+
+    settings = Settings()
+    with open_office(settings) as office:
+        if draw_anew:
+            console.print(
+                "Every figure that was published will be drawn once more. That can't be undone. If there is a backup "
+                f"of the key file, restore it to {settings.keys} instead.",
+                soft_wrap=True, highlight=False,
+            )  # fmt: skip
+            if not yes and not is_agreed("Is the noise secret lost for good, or known to others?"):
+                console.print("Nothing is changed.")
+                return
+        draw_noise_secret(office, anew=draw_anew)
+    console.print(f"The noise secret is in {settings.keys}. Back it up now.", soft_wrap=True, highlight=False)

@@ -170,6 +170,19 @@ release_cell = sa.Table(
     ),
 )
 
+draw = sa.Table(
+    "draw",
+    METADATA,
+    sa.Column("family", sa.String(60), primary_key=True, comment="measures that count the same records"),
+    sa.Column("unit", sa.String(40), primary_key=True, comment="district code or stockholm"),
+    sa.Column("basis", sa.String(20), primary_key=True, comment="as_submitted or today"),
+    sa.Column("period_kind", sa.String(20), primary_key=True, comment="kvartal, rullande_ar or ar"),
+    sa.Column("period", sa.String(6), primary_key=True),
+    sa.Column("release_id", sa.ForeignKey("release.release_id"), primary_key=True, comment="the first with this salt"),
+    sa.Column("salt", sa.String(16), nullable=False, comment="hexadecimal; 0 where nothing is counted"),
+    sa.Column("revision", sa.Integer, nullable=False, comment="number of the sealed period's revision; 0: none"),
+)
+
 installation = sa.Table(
     "installation",
     METADATA,
