@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 POLICY_FILE = Path(__file__).with_name("policy.yml")
 Statistic = Literal["mean", "median", "grouped_median", "p90"]
+DurationStatistic = Literal["mean", "median", "grouped_median", "p90", "kaplan_meier"]
 
 
 class PolicyError(Exception):
     """The policy can't be read or contradicts itself; the message says where."""
+
+
+class CellKeyPolicy(BaseModel):
+    """How published counts deviate from true ones, and from which published counts on figures are derived."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    js: int = Field(ge=1, description="counts of 1 to js are never published")
+    greatest_deviation: int = Field(ge=2, description="D: no published count is further from the true one")
+    variance: float = Field(gt=0, description="V of the deviation, or the nearest that is possible")
+    draws: int = Field(ge=1, description="the most draws of a group of figures outside yearly revisions")
+    too_few: int = Field(ge=1, description="rates of smaller published denominators are null")
+    all_of_n_percent: int = Field(ge=51, le=100, description="a sensitive part of this share or more is capped below")
+    minimum_n: dict[DurationStatistic, int] = Field(description="durations of a smaller published n are null")
+    duration_step_days: int = Field(ge=1, description="medians and percentiles are rounded to this many days")
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> CellKeyPolicy:
+        if self.greatest_deviation <= self.js:
+            raise ValueError("greatest_deviation must be above js: else small counts can't become both 0 and more")
+        if self.variance > self.greatest_deviation * (self.greatest_deviation + 1) / 3:
+            raise ValueError("variance is above that of equally probable deviations: D (D + 1) / 3")
+        missing = set(get_args(DurationStatistic)) - set(self.minimum_n)
+        if missing:
+            raise ValueError(f"minimum_n lacks {', '.join(sorted(missing))}")
+        if min(self.too_few, *self.minimum_n.values()) <= self.js:
+            raise ValueError("too_few and minimum_n must be above js")
+        return self
 
 
 class Policy(BaseModel):
@@ -31,6 +60,7 @@ class Policy(BaseModel):
     attacker: Literal["plain", "strong"]
     days_between_releases: int = Field(ge=0)
     approve_by_itself: bool = False
+    cell_keys: CellKeyPolicy
 
     @model_validator(mode="after")
     def _is_possible(self) -> Policy:

@@ -1,0 +1,1 @@
+"""Figures that are computed from published counts: rates, their intervals, durations."""

@@ -1,0 +1,185 @@
+"""Draws over releases: which figures are drawn anew, which wait, what is a revision, and what the ledger records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.ledger import Ledger
+from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws, released_draws
+from ingest.ledger.releases import ReleaseRow, approve, record_release
+from ingest.ledger.tables import draw
+from publish.cell_keys.keys import NOTHING, Group
+from publish.cell_keys.revisions import Decided, decide, draws_to_record, revisions
+
+BROMMA = Group("avslutad", "bromma", "as_submitted", "kvartal", "2018Q3")
+FARSTA = replace(BROMMA, unit="farsta")
+CITY = replace(BROMMA, unit="stockholm")
+YEAR = replace(BROMMA, period_kind="ar", period="2018")
+CARE = replace(BROMMA, family="oppenvard")
+SEALED = {("kvartal", "2018Q3")}
+
+
+class City:
+    """Releases one after the other, with a ledger in memory."""
+
+    def __init__(self, cap: int = 3) -> None:
+        self.cap, self.number = cap, 0
+        self.draws: list[Draw] = []
+
+    def release(
+        self, salts: dict[Group, int], sealed: set[tuple[str, str]] = SEALED, *, yearly: bool = False
+    ) -> dict[Group, Decided]:
+        self.number += 1
+        found = decide(salts, self.draws, cap=self.cap, sealed=sealed, is_yearly_revision=yearly)
+        self.draws += draws_to_record(found, self.number)
+        return {one.group: one for one in found}
+
+
+def said(decided: dict[Group, Decided]) -> dict[Group, str]:
+    return {group: one.decision for group, one in decided.items()}
+
+
+def test_unchanged_data_is_no_draw_and_no_revision() -> None:
+    city, salts = City(), {BROMMA: 1, FARSTA: 2, CITY: 3}
+    assert set(said(city.release(salts)).values()) == {"first"}
+    again = city.release(salts)
+    assert set(said(again).values()) == {"same"} and not revisions(again.values())
+    assert all((one.draws, one.has_changed) == (1, False) for one in again.values()) and len(city.draws) == 3
+
+
+def test_correction_draws_the_unit_and_the_city_anew_and_nobody_else() -> None:
+    city = City()
+    city.release({BROMMA: 1, FARSTA: 2, CITY: 3, CARE: 4})
+    after = city.release({BROMMA: 5, FARSTA: 2, CITY: 6, CARE: 4})
+    assert said(after) == {BROMMA: "anew", FARSTA: "same", CITY: "anew", CARE: "same"}
+    assert (after[BROMMA].salt, after[BROMMA].draws, after[FARSTA].draws) == (5, 2, 1)
+
+
+def test_salt_seen_before_is_no_new_draw() -> None:
+    city = City(cap=2)
+    city.release({BROMMA: 1})
+    city.release({BROMMA: 2})
+    for salt in (1, 2, 1):  # back and forth, at the cap: each is a change that readers see, none is a draw
+        after = city.release({BROMMA: salt})[BROMMA]
+        assert (after.decision, after.salt, after.draws) == ("returned", salt, 2)
+
+
+def test_past_the_cap_a_correction_waits_until_the_yearly_revision() -> None:
+    city = City()
+    for salt in (1, 2, 3):
+        city.release({BROMMA: salt})
+    for _ in range(2):
+        held = city.release({BROMMA: 4})[BROMMA]
+        assert (held.decision, held.salt, held.draws, held.has_changed) == ("held", 3, 3, False)
+    taken = city.release({BROMMA: 4}, yearly=True)[BROMMA]
+    assert (taken.decision, taken.salt, taken.draws) == ("anew", 4, 4)
+    assert city.release({BROMMA: 5})[BROMMA].decision == "held"  # the next waits for the next year
+
+
+def test_city_and_its_districts_are_drawn_anew_or_held_together() -> None:
+    # Each district has one correction; the city is drawn with each of them, and has its three draws after two.
+    city = City()
+    city.release({BROMMA: 1, FARSTA: 2, CITY: 3, YEAR: 9})
+    city.release({BROMMA: 11, FARSTA: 2, CITY: 31, YEAR: 9})
+    city.release({BROMMA: 11, FARSTA: 21, CITY: 32, YEAR: 9})
+    after = city.release({BROMMA: 12, FARSTA: 21, CITY: 33, YEAR: 91})
+    assert said(after) == {BROMMA: "held", FARSTA: "same", CITY: "held", YEAR: "anew"}
+    assert after[CITY].salt == 32 and after[BROMMA].salt == 11
+
+
+def test_unit_that_comes_late_goes_out_while_corrections_wait() -> None:
+    city = City(cap=1)
+    city.release({BROMMA: 1, CITY: 3})
+    after = city.release({BROMMA: 1, FARSTA: 2, CITY: 4})
+    assert said(after) == {BROMMA: "same", FARSTA: "first", CITY: "held"}
+
+
+def test_group_that_is_emptied_is_a_change_and_no_draw() -> None:
+    city = City()
+    assert city.release({BROMMA: 1, FARSTA: NOTHING})[FARSTA].decision == "same"
+    assert [one.unit for one in city.draws] == ["bromma"]
+    for salts in ({}, {BROMMA: NOTHING}):
+        emptied = city.release(salts)[BROMMA]
+        assert (emptied.salt, emptied.draws) == (NOTHING, 1)
+    assert [one.salt for one in city.draws] == [1, NOTHING]  # the second time nothing has changed
+    assert city.release({BROMMA: 1})[BROMMA].decision == "returned"
+    assert city.release({BROMMA: 2})[BROMMA].draws == 2
+
+
+def test_change_of_a_sealed_period_is_a_numbered_revision() -> None:
+    city = City()
+    assert not revisions(city.release({BROMMA: 1, CARE: 1, YEAR: 1}).values())  # the first figures revise nothing
+    provisional = city.release({BROMMA: 2, CARE: 1, YEAR: 2}, set())
+    assert not revisions(provisional.values())
+    first = city.release({BROMMA: 2, CARE: 2, YEAR: 3})
+    assert revisions(first.values()) == {("kvartal", "2018Q3"): 1}
+    assert first[BROMMA].revision == 0 and first[CARE].revision == 1 and first[YEAR].revision == 0
+    second = city.release({BROMMA: 3, CARE: 2, YEAR: 3, FARSTA: 1})
+    assert revisions(second.values()) == {("kvartal", "2018Q3"): 2}
+    assert second[FARSTA].decision == "first" and second[FARSTA].revision == 2  # a unit that comes late revises too
+    held = city.release({BROMMA: 4, CARE: 2, YEAR: 3, FARSTA: 1})
+    assert held[BROMMA].decision == "held" and not revisions(held.values())
+
+
+UNITS = (BROMMA, FARSTA, CITY)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=12), st.integers(1, 3))
+def test_draws_never_pass_the_cap_and_the_ledger_says_what_readers_have(
+    states: list[tuple[int, ...]], cap: int
+) -> None:
+    city, seen = City(cap), {}
+    for state in states:
+        for group, one in city.release(dict(zip(UNITS, state, strict=True))).items():
+            assert one.draws <= cap
+            assert one.decision == "held" or one.salt == state[UNITS.index(group)]
+            assert one.has_changed or one.salt == seen.get(group, NOTHING)
+            seen[group] = one.salt
+    newest = {Group(*(getattr(row, name) for name in vars(BROMMA))): row.salt for row in city.draws}
+    assert newest == {group: salt for group, salt in seen.items() if group in newest}
+    assert all(salt == NOTHING for group, salt in seen.items() if group not in newest)
+
+
+# in the ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+
+
+NOW = datetime(2019, 2, 1)
+
+
+def proposed(number: int) -> ReleaseRow:
+    return ReleaseRow(number, "proposed", NOW, None, "2018Q3", False, "{}", None, None)
+
+
+def test_ledger_returns_the_draws_of_what_has_gone_out(ledger: Ledger) -> None:
+    rows = [Draw(**vars(group), release_id=1, salt=salt, revision=0) for group, salt in
+            ((BROMMA, 2**64 - 1), (CITY, 1), (YEAR, 0))]  # fmt: skip
+    record_release(ledger, proposed(1))
+    with ledger.engine.begin() as connection:
+        add_draws(connection, rows)
+        add_draws(connection, [])
+    assert released_draws(ledger) == []  # no reader has seen it
+    approve(ledger, 1, NOW)
+    assert sorted(released_draws(ledger), key=repr) == sorted(rows, key=repr)
+    record_release(ledger, proposed(2))
+    with ledger.engine.begin() as connection:
+        add_draws(connection, [replace(rows[0], release_id=2, salt=5, revision=1)])
+        forget_waiting_draws(connection)
+    assert {row.release_id for row in released_draws(ledger)} == {1}
+    with ledger.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(draw)).scalar() == 3
+
+
+def test_ledger_keeps_no_count_of_anybody(ledger: Ledger) -> None:
+    assert set(draw.columns.keys()) == {*vars(BROMMA), "release_id", "salt", "revision"}
