@@ -1,0 +1,62 @@
+"""95 % intervals of published rates: Wilson's, widened by the deviation of both counts.
+
+Wilson's interval has the rates π that the published rate p is at most z standard errors from:
+(p − π)² ≤ z² π (1 − π) / N (E. B. Wilson, JASA 22, 1927). The published part and whole also deviate at random, each by
+itself, with variances v and w. To the first order that adds (v + π² w) / N² to the variance of p, and
+
+    π² (1 + z²/N − z² w/N²) − π (2p + z²/N) + p² − z² v/N² ≤ 0,
+
+whose roots are the limits. Without deviations (v = w = 0) they are Wilson's. How often the true rate is within them is
+in docs/decisions/0054.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from publish.cell_keys.ptable import Counts, PTable
+from publish.derive.rates import Floats, Rates
+
+_Z2 = 1.959963984540054**2
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Limits of n rates, from 0 to 1; NaN where the rate is null."""
+
+    low: Floats
+    high: Floats
+
+
+def intervals(found: Rates, ptable: PTable | None) -> Intervals:
+    """95 % intervals of rates.
+
+    A capped rate's interval goes up to 1, and begins where that of the count below the cap does.
+
+    Args:
+        found: from `rates`.
+        ptable: with which both counts were published; None where they are exact.
+    """
+    n = np.where(found.is_too_few, 1, found.whole).astype(np.float64)
+    p = np.where(found.is_too_few, 0, found.part) / n
+    of_part, of_whole = (_variance(counts, ptable) / n**2 for counts in (found.part, found.whole))
+    square = 1 + _Z2 / n - _Z2 * of_whole
+    # Above 0 wherever z² w < N²: of wholes of a few, which are asked for where the policy's limit is low.
+    is_bounded = square > 0
+    square = np.where(is_bounded, square, 1.0)
+    middle = p + _Z2 / (2 * n)
+    root = np.sqrt(np.maximum(middle**2 - square * (p**2 - _Z2 * of_part), 0))
+    low = np.where(is_bounded, np.clip((middle - root) / square, 0, 1), 0.0)
+    high = np.where(is_bounded, np.clip((middle + root) / square, 0, 1), 1.0)
+    high = np.where(found.is_capped, 1.0, high)
+    return Intervals(np.where(found.is_too_few, np.nan, low), np.where(found.is_too_few, np.nan, high))
+
+
+def _variance(published: Counts, ptable: PTable | None) -> Floats:
+    """Of the deviation behind each figure. Behind a 0 there are 0 to D, all on one side: no distribution over them has
+    a larger variance than D² / 4 (Popoviciu), and with less the true rate would be above the interval too often."""
+    if ptable is None:
+        return np.zeros(published.shape)
+    return np.where(published == 0, ptable.greatest**2 / 4, ptable.variances(published))
