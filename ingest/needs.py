@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ingest.checks.arithmetic import KINDS, BoolArray, Sheet
 from ingest.checks.suites import always_filled, declared
-from ingest.contracts import CodeList, Contract
+from ingest.contracts import CodeList, Contract, load_contracts
 from ingest.findings import Finding
 from ingest.headers import missing_column
 
@@ -93,6 +93,75 @@ def needed_by_some(dataset: str) -> frozenset[str]:
     return frozenset(need.column for need in needs_of(dataset))
 
 
+@dataclass(frozen=True)
+class Limit:
+    """Rows in which a column may be filled at all, by an error rule on it and columns that decide.
+
+    Attributes:
+        column: for which no rule says when it must be filled.
+        decided_by: a cell of one of these must be filled (or above zero, for a sum).
+        values: codes of the deciding column; None for any.
+        is_sum: whether the deciding columns are counts.
+    """
+
+    column: str
+    decided_by: tuple[str, ...]
+    values: tuple[str, ...] | None = None
+    is_sum: bool = False
+
+    def rows(self, sheet: Sheet) -> BoolArray:
+        """The rows in which the column may be filled; what can't be read excludes nothing."""
+        found: list[BoolArray] = []
+        for name in self.decided_by:
+            unread = ~sheet.is_empty(name) & ~sheet.is_read(name)
+            if self.is_sum:
+                found.append((sheet[name] > 0) | unread)
+            elif self.values is None:
+                found.append(~sheet.is_empty(name))
+            else:
+                found.append(sheet.is_one_of(name, self.values) | unread)
+        every: BoolArray = np.logical_or.reduce(found)
+        return every
+
+
+def _limits_in(rule: Mapping[str, Any]) -> Iterator[Limit]:
+    """The limits that one declared rule sets."""
+    given = rule["kwargs"]
+    if rule["meta"]["severity"] != "error" or "needs" in rule["meta"]:
+        return
+    if rule["type"] == "expect_values_to_be_empty_unless":
+        values = given.get("when_values")
+        yield Limit(given["column"], (given["when_column"],), None if values is None else tuple(values))
+    elif rule["type"] == "expect_values_to_be_filled_when" and not {"when_values", "unless_column"} & set(given):
+        yield Limit(given["when_column"], (given["column"],))  # else that one would be missed
+    elif rule["type"] == "expect_sums_to_have_someone":
+        yield Limit(given["sum_column"], tuple(given["columns"]), is_sum=True)
+
+
+@lru_cache(maxsize=16)
+def limits_of(dataset: str) -> dict[str, tuple[Limit, ...]]:
+    """Columns for which no rule says when they must be filled, with what limits where they may be."""
+    settled = always_filled(dataset) | needed_by_some(dataset)
+    columns = [c.name for c in load_contracts()[dataset].columns if not c.optional and c.name not in settled]
+    found = [limit for rule in declared(dataset)["expectations"] for limit in _limits_in(rule)]
+    return {name: tuple(limit for limit in found if limit.column == name) for name in columns}
+
+
+@lru_cache(maxsize=16)
+def decided_by_rows(dataset: str) -> frozenset[str]:
+    """Columns whose lack is a fault only when a row of the file needs them, or may."""
+    return needed_by_some(dataset) | frozenset(limits_of(dataset))
+
+
+def _fillable(name: str, dataset: str, sheet: Sheet, missing: frozenset[str]) -> bool:
+    """Whether some row may fill a column that no rule asks for, by the columns that the file has."""
+    found = np.ones(sheet.rows, dtype=bool)
+    for limit in limits_of(dataset)[name]:
+        if not missing & set(limit.decided_by):
+            found &= limit.rows(sheet)
+    return bool(found.any())
+
+
 def missing_columns(
     contract: Contract,
     missing: Iterable[str],
@@ -103,8 +172,9 @@ def missing_columns(
 ) -> tuple[list[Finding], frozenset[str]]:
     """Which of a file's missing columns its rows need.
 
-    A column that is decided by one which is missing itself is needed for all we can say, unless no row needs that one
-    either: then all its cells are empty.
+    A column for which no rule says when it must be filled may be left out when no row may fill it. A column that is
+    decided by one which is missing itself is needed for all we can say, unless no row needs that one either: then all
+    its cells are empty. A file without rows needs none of them.
 
     Args:
         contract: the dataset's.
@@ -119,11 +189,19 @@ def missing_columns(
         that every row needs.
     """
     lacking = {name for name in missing if not contract.column(name).optional}
-    open_ones = lacking & needed_by_some(contract.dataset)
+    open_ones = lacking & decided_by_rows(contract.dataset)
+    if not sheet.rows:
+        lacking -= open_ones - hints.keys()
+        open_ones &= hints.keys()
     told_already = {name for name in open_ones if name in hints}  # told with the headers
     faults = (lacking - open_ones) | told_already
     open_ones -= told_already
     findings: dict[str, Finding] = {}
+    for name in sorted(open_ones & limits_of(contract.dataset).keys()):
+        if _fillable(name, contract.dataset, sheet, frozenset(missing)):
+            findings[name] = missing_column(contract, name, hints)
+            faults |= {name}
+        open_ones -= {name}
     changed = True
     while changed:
         changed = False

@@ -23,7 +23,7 @@ from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.headers import match_headers
-from ingest.needs import needed_by_some
+from ingest.needs import decided_by_rows
 from ingest.odd_rows import odd_rows
 from ingest.records import records_of, regularised
 from ingest.spreadsheet_marks import spreadsheet_marks
@@ -238,7 +238,7 @@ class _Layout:
 
 
 def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
-    matched = match_headers(headers, contract, unused, needed_by_some(contract.dataset))
+    matched = match_headers(headers, contract, unused, decided_by_rows(contract.dataset))
     names = matched.names
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
     distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from files import base_row, check, examples, fired
 
-from ingest.checks.suites import load_rules
+from ingest.checks.suites import always_filled, load_rules
 from ingest.contracts import load_contracts
-from ingest.needs import needed_by_some, needs_of
+from ingest.needs import decided_by_rows, needed_by_some, needs_of
 
 ENDED = ("utredning_slut", "barnet_horts", "skola_kontaktad", "insats_erbjuden", "insats", "antal_insatser_erbjudna",
          "insats_accepterad")  # fmt: skip
@@ -183,3 +183,47 @@ def test_table_between_other_signs_is_told_so() -> None:
 def test_rows_quoted_as_a_whole_are_told_so() -> None:
     raw = f'"{HEAD}"\r\n"{ROW}"\r\n'.encode()
     assert "Hela raden verkar stå inom citattecken" in message(raw, "FIL-021")
+
+
+OPEN_CASE = {**dict.fromkeys(ENDED, ""), "insats_erbjuden": ""}
+NOBODY_NEW = {
+    "antal_nya": "0", "vantade_0_7": "0", "vantade_8_14": "0", "vantade_15_30": "0", "vantade_31_90": "0",
+    "vantade_over_90": "0", "vantetid_summa_dagar": "",
+}  # fmt: skip
+NO_VISITOR_NEW = {**NOBODY_NEW, "nya_besokare": "0"}
+ONGOING = {"slut_datum": "", "avslutsorsak": "", "uppfoljd": "", "uppfoljd_datum": "", "uppfoljningsmetod": ""}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "column", "changes"),
+    [
+        ("arenden", "utredning_slut", OPEN_CASE),
+        ("oppenvard", "slut_datum", ONGOING),
+        ("serviceinsatser", "vantetid_summa_dagar", NOBODY_NEW),
+        ("ungdomsmottagning", "vantetid_summa_dagar", NO_VISITOR_NEW),
+    ],
+)
+def test_column_that_no_row_may_fill_may_be_left_out(dataset: str, column: str, changes: dict[str, str]) -> None:
+    """Nothing is said of the lack but what is said of an empty cell; one row that may fill it makes it needed."""
+    names = {c.name for c in load_contracts()[dataset].columns}
+    base = base_row(dataset)
+    row = {**base, **{name: value for name, value in changes.items() if name in names}}
+    whole, lacking = (
+        check(file_of(dataset, [row], without), name_of(dataset)) for without in (frozenset(), frozenset({column}))
+    )
+    assert fired(lacking) == fired(whole)
+    both = check(file_of(dataset, [row, base], frozenset({column})), name_of(dataset))
+    assert [f.column for f in both.findings() if f.rule == "FIL-010"] == [column]
+
+
+@pytest.mark.parametrize("dataset", sorted(load_contracts()))
+def test_file_without_rows_needs_only_the_columns_that_every_row_fills(dataset: str) -> None:
+    whole = check(file_of(dataset, []), name_of(dataset))
+    report = check(file_of(dataset, [], decided_by_rows(dataset)), name_of(dataset))
+    assert report.accepted and fired(report) == fired(whole)
+
+
+def test_every_column_is_optional_filled_in_every_row_or_decided_by_the_rows() -> None:
+    for dataset, contract in load_contracts().items():
+        for column in contract.columns:
+            assert column.optional or column.name in always_filled(dataset) | decided_by_rows(dataset), column.name
