@@ -14,6 +14,7 @@ import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,10 @@ PREFERRED_PORT = 5433
 START_SECONDS = 60
 OPTIONS = ("-c max_prepared_transactions=0", "-c log_connections=on")
 """Nobody leaves locks behind without a session, and the log says who connected from where."""
+
+
+_LONGEST_LOG = 20_000_000
+"""Bytes of the server's log, and as much again of the one before it."""
 
 
 class PostgresServerError(Exception):
@@ -115,6 +120,7 @@ class PostgresServer:
             given = " ".join((*OPTIONS, *self.options))
             options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
             log = self.cluster / "server.log"
+            self.bound_log()
             wait = ("-w", "-t", START_SECONDS)
             done = self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start")
             if done.returncode:
@@ -134,6 +140,24 @@ class PostgresServer:
         if self._run("pg_ctl", "-D", self.cluster, "-w", "-t", START_SECONDS, "-m", "fast", "stop").returncode:
             raise PostgresServerError(f"PostgreSQL does not stop; see {self.cluster / 'server.log'}")
         return True
+
+    def bound_log(self) -> bool:
+        """Begin the server's log anew when it has grown long; the old one is `server.log.1` in the home. True when so.
+
+        The server appends, so that it writes on at the beginning. Its folder belongs to the server's user: a link
+        there is not followed.
+        """
+        with contextlib.suppress(OSError):
+            opened = os.open(self.cluster / "server.log", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(opened, "r+b") as log:
+                found = os.fstat(opened)
+                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size <= _LONGEST_LOG:
+                    return False
+                log.seek(-_LONGEST_LOG, os.SEEK_END)
+                private_file(self.home / "server.log.1", log.read(_LONGEST_LOG).decode("utf-8", "replace"))
+                log.truncate(0)
+                return True
+        return False
 
     def superuser(self, database: str = SUPERUSER) -> psycopg.Connection[Any]:
         """A superuser's connection to the server that runs, each statement its own transaction.

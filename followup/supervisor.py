@@ -153,6 +153,8 @@ class Supervisor:
             return
         self._looked_at_postgres = now
         server = PostgresServer(Path(running.postgres_home))
+        if server.bound_log():
+            log.info("PostgreSQL's log had grown long and is begun anew; the old one is server.log.1")
         with contextlib.suppress(PostgresServerError):
             if server.running() is not None:
                 return

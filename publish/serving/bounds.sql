@@ -2,6 +2,7 @@
 --   psql -d followup -f publish/serving/bounds.sql
 -- Every role of PostgreSQL may call these functions: they fill the disk (large objects, messages in the log), fill the
 -- server's table of locks, or end other sessions of the same role. Nobody who reads figures needs them.
+-- And it lets the database's owner bound what the roles write to disk and to the server's log.
 do $$
 declare
     harmful regprocedure;
@@ -17,7 +18,7 @@ begin
     end loop;
     execute format('grant execute on function pg_terminate_backend to %I', database_owner);
     if current_setting('server_version_num')::integer >= 150000 then
-        execute format('grant set on parameter log_statement, temp_file_limit to %I', database_owner);
+        execute format('grant set on parameter log_statement, log_min_messages, temp_file_limit to %I', database_owner);
     end if;
 end
 $$;

@@ -6,17 +6,18 @@ PostgreSQL sees it: roles belong to the whole server). So this puts both back an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
-import psycopg.conninfo
 
-from ingest.postgres import options
 from ingest.settings import Settings
 from publish.serving import roles
 
-_LOGIN_SECONDS = 15
+_WATCHED_SECONDS = 1.0
+"""How long a role is looked at after something of it was put back."""
+_REMEDY = "put a new password for it into the file of logins, and run `followup release serve`"
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,16 @@ def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECO
             for role in roles.SCHEMAS:
                 if roles.can_log_in(connection, role):
                     roles.ensure_membership(connection, role)
-                    undone += _settings_put_back(connection, role)
+                    put_back = list(_settings_put_back(connection, role))
+                    undone += put_back
                     undone += _overdue_ended(connection, role, statement_seconds)
                     undone += _room_made(connection, role)
                     said = _password_put_back(connection, settings, role, logins.get(role))
                     (undone if said.is_undone else unknown).extend(said.lines)
+                    if put_back or said.is_undone:
+                        undone += _shut_out_if_it_goes_on(connection, settings, role, logins.get(role))
+                elif role == roles.READER and roles.is_there(connection, role):
+                    undone.append(f"{role} is shut out: {_REMEDY}")
     except psycopg.Error as error:
         raise roles.lost(error, settings) from None
     return Guarded(tuple(undone), tuple(unknown))
@@ -58,9 +64,9 @@ def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECO
 def _settings_put_back(connection: roles.Connection, role: str) -> Iterator[str]:
     if not (wrong := roles.foreign_settings(connection, role)):
         return
-    roles.at_once(connection, lambda: roles.ensure_settings(connection, role))
+    roles.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
     # Sessions that began meanwhile may read with another search path or date style: they begin anew.
-    ended = _end(connection, role, "true")
+    ended = roles.end_sessions(connection, role, "true")
     yield f"{role} had other settings than declared ({', '.join(wrong)}): put back, {len(ended)} sessions ended"
     yield from (f"ended: {session}" for session in ended)
 
@@ -74,7 +80,7 @@ def _overdue_ended(connection: roles.Connection, role: str, statement_seconds: f
             f"state like 'idle in transaction%%' and {longer.format('state_change', roles.IDLE_SECONDS)}",
         ]
     )
-    for session in _end(connection, role, overdue):
+    for session in roles.end_sessions(connection, role, overdue):
         yield f"{role} ran longer than {statement_seconds:g} s, or idled in a transaction: ended {session}"
 
 
@@ -89,27 +95,14 @@ def _room_made(connection: roles.Connection, role: str) -> Iterator[str]:
     limit, sessions = map(int, map(str, found or (0, 0)))
     if limit < 1 or sessions < limit:
         return
-    idle = _end(connection, role, "state = 'idle'")
+    idle = roles.end_sessions(connection, role, "state = 'idle'")
     yield from (f"{role} had no session left: ended idle {session}" for session in idle)
     if (wanted := max(limit // 5, 1) - len(idle)) > 0:
         held = "count(*) over (partition by client_addr) as held"
         chosen = f"select pid, query_start, {held} from pg_stat_activity where usename = '{role}'"
         oldest = f"pid in (select pid from ({chosen}) as theirs order by held desc, query_start limit {wanted})"
-        for session in _end(connection, role, oldest):
+        for session in roles.end_sessions(connection, role, oldest):
             yield f"{role} had no session left: ended the oldest of whoever holds most, {session}"
-
-
-def _end(connection: roles.Connection, role: str, condition: str) -> list[str]:
-    """End a role's sessions that meet a condition; gives process, address and program of each."""
-    # Materialized: PostgreSQL might else call the function before it has looked whose session it is.
-    rows = connection.execute(
-        "with met as materialized (select pid, coalesce(host(client_addr), 'local') as address, "
-        "coalesce(nullif(application_name, ''), '-') as program from pg_stat_activity "
-        f"where usename = %s and pid <> pg_backend_pid() and ({condition})) "
-        "select pid, address, program, pg_terminate_backend(pid) from met order by pid",
-        [role],
-    ).fetchall()
-    return [f"process {pid} from {address} ({program})" for pid, address, program, is_ended in rows if is_ended]
 
 
 @dataclass(frozen=True)
@@ -121,29 +114,31 @@ class _Said:
 def _password_put_back(connection: roles.Connection, settings: Settings, role: str, password: str | None) -> _Said:
     if password is None:
         return _Said(lines=(f"the file of logins has no password of {role}: whether it was changed is not known",))
-    if _refusal(settings, role, password) is None:
+    if not roles.ensure_password(connection, settings, role, password):
         return _Said()
-    roles.at_once(connection, lambda: roles.set_password(connection, role, password))
-    refusal = _refusal(settings, role, password)
+    refusal = roles.refusal(settings, role, password)
     if refusal is None:
-        # An open session could change it again; who has no password then gets no new one.
-        _end(connection, role, "true")
-        roles.at_once(connection, lambda: roles.set_password(connection, role, password))
         return _Said(True, (f"{role} could not log in: its password had been changed, and is put back",))
     return _Said(lines=(f"{role} can't log in from here ({refusal}); its password was set as in the file of logins",))
 
 
-def _refusal(settings: Settings, role: str, password: str) -> str | None:
-    """Why the server does not let a role in; None when it does."""
-    url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
-    added = options({*psycopg.conninfo.conninfo_to_dict(url), "connect_timeout"}, has_password=True)
-    try:
-        psycopg.connect(
-            psycopg.conninfo.make_conninfo(
-                url, user=role, password=password, application_name="followup guard", **added
-            ),
-            connect_timeout=_LOGIN_SECONDS,
-        ).close()
-    except psycopg.OperationalError as error:
-        return str(error).strip().splitlines()[-1]
-    return None
+def _shut_out_if_it_goes_on(
+    connection: roles.Connection, settings: Settings, role: str, password: str | None
+) -> Iterator[str]:
+    """A role that is changed again while we look is changed in a loop, by somebody who has the password: nobody logs in
+    until it has another one."""
+    until = time.monotonic() + _WATCHED_SECONDS
+    while not (wrong := _changed_again(connection, settings, role, password)):
+        if time.monotonic() > until:
+            return
+        time.sleep(0.1)
+    roles.shut_out(connection, role)
+    roles.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
+    yield f"{role} was changed again at once ({wrong}), so nobody can log in as it now: {_REMEDY}"
+
+
+def _changed_again(connection: roles.Connection, settings: Settings, role: str, password: str | None) -> str:
+    if wrong := roles.foreign_settings(connection, role):
+        return ", ".join(wrong)
+    refusal = roles.refusal(settings, role, password) if password else None
+    return "password" if refusal is not None and "password authentication failed" in refusal else ""

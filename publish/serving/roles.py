@@ -35,12 +35,23 @@ SETTINGS_OF_ROLES = {
 """Defaults, which a session can change; `publish.serving.guarding` ends the sessions that gain by it."""
 SPACE = {"temp_file_limit": "2GB"}
 """For sorting and cursors on disk, per session: only a superuser, or whom it lets, can set it."""
+QUIET = {"log_min_messages": "fatal", "log_statement": "none"}
+"""What the reader does fills no log of the server: neither its errors nor what it raises. Set as SPACE is; the
+analysts' statements are logged."""
 SCHEMAS = {READER: PUBLISHED, ANALYST: MARTS}
 MOST_SESSIONS = {READER: 50, ANALYST: 10}
 """Of a role at a time; and together never more than half of what the server takes."""
 BOUNDS = Path(__file__).with_name("bounds.sql")
 _HARMFUL = re.compile(r"proname ~ '([^']*)'")
-_TRIES = 8
+_TRIES, _STRUGGLES, _LOCK_SECONDS, _LOGIN_SECONDS = 8, 200, 1, 15
+_IN_THE_WAY = (
+    psycopg.errors.InternalError_,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+)
+"""How PostgreSQL says that another session changes the same role."""
 _SYSTEM = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -124,7 +135,7 @@ def ensure_reader(connection: Connection, logins: dict[str, str]) -> None:
         if connection.info.parameter_status("is_superuser") == "on":
             set_bounds(connection)
 
-    at_once(connection, ensure)
+    at_once(connection, ensure, READER)
 
 
 def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
@@ -144,7 +155,7 @@ def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
         grant = sql.SQL("grant connect on database {} to {}")
         connection.execute(grant.format(sql.Identifier(connection.info.dbname), sql.Identifier(ANALYST)))
 
-    at_once(connection, ensure)
+    at_once(connection, ensure, ANALYST)
 
 
 def set_bounds(connection: psycopg.Connection[Any]) -> None:
@@ -179,7 +190,8 @@ def declared_settings(connection: Connection, role: str) -> dict[str, str]:
     declared = _changeable(role)
     if role == ANALYST:
         declared["log_statement"] = "all"
-    return declared | (SPACE if may_bound_space(connection) else {})
+    bounds = SPACE | (QUIET if role == READER else {})
+    return declared | {name: value for name, value in bounds.items() if may_set(connection, name)}
 
 
 def foreign_settings(connection: Connection, role: str) -> list[str]:
@@ -204,11 +216,11 @@ def _changeable(role: str) -> dict[str, str]:
     return SETTINGS_OF_ROLES | {"search_path": SCHEMAS[role]}
 
 
-def may_bound_space(connection: Connection) -> bool:
-    """Whether we may bound what a role's sessions write to disk."""
+def may_set(connection: Connection, parameter: str) -> bool:
+    """Whether we may set, for a role, a parameter that the role itself can't."""
     if connection.info.server_version < 150000:
         return connection.info.parameter_status("is_superuser") == "on"
-    return bool(_one(connection, "select has_parameter_privilege('temp_file_limit', 'set')"))
+    return bool(_one(connection, "select has_parameter_privilege(%s, 'set')", parameter))
 
 
 def turn_analyst_off(connection: Connection) -> bool:
@@ -303,17 +315,75 @@ def set_password(connection: Connection, role: str, password: str) -> None:
     connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(verifier)))
 
 
-def at_once(connection: Connection, work: Callable[[], None]) -> None:
-    """Do work in one transaction, again when another process (a serving, the guard) does the same at this moment."""
-    for left in reversed(range(_TRIES)):
+def at_once(connection: Connection, work: Callable[[], None], role: str | None = None) -> None:
+    """Do work in one transaction, again when another process (a serving, the guard) does the same at this moment.
+
+    With `role`, sessions of it that have changed something, which only its own settings and password can be, are ended
+    before each further try: one that changes them in a loop, or in a transaction that it leaves open, holds up nobody.
+    """
+    for left in reversed(range(_TRIES if role is None else _STRUGGLES)):
         try:
             with connection.transaction():
+                connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
                 work()
             return
-        except (psycopg.errors.InternalError_, psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        except _IN_THE_WAY:
             if not left:
                 raise
-            time.sleep(random.uniform(0.05, 0.3))
+            if role is not None:
+                end_sessions(connection, role, "backend_xid is not null")
+            time.sleep(random.uniform(0.05, 0.3) if role is None else random.uniform(0, 0.02))
+
+
+def end_sessions(connection: Connection, role: str, condition: str) -> list[str]:
+    """End a role's sessions that meet a condition; gives process, address and program of each."""
+    # Materialized: PostgreSQL might else call the function before it has looked whose session it is.
+    rows = connection.execute(
+        "with met as materialized (select pid, coalesce(host(client_addr), 'local') as address, "
+        "coalesce(nullif(application_name, ''), '-') as program from pg_stat_activity "
+        f"where usename = %s and pid <> pg_backend_pid() and ({condition})) "
+        "select pid, address, program, pg_terminate_backend(pid) from met order by pid",
+        [role],
+    ).fetchall()
+    return [f"process {pid} from {address} ({program})" for pid, address, program, is_ended in rows if is_ended]
+
+
+def refusal(settings: Settings, role: str, password: str) -> str | None:
+    """Why the server does not let a role in; None when it does."""
+    url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
+    added = options({*psycopg.conninfo.conninfo_to_dict(url), "connect_timeout"}, has_password=True)
+    try:
+        psycopg.connect(
+            psycopg.conninfo.make_conninfo(
+                url, user=role, password=password, application_name="followup guard", **added
+            ),
+            connect_timeout=_LOGIN_SECONDS,
+        ).close()
+    except psycopg.OperationalError as error:
+        return str(error).strip().splitlines()[-1]
+    return None
+
+
+def ensure_password(connection: Connection, settings: Settings, role: str, password: str) -> bool:
+    """Make a password that does not let a role in the one that does, and end the sessions that had another; whether it
+    had to be set."""
+    if refusal(settings, role, password) is None:
+        return False
+    at_once(connection, lambda: set_password(connection, role, password), role)
+    # An open session could change it again; who has no password then gets no new one.
+    end_sessions(connection, role, "true")
+    at_once(connection, lambda: set_password(connection, role, password), role)
+    return True
+
+
+def shut_out(connection: Connection, role: str) -> None:
+    """Let nobody log in as a role, and end its sessions."""
+
+    def forbid() -> None:
+        connection.execute(sql.SQL("alter role {} nologin").format(sql.Identifier(role)))
+
+    at_once(connection, forbid, role)
+    end_sessions(connection, role, "true")
 
 
 def _ensure_role(connection: Connection, role: str, password: str | None) -> None:

@@ -188,7 +188,7 @@ class _Database:
         self.logins = roles.load_logins(settings.publish_logins)
         self.connection = stack.enter_context(roles.connect(settings, self.logins))
         on_step("roles")
-        roles.ensure_reader(self.connection, self.logins)
+        self._let_in(roles.READER, roles.ensure_reader)
         _refuse_excess(self.connection, roles.READER, PUBLISHED)
         loads = [Loading(PUBLISHED, roles.READER, release, folder / PLAIN_FOLDER)]
         if (marts := self._analysts_marts(stack)) is not None:
@@ -204,6 +204,19 @@ class _Database:
         info = self.connection.info
         self.address = f"{info.host}:{info.port}/{info.dbname}"
         self.notes = tuple(self._notes())
+
+    def _let_in(self, role: str, ensure: Callable[[roles.Connection, dict[str, str]], None]) -> None:
+        """Make a role as it must be. Sessions of an earlier password end: who has no other gets no new one."""
+        password = self.logins.get(role)
+        had_another = (
+            password is not None
+            and roles.is_there(self.connection, role)
+            and roles.refusal(self.settings, role, password) is not None
+        )
+        ensure(self.connection, self.logins)
+        if had_another and password is not None:
+            roles.end_sessions(self.connection, role, "true")
+            roles.ensure_password(self.connection, self.settings, role, password)
 
     def swap_published(self) -> None:
         """Let readers see the release."""
@@ -228,7 +241,7 @@ class _Database:
             if roles.turn_analyst_off(self.connection):
                 _log_analysts(self.settings, "login refused")
             return None
-        roles.ensure_analyst(self.connection, self.logins)
+        self._let_in(roles.ANALYST, roles.ensure_analyst)
         _log_analysts(self.settings, "login allowed")
         _refuse_excess(self.connection, roles.ANALYST, roles.MARTS)
         folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=self.settings.home))
@@ -250,10 +263,10 @@ class _Database:
                 f"{roles.READER} may call {len(harmful)} functions that fill the disk, take locks or end others' "
                 f"sessions: have a superuser run {roles.BOUNDS.name} (docs/runbook.md, PostgreSQL for BI)"
             )
-        if not roles.may_bound_space(self.connection):
+        if not all(roles.may_set(self.connection, name) for name in (*roles.SPACE, *roles.QUIET)):
             yield (
-                f"{roles.READER} may fill the disk with sorting: have a superuser run {roles.BOUNDS.name} (PostgreSQL "
-                "15 or later), or set temp_file_limit in postgresql.conf"
+                f"{roles.READER} may fill the disk with sorting or with messages in the server's log: have a superuser "
+                f"run {roles.BOUNDS.name} (PostgreSQL 15 or later), or set temp_file_limit in postgresql.conf"
             )
 
 

@@ -118,3 +118,22 @@ def test_of_two_that_start_it_at_once_one_waits(server: PostgresServer) -> None:
         assert second.is_alive()
     second.join()
     assert server.running() is not None
+
+
+def test_the_servers_log_is_bounded_and_no_link_in_its_place_is_followed(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start()
+    log = server.cluster / "server.log"
+    assert not server.bound_log()
+    monkeypatch.setattr("followup.postgres_server._LONGEST_LOG", log.stat().st_size - 1)
+    assert server.bound_log() and log.stat().st_size == 0
+    assert "ready to accept connections" in (server.home / "server.log.1").read_text(encoding="utf-8")
+    server.superuser().close()
+    assert log.read_bytes().startswith(b"20")  # the server writes on, at the beginning
+    other = PostgresServer(tmp_path)
+    other.cluster.mkdir()
+    (tmp_path / "precious").write_bytes(b"x" * 10**6)
+    (other.cluster / "server.log").symlink_to(tmp_path / "precious")
+    assert not other.bound_log() and (tmp_path / "precious").stat().st_size == 10**6
+    assert not PostgresServer(tmp_path / "nothing").bound_log()

@@ -21,7 +21,7 @@ from followup.cli import app
 from followup.postgres_server import PostgresServer
 from followup.scheduled_releases import Refused, guard_and_log
 from ingest.settings import Settings
-from publish.serving import ServingError, roles, serve
+from publish.serving import ServingError, guarding, roles, serve
 from publish.serving.guarding import Guarded, guard
 
 pytestmark = pytest.mark.server
@@ -36,6 +36,12 @@ def guarded(installed: Settings) -> Settings:
     return installed
 
 
+@pytest.fixture(autouse=True)
+def watched_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard looks a shorter time whether a change is made again."""
+    monkeypatch.setattr(guarding, "_WATCHED_SECONDS", 0.1)
+
+
 @pytest.fixture
 def connect(connect_installed: Connect) -> Connect:
     return connect_installed
@@ -47,6 +53,35 @@ def do(connect: Connect, *statements: str) -> psycopg.Connection[Any]:
     for statement in ("set default_transaction_read_only = off", "set statement_timeout = 0", *statements):
         reader.execute(statement)
     return reader
+
+
+def test_nothing_that_the_reader_does_is_written_to_the_servers_log(
+    guarded: Settings, connect: Connect, server: PostgresServer
+) -> None:
+    log = server.cluster / "server.log"
+    before = log.stat().st_size
+    reader = do(connect, "set client_min_messages = error", "set debug_print_plan = on", "set debug_print_parse = on")
+    for statement in (
+        "alter role followup_reader reset all",
+        "alter role followup_reader in database followup reset all",
+    ):
+        reader.execute(statement)
+    for statement in ("set log_min_messages = debug5", "alter role followup_reader set log_min_messages = debug5"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            reader.execute(statement)
+    again = do(
+        connect,
+        "set debug_print_plan = on",
+        "do $$ begin for i in 1..1000 loop raise log 'flood %', i; end loop; end $$",
+    )
+    for _ in range(100):
+        with pytest.raises(errors.DivisionByZero):
+            again.execute("select 1/0 -- flood")
+    with log.open("rb") as written:
+        written.seek(before)
+        added = written.read()
+    assert b"flood" not in added and len(added) < 20_000
+    guard(guarded)
 
 
 @pytest.mark.parametrize("password", ["'mine alone'", "null"])
@@ -245,6 +280,89 @@ def test_two_that_make_the_roles_at_once_both_succeed(
     for thread in threads:
         thread.join()
     assert failed == []
+    connect()
+
+
+def test_who_changes_the_role_in_a_loop_is_shut_out_until_there_is_a_new_password(
+    guarded: Settings, connect: Connect, server: PostgresServer, tmp_path: Path
+) -> None:
+    stopped = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not stopped.is_set():
+            number += 1
+            try:
+                with connect(autocommit=True) as reader:
+                    reader.execute("set default_transaction_read_only = off")
+                    while not stopped.is_set():
+                        reader.execute(f"alter role followup_reader set work_mem = '{64 + number % 9}kB'")
+                        number += 1
+            except psycopg.Error:
+                stopped.wait(0.005)
+
+    with ThreadPoolExecutor(4) as pool:
+        loops = [pool.submit(change) for _ in range(4)]
+        time.sleep(0.5)
+        try:
+            undone = guard(guarded).undone
+            shut = guard(guarded).undone
+            time.sleep(0.3)
+            with server.superuser() as connection:
+                counted = "select count(*) from pg_stat_activity where usename = 'followup_reader'"
+                assert connection.execute(counted).fetchone() == (0,)
+        finally:
+            stopped.set()
+        for loop in loops:
+            loop.result()
+    assert "followup_reader was changed again at once (work_mem), so nobody can log in as it now" in undone[-1]
+    assert shut == (
+        "followup_reader is shut out: put a new password for it into the file of logins, and run "
+        "`followup release serve`",
+    )
+    serve(draw_release(tmp_path / "r.duckdb", 1), guarded)
+    connect()
+    assert guard(guarded).undone == ()
+
+
+def test_a_transaction_left_open_that_has_changed_the_role_holds_up_neither_guard_nor_serving(
+    guarded: Settings, connect: Connect, tmp_path: Path
+) -> None:
+    do(connect, "alter role followup_reader set datestyle = 'german'")
+    held = do(
+        connect,
+        "set idle_in_transaction_session_timeout = 0",
+        "begin",
+        "alter role followup_reader set work_mem = '64kB'",
+    )
+    assert "datestyle" in guard(guarded).undone[0].lower()
+    with pytest.raises(errors.AdminShutdown):
+        held.execute("commit")
+    held = do(
+        connect, "set idle_in_transaction_session_timeout = 0", "begin", "alter role followup_reader password 'mine'"
+    )
+    serve(draw_release(tmp_path / "r.duckdb", 1), guarded)
+    with pytest.raises(errors.AdminShutdown):
+        held.execute("commit")
+    assert guard(guarded).undone == ()
+
+
+def test_serving_with_another_password_ends_the_sessions_of_the_earlier_one(
+    guarded: Settings, connect: Connect, server: PostgresServer, tmp_path: Path
+) -> None:
+    logins = json.loads(server.logins_file.read_text(encoding="utf-8"))
+    own = tmp_path / "logins.json"
+    own.touch(0o600)
+    own.write_text(json.dumps({**logins, "followup_reader": "another one"}), encoding="utf-8")
+    release, reader = draw_release(tmp_path / "r.duckdb", 1), connect(autocommit=True)
+    serve(release, guarded)
+    reader.execute("select 1")  # the same password: nothing ends
+    serve(release, guarded.model_copy(update={"publish_logins": own}))
+    with pytest.raises(errors.AdminShutdown):
+        reader.execute("select 1")
+    with pytest.raises(psycopg.OperationalError):
+        connect()
+    serve(release, guarded)
     connect()
 
 

@@ -16,7 +16,7 @@ from ingest.ledger.opening import open_engine
 from ingest.postgres import options
 from ingest.settings import Settings
 from publish.serving import ServingError, roles
-from publish.serving.guarding import _refusal
+from publish.serving.roles import refusal
 
 SECRET = "lösen"
 _IN_CLEAR = struct.pack("!II", 8, 3)
@@ -89,7 +89,7 @@ def test_who_holds_the_port_of_the_database_for_bi_gets_no_password(
     fake = Settings.model_validate({"publish_postgres": url, "publish_logins": tmp_path / "logins.json"})
     with pytest.raises(ServingError, match=r"can't be reached: .*authentication method requirement"):
         roles.connect(fake, logins)
-    assert "authentication method requirement" in str(_refusal(fake, "followup_reader", SECRET))
+    assert "authentication method requirement" in str(refusal(fake, "followup_reader", SECRET))
 
 
 def test_an_address_that_says_how_to_authenticate_goes_before() -> None:
