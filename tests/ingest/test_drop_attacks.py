@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from drop_attacks import OTHERS, Outside, device_at, in_time, socket_at
-from drop_servers import SSHD, FolderPlace, SftpPlace, Sshd
+from drop_servers import FolderPlace, SftpPlace
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest import local_folder, sources
@@ -23,15 +23,6 @@ from ingest.sources import DropLocationUnreachable
 pytestmark = pytest.mark.server
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path(SSHD).exists():
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "sftp"])

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from drop_attacks import Outside, away, in_time
-from drop_servers import SSHD, SftpPlace, Sshd
+from drop_servers import SftpPlace, Sshd
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest import local_folder, sftp_folder
@@ -153,15 +153,6 @@ def test_folder_swapped_before_any_system_call_leads_nowhere(
         return taken
 
     assert in_time(all_of_them) > 5, "a swap that comes too late changes nothing"
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path(SSHD).exists():
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
-    yield server
-    server.stop()
 
 
 def watch_requests(attacked: Attacked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from drop_servers import SSHD, FolderPlace, Place, S3Place, S3Server, SftpPlace, Sshd
+from drop_servers import Place
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest.receiving import receive_district
@@ -19,7 +16,6 @@ from ingest.settings import Settings
 
 pytestmark = [pytest.mark.server, pytest.mark.kill]
 GOOD_NAME, BAD_NAME = f"{DISTRICT}_arenden_2018Q3.csv", f"{DISTRICT}_oppenvard_2018Q3.csv"
-_bucket = itertools.count(1)
 FILES = {
     GOOD_NAME: csv_bytes("arenden", [base_row("arenden")]),
     BAD_NAME: csv_bytes("oppenvard", [base_row("oppenvard", regi="hittepå")]),
@@ -43,28 +39,6 @@ from followup.cli import main
 sys.argv = ["followup", "receive"]
 main()
 """
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd | None, S3Server]]:
-    sshd = Sshd(tmp_path_factory.mktemp("sshd") / "s") if Path(SSHD).exists() else None
-    s3 = S3Server()
-    yield sshd, s3
-    s3.stop()
-    if sshd is not None:
-        sshd.stop()
-
-
-@pytest.fixture(params=["folder", "sftp", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, servers: tuple[Sshd | None, S3Server]) -> Place:
-    sshd, s3 = servers
-    if request.param == "s3":
-        return S3Place(s3, f"avbruten-{next(_bucket)}")
-    if request.param == "folder":
-        return FolderPlace(tmp_path / "drop")
-    if sshd is None:
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    return SftpPlace(sshd, tmp_path / "drop")
 
 
 def killed(settings: Settings, where: str, when: str) -> None:

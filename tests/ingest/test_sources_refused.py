@@ -26,25 +26,9 @@ GOOD = csv_bytes("arenden", [base_row("arenden")])
 SECRET = "hemligt-losenord-71"
 
 
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path(SSHD).exists():
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def sftp(sshd: Sshd, tmp_path: Path) -> SftpPlace:
     return SftpPlace(sshd, tmp_path / "drop")
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

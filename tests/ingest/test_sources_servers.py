@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
-from drop_servers import SSHD, FolderPlace, Place, S3Place, S3Server, SftpPlace, Sshd
+from drop_servers import FolderPlace, Place, S3Place
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from followup.scheduled import collect_district, districts_to_collect
@@ -25,34 +23,6 @@ NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])
 BAD = csv_bytes("arenden", [base_row("arenden", orsak="hittepå")])
 Open = Callable[..., Settings]
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path(SSHD).exists():
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
-
-
-_bucket = itertools.count(1)
-
-
-@pytest.fixture(params=["folder", "sftp", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sftp":
-        return SftpPlace(request.getfixturevalue("sshd"), tmp_path / "drop")
-    if request.param == "s3":
-        return S3Place(request.getfixturevalue("s3"), f"stadsdel-{next(_bucket)}")
-    return FolderPlace(tmp_path / "drop")
 
 
 def states(settings: Settings) -> list[str]:
