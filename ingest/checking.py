@@ -33,10 +33,11 @@ from ingest.needs import missing_columns
 from ingest.number_search import cells_with_numbers
 from ingest.persons import what_is_wrong
 from ingest.quarters import Quarter
-from ingest.reading import RawTable, distinct_cells, read_table
+from ingest.reading import RawTable, read_table
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
 from ingest.storing import sketch_of_table
+from ingest.totals import distinct_cells
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,6 @@ from ingest.needs import decided_by_rows
 from ingest.odd_rows import odd_rows
 from ingest.records import records_of, regularised
 from ingest.spreadsheet_marks import spreadsheet_marks
-from ingest.totals import distinct_cells as distinct_cells
 from ingest.totals import totals_rows
 from ingest.workbooks import is_workbook, misnamed, other_kind, read_sheet
 
