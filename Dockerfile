@@ -24,6 +24,7 @@ COPY expectations expectations
 COPY ingest ingest
 COPY dbt_project dbt_project
 COPY publish publish
+COPY synthetic synthetic
 COPY followup followup
 COPY dags dags
 COPY docker docker

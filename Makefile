@@ -7,14 +7,14 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-PACKAGES := ingest publish followup
+PACKAGES := ingest publish synthetic followup
 # Tests run in as many processes; a file's tests stay together. WORKERS=0 runs them in one, where a debugger can stop.
 WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
-PYTHON_FOLDERS := $(wildcard ingest publish followup dags bi metrics tests benchmarks tools)
+PYTHON_FOLDERS := $(wildcard ingest publish synthetic followup dags bi tests benchmarks tools)
 
-# browser.py runs in .venv-bi, with packages that .venv lacks.
-BI_MODULES := $(filter-out bi/browser.py,$(wildcard bi/*.py))
+# browser.py runs in .venv-superset, with packages that .venv lacks.
+BI_MODULES := $(filter-out bi/superset/browser.py,$(wildcard bi/superset/*.py))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Nothing calls home.
@@ -31,13 +31,13 @@ setup: ## make .venv from the lock (does nothing when it is up to date)
 	@tools/setup.sh python
 
 demo: setup ## two synthetic years through a real Airflow, then a table of the city's figures
-	@$(PY) -m followup.demo.rehearsal
+	@$(PY) -m followup.local.rehearsal
 
 up: setup ## start Airflow with its web page and a PostgreSQL for BI, and leave them running
-	@$(PY) -m followup.orchestrator up
+	@$(PY) -m followup.local.orchestrator up
 
 down: setup ## stop what `make up` started
-	@$(PY) -m followup.orchestrator down
+	@$(PY) -m followup.local.orchestrator down
 
 test: setup test-system ## the whole test suite
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(ARGS),tests)
@@ -45,17 +45,17 @@ test: setup test-system ## the whole test suite
 test-system:
 	@tools/setup.sh system
 
-test-bi: setup test-system ## Superset's dashboard on a small release, figure by figure (its own .venv-bi; minutes)
-	@tools/beside.sh bi
-	@$(PY) -m pytest bi -o timeout=1800 $(ARGS)
+test-bi: setup test-system ## Superset's dashboard on a small release, figure by figure (its own .venv-superset; minutes)
+	@tools/bi_environment.sh superset
+	@$(PY) -m pytest bi/superset -o timeout=1800 $(ARGS)
 
 test-metrics: setup ## every metric, asked of MetricFlow, against the marts (its own .venv-metrics; minutes)
-	@tools/beside.sh metrics
-	@$(PY) -m pytest metrics -o pythonpath=tests/dbt $(ARGS)
+	@tools/bi_environment.sh metrics
+	@$(PY) -m pytest bi/metrics -o pythonpath=tests/dbt_project $(ARGS)
 
 bi: setup ## Superset with the dashboard, on the PostgreSQL of `make up`, until Ctrl-C
-	@tools/beside.sh bi
-	@$(PY) bi/serve.py
+	@tools/bi_environment.sh superset
+	@$(PY) bi/superset/serve.py
 
 check: setup ## style, types, SQL, import borders, dbt parse: what pre-commit and CI run too
 	@$(MAKE) --keep-going lint types sql imports parse
@@ -68,7 +68,7 @@ lint:
 types:
 	@echo "mypy --strict"
 	@$(PY) -m mypy --strict $(addprefix -p ,$(PACKAGES))
-	@MYPYPATH=bi $(PY) -m mypy --strict $(BI_MODULES)
+	@MYPYPATH=bi/superset $(PY) -m mypy --strict $(BI_MODULES)
 
 sql:
 	@echo "sqlfluff"
@@ -97,11 +97,11 @@ test-attack: setup ## attack the releases of many random cities: CITIES=500 SEED
 lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh
 
-lock-bi: setup ## remake bi/requirements.txt from bi/requirements.in
-	@tools/beside.sh bi lock
+lock-bi: setup ## remake bi/superset/requirements.txt from bi/superset/requirements.in
+	@tools/bi_environment.sh superset lock
 
-lock-metrics: setup ## remake metrics/requirements.txt from metrics/requirements.in
-	@tools/beside.sh metrics lock
+lock-metrics: setup ## remake bi/metrics/requirements.txt from bi/metrics/requirements.in
+	@tools/bi_environment.sh metrics lock
 
 clean: ## remove .venv, caches and the demo's data; what an installation has collected stays
 	@tools/clean.sh

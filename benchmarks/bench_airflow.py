@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from followup.airflow_client import AirflowClient
-from followup.demo.city import draw_city
-from followup.demo.rehearsal import FIRST, Rehearsal, Stage
-from followup.orchestrator import Orchestrator
+from followup.local.airflow_client import AirflowClient
+from followup.local.orchestrator import Orchestrator
+from followup.local.rehearsal import FIRST, Rehearsal, Stage
+from synthetic.city import draw_city
 
 TARGET_SECONDS, TARGET_GIB = 120, 1.5
 EVERY_SECONDS = 0.05

@@ -30,17 +30,17 @@ from typing import Any
 import duckdb
 import yaml
 
-from followup.building import memory_allowed
-from followup.snapshot import PROJECT, take_snapshot, write_snapshot
-from ingest.keys import make_keys
+from followup.build.building import memory_allowed
+from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
+from ingest.persons.keys import make_keys
 from ingest.settings import Settings
 
 SCALES = {"1": 1.0, "10": 10.0, "top": 182.0}
 """By name; the top has about ten million case rows in its eight quarters."""
 TAKES = {"1": "about 2 minutes", "10": "about 4 minutes", "top": "about half an hour"}
 FIRST, LAST, NOW = "2018Q1", "2019Q4", "2020-01-10T08:00:00"
-FOLLOWUP = (sys.executable, "-m", "followup.cli")
+FOLLOWUP = (sys.executable, "-m", "followup.cli.main")
 GIB = 2**20
 """ru_maxrss counts KiB."""
 

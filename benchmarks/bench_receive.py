@@ -28,15 +28,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from followup.demo.casefile import draw_cases_file
 from ingest.checking import Circumstances, check_file
 from ingest.checks.arithmetic import KINDS, Sheet
 from ingest.checks.suites import RuleOutcome, load_rules
 from ingest.contracts import EXPECTATIONS, load_contracts
-from ingest.keys import load_keys, make_keys
 from ingest.naming import read_name
+from ingest.persons.keys import load_keys, make_keys
 from ingest.quarters import Quarter
 from ingest.settings import MEGABYTE, Settings
+from synthetic.casefile import draw_cases_file
 
 DISTRICT, QUARTER = "bromma", Quarter(2018, 3)
 NAME = f"{DISTRICT}_arenden_{QUARTER}.csv"

@@ -19,12 +19,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from followup.demo.city import draw_city
-from ingest.keys import make_keys
+from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 from publish.approving import Release
 from publish.releasing import release
+from synthetic.city import draw_city
 
 FIRST, LAST, BEFORE_LAST = Quarter(2018, 1), Quarter(2019, 4), "2019Q3"
 STAGES = {"looking": "gate", "mart": "cut", "linking": "link", "protecting": "protect", "writing": "write",
@@ -68,7 +68,7 @@ def city(given: Path | None) -> Iterator[Path]:
             "FOLLOWUP_HOME": str(root / "home"), "FOLLOWUP_KEYS": str(root / "keys.json"),
             "FOLLOWUP_NOW": "2020-02-20T08:00:00",
         }  # fmt: skip
-        command = [sys.executable, "-m", "followup.cli", "run", "--inbox", str(root / "inbox")]
+        command = [sys.executable, "-m", "followup.cli.main", "run", "--inbox", str(root / "inbox")]
         subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
         yield root / "home" / "warehouse.duckdb"
 

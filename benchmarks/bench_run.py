@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from followup.demo.city import draw_city
-from ingest.keys import make_keys
+from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
+from synthetic.city import draw_city
 
 ROUNDS = 2
 
@@ -33,7 +33,10 @@ def one_round(root: Path) -> tuple[float, float]:
     for command in (["run", "--inbox", str(root / "inbox")], ["build", "--force"]):
         began = time.monotonic()
         subprocess.run(
-            [sys.executable, "-m", "followup.cli", *command], env=environment, check=True, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "followup.cli.main", *command],
+            env=environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         seconds.append(time.monotonic() - began)
     return seconds[0], seconds[1]

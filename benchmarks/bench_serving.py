@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 
-from followup.postgres_server import PostgresServer, RunningServer
+from followup.local.postgres_server import PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import ReleaseFile, read_release
 from publish.serving.csv_files import write_csv_files

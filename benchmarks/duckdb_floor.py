@@ -28,9 +28,9 @@ from floor_rules import AMBIGUOUS, BAD, DATE_BAD, DATE_EMPTY, EMPTY, RuleSql, as
 
 from ingest.contracts import Column, Contract
 from ingest.folding import fold
-from ingest.keys import Keys
 from ingest.originals import Sent, encrypt_original
-from ingest.persons import key_maker
+from ingest.persons.keys import Keys
+from ingest.persons.numbers import key_maker
 from ingest.quarters import Quarter
 from ingest.storing import Provenance, stored_schema
 

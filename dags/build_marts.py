@@ -18,8 +18,8 @@ def build_marts() -> None:
 
     @task(pool="duckdb_writer", retries=1)
     def build() -> str:
-        from followup.building import BuildFailed
-        from followup.scheduled import build_and_log
+        from followup.build.building import BuildFailed
+        from followup.tasks.intake import build_and_log
         from ingest.storing import DamagedRows
 
         try:

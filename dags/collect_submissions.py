@@ -25,20 +25,20 @@ def collect_submissions() -> None:
 
     @task
     def list_districts(params: dict[str, Any]) -> list[str]:
-        from followup.scheduled import districts_to_collect
+        from followup.tasks.intake import districts_to_collect
 
         return districts_to_collect(params["quarter"], params["districts"])
 
     @task(**DISTRICT)
     def receive_district(district: str, params: dict[str, Any]) -> dict[str, Any]:
-        from followup.scheduled import collect_district
+        from followup.tasks.intake import collect_district
 
         changed = [partition_key(district, quarter) for quarter in collect_district(district, params["quarter"])]
         return {"district": district, "changed": changed}
 
     @task(outlets=[SUBMISSIONS], trigger_rule=TriggerRule.ALL_DONE, retries=2)
     def announce_changes(received: Any, ti: Any, outlet_events: Any) -> None:
-        from followup.scheduled import changes_to_build
+        from followup.tasks.intake import changes_to_build
 
         changes = {key for one in received for key in one["changed"]}
         if not ti.get_dr_count(dag_id="build_marts", states=["queued"]):  # one still to start will show the rest anyway
@@ -53,7 +53,7 @@ def collect_submissions() -> None:
 
     @task.sensor(**DISTRICT, **AGAIN)
     def receive_again(district: str, params: dict[str, Any]) -> PokeReturnValue:
-        from followup.scheduled import collect_district_again
+        from followup.tasks.intake import collect_district_again
 
         quarters = collect_district_again(district, params["quarter"])
         changed = [partition_key(district, quarter) for quarter in quarters or ()]

@@ -19,7 +19,7 @@ def guard_readers() -> None:
 
     @task
     def undo_harm() -> None:
-        from followup.scheduled_releases import Refused, guard_and_log
+        from followup.tasks.releases import Refused, guard_and_log
 
         try:
             guard_and_log()

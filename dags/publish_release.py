@@ -22,7 +22,7 @@ def publish_release() -> None:
 
     @task(pool="duckdb_writer", retries=1)
     def check_marts(dag_run: Any) -> str:
-        from followup.scheduled_releases import Refused, check_and_log, is_release_due
+        from followup.tasks.releases import Refused, check_and_log, is_release_due
 
         if dag_run.run_type != "manual" and not is_release_due():
             raise AirflowSkipException("no quarter has been locked since the last release")
@@ -33,7 +33,7 @@ def publish_release() -> None:
 
     @task(pool="duckdb_writer", retries=1)
     def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
-        from followup.scheduled_releases import NothingNew, Refused, propose_and_log
+        from followup.tasks.releases import NothingNew, Refused, propose_and_log
 
         try:
             return propose_and_log(params["quarter"], checked)
@@ -44,7 +44,7 @@ def publish_release() -> None:
 
     @task.branch
     def choose_approval(proposal: dict[str, Any], params: dict[str, Any]) -> str:
-        from followup.scheduled_releases import is_approved_already
+        from followup.tasks.releases import is_approved_already
 
         return "serve_release" if is_approved_already(params["approve"]) else "approve_release"
 
@@ -57,7 +57,7 @@ def publish_release() -> None:
 
     @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, retries=2, retry_exponential_backoff=True)
     def serve_release(proposal: dict[str, Any]) -> dict[str, Any]:
-        from followup.scheduled_releases import serve_and_log
+        from followup.tasks.releases import serve_and_log
 
         return serve_and_log(proposal["release_id"])
 

@@ -1,1 +1,1 @@
-"""The command line, the build of the warehouse, and the synthetic city."""
+"""The command line, the build of the warehouse, what DAGs call, and one machine for a try."""

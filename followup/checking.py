@@ -8,9 +8,9 @@ from pathlib import Path
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.feedback_workbook import ENDING, as_workbook
-from ingest.keys import load_keys, throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
+from ingest.persons.keys import load_keys, throwaway_keys
 from ingest.recording import circumstances_of, see_that_keys_are_in_use
 from ingest.settings import MEGABYTE, Settings
 from ingest.storing import write_whole

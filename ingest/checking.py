@@ -25,19 +25,19 @@ from ingest.failures import is_of_the_machine
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.history import History, Past, look_back
-from ingest.keys import Keys
 from ingest.ledger.store import RuleCount
 from ingest.likeness import LIKENESS, dates_elsewhere, likeness
 from ingest.naming import FileName
-from ingest.needs import missing_columns
-from ingest.number_search import cells_with_numbers
-from ingest.persons import what_is_wrong
+from ingest.persons.keys import Keys
+from ingest.persons.number_search import cells_with_numbers
+from ingest.persons.numbers import what_is_wrong
 from ingest.quarters import Quarter
-from ingest.reading import RawTable, read_table
+from ingest.reading.needs import missing_columns
+from ingest.reading.tables import RawTable, read_table
+from ingest.reading.totals import distinct_cells
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
 from ingest.storing import sketch_of_table
-from ingest.totals import distinct_cells
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.contracts import Contract, load_contracts
-from ingest.keys import Keys, fingerprint
 from ingest.ledger import Ledger, Submission
+from ingest.persons.keys import Keys, fingerprint
 from ingest.storing import Provenance, rows_to_store
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from ingest.checks.arithmetic import by_value
 from ingest.contracts import CodeList, Contract, LocalName
 from ingest.folding import fold
-from ingest.keys import Keys
-from ingest.persons import PersonNumbers, key_maker, read_numbers
+from ingest.persons.keys import Keys
+from ingest.persons.numbers import PersonNumbers, key_maker, read_numbers
 from ingest.quarters import Quarter
-from ingest.reading import RawTable
+from ingest.reading.tables import RawTable
 from ingest.sentinels import AMBIGUOUS, BAD, DATE_BAD, DATE_EMPTY, EMPTY, day_number
 from ingest.sketching import Sketch
 

@@ -15,7 +15,7 @@ from ingest.ledger import Ledger, Submission
 from ingest.ledger.explanations import explain as keep
 from ingest.ledger.explanations import explanations_of
 from ingest.ledger.store import Explanation
-from ingest.number_search import reads_as_number
+from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 from ingest.queries import queries_path, read_queries
 

@@ -22,7 +22,7 @@ from ingest.checks.suites import ABOUT_ABSENT_ROWS, RuleOutcome
 from ingest.contracts import Column, load_contracts
 from ingest.feedback import SHOWN_ROWS, verdict
 from ingest.findings import Finding, counted
-from ingest.number_search import reads_as_number
+from ingest.persons.number_search import reads_as_number
 from ingest.sentinels import AMBIGUOUS, DATE_BAD
 
 ENDING = "aterkoppling.xlsx"

@@ -11,7 +11,7 @@ from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.findings import Finding, file_finding
 from ingest.name_guesses import YEARS, Guess, guess, is_a_copy, odd_characters_in
-from ingest.number_search import reads_as_number
+from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 
 _NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx|xlsm|xlsb|xls|ods)", re.IGNORECASE)

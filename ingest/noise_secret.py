@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from ingest.keys import Keys, load_keys, replace_keys, with_noise_secret
 from ingest.ledger import Ledger
 from ingest.ledger.draws import noise_fingerprint, remember_noise
+from ingest.persons.keys import Keys, load_keys, replace_keys, with_noise_secret
 from ingest.recording import Office
 from ingest.settings import SettingsError
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ingest.failures import StorageFailure
-from ingest.keys import Keys
+from ingest.persons.keys import Keys
 from ingest.storing import write_whole
 
 _FIRST, _MAGIC = b"FOLLOWUP1", b"FOLLOWUP2"

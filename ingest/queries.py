@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from ingest.checks.suites import ABOUT_ABSENT_ROWS
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract
-from ingest.keys import Keys
+from ingest.persons.keys import Keys
+from ingest.persons.wrapping import unwrapped
 from ingest.storing import write_rows
-from ingest.wrapping import unwrapped
 
 if TYPE_CHECKING:
     from ingest.checking import CheckReport

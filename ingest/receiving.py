@@ -15,12 +15,12 @@ from ingest.checking import check_file
 from ingest.comparing import with_changes
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.ledger import Submission
+from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
 from ingest.recording import ANSWERS, Arrival, Office, answer_path, circumstances_of, open_office, record
 from ingest.settings import MEGABYTE, Settings, SettingsError
-from ingest.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
 from ingest.storing import sweep
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from ingest.explaining import carried_over, explained_before, open_count
 from ingest.feedback import as_json, as_text
 from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
-from ingest.keys import Keys, fingerprint, load_keys
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import is_closed_to, local_names
 from ingest.ledger.rotations import PERSONS, person_version, under_way
 from ingest.ledger.store import KEPT_PER_RULE, Explanation
 from ingest.naming import FileName
 from ingest.originals import Sent, encrypt_original
+from ingest.persons.keys import Keys, fingerprint, load_keys
 from ingest.queries import queries_of, queries_path, write_queries
 from ingest.settings import CITY_TIME, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows, write_whole

@@ -40,7 +40,7 @@ from publish.catalogue.manifest import ManifestMissing, load_manifest
 from publish.catalogue.write import write_catalogue
 from publish.certificate import Certificate, TableShown, solver_name, write_certificate
 from publish.cutting import CELL, Cut, cut
-from publish.gate import pass_gate
+from publish.gate.passing import pass_gate
 from publish.leaving_out import leave_out
 from publish.linking import Known, Layer, System, changes_of, link, remember, rows_told_by, to_remember
 from publish.policy import Policy, load_policy

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes what can be made again. What an installation has received, and its keys, only on request.
 #
-#   tools/clean.sh          .venv, .venv-bi, .venv-metrics, caches, dbt's output, data/demo
+#   tools/clean.sh          .venv, .venv-superset, .venv-metrics, caches, dbt's output, data/demo
 #   tools/clean.sh data     the above and all of data/ (needs CONFIRM=yes)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,15 +15,15 @@ if [ -x .venv/bin/python ] && [ -d data ]; then
     for home in data/airflow data/demo/airflow; do
         database="$(dirname "$home")/postgres"
         if [ -d "$home" ] || [ -d "$database" ]; then
-            FOLLOWUP_POSTGRES_HOME="$database" .venv/bin/python -m followup.orchestrator down --home "$home" \
+            FOLLOWUP_POSTGRES_HOME="$database" .venv/bin/python -m followup.local.orchestrator down --home "$home" \
                 >/dev/null 2>&1 || true
         fi
     done
 fi
-rm -rf .venv .venv-bi .venv-metrics ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+rm -rf .venv .venv-superset .venv-metrics ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
     dbt_project/target dbt_project/logs dbt_project/.user.yml logs data/demo
 find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
-echo "clean: removed .venv, .venv-bi, .venv-metrics, caches, dbt's output and data/demo"
+echo "clean: removed .venv, .venv-superset, .venv-metrics, caches, dbt's output and data/demo"
 if [ "${1:-}" = data ]; then
     rm -rf data
     echo "clean: removed data/"

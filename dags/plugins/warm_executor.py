@@ -14,7 +14,7 @@ class WarmLocalExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Import, then start the workers."""
-        from followup.scheduled import warm_up
+        from followup.tasks.intake import warm_up
 
         warm_up()
         super().start()

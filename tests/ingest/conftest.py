@@ -10,7 +10,7 @@ import pytest
 from drop_servers import SSHD, FolderPlace, Place, S3Place, S3Server, SftpPlace, Sshd
 from files import DISTRICT, Installation
 
-from ingest.keys import make_keys
+from ingest.persons.keys import make_keys
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import yaml
 
 from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.contracts import EXPECTATIONS, load_contracts
-from ingest.keys import throwaway_keys
 from ingest.ledger import Ledger
 from ingest.naming import read_name
+from ingest.persons.keys import throwaway_keys
 from ingest.settings import Settings
 
 DISTRICT, QUARTER = "bromma", "2018Q3"

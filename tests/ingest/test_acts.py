@@ -12,12 +12,12 @@ import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest.contracts import LocalName
-from ingest.erasing import NotAPersonNumber, erase_originals, erase_person
 from ingest.ledger import Ledger, LedgerError, Submission, decisions
+from ingest.maintenance.erasing import NotAPersonNumber, erase_originals, erase_person
+from ingest.maintenance.reprocessing import reprocess, standing_refusals
 from ingest.quarters import Quarter
 from ingest.receiving import receive_district
 from ingest.recording import open_office
-from ingest.reprocessing import reprocess, standing_refusals
 
 Q3 = Quarter(2018, 3)
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -234,7 +234,7 @@ def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, *_ = two_persons(installation)
-    from ingest import erasing
+    from ingest.maintenance import erasing
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ingest.conforming import read_date, read_whole
 from ingest.contracts import load_contracts
 from ingest.folding import fold
-from ingest.keys import throwaway_keys
-from ingest.number_search import reads_as_number
-from ingest.persons import FEMALE, MALE, key_maker, read_numbers, what_is_wrong
+from ingest.persons.keys import throwaway_keys
+from ingest.persons.number_search import reads_as_number
+from ingest.persons.numbers import FEMALE, MALE, key_maker, read_numbers, what_is_wrong
 from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
 
 KEYS = throwaway_keys()

@@ -14,7 +14,7 @@ from followup.checking import check_paths
 from ingest.comparing import Changes, RowsChanged, compare_rows
 from ingest.contracts import load_contracts
 from ingest.feedback import as_json, as_text
-from ingest.keys import make_keys
+from ingest.persons.keys import make_keys
 from ingest.receiving import receive_district
 from ingest.storing import stored_schema
 

@@ -15,10 +15,10 @@ from drop_attacks import OTHERS, Outside, device_at, in_time, socket_at
 from drop_servers import FolderPlace, SftpPlace
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import local_folder, sources
+from ingest.locations import local_folder, sources
+from ingest.locations.sources import DropLocationUnreachable
 from ingest.receiving import receive_district
 from ingest.settings import Settings
-from ingest.sources import DropLocationUnreachable
 
 pytestmark = pytest.mark.server
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"

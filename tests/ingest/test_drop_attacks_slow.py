@@ -15,9 +15,9 @@ from drop_attacks import in_time
 from drop_servers import SSHD, SftpPlace, Sshd
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import sources
 from ingest.districts import DropLocation, load_drop_locations
-from ingest.sources import DropLocationUnreachable, Source
+from ingest.locations import sources
+from ingest.locations.sources import DropLocationUnreachable, Source
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])

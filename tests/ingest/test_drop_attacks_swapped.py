@@ -17,9 +17,9 @@ from drop_attacks import Outside, away, in_time
 from drop_servers import SftpPlace, Sshd
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import local_folder, sftp_folder
 from ingest.districts import DropLocation, load_drop_locations
-from ingest.sources import DropLocationUnreachable, FileNotReady, Source
+from ingest.locations import local_folder, sftp_folder
+from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])

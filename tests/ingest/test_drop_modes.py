@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from files import DISTRICT
 
-from followup.demo.writing import write_manifest
 from ingest.districts import DropLocation
-from ingest.entries import modes_below
-from ingest.local_folder import leave_file
-from ingest.sources import Source
+from ingest.locations.entries import modes_below
+from ingest.locations.local_folder import leave_file
+from ingest.locations.sources import Source
+from synthetic.writing import write_manifest
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from files import DISTRICT, Installation, base_row, check, csv_bytes, fired
 from ingest import checking, receiving
 from ingest.feedback import as_text
 from ingest.ledger import Ledger, LedgerError
+from ingest.maintenance.restoring import restore_rows
 from ingest.receiving import receive, receive_district
 from ingest.recording import open_office
-from ingest.restoring import restore_rows
 from ingest.storing import DamagedRows
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"

@@ -16,16 +16,16 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import from_landing
-from ingest.erasing import erase_originals
 from ingest.failures import StorageFailure
-from ingest.from_landing import orphans, take_in_from_landing
-from ingest.keys import load_keys
 from ingest.ledger import ChangeRefused, Submission
+from ingest.maintenance import from_landing
+from ingest.maintenance.erasing import erase_originals
+from ingest.maintenance.from_landing import orphans, take_in_from_landing
+from ingest.maintenance.restoring import NotRestorable, Restored, restore_rows
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
+from ingest.persons.keys import load_keys
 from ingest.receiving import receive_district
 from ingest.recording import open_office
-from ingest.restoring import NotRestorable, Restored, restore_rows
 from ingest.storing import has_rows_as_stored
 
 NAME = "bromma_arenden_2018Q3.csv"

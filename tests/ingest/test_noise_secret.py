@@ -9,14 +9,14 @@ import pytest
 from files import Installation
 from typer.testing import CliRunner
 
-from followup.cli import app
-from followup.examination import examine
-from ingest.keys import load_keys, replace_keys
+from followup.cli.main import app
+from followup.doctor import examine
 from ingest.ledger.draws import noise_fingerprint
 from ingest.ledger.rotations import ORIGINALS, PERSONS
+from ingest.maintenance.rotating import prune, rotate
 from ingest.noise_secret import draw_noise_secret, noise_secret
+from ingest.persons.keys import load_keys, replace_keys
 from ingest.recording import open_office
-from ingest.rotating import prune, rotate
 from ingest.settings import SettingsError
 
 

@@ -14,7 +14,7 @@ from files import base_row, check, csv_bytes, fired
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from ingest.contracts import load_contracts
-from ingest.reading import read_table
+from ingest.reading.tables import read_table
 
 CONTRACT = load_contracts()["arenden"]
 ROW = base_row("arenden")

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from followup.scheduled import settings_of_task
+from followup.tasks.intake import settings_of_task
 from ingest.ledger import Ledger
 from ingest.private import close, close_home, go_private, make_folder, open_to_others
 from ingest.settings import ROOT
 
 ENTRY_POINTS = {
-    "followup.cli": "import followup.cli as m; sys.argv = ['followup', '--help']; m.main()",
-    "followup.orchestrator": "import followup.orchestrator as m; m.main(['status', '--no-postgres'])",
-    "followup.supervisor": "import followup.supervisor as m; sys.argv[1:] = ['/nowhere']; m.main()",
-    "followup.demo.rehearsal": "import followup.demo.rehearsal as m; m.rehearse = lambda *_: None; m.main()",
-    "ingest.sheets.process": "import ingest.sheets.process as m; m._limit()",
+    "followup.cli.main": "import followup.cli.main as m; sys.argv = ['followup', '--help']; m.main()",
+    "followup.local.orchestrator": "import followup.local.orchestrator as m; m.main(['status', '--no-postgres'])",
+    "followup.local.supervisor": "import followup.local.supervisor as m; sys.argv[1:] = ['/nowhere']; m.main()",
+    "followup.local.rehearsal": "import followup.local.rehearsal as m; m.rehearse = lambda *_: None; m.main()",
+    "ingest.workbooks.process": "import ingest.workbooks.process as m; m._limit()",
 }
 """Modules that are run as programs: how each begins, its work left out."""
 NO_DATA = {"ingest.rulebook"}
@@ -48,16 +48,16 @@ def test_an_entry_point_sets_the_umask_first(code: str, tmp_path: Path) -> None:
 
 def test_no_entry_point_is_forgotten() -> None:
     found = set()
-    for folder in ("ingest", "publish", "followup"):
+    for folder in ("ingest", "publish", "synthetic", "followup"):
         for path in (ROOT / folder).rglob("*.py"):
             if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
                 found.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
     assert found == set(ENTRY_POINTS) | NO_DATA
 
 
-@pytest.mark.parametrize("name", ["scheduled", "scheduled_releases"])
+@pytest.mark.parametrize("name", ["intake", "releases"])
 def test_every_task_gets_its_settings_where_the_umask_is_set(name: str) -> None:
-    module = ast.parse((ROOT / "followup" / f"{name}.py").read_text(encoding="utf-8"))
+    module = ast.parse((ROOT / "followup" / "tasks" / f"{name}.py").read_text(encoding="utf-8"))
     for function in (line for line in module.body if isinstance(line, ast.FunctionDef)):
         made = any(ast.unparse(call) == "Settings()" for call in ast.walk(function))
         assert made == (function.name == "settings_of_task"), function.name

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest.characters import visible
 from ingest.contracts import load_contracts
 from ingest.findings import Unreadable
-from ingest.reading import read_table
+from ingest.reading.tables import read_table
 
 CONTRACT = load_contracts()["arenden"]
 ROW = base_row("arenden")

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest.keys import load_keys, make_keys
 from ingest.ledger import Submission
 from ingest.originals import DamagedOriginal, decrypt_original
+from ingest.persons.keys import load_keys, make_keys
 from ingest.quarters import Quarter
 from ingest.receiving import DistrictReceipt, DropLocationUnreachable, receive, receive_district
 from ingest.settings import SettingsError

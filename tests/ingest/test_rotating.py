@@ -18,23 +18,23 @@ from hypothesis import strategies as st
 from test_explaining import OPEN, in_force, keys, submit
 
 from followup.checking import check_paths
-from followup.examination import examine
-from ingest import rotating
-from ingest.erasing import erase_originals, erase_person
+from followup.doctor import examine
 from ingest.explaining import explain
-from ingest.keys import load_keys, replace_keys
 from ingest.ledger import Submission
 from ingest.ledger.decisions import withdraw
 from ingest.ledger.explanations import explanations_of
 from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, under_way
+from ingest.maintenance import rotating
+from ingest.maintenance.erasing import erase_originals, erase_person
+from ingest.maintenance.restoring import restore_rows
+from ingest.maintenance.rotating import Rotated, RotationRefused, key_uses, prune, rotate
 from ingest.originals import decrypt_original, original_version, read_sent
-from ingest.persons import key_maker
+from ingest.persons.keys import load_keys, replace_keys
+from ingest.persons.numbers import key_maker
+from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped, wrapped
 from ingest.receiving import receive_district
 from ingest.recording import open_office
-from ingest.restoring import restore_rows
-from ingest.rotating import Rotated, RotationRefused, key_uses, prune, rotate
 from ingest.settings import SettingsError
-from ingest.wrapping import WrongWrapping, rewrapped, unwrapped, wrapped
 
 NOW = datetime(2019, 2, 1)
 BOTH = (PERSONS, ORIGINALS)

@@ -10,8 +10,8 @@ from files import DISTRICT, Installation, base_row, csv_bytes, examples, fired
 from ingest.checking import check_file
 from ingest.checks.suites import load_rules
 from ingest.contracts import load_contracts
-from ingest.keys import load_keys
 from ingest.naming import read_name
+from ingest.persons.keys import load_keys
 from ingest.receiving import receive_district
 from ingest.recording import circumstances_of
 

@@ -12,7 +12,7 @@ import pytest
 from books import Cell, Shown, labels, old_workbook, open_document, workbook
 
 from ingest.contracts import Column, load_contracts
-from ingest.reading import RawTable, read_table
+from ingest.reading.tables import RawTable, read_table
 
 ROWS = 40
 KINDS: dict[str, Callable[[dict[str, list[list[Cell]]]], bytes]] = {

@@ -35,7 +35,7 @@ def fatal(*arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(owner, name, fatal)
-from followup.cli import main
+from followup.cli.main import main
 sys.argv = ["followup", "receive"]
 main()
 """
@@ -70,9 +70,9 @@ def outcome(place: Place, installation: Installation) -> dict[str, object]:
     ("where", "when"),
     [
         ("ingest.recording:encrypt_original", "after"),
-        ("ingest.sources:Source.answer", "before"),
-        ("ingest.sources:Source.clear", "before"),
-        ("ingest.sources:Source.clear", "after"),
+        ("ingest.locations.sources:Source.answer", "before"),
+        ("ingest.locations.sources:Source.clear", "before"),
+        ("ingest.locations.sources:Source.clear", "after"),
     ],
 )
 def test_run_killed_and_repeated_takes_each_file_once(

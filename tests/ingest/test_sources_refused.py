@@ -15,11 +15,11 @@ import pytest
 from drop_servers import SSHD, S3Place, S3Server, SftpPlace, Sshd, free_port
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from followup.examination import examine
+from followup.doctor import examine
 from ingest.districts import DropLocation, load_drop_locations
+from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.receiving import receive, receive_district
 from ingest.settings import Settings, SettingsError
-from ingest.sources import DropLocationUnreachable, Source
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
 GOOD = csv_bytes("arenden", [base_row("arenden")])

@@ -10,13 +10,13 @@ import pytest
 from drop_servers import FolderPlace, Place, S3Place
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from followup.scheduled import collect_district, districts_to_collect
+from followup.tasks.intake import collect_district, districts_to_collect
 from ingest import receiving
 from ingest.districts import load_drop_locations
-from ingest.entries import Connection
+from ingest.locations.entries import Connection
+from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source
 from ingest.receiving import receive_district
 from ingest.settings import Settings
-from ingest.sources import DropLocationUnreachable, FileNotReady, Source
 
 pytestmark = pytest.mark.server
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from ingest import local_folder
-from ingest.local_folder import FolderConnection
+from ingest.locations import local_folder
+from ingest.locations.local_folder import FolderConnection
 from ingest.receiving import receive_district
 from ingest.settings import Settings
 

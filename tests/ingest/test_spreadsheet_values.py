@@ -11,10 +11,10 @@ from files import base_row, check, csv_bytes, fired
 
 from ingest.checking import CheckReport
 from ingest.contracts import load_contracts
-from ingest.reading import read_table
-from ingest.sheets.formats import only_looks_like_a_date, template
-from ingest.times_of_day import read_time
-from ingest.turned_into_dates import guesses
+from ingest.reading.tables import read_table
+from ingest.reading.times_of_day import read_time
+from ingest.reading.turned_into_dates import guesses
+from ingest.workbooks.formats import only_looks_like_a_date, template
 
 SER = "bromma_serviceinsatser_2018Q3.csv"
 UNG = "bromma_ungdomsmottagning_2018Q3.csv"

@@ -143,7 +143,7 @@ def test_what_receiving_leaves_behind_repeats_no_number(
     tmp_path_factory: pytest.TempPathFactory, table: tuple[str, list[list[str]]], name: str | None
 ) -> None:
     # names are searched in answers and the ledger's findings; a file's own name is shown as it was given
-    from ingest.keys import make_keys
+    from ingest.persons.keys import make_keys
 
     installation = Installation(tmp_path_factory.mktemp("taint"))
     make_keys(installation.settings.keys)

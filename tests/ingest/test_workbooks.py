@@ -16,7 +16,7 @@ from msoffcrypto.format.ooxml import OOXMLFile
 
 from ingest.characters import visible
 from ingest.contracts import load_contracts
-from ingest.reading import read_table
+from ingest.reading.tables import read_table
 
 NAME = "bromma_arenden_2018Q3.xlsx"
 COUNTS = "bromma_serviceinsatser_2018Q3.xlsx"

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from releases_drawn import draw_release
 
-from followup.postgres_server import DATABASE, OWNER_ROLE, PostgresServer, PostgresServerError, RunningServer
+from followup.local.postgres_server import DATABASE, OWNER_ROLE, PostgresServer, PostgresServerError, RunningServer
 from ingest.settings import ROOT, Settings
 from publish.serving import serve
 
@@ -23,7 +23,7 @@ Connect = Callable[..., "psycopg.Connection[Any]"]
 STOPS_IT = """
 import shutil, sys
 from pathlib import Path
-from followup.postgres_server import PostgresServer
+from followup.local.postgres_server import PostgresServer
 
 sys.stdin.read()
 PostgresServer(Path(sys.argv[1])).stop()

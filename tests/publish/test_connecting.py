@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 from releases_drawn import draw_release
 
-from followup.postgres_server import RunningServer
+from followup.local.postgres_server import RunningServer
 from ingest.settings import ROOT, Settings
 from publish.serving import serve
 

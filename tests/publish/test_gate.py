@@ -13,7 +13,7 @@ import pytest
 from ingest.ledger import Ledger, Submission
 from ingest.settings import Settings
 from publish.catalogue.manifest import Exposure, Manifest, ManifestMissing, manifest_file
-from publish.gate import GateClosed, GateFinding, MartsMissing, check_marts, load_known_jumps, pass_gate
+from publish.gate.passing import GateClosed, GateFinding, MartsMissing, check_marts, load_known_jumps, pass_gate
 from publish.warehouse import WarehouseFailed
 
 
@@ -194,9 +194,9 @@ def test_no_manifest_says_what_to_run(place: Place) -> None:
 def test_the_closed_gate_says_every_error_and_keeps_the_warnings(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     error = GateFinding("MAR-901", "error", "mart_flow", "farsta", "2018Q1", "rate is not between 0 and 1 in 1 rows")
     warning = GateFinding("MAR-900", "warning", None, None, "2018Q1", "no arenden in force from alvsjo")
-    monkeypatch.setattr("publish.gate.check_marts", lambda settings: [error, warning])
+    monkeypatch.setattr("publish.gate.passing.check_marts", lambda settings: [error, warning])
     with pytest.raises(GateClosed, match="errors in the marts stop the release:\nMAR-901 mart_flow farsta") as closed:
         pass_gate(place.settings)
     assert closed.value.findings == (error, warning)
-    monkeypatch.setattr("publish.gate.check_marts", lambda settings: [warning])
+    monkeypatch.setattr("publish.gate.passing.check_marts", lambda settings: [warning])
     assert pass_gate(place.settings) == [warning]

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 import yaml
 
-from ingest.checks.mart_arithmetic import KINDS, Break, Marts
-from ingest.checks.mart_suite import SUITE, _declared, load_mart_rules
 from ingest.settings import ROOT
+from publish.gate.arithmetic import KINDS, Break, Marts
+from publish.gate.suite import SUITE, _declared, load_mart_rules
 
 MODELS = {
     model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from followup.postgres_server import PostgresServer
+from followup.local.postgres_server import PostgresServer
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.opening import place
 from ingest.ledger.tables import installation

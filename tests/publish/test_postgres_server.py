@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from followup import postgres_server
-from followup.postgres_binaries import found_binaries
-from followup.postgres_server import (
+from followup.local import postgres_server
+from followup.local.postgres_binaries import found_binaries
+from followup.local.postgres_server import (
     HOME_VARIABLE,
     PostgresServer,
     PostgresServerError,
@@ -126,7 +126,7 @@ def test_the_servers_log_is_bounded_and_no_link_in_its_place_is_followed(
     server.start()
     log = server.cluster / "server.log"
     assert not server.bound_log()
-    monkeypatch.setattr("followup.postgres_server._LONGEST_LOG", log.stat().st_size - 1)
+    monkeypatch.setattr("followup.local.postgres_server._LONGEST_LOG", log.stat().st_size - 1)
     assert server.bound_log() and log.stat().st_size == 0
     assert "ready to accept connections" in (server.home / "server.log.1").read_text(encoding="utf-8")
     server.superuser().close()

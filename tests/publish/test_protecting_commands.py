@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from followup.cli import app
+from followup.cli.main import app
 
 # Both examples are those of the tests of the R package sdcTable.
 FOUR_BY_TWO = "row;column;count\nA;a;18\nA;b;2\nB;a;14\nB;b;19\nC;a;12\nC;b;10\nD;a;11\nD;b;14\n"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from followup.postgres_server import PostgresServer
+from followup.local.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]

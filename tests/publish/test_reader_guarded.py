@@ -17,9 +17,9 @@ from psycopg import errors
 from releases_drawn import draw_release
 from typer.testing import CliRunner
 
-from followup.cli import app
-from followup.postgres_server import PostgresServer
-from followup.scheduled_releases import Refused, guard_and_log
+from followup.cli.main import app
+from followup.local.postgres_server import PostgresServer
+from followup.tasks.releases import Refused, guard_and_log
 from ingest.settings import Settings
 from publish.serving import ServingError, guarding, roles, serve
 from publish.serving.guarding import Guarded, guard

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from releases_drawn import draw_release
 
-from followup.examination import Examined, examine
+from followup.doctor import Examined, examine
 from followup.permissions import mend
 from ingest.private import open_to_others
 from ingest.settings import Readers, Settings

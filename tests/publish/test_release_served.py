@@ -13,7 +13,7 @@ import pytest
 from marts_drawn import TABLES, draw_cases, write_warehouse
 from typer.testing import CliRunner
 
-from followup.cli import app
+from followup.cli.main import app
 from ingest.settings import Settings
 from publish.releasing import release
 

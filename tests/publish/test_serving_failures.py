@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from releases_drawn import draw_release, files_say, reader_sees
 
-from followup.postgres_server import PostgresServer, RunningServer
+from followup.local.postgres_server import PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import ServingError, finish, serve
 from publish.serving.folder import releases_folder

@@ -14,8 +14,8 @@ import pytest
 from psycopg import errors
 from releases_drawn import draw_release
 
-from followup.examination import examine
-from followup.postgres_server import OWNER_ROLE, PostgresServer, RunningServer
+from followup.doctor import examine
+from followup.local.postgres_server import OWNER_ROLE, PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import Served, ServingError, serve
 from publish.serving.roles import load_logins

@@ -28,7 +28,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 def copy(root: Path, tmp_path: Path) -> Path:
     """The packages and the contracts, to break."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("ingest", "publish", "followup", "dags"):
+    for name in ("ingest", "publish", "synthetic", "followup", "dags"):
         shutil.copytree(root / name, tmp_path / name, ignore=ignore)
     shutil.copy(root / "pyproject.toml", tmp_path)
     return tmp_path

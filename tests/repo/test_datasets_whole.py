@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from followup.demo.city import CityDrawn, draw_city
 from followup.templates import as_csv, as_template
 from ingest.checks.suites import load_rules
 from ingest.contracts import EXPECTATIONS, PERSON_COLUMNS, Column, Contract, load_contracts
 from ingest.quarters import Quarter
-from ingest.reading import read_table
+from ingest.reading.tables import read_table
 from ingest.settings import ROOT
 from ingest.storing import stored_schema
+from synthetic.city import CityDrawn, draw_city
 
 STAGING = ROOT / "dbt_project" / "models" / "staging"
 DATASETS = sorted(load_contracts())
@@ -149,7 +149,7 @@ def test_recipe_for_a_new_dataset_names_every_part(root: Path) -> None:
     recipe = text.partition("## Adding a dataset")[2].partition("\n## ")[0]
     for part in (
         "contract.yml", "suite.json", "examples/", "ingest.rulebook", "_sources.yml", "base/base_<dataset>.sql",
-        "staging/stg_<dataset>.sql", "followup/demo/", "tests/corpus/", "GLOSSARY.md",
+        "staging/stg_<dataset>.sql", "synthetic/", "tests/ingest/corpus/", "GLOSSARY.md",
         "tests/repo/test_datasets_whole.py",
     ):  # fmt: skip
         assert part in recipe, part

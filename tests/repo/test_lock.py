@@ -57,7 +57,7 @@ def test_every_locked_package_follows_from_a_choice(root: Path) -> None:
 
 
 def test_metricflow_s_lock_names_no_index_holds_hashes_and_has_our_dbt_and_duckdb(root: Path) -> None:
-    text = (root / "metrics" / "requirements.txt").read_text(encoding="utf-8")
+    text = (root / "bi" / "metrics" / "requirements.txt").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("-") or "://" in line] == []
     theirs = {canonical(found[1]): found[2] for found in PIN.finditer(text)}
     listed = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]

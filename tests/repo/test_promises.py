@@ -49,7 +49,7 @@ def test_page_names_only_subcommands_that_exist(root: Path, page: str) -> None:
 def test_the_command_line_has_the_subcommands_and_options_that_the_pages_name(root: Path) -> None:
     from typer.main import get_command
 
-    from followup.cli import app
+    from followup.cli.main import app
 
     commands = get_command(app).commands  # type: ignore[attr-defined]
     assert set(commands) >= COMMANDS

@@ -18,7 +18,7 @@ DIMENSION_TABLES = {"about", "dim_district", "dim_quarter", "dim_intervention", 
 @pytest.fixture
 def bundle(root: Path) -> dict[str, dict[str, Any]]:
     """Path in the bundle → asset."""
-    folder = root / "bi" / "superset"
+    folder = root / "bi" / "superset" / "assets"
     files = sorted(folder.rglob("*.yaml"))
     return {str(f.relative_to(folder)): yaml.safe_load(f.read_text(encoding="utf-8")) for f in files}
 
@@ -88,7 +88,7 @@ def test_every_chart_stands_on_the_dashboard_and_has_its_own_expected_figures(
         if isinstance(one, dict) and one["type"] == "CHART"
     ]
     assert sorted(shown) == sorted(chart["uuid"] for chart in charts.values())
-    assert {path.stem for path in (root / "bi" / "expected").glob("*.sql")} == set(charts)
+    assert {path.stem for path in (root / "bi" / "superset" / "expected").glob("*.sql")} == set(charts)
 
 
 def test_the_bundle_holds_no_password(bundle: dict[str, dict[str, Any]]) -> None:
@@ -100,7 +100,7 @@ def test_the_bundle_holds_no_password(bundle: dict[str, dict[str, Any]]) -> None
 
 
 def test_the_lock_of_bi_names_no_index_and_holds_hashes(root: Path) -> None:
-    text = (root / "bi" / "requirements.txt").read_text(encoding="utf-8")
+    text = (root / "bi" / "superset" / "requirements.txt").read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if line.startswith("-") or "://" in line] == []
     entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
     assert len(entries) > 100 and all("--hash=sha256:" in entry for entry in entries)

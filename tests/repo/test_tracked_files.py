@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 MEGABYTE = 1_000_000
-LINES = 400
+LINES = 500
+"""About 400 lines is a smell, looked at in review; at 500 a file surely holds two things."""
 # Spelled in pieces, so that this file passes its own test.
 REGISTRIES = ["pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "deb.debian" + ".org", "golang" + ".org"]
 MACHINE_PATHS = re.compile(r"(?<![\w./-])/(?:wo" + r"rk|ro" + r"ot|home/[a-z])(?:/|\b)")
@@ -40,7 +41,7 @@ def test_tracked_files_stay_under_one_megabyte(root: Path, tracked: list[Path]) 
     assert [str(path) for path in tracked if (root / path).stat().st_size > MEGABYTE] == []
 
 
-def test_modules_and_models_stay_under_400_lines(root: Path, tracked: list[Path]) -> None:
+def test_modules_and_models_hold_one_thing_and_stay_short(root: Path, tracked: list[Path]) -> None:
     code = [path for path in tracked if path.suffix in {".py", ".sql", ".sh"}]
     long = {str(path): text.count("\n") for path, text in texts(root, code) if text.count("\n") > LINES}
     assert long == {}

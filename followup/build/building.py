@@ -1,0 +1,364 @@
+"""Building the warehouse: ledger snapshot → dbt → swap, its manifest before it. A failed build leaves the last good
+marts in place.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
+from ingest.failures import StorageFailure, cause_in, place_of, sentence
+from ingest.ledger import Ledger
+from ingest.ledger.store import Build
+from ingest.settings import Settings
+from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
+from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
+from publish.warehouse import is_damaged
+
+_FAILED = frozenset({"error", "fail", "runtime error"})
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_OF_STORAGE = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization) Error|\[Errno \d+\]")
+"""In a node's message: no fault of the model or of the data."""
+_MEMORY = 9 << 29
+"""Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one seed, model or test. `seconds` is its run time."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str | None
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A build that left good marts. `status`: built, or unchanged (what is in force was built already)."""
+
+    status: str
+    fingerprint: str
+    nodes: tuple[NodeResult, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FileBuilt:
+    """A warehouse file that was built: what became of each node, and what its models say of themselves."""
+
+    nodes: tuple[NodeResult, ...]
+    described: Manifest
+
+
+class BuildFailed(Exception):
+    """A model or test failed, or dbt could not run. The last good warehouse is still there."""
+
+    def __init__(self, nodes: tuple[NodeResult, ...], reason: str | None = None) -> None:
+        """Name what failed."""
+        self.nodes, self.reason = nodes, reason
+        self.failed = [node.name for node in nodes if node.status in _FAILED]
+        super().__init__(reason or f"{len(self.failed)} failed: {', '.join(self.failed[:10])}")
+
+
+def build(
+    settings: Settings, *, force: bool = False, on_node: Callable[[NodeResult], None] | None = None
+) -> BuildResult:
+    """Build the warehouse from all that is in force.
+
+    Args:
+        settings: the installation's.
+        force: build even when what is in force was built already.
+        on_node: called as each seed, model and test ends.
+
+    Returns:
+        What was done.
+
+    Raises:
+        BuildFailed: a model or test failed; the last good marts stay.
+        DamagedRows: the rows of a submission in force are missing or are not what was stored.
+        LeaseBusy: another build runs and did not end within five minutes.
+    """
+    ledger = Ledger(settings.ledger)
+    try:
+        with ledger.lease("build", wait_seconds=300):
+            snapshot = take_snapshot(settings, ledger)
+            fingerprint = snapshot.fingerprint()
+            last = ledger.last_build()
+            is_whole = (
+                settings.warehouse.exists() and manifest_file(settings).exists() and not is_damaged(settings.warehouse)
+            )
+            if not force and last is not None and last.fingerprint == fingerprint and is_whole:
+                return BuildResult("unchanged", fingerprint, (), 0.0)
+            return _build(settings, ledger, snapshot, fingerprint, on_node)
+    finally:
+        ledger.close()
+
+
+def _build(
+    settings: Settings,
+    ledger: Ledger,
+    snapshot: Snapshot,
+    fingerprint: str,
+    on_node: Callable[[NodeResult], None] | None,
+) -> BuildResult:
+    started, began = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
+    _see_that_keys_are_of_one_version(snapshot)
+    folder = settings.home.absolute() / "build"
+    upcoming = settings.home.absolute() / "warehouse.next.duckdb"
+    try:
+        built = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
+    except BuildFailed as error:
+        detail = error.reason or ", ".join(error.failed)
+        ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
+        raise
+    seconds = time.monotonic() - began
+    with upcoming.open("rb") as handle:
+        os.fsync(handle.fileno())
+    keep_manifest(built.described, settings)  # first: no warehouse without what it says of itself
+    upcoming.replace(settings.warehouse)
+    ledger.record_build(Build(fingerprint, "built", started, seconds, None))
+    shutil.rmtree(folder / "target", ignore_errors=True)
+    return BuildResult("built", fingerprint, built.nodes, seconds)
+
+
+def _see_that_keys_are_of_one_version(snapshot: Snapshot) -> None:
+    versions = {s.person_key_version for s in snapshot.in_force if s.person_key_version is not None}
+    if len(versions) > 1:
+        raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
+
+
+def _see_that_rows_are_as_stored(settings: Settings, snapshot: Snapshot) -> None:
+    """Before dbt reads them: a file whose bytes were changed may still be read, and give other figures."""
+    wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
+    if wrong:
+        first = damaged_rows(settings.home, wrong[0])
+        others = ", ".join(found.submission_id for found in wrong[1:])
+        raise DamagedRows(f"{first} (the same holds for {others})" if others else str(first))
+
+
+def build_file(
+    settings: Settings,
+    snapshot: Snapshot,
+    warehouse: Path,
+    folder: Path,
+    *,
+    with_tests: bool = True,
+    on_node: Callable[[NodeResult], None] | None = None,
+) -> FileBuilt:
+    """Build a snapshot into a warehouse file of its own; the ledger and other warehouses are left alone.
+
+    Args:
+        settings: the installation's.
+        snapshot: what is built.
+        warehouse: the file; an old one is removed, and after a failure none is left.
+        folder: for dbt's inputs, logs and artefacts.
+        with_tests: whether the data tests are run too.
+        on_node: called as each seed, model and test ends.
+
+    Returns:
+        What was built.
+
+    Raises:
+        BuildFailed: a model or test failed, dbt could not run, or persons are keyed under several versions.
+        DamagedRows: the rows of a submission in force are missing or are not what was stored.
+        StorageFailure: dbt could not write or read.
+    """
+    _see_that_keys_are_of_one_version(snapshot)
+    _see_that_rows_are_as_stored(settings, snapshot)
+    _remove(warehouse)
+    variables = write_snapshot(snapshot, settings, folder)
+    try:
+        kept = _kept_parsed(settings, warehouse)
+        nodes, reason, described = _run_dbt(variables, warehouse, folder, kept, with_tests, on_node)
+    finally:
+        _let_go()
+    failed = [node for node in nodes if node.status in _FAILED]
+    if described is None or reason is not None or failed:
+        _remove(warehouse)
+        for said in (reason, *(node.message for node in failed)):
+            if _OF_STORAGE.search(said or "") and (cause := cause_in(said or "")) is not None:
+                raise StorageFailure(sentence(cause, place_of(warehouse, settings)))
+        raise BuildFailed(nodes, reason)
+    return FileBuilt(nodes, described)
+
+
+def _remove(warehouse: Path) -> None:
+    for leftover in (warehouse, Path(f"{warehouse}.wal")):
+        leftover.unlink(missing_ok=True)
+    shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # what DuckDB had no memory for
+
+
+def memory_allowed() -> str:
+    """What DuckDB may use in a build, in its words: at most half of the machine's memory."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(_MEMORY, physical // 2) >> 20}MiB"
+
+
+def _run_dbt(
+    variables: dict[str, str],
+    warehouse: Path,
+    folder: Path,
+    kept: Path,
+    with_tests: bool,
+    on_node: Callable[[NodeResult], None] | None,
+) -> tuple[tuple[NodeResult, ...], str | None, Manifest | None]:
+    """Run dbt in this process; unit tests are left to the test suite.
+
+    The project is parsed once and kept as the file `kept`, and what it says of itself beside it, until one of its files
+    changes; what builds differ in is looked at when a model is compiled.
+
+    Returns:
+        What became of each node, why dbt could not run at all (None when it ran), and what the models say of themselves
+        (None when dbt could not read them).
+    """
+    from dbt.cli.main import dbtRunner
+
+    done: dict[str, NodeResult] = {}
+
+    def on_event(event: Any) -> None:
+        log.log(_LEVELS.get(event.info.level, logging.DEBUG), event.info.msg)
+        if event.info.name != "NodeFinished":
+            return
+        info, result = event.data.node_info, event.data.run_result
+        node = NodeResult(
+            info.node_name, info.resource_type, result.status, float(result.execution_time), result.message or None
+        )
+        done[info.unique_id] = node
+        if on_node is not None:
+            on_node(node)
+
+    os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
+    os.environ["FOLLOWUP_WAREHOUSE_MEMORY"] = memory_allowed()
+    left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
+    arguments = ["build", "--vars", json.dumps(variables)]
+    arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]
+    arguments += [
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(folder / "target"),
+    ]
+    # dbt's own logs make lines of thousands of events that are then dropped
+    arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
+    arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
+    manifest, described = _parsed_before(kept)
+    if manifest is not None:
+        arguments.append("--no-write-json")
+    with _log_in(folder / "logs") as log, _never_collecting():
+        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
+    if manifest is None:
+        described = _keep_parsed(folder / "target", kept)
+    nodes = tuple(done.values())
+    if outcome.exception is not None:
+        return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
+    if not outcome.success and not any(node.status in _FAILED for node in nodes):
+        return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME", described
+    return nodes, None, described
+
+
+class _Lines(RotatingFileHandler):
+    """A log that may lack lines: where the disk is full the build itself says so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name is logging's)
+        """Instead of a traceback on standard error."""
+
+
+@contextmanager
+def _log_in(folder: Path) -> Iterator[logging.Logger]:
+    """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = _Lines(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
+    log = logging.Logger("dbt", logging.INFO)
+    log.addHandler(lines)
+    try:
+        yield log
+    finally:
+        lines.close()
+
+
+@contextmanager
+def _never_collecting() -> Iterator[None]:
+    """Python looks for cycles again and again in the parsed project, which lives as long as the build."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _kept_parsed(settings: Settings, warehouse: Path) -> Path:
+    """Where the parsed project is kept; its name changes with whatever it is made of."""
+    from dbt.version import get_installed_version
+
+    folder = (settings.parsed or settings.home / "build" / "parsed").absolute()
+    # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
+    database, place = warehouse.name.partition(".")[0], sha256(str(PROJECT).encode()).hexdigest()[:8]
+    version = get_installed_version().to_version_string(skip_matcher=True)
+    return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
+
+
+def _keep_parsed(target: Path, kept: Path) -> Manifest | None:
+    """Keep what dbt has parsed, and what it says of itself, in the place of what older files of the project said.
+
+    Returns:
+        What it says of itself; None where dbt could not parse it.
+    """
+    fresh, told = target / "partial_parse.msgpack", target / "manifest.json"
+    if not (fresh.exists() and told.exists()):
+        return None
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    digest = kept.name.partition("-")[0]
+    for old in (*kept.parent.glob("*.msgpack"), *kept.parent.glob("*.json")):
+        if not old.name.startswith(digest):
+            old.unlink(missing_ok=True)
+    write_whole(kept.with_suffix(".json"), told.read_bytes())
+    write_whole(kept, fresh.read_bytes())
+    return distil(json.loads(told.read_bytes()))
+
+
+def _parsed_before(kept: Path) -> tuple[Any, Manifest | None]:
+    """The parsed project that an earlier build left, and what it says of itself; None twice where one can't be read."""
+    from dbt.contracts.graph.manifest import Manifest as Parsed
+
+    try:
+        described = distil(json.loads(kept.with_suffix(".json").read_bytes()))
+        return Parsed.from_msgpack(kept.read_bytes()), described
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
+        return None, None
+
+
+def _let_go() -> None:
+    """Close the connections that dbt keeps, so that the file is whole and free."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    DuckDBConnectionManager.close_all_connections()
+    if environment is not None:
+        environment.close()
+
+
+def without_values(message: str) -> str:
+    """The first lines of a database's message, with whatever it quotes left out."""
+    lines = [line.strip() for line in message.strip().splitlines()[:3]]
+    return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", " ".join(lines))[:400]

@@ -1,0 +1,193 @@
+"""`followup preview`: which figures a file would move, were it taken in now. Nothing is stored.
+
+The file's rows take the place of the version in force in a temporary warehouse, and the marts of the two are compared.
+Queries of the next quarter that a resubmission lets be looked at again are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from followup.build.building import NodeResult, build_file
+from followup.build.figure_diff import MartMovement, movements
+from followup.build.snapshot import Snapshot, take_snapshot
+from ingest.checking import CheckReport, check_file
+from ingest.comparing import with_changes
+from ingest.contracts import load_contracts
+from ingest.explaining import carried_over, explained_before, open_count
+from ingest.ledger import Ledger, Submission
+from ingest.ledger.leases import LeaseBusy
+from ingest.ledger.store import newest_accepted
+from ingest.naming import read_name
+from ingest.queries import queries_of
+from ingest.recording import Office, circumstances_of, open_office
+from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
+from ingest.storing import Provenance, rows_to_store, write_rows
+from publish.warehouse import see_that_it_opens
+
+SUBMISSION_ID = "forhandsvisning"
+"""What the file is called in the temporary warehouse."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a file would move.
+
+    Attributes:
+        report: the check; refused when it is not accepted, and then nothing was built.
+        is_known: the version in force has the very same content: nothing moves.
+        replaced: the version in force, None when there is none.
+        marts: those in which something moves.
+    """
+
+    report: CheckReport
+    is_known: bool
+    replaced: Submission | None
+    marts: tuple[MartMovement, ...]
+
+
+def preview(
+    settings: Settings, path: Path, *, most: int | None = 20, on_node: Callable[[NodeResult], None] | None = None
+) -> Preview:
+    """Check a file, build a warehouse with it in place of the version in force, and compare.
+
+    Args:
+        settings: the installation's.
+        path: the file; its name says district, dataset and quarter.
+        most: figures listed per mart; None lists all.
+        on_node: called as each seed, model and test of a build ends.
+
+    Raises:
+        SettingsError: there is no ledger or no keys here.
+        BuildFailed: with this file the build would fail.
+        WarehouseFailed: the warehouse in force can't be read.
+        DamagedRows: rows in force are missing or damaged.
+    """
+    _see_that_something_was_received(settings)
+    with open_office(settings) as office:
+        raw, report = _checked(office, path)
+        name = report.name
+        if not report.accepted or name.dataset is None or name.quarter is None or name.district is None:
+            return Preview(report, False, None, ())
+        in_force = office.ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))
+        replaced = in_force[0] if in_force else None
+        checksum = hashlib.sha256(raw).hexdigest()
+        if replaced is not None and replaced.source_file_sha256 == checksum:
+            return Preview(report, True, replaced, ())
+        snapshot = take_snapshot(settings, office.ledger)
+        with _room(settings.home.absolute() / "preview") as room:
+            submission = _as_if_submitted(office, report, len(raw), checksum, snapshot, room)
+            submissions = (*snapshot.submissions, submission)
+            coming = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
+            after, before = room / "after.duckdb", room / "before.duckdb"
+            build_file(settings, coming, after, room / "after", on_node=on_node)
+            if not _link_warehouse(settings, office.ledger, snapshot.fingerprint(), before):
+                build_file(settings, snapshot, before, room / "before", with_tests=False, on_node=on_node)
+            moved = movements(before, after, name.district, str(name.quarter), most)
+        return Preview(report, False, replaced, tuple(moved))
+
+
+def _see_that_something_was_received(settings: Settings) -> None:
+    """Also because a ledger that has taken nothing in would be bound to these keys, and nothing may be stored."""
+    nothing = SettingsError(f"nothing was received under {settings.home} yet: there is nothing to compare with")
+    if settings.ledger_url is None and not (settings.home / "ledger.sqlite").exists():
+        raise nothing
+    ledger = Ledger(settings.ledger)
+    try:
+        if not ledger.submissions():
+            raise nothing
+    finally:
+        ledger.close()
+
+
+def _checked(office: Office, path: Path) -> tuple[bytes, CheckReport]:
+    settings, name = office.settings, read_name(path.name)
+    with path.open("rb") as handle:
+        raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
+    report = check_file(raw, name, circumstances_of(settings, office.keys, office.ledger, name, name.district))
+    return raw, with_changes(report, office.ledger, settings.home, office.keys)
+
+
+def _as_if_submitted(
+    office: Office, report: CheckReport, size: int, checksum: str, snapshot: Snapshot, room: Path
+) -> Submission:
+    """The submission that taking the file in would make, its rows in the temporary folder."""
+    name, now = report.name, office.settings.now()
+    assert report.table is not None and name.dataset is not None and name.quarter is not None and name.district
+    contract = load_contracts()[name.dataset]
+    rows_path, submitted_at = room / "rows.parquet", now.astimezone(UTC).replace(tzinfo=None)
+    provenance = Provenance(SUBMISSION_ID, name.district, str(name.quarter), checksum, submitted_at)
+    rows_checksum = write_rows(rows_path, rows_to_store(report.table, contract, provenance))
+    own = (name.district, name.dataset, str(name.quarter))
+    earlier_versions = [s for s in snapshot.submissions if (s.district_code, s.dataset, s.reporting_quarter) == own]
+    queries = queries_of(report, contract, office.keys)
+    earlier = explained_before(office.ledger, name.district, name.dataset, name.quarter)
+    return Submission(
+        submission_id=SUBMISSION_ID,
+        district_code=name.district,
+        dataset=name.dataset,
+        reporting_quarter=str(name.quarter),
+        sequence=office.ledger.next_sequence(name.district, name.dataset, str(name.quarter)),
+        version=max((s.version or 0 for s in earlier_versions), default=0) + 1,
+        state="accepted",
+        source_file_name=name.shown,
+        source_file_sha256=checksum,
+        size_bytes=size,
+        submitted_at=submitted_at,
+        deadline_date=name.quarter.deadline,
+        is_on_time=now.astimezone(CITY_TIME).date() <= name.quarter.deadline,
+        is_synthetic=any(s.is_synthetic for s in earlier_versions),
+        row_count=report.rows,
+        error_count=0,
+        query_count=report.total("query"),
+        contract_version=contract.version,
+        person_key_version=office.keys.person_version if contract.about_persons else None,
+        original_path="",
+        parquet_path=str(rows_path),  # absolute: it lies outside validated/
+        parquet_sha256=rows_checksum,
+        is_source_cleared=True,
+        open_query_count=open_count(queries, carried_over(queries, SUBMISSION_ID, earlier)),
+    )
+
+
+def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target: Path) -> bool:
+    """Give the warehouse in force a second name, when it was built from what is in force now; whether it was.
+
+    The build lease is held for that moment only: a build that runs is not waited for.
+    """
+    with suppress(LeaseBusy), ledger.lease("build", wait_seconds=0):
+        last = ledger.last_build()
+        if last is None or last.fingerprint != fingerprint or not settings.warehouse.exists():
+            return False
+        see_that_it_opens(settings.warehouse)
+        try:
+            os.link(settings.warehouse, target)
+        except OSError:  # no second names on this file system
+            shutil.copyfile(settings.warehouse, target)
+        return True
+    return False
+
+
+@contextmanager
+def _room(parent: Path) -> Iterator[Path]:
+    """A folder of this preview's own, gone afterwards; what killed ones left is removed first."""
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in parent.iterdir():
+        if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    room = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
+    room.mkdir(mode=0o700)
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError):
+            parent.rmdir()

@@ -1,0 +1,158 @@
+"""The keys of an installation: which are in use, bringing what is stored under new ones, removing those not needed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from followup.cli import output as reporting
+from followup.cli.commands.locking import is_agreed
+from followup.cli.options import Exit, console, errors
+from ingest.ledger.rotations import ORIGINALS, PERSONS, under_way
+from ingest.settings import Settings
+
+keys_app = typer.Typer(
+    help="Secret keys: show their versions, rotate, prune; draw the noise secret.", no_args_is_help=True
+)
+YesOption = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+_KEYS = {PERSONS: "person key", ORIGINALS: "key of originals"}
+_FILES = {PERSONS: "files of rows", ORIGINALS: "originals"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(keys_app, name="keys")
+
+
+@keys_app.command()
+def status() -> None:
+    """Show the versions of each key, which is in use, and how many files are under it. No key is shown."""
+    from ingest.maintenance.rotating import key_uses
+    from ingest.recording import open_office
+
+    with open_office(Settings(), is_rotating=True) as office:
+        uses, begun = key_uses(office), under_way(office.ledger)
+    table = Table("key", "version", "files", "", box=None, pad_edge=False)
+    for use in uses:
+        told = "in use" if use.is_in_use else "" if use.is_there else "not in the key file: restore its newest copy"
+        table.add_row(_KEYS[use.what], str(use.version), f"{use.files} {_FILES[use.what]}", told)
+    console.print(table)
+    for what, version in begun.items():
+        console.print(f"The rotation to {_KEYS[what]} version {version} has not ended: run `followup keys rotate`.")
+
+
+@keys_app.command()
+def rotate(
+    persons: Annotated[bool, typer.Option("--persons", help="The key under which persons are stored.")] = False,
+    originals: Annotated[bool, typer.Option("--originals", help="The key of encrypted originals.")] = False,
+    yes: YesOption = False,
+) -> None:
+    """Draw new versions of the keys, of both kinds unless one is named, and bring all that is stored under them.
+
+    Can be run again when it was interrupted. Nobody may receive, build or publish meanwhile. After new person keys the
+    marts are built again.
+    """
+    from ingest.maintenance.rotating import rotate as rotate_keys
+    from ingest.recording import open_office
+
+    settings = Settings()
+    named_kinds = [what for what, is_named in ((PERSONS, persons), (ORIGINALS, originals)) if is_named]
+    wanted = named_kinds or [PERSONS, ORIGINALS]
+    with open_office(settings, is_rotating=True) as office:
+        begun = under_way(office.ledger)
+        named = " and ".join(_KEYS[what] for what in begun or wanted)
+        console.print(
+            f"{'The interrupted rotation goes on' if begun else 'A new version is drawn'}: {named}. All that is stored "
+            f"is brought under it. Back up {settings.keys} before and after: without it nothing stored can be read.",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+        if not yes and not is_agreed("Is the key file backed up, and shall the keys be rotated?"):
+            console.print("Nothing is changed.")
+            return
+        with reporting.progress(errors) as bar:
+            done = rotate_keys(office, wanted, bar)
+    for what, version in done.versions.items():
+        told = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
+        console.print(f"{told[0].upper()}{told[1:]}.", highlight=False)
+    console.print(f"Back up {settings.keys} now. Older versions are in it until `followup keys prune`.", soft_wrap=True)
+    is_built = PERSONS not in done.versions or _build_again(settings)
+    for path in done.left:
+        errors.print(f"[red]{escape(path)} can't be read and stays under its old key: restore it[/]", soft_wrap=True)
+    if done.left or not is_built:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _build_again(settings: Settings) -> bool:
+    """Build the marts, which hold the old person keys, where there are any; whether they hold the new ones now."""
+    from followup.build.building import BuildFailed, build
+
+    if not settings.warehouse.exists():
+        return True
+    try:
+        with reporting.progress(errors, unit="models and tests") as bar:
+            build(settings, on_node=lambda node: bar(None, None, node.name))
+    except BuildFailed as error:
+        reporting.print_failed_build(errors, error)
+        errors.print("[red]The marts still hold the old person keys: mend it and run `followup build`.[/]")
+        return False
+    console.print("The marts are built again with the new person keys.")
+    return True
+
+
+@keys_app.command()
+def prune(yes: YesOption = False) -> None:
+    """Remove from the key file the versions that no stored file is under."""
+    from ingest.maintenance.rotating import prune as prune_keys
+    from ingest.maintenance.rotating import unused_versions
+    from ingest.recording import open_office
+
+    settings = Settings()
+    with open_office(settings) as office:
+        found = [(what, version) for what, versions in unused_versions(office).items() for version in versions]
+        if not found:
+            console.print("Every version in the key file is in use.")
+            return
+        named = ", ".join(f"{_KEYS[what]} version {version}" for what, version in found)
+        console.print(
+            f"Nothing stored is under: {named}. Backups made before the rotation can't be read with the pruned file.",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+        if not yes and not is_agreed(f"Remove them from {settings.keys}?"):
+            console.print("Nothing is changed.")
+            return
+        removed = prune_keys(office)
+    count = sum(map(len, removed.values()))
+    console.print(f"{count} versions are removed. Back up {settings.keys}, and erase its older copies.", soft_wrap=True)
+
+
+@keys_app.command()
+def noise(
+    draw_anew: Annotated[
+        bool, typer.Option("--draw-anew", help="The noise secret is lost for good, or known to others.")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Draw the noise secret, under which published counts deviate, where the key file has none.
+
+    It is never rotated. When it is lost it is drawn anew only with `--draw-anew`: then every figure that was published
+    is drawn once more, which tells readers more of small counts, and counts against the policy's limit of draws.
+    """
+    from ingest.noise_secret import draw_noise_secret
+    from ingest.recording import open_office
+
+    settings = Settings()
+    with open_office(settings) as office:
+        if draw_anew:
+            console.print(
+                "Every figure that was published will be drawn once more. That can't be undone. If there is a backup "
+                f"of the key file, restore it to {settings.keys} instead.",
+                soft_wrap=True, highlight=False,
+            )  # fmt: skip
+            if not yes and not is_agreed("Is the noise secret lost for good, or known to others?"):
+                console.print("Nothing is changed.")
+                return
+        draw_noise_secret(office, anew=draw_anew)
+    console.print(f"The noise secret is in {settings.keys}. Back it up now.", soft_wrap=True, highlight=False)

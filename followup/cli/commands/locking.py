@@ -1,0 +1,71 @@
+"""`followup lock` and `followup unlock`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from followup.cli import output as reporting
+from followup.cli.commands.city import QuarterArgument, now_naive
+from followup.cli.options import console
+from followup.status import DAYS_UNTIL_LOCK, locked_out
+from ingest.ledger import Ledger, decisions
+from ingest.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(lock)
+    app.command()(unlock)
+
+
+def lock(
+    quarter: QuarterArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Lock without asking; for scripts.")] = False,
+) -> None:
+    """Lock a quarter: from now on its files need an exception. Says first what that locks out, and asks."""
+    settings = Settings()
+    if settings.now_date() <= quarter.end:
+        raise typer.BadParameter(f"{quarter} has not ended")
+    with closing(Ledger(settings.ledger)) as ledger:
+        if str(quarter) not in decisions.locked_quarters(ledger):
+            reporting.print_locked_out(console, quarter, locked_out(settings, quarter))
+            if not yes and not is_agreed(f"Lock {quarter}?"):
+                console.print("Nothing is locked.")
+                return
+        changed = decisions.lock_quarter(ledger, quarter, now_naive(settings))
+    console.print(f"{quarter} is locked." if changed else f"{quarter} was locked already.", highlight=False)
+    early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
+    if changed and settings.now_date() < early:
+        console.print(f"(Locking is proposed from {early}, day {DAYS_UNTIL_LOCK} after its end.)", highlight=False)
+
+
+def is_agreed(question: str) -> bool:
+    """The answer at the terminal; no answer (end of input) is no.
+
+    Raises:
+        typer.BadParameter: there is nobody to ask.
+    """
+    if not is_terminal():
+        raise typer.BadParameter("there is no terminal to ask at: look at what is listed, then run it with --yes")
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def unlock(quarter: QuarterArgument) -> None:
+    """Open a locked quarter again."""
+    settings = Settings()
+    with closing(Ledger(settings.ledger)) as ledger:
+        changed = decisions.unlock_quarter(ledger, quarter, now_naive(settings))
+    console.print(f"{quarter} is open." if changed else f"{quarter} was not locked.", highlight=False)

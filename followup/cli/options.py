@@ -1,0 +1,168 @@
+"""What all commands share: the console, exit codes, options."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import rich.console
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from followup.cli import output as reporting
+from ingest.failures import DEVICE, cause_of, in_words, sentence
+from ingest.ledger import LedgerError
+from ingest.ledger.leases import LeaseBusy
+from ingest.locations.sources import DropLocationUnreachable
+from ingest.quarters import Quarter
+from ingest.settings import ROOT, SettingsError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 some file is refused, or a check failed; 2 wrong usage; "
+    "3 the operation failed (a disk, a database, a drop location, a build, missing keys)."
+)
+
+
+class _Console(rich.console.Console):
+    """A console whose reader may end before it: that is a failure like others."""
+
+    def on_broken_pipe(self) -> None:
+        """Instead of ending the process with code 1."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+console = _Console()
+errors = _Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    FAILED = 3
+
+
+TRACEBACK = "FOLLOWUP_TRACEBACK"
+"""Variable that, set to 1, shows developers the whole of an internal error; it may quote data."""
+
+
+class Commands(TyperGroup):
+    """The commands, none of which ends with a traceback: what failed is one sentence, and exit code 3."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        with failing_with_a_sentence():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def failing_with_a_sentence() -> Iterator[None]:
+    """What fails in the block is told on standard error in one sentence, without anything of the data.
+
+    Raises:
+        typer.Exit: with code 3; other endings of a command (its own exit code, wrong usage, Ctrl-C) pass.
+    """
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:  # it is where the shell has closed it
+                sys.stdout.flush()  # not left to the end of the process, which can't say what failed
+    except Exception as error:
+        if _is_an_ending(error):
+            raise
+        told = _of_standard_output(error) or _sentences(error)
+        if not told:
+            if os.environ.get(TRACEBACK) == "1":
+                raise
+            told = [_internal(error)]
+        with contextlib.suppress(OSError):
+            for line in told:
+                errors.print(line, style="red", markup=False, soft_wrap=True, highlight=False)
+        raise typer.Exit(Exit.FAILED) from None
+
+
+def _is_an_ending(error: Exception) -> bool:
+    """Whether typer handles it itself: an exit code, wrong usage, an interrupted prompt."""
+    return any(one.__name__ in ("Exit", "Abort", "ClickException") for one in type(error).__mro__)
+
+
+def _sentences(error: Exception) -> list[str]:
+    """What to say of a failure that is known; nothing when it is none."""
+    if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable):
+        return [str(error)]
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        wrong = error.errors(include_input=False, include_url=False)
+        names = [str(one["loc"][0]).upper().removeprefix("FOLLOWUP_") for one in wrong]
+        return [f"FOLLOWUP_{name}: {one['msg']}" for name, one in zip(names, wrong, strict=True)]
+    words = in_words(error)
+    return [words] if words else []
+
+
+def _of_standard_output(error: Exception) -> list[str]:
+    """What to say where it is standard output that takes no more."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return []
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if Path(last.filename) not in (Path(__file__), Path(rich.console.__file__)) and ".file.write" not in (
+        last.line or ""
+    ):
+        return []
+    _silence(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return ["standard output was closed before all was printed"]
+    return [sentence(cause_of(error) or DEVICE, "standard output")]
+
+
+def _silence(stream: TextIO) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _internal(error: Exception) -> str:
+    """A fault of ours: its kind and where, never its message, which may quote data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT) and ".venv" not in frame.filename]
+    at = (ours or frames)[-1]
+    file = Path(at.filename)
+    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file.name
+    return (
+        f"internal error {type(error).__name__} at {shown}:{at.lineno}: nothing half-done counts; report it, or see "
+        f"all of it with {TRACEBACK}=1 (which may quote data)"
+    )
+
+
+def quarter_of(text: str | Quarter) -> Quarter:
+    """Read an option's quarter.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if isinstance(text, Quarter):  # a default
+        return text
+    try:
+        return Quarter.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+QuarterOption = Annotated[
+    Quarter | None, typer.Option("--quarter", "-q", parser=quarter_of, metavar="YYYYQn", help="Only this quarter.")
+]
+InboxOption = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Look for files in DIR/<district>/ instead of where districts.yml says."),
+]
+FormatOption = Annotated[reporting.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]

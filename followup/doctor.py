@@ -1,0 +1,242 @@
+"""`followup doctor`: is this installation fit to run, and if not, what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from followup import permissions
+from ingest.checks.suites import load_rules
+from ingest.contracts import ContractError, load_contracts
+from ingest.districts import load_districts, load_drop_locations
+from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.opening import place
+from ingest.ledger.rotations import under_way
+from ingest.locations.sources import DropLocationUnreachable, Source
+from ingest.persons.keys import load_keys
+from ingest.private import make_folder
+from ingest.quarters import Quarter
+from ingest.receiving import districts_to_visit
+from ingest.settings import Settings, SettingsError
+from publish.serving import ServingError, describe_database, has_database
+from publish.serving.folder import current_folder, read_identity, releases_folder
+from publish.serving.readers import hindrances, readers, wrongly_set
+from publish.warehouse import WarehouseFailed, open_warehouse
+
+_LEAST_FREE_GIGABYTES = 2
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing looked at."""
+
+    what: str
+    is_good: bool
+    said: str
+
+
+def examine(settings: Settings) -> list[Examined]:
+    """Look everything over; never raises for what is wrong, and changes nothing but creating an empty ledger."""
+    found = [_clock(settings), _keys(settings), _declared()]
+    try:
+        ledger = Ledger(settings.ledger)
+    except LedgerError as error:
+        return [*found, Examined("ledger", False, str(error))]
+    try:
+        try:
+            found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
+        except LedgerError as error:  # damaged, or gone, since it was opened
+            found.append(Examined("ledger", False, str(error)))
+        found += _locations(settings)
+        found += [_warehouse(settings), *_published(settings), _database(settings), _modes(settings), _disk(settings)]
+    finally:
+        ledger.close()
+    return found
+
+
+def make_local_folders(settings: Settings) -> list[str]:
+    """Make the drop locations that are folders of this machine and missing, for the units that report now.
+
+    Returns:
+        Codes of the districts whose folder was made.
+
+    Raises:
+        SettingsError: districts.yml can't be read.
+    """
+    registry, quarter = load_districts(), Quarter.of(settings.now_date()).previous()
+    made = []
+    for code, location in load_drop_locations(settings).items():
+        district = registry.get(code)
+        folder = Path(location.url.removeprefix("file://"))
+        if "://" in str(location.url.removeprefix("file://")) or district is None or not district.is_valid_in(quarter):
+            continue
+        if not folder.exists():
+            make_folder(folder.parent, folder.name)
+            made.append(code)
+    return made
+
+
+def _clock(settings: Settings) -> Examined:
+    try:
+        now = settings.now()
+    except SettingsError as error:
+        return Examined("clock", False, str(error))
+    rehearsed = " (rehearsed: FOLLOWUP_NOW is set)" if settings.now_text else ""
+    return Examined("clock", True, f"{now:%Y-%m-%d %H:%M} UTC{rehearsed}")
+
+
+def _keys(settings: Settings) -> Examined:
+    try:
+        keys = load_keys(settings.keys)
+    except SettingsError as error:
+        return Examined("keys", False, str(error))
+    if settings.keys.absolute().is_relative_to(settings.home.absolute()):
+        return Examined("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
+    if settings.keys.stat().st_mode & 0o077:
+        return Examined("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
+    if keys.noise_secret is None:
+        return Examined(
+            "keys",
+            False,
+            f"{settings.keys} has no noise secret: restore its newest copy; if it was made before there "
+            "was one, followup keys noise",
+        )
+    return Examined("keys", True, f"{settings.keys}, person key version {keys.person_version}")
+
+
+def _declared() -> Examined:
+    try:
+        counts = {dataset: len(load_rules(dataset)) for dataset in load_contracts()}
+    except (ContractError, OSError, ValueError) as error:
+        return Examined("contracts", False, str(error))
+    return Examined("contracts", True, ", ".join(f"{dataset}: {count} rules" for dataset, count in counts.items()))
+
+
+def _ledger(ledger: Ledger) -> Examined:
+    return Examined("ledger", True, f"{place(ledger.engine.url)}, {len(ledger.in_force())} submissions in force")
+
+
+def _rotation(ledger: Ledger) -> list[Examined]:
+    if begun := under_way(ledger):
+        told = (
+            f"of {' and '.join(sorted(begun))} has begun and not ended: wait for it, or run followup keys rotate again"
+        )
+        return [Examined("rotation of keys", False, told)]
+    return []
+
+
+def _files(settings: Settings, ledger: Ledger) -> Examined:
+    wrong = []
+    for found in ledger.in_force():
+        path = settings.home / (found.parquet_path or "")
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != found.parquet_sha256:
+            wrong.append(found.submission_id)
+    if wrong:
+        return Examined(
+            "files in force", False, f"{len(wrong)} missing or changed: followup restore-rows {' '.join(wrong[:1])}"
+        )
+    return Examined("files in force", True, "all there, checksums right")
+
+
+def _originals(settings: Settings, ledger: Ledger) -> Examined:
+    known = {found.original_path for found in ledger.submissions()}
+    stored = (str(path.relative_to(settings.home)) for path in settings.landing.glob("*/*.bin"))
+    if count := sum(path not in known for path in stored):
+        told = f"{count} in landing/ belong to no submission in the ledger: followup receive --from-landing"
+        return Examined("originals", False, told)
+    return Examined("originals", True, "each belongs to a submission")
+
+
+def _locations(settings: Settings) -> list[Examined]:
+    try:
+        locations = load_drop_locations(settings)
+        visited = districts_to_visit(settings)
+    except SettingsError as error:
+        return [Examined("drop locations", False, str(error))]
+    wrong, kinds = [], Counter[str]()
+    for code in visited:
+        try:
+            with Source(code, locations[code]) as source:
+                source.listed()
+        except DropLocationUnreachable as error:
+            wrong.append(
+                Examined(f"drop location {code}", False, f"out of reach: {error.reason}; see {settings.districts}")
+            )
+            continue
+        kinds[locations[code].kind] += 1
+        if source.never_read:
+            told = f"nobody reads what is no file, a link, or an upload that broke off: {', '.join(source.never_read)}"
+            wrong.append(Examined(f"drop location {code}", False, told))
+    readable = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return [
+        *wrong,
+        Examined(
+            "drop locations",
+            bool(kinds) or not wrong,
+            f"{kinds.total()} can be read{f' ({readable})' if kinds else ''}",
+        ),
+    ]
+
+
+def _warehouse(settings: Settings) -> Examined:
+    if not settings.warehouse.exists():
+        return Examined("warehouse", True, "not built yet")
+    try:
+        with open_warehouse(settings.warehouse) as connection:
+            found = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
+    except WarehouseFailed as failed:
+        return Examined("warehouse", False, str(failed))
+    return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+
+
+def _published(settings: Settings) -> list[Examined]:
+    """What readers open: which release, who may read it, what an earlier version left elsewhere."""
+    link = settings.published
+    try:
+        release = current_folder(settings)
+    except OSError as error:
+        return [Examined("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")]
+    if wrong := wrongly_set(releases_folder(settings), settings):
+        told = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
+        found = [Examined("published", False, told)]
+    else:
+        known = read_identity(release) if release else None
+        what = f"{link}, release {known.release_id}" if known else "nothing yet"
+        told = "; ".join((f"{what}, for {readers(settings)}", *hindrances(settings)))
+        found = [Examined("published", True, told)]
+    left = permissions.left_by_earlier_versions(settings)
+    if left and release is None:
+        told = f"{left[0]} is where an earlier version published; `followup release serve` publishes at {link}"
+        found.append(Examined("published before", True, told))
+    elif left:
+        told = f"readers open {link} now; remove what an earlier version published: rm -r {' '.join(map(str, left))}"
+        found.append(Examined("published before", False, told))
+    return found
+
+
+def _modes(settings: Settings) -> Examined:
+    """Nobody but this service's user may open anything else."""
+    if wrong := permissions.open_paths(settings):
+        return Examined("permissions", False, f"{_named(wrong)} open to other users: {permissions.MEND}")
+    return Examined("permissions", True, "only this service's user can open what is not published")
+
+
+def _named(paths: list[Path]) -> str:
+    return f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files and folders, {paths[0]} among them, are"
+
+
+def _database(settings: Settings) -> Examined:
+    if not has_database(settings):
+        return Examined("database for BI", True, "none: releases go to files")
+    try:
+        return Examined("database for BI", True, describe_database(settings))
+    except ServingError as error:
+        return Examined("database for BI", False, str(error))
+
+
+def _disk(settings: Settings) -> Examined:
+    free = shutil.disk_usage(settings.home if settings.home.exists() else ".").free / 1e9
+    return Examined("disk", free >= _LEAST_FREE_GIGABYTES, f"{free:.0f} GB free")

@@ -1,0 +1,1 @@
+"""What the DAGs' tasks call: a function each."""

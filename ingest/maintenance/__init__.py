@@ -1,0 +1,1 @@
+"""What is done to submissions later: erasing, restoring, reprocessing, rotating keys."""

@@ -1,0 +1,234 @@
+"""Erasing: encrypted originals after the configured time, and one person from every version of every file.
+
+Both can be killed and run again: an original is gone before the ledger says so, and before the rows that showed that
+it held the person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingest.contracts import Contract, load_contracts
+from ingest.explaining import open_count
+from ingest.ledger import Submission
+from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
+from ingest.ledger.explanations import explanations_of
+from ingest.originals import DamagedOriginal, decrypt_original, original_id
+from ingest.persons.keys import Keys
+from ingest.persons.number_search import numbers_in
+from ingest.persons.numbers import key_maker, plain_number, read_numbers
+from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
+from ingest.recording import Office
+from ingest.sketching import sketched
+from ingest.storing import read_rows, write_rows
+
+_MEMBER_AT_MOST = 400_000_000
+"""Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
+_SEARCHED_AT_MOST = 5_000_000
+"""Bytes of an original that are searched for every way of writing a number; a longer one for its digits alone."""
+OnFile = Callable[[int, int, str], None]
+
+
+class NotAPersonNumber(Exception):
+    """What was typed reads as no person's or coordination number. The text is never repeated."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much was erased: encrypted originals, files that were rewritten, rows removed from them."""
+
+    originals: int
+    files: int
+    rows: int
+
+
+def _district_of(original_path: str) -> str:
+    return original_path.split("/")[-2]
+
+
+def _erase_original(office: Office, path: str, now: datetime) -> None:
+    (office.settings.home / path).unlink(missing_ok=True)
+    mark_original_erased(office.ledger, path, now)
+
+
+def erase_originals(office: Office, received_before: datetime, now: datetime) -> Erased:
+    """Erase the encrypted originals of all that was submitted up to a moment (UTC, without zone).
+
+    Rows in force stay; a refused file whose original is erased can't be checked again.
+
+    Raises:
+        LeaseBusy: a district's files are being taken in.
+    """
+    old: dict[str, datetime] = {}
+    for found in office.ledger.submissions():
+        if found.original_path and found.original_erased_at is None:
+            newest = old.get(found.original_path, found.submitted_at)
+            old[found.original_path] = max(newest, found.submitted_at)
+    chosen = sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
+    for district, paths in groupby(chosen, key=_district_of):
+        with office.lease(district):  # a rotation would put back what it has just read
+            for path in paths:
+                _erase_original(office, path, now)
+    if chosen:
+        record_erasure(office.ledger, "originals", now, len(chosen), 0)
+    return Erased(len(chosen), 0, 0)
+
+
+def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | None = None) -> Erased:
+    """Remove a person's rows from every version of every file, and every original that holds the number.
+
+    The warehouse has to be built again after it.
+
+    Args:
+        office: the installation's.
+        number: a person's or coordination number as a district may write it.
+        now: UTC, without zone.
+        on_file: called before each submission with its number, how many there are, and its district.
+
+    Raises:
+        NotAPersonNumber: it reads as none.
+        LeaseBusy: a district's files are being taken in.
+    """
+    person_keys, digits = _keys_of(number, office.keys, now)
+    contracts = load_contracts()
+    submissions = [s for s in office.ledger.submissions() if s.original_path or s.parquet_path]
+    originals: set[str] = set()
+    files = rows = 0
+    for place, found in enumerate(submissions, start=1):
+        if on_file is not None:
+            on_file(place, len(submissions), found.district_code)
+        with office.lease(found.district_code):
+            contract = contracts.get(found.dataset or "")
+            parted = _rows_of(office, found, contract, person_keys)
+            is_kept = bool(found.original_path) and found.original_erased_at is None
+            if (
+                is_kept
+                and found.original_path not in originals
+                and (parted is not None or (found.parquet_path is None and _may_hold(office, found, digits)))
+            ):
+                _erase_original(office, found.original_path, now)
+                originals.add(found.original_path)
+            if found.original_path in originals or parted is not None:
+                _forget_answers(office, found)
+            if parted is not None and contract is not None:
+                left, gone = parted
+                _remove_rows(office, found, contract, left, gone)
+                files, rows = files + 1, rows + gone.num_rows
+            elif contract is not None and contract.about_persons:
+                _mend_cut_off(office, found)
+    record_erasure(office.ledger, "person", now, len(originals), rows)
+    return Erased(len(originals), files, rows)
+
+
+def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
+    """The person's keys under every version of the wrapping key, and the last ten digits of the number."""
+    found: set[str] = set()
+    text = plain_number("".join(number.split()))
+    cells = pa.chunked_array([pa.array([text.encode()], pa.binary())])
+    for version in keys.person_keys:
+        one = replace(keys, person_version=version)
+        read = read_numbers(cells, now.date(), key_maker(one))
+        if read.status[0] != 0:
+            raise NotAPersonNumber("that reads as no person's or coordination number: check the digits")
+        found.update(read.keys.to_pylist())
+    return found, re.sub(r"\D", "", text)[-10:]
+
+
+def _rows_of(
+    office: Office, found: Submission, contract: Contract | None, person_keys: set[str]
+) -> tuple[pa.Table, pa.Table] | None:
+    """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
+    if contract is None or not contract.about_persons or found.parquet_path is None:
+        return None
+    rows = read_rows(office.settings.home, found, is_as_stored=False)  # an erasing that was cut off left others
+    held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
+    if not pc.any(held).as_py():
+        return None
+    return rows.filter(pc.invert(held)), rows.filter(held)
+
+
+def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
+    """Rewrite a submission's file with the rows that are left, and forget what was told of those that are gone."""
+    assert found.parquet_path is not None
+    path = office.settings.home / found.parquet_path
+    names = ["match_person_key" if name == "person" else name for name in contract.row_key]
+    parts = zip(*(gone[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
+    place = queries_path(office.settings.home, found.district_code, found.submission_id)
+    queries = read_queries(place)
+    # of queries that an older version of ours wrote, the rows' keys are made otherwise
+    asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=gone["source_row_number"].combine_chunks()))
+    keys = sorted({*row_keys(contract, office.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
+    queries = queries.filter(pc.invert(pc.is_in(queries["row_key"], value_set=pa.array(keys, pa.string()))))
+    write_queries(place, queries)
+    explained = [one for one in explanations_of(office.ledger, found.submission_id) if one.row_key not in set(keys)]
+    record_rows_removed(
+        office.ledger,
+        found.submission_id,
+        parquet_sha256=write_rows(path, sketched(left, contract)),
+        row_count=left.num_rows,
+        row_numbers=gone["source_row_number"].to_pylist(),
+        row_keys=keys,
+        open_query_count=open_count(queries, explained),
+    )
+
+
+def _mend_cut_off(office: Office, found: Submission) -> None:
+    """Let the ledger say what the file is, where a run was cut off between rewriting it and saying so."""
+    if found.parquet_path is None:
+        return
+    path = office.settings.home / found.parquet_path
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if actual != found.parquet_sha256:
+        rows = pq.read_metadata(path).num_rows
+        queries = read_queries(queries_path(office.settings.home, found.district_code, found.submission_id))
+        explained = explanations_of(office.ledger, found.submission_id)
+        record_rows_removed(
+            office.ledger, found.submission_id, parquet_sha256=actual, row_count=rows, row_numbers=(), row_keys=(),
+            open_query_count=open_count(queries, explained),
+        )  # fmt: skip
+
+
+def _forget_answers(office: Office, found: Submission) -> None:
+    for kept in (office.settings.feedback / found.district_code).glob(f"{found.submission_id}.*"):
+        kept.unlink(missing_ok=True)
+
+
+def _may_hold(office: Office, found: Submission, digits: str) -> bool:
+    """Whether the original of a refused file holds the number, or can't be shown not to."""
+    try:
+        path = office.settings.home / found.original_path
+        raw = decrypt_original(path, original_id(found.original_path), office.keys)
+    except FileNotFoundError:
+        return False
+    except DamagedOriginal:
+        return True
+    if raw[:2] != b"PK" and len(raw) <= _SEARCHED_AT_MOST and digits in numbers_in(raw.decode(errors="replace")):
+        return True
+    spelled = r"[^0-9A-Za-z]{0,12}".join(digits)
+    forms = [spelled, spelled.removeprefix("0" + r"[^0-9A-Za-z]{0,12}")] if digits[0] == "0" else [spelled]
+    pattern = re.compile("|".join(rf"(?<!\d){form}(?!\d)|(?<=\d\d){form}(?!\d)" for form in forms).encode())
+    if raw[:2] != b"PK":
+        is_old_workbook = raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        return is_old_workbook or pattern.search(raw.replace(b"\0", b"")) is not None
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+            for part in parts.infolist():
+                with parts.open(part) as handle:
+                    content = handle.read(_MEMBER_AT_MOST + 1)
+                if len(content) > _MEMBER_AT_MOST or pattern.search(content):
+                    return True
+    # zipfile raises RuntimeError for an encrypted part, NotImplementedError for a compression that it doesn't know
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
+        return True
+    return False

@@ -1,0 +1,327 @@
+"""Rotating the installation's keys: stored persons and encrypted originals go over to a new version of their key.
+
+Killed at any step and run again, a rotation ends as if undisturbed: the ledger says which one has begun, to which
+version, and each step can be done again. Originals are read under either version meanwhile. Persons change all at
+once, by one transaction of the ledger; until the key file says so too, nobody else works with persons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import count, groupby
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ingest.contracts import load_contracts
+from ingest.districts import load_districts
+from ingest.failures import StorageFailure
+from ingest.ledger import LedgerError, Submission
+from ingest.ledger.rotations import (
+    ORIGINALS,
+    PERSONS,
+    Rekeyed,
+    begin,
+    end,
+    person_version,
+    record_rekeyed,
+    under_way,
+)
+from ingest.ledger.store import newest_accepted
+from ingest.originals import DamagedOriginal, original_version, seal_again
+from ingest.persons.keys import load_keys, replace_keys, with_original_key, with_person_key
+from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped
+from ingest.recording import Office
+from ingest.storing import DamagedRows, read_rows, write_rows
+
+_PERSON_COLUMNS = ("person_key", "match_person_key")
+OnStep = Callable[[int, int, str], None]
+
+
+class RotationRefused(StorageFailure):
+    """Keys can't be rotated or removed now; the message says why and what to do. Nothing is changed."""
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """A version of a key, and how many files are under it.
+
+    Attributes:
+        what: PERSONS (files of rows) or ORIGINALS.
+        is_there: whether the key file has it.
+    """
+
+    what: str
+    version: int
+    is_in_use: bool
+    is_there: bool
+    files: int
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """What a rotation did.
+
+    Attributes:
+        versions: what was rotated → its new version.
+        files: files of rows, and originals, that went over to it in this run.
+        left: files under home that can't be read and stay under the version that they have.
+        was_interrupted: whether it went on with a rotation that had begun before; nothing new was begun then.
+    """
+
+    versions: dict[str, int]
+    files: dict[str, int]
+    left: tuple[str, ...]
+    was_interrupted: bool
+
+
+def _of_persons(office: Office) -> list[Submission]:
+    """Submissions with stored rows about persons, of every version and state."""
+    about = {name for name, contract in load_contracts().items() if contract.about_persons}
+    return [s for s in office.ledger.submissions() if s.dataset in about and s.parquet_path and s.person_key_version]
+
+
+def _originals(office: Office) -> list[Path]:
+    return sorted(office.settings.landing.glob("*/*.bin"))
+
+
+def key_uses(office: Office) -> list[KeyUse]:
+    """Every version of every key that the key file has or a file is under; persons first, then by version."""
+    keys = office.keys
+    persons = Counter(found.person_key_version or 0 for found in _of_persons(office))
+    originals = Counter(v for path in _originals(office) if (v := original_version(path)) is not None)
+    return [
+        KeyUse(what, version, version == in_use, version in there, counted[version])
+        for what, counted, there, in_use in (
+            (PERSONS, persons, keys.person_keys, keys.person_version),
+            (ORIGINALS, originals, keys.original_keys, keys.original_version),
+        )
+        for version in sorted({*there, *counted})
+    ]
+
+
+def rotate(office: Office, wanted: Collection[str], on_step: OnStep | None = None) -> Rotated:
+    """Draw new versions of keys and bring what is stored under them; or go on with a rotation that was interrupted.
+
+    The marts hold the old person keys until they are built again.
+
+    Args:
+        office: opened with `is_rotating`.
+        wanted: PERSONS, ORIGINALS or both. When a rotation was interrupted it is ended, and nothing new is begun.
+        on_step: called before each file with its number, how many there are, and its district.
+
+    Raises:
+        RotationRefused: rows in force can't be read, or were keyed under a version that the key file lacks.
+        SettingsError: the key file can't be read or written.
+        LeaseBusy: another process works with files, builds, or publishes.
+    """
+    with office.ledger.lease("keys"):
+        office = replace(office, keys=load_keys(office.settings.keys))
+        begun = under_way(office.ledger)
+        versions = begun or _next_versions(office, wanted)
+        _see_that_no_key_is_lost(office, versions)
+        if not begun:
+            begin(office.ledger, versions)
+        files: dict[str, int] = {}
+        left: list[str] = []
+        if PERSONS in versions:
+            with _alone(office):
+                files[PERSONS], named = _rotate_persons(office, versions[PERSONS], on_step)
+            left += named
+        if ORIGINALS in versions:
+            files[ORIGINALS], named = _rotate_originals(office, versions[ORIGINALS], on_step)
+            left += named
+        return Rotated(versions, files, tuple(left), bool(begun))
+
+
+def _next_versions(office: Office, wanted: Collection[str]) -> dict[str, int]:
+    """Numbers above those of the key file that nothing stored has: what a lost key file held is never drawn anew."""
+    stored = {(use.what, use.version) for use in key_uses(office)}
+    there = {PERSONS: office.keys.person_keys, ORIGINALS: office.keys.original_keys}
+    return {
+        what: next(version for version in count(max(there[what]) + 1) if (what, version) not in stored)
+        for what in (PERSONS, ORIGINALS)
+        if what in wanted
+    }
+
+
+def _see_that_no_key_is_lost(office: Office, versions: Mapping[str, int]) -> None:
+    """Before anything is drawn: what is stored under a version must never meet another key of that number."""
+    for use in key_uses(office):
+        if use.files and not use.is_there and (use.what == PERSONS or use.version == versions.get(ORIGINALS)):
+            raise RotationRefused(
+                f"the key file lacks the key of {use.what} of version {use.version}, under which {use.files} files are "
+                "stored: restore the newest copy of the key file"
+            )
+
+
+@contextmanager
+def _alone(office: Office) -> Iterator[None]:
+    """Nobody receives, erases, builds or publishes meanwhile."""
+    codes = {d.code for d in load_districts().districts} | {s.district_code for s in office.ledger.submissions()}
+    with ExitStack() as leases:
+        for name in ("build", "publish", *(f"receive:{code}" for code in sorted(codes))):
+            leases.enter_context(office.ledger.lease(name))
+        yield
+
+
+def _rotate_persons(office: Office, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
+    """Bring all rows about persons under a version; returns how many files went over, and which can't be read."""
+    settings, ledger = office.settings, office.ledger
+    rekeyed: list[Rekeyed] = []
+    if person_version(ledger) != version or any(s.person_key_version != version for s in _of_persons(office)):
+        try:
+            keys = with_person_key(load_keys(settings.keys), version)
+            replace_keys(settings.keys, keys)
+            rekeyed = _written_under(replace(office, keys=keys), version, on_step)
+        except BaseException:
+            with suppress(LedgerError):  # gone: then it stays begun
+                _remove_others(office)
+                for what in (PERSONS, ORIGINALS):  # originals come after persons: nothing of them is changed
+                    end(ledger, what)
+            raise
+        record_rekeyed(ledger, version, rekeyed)
+    replace_keys(settings.keys, replace(load_keys(settings.keys), person_version=version))
+    _remove_others(office)
+    end(ledger, PERSONS)
+    left = [s.parquet_path or "" for s in _of_persons(office) if s.person_key_version != version]
+    return len(rekeyed), left
+
+
+def _written_under(office: Office, version: int, on_step: OnStep | None) -> list[Rekeyed]:
+    """Write all rows about persons under a version, beside the files that count; those that can't be read are left out.
+
+    Raises:
+        RotationRefused: one of these is in force.
+    """
+    home, keys, submissions = office.settings.home, office.keys.person_keys, _of_persons(office)
+    in_force = {found.submission_id for found in newest_accepted(submissions)}
+    rekeyed, damaged = [], []
+    for number, found in enumerate(submissions, start=1):
+        if found.person_key_version == version:
+            continue
+        if on_step is not None:
+            on_step(number, len(submissions), found.district_code)
+        try:
+            rows = _under(read_rows(home, found), keys[found.person_key_version or 0], keys[version])
+        except (DamagedRows, WrongWrapping):
+            damaged += [found.submission_id] if found.submission_id in in_force else []
+            continue
+        path = (home / (found.parquet_path or "")).with_name(f"{found.submission_id}.k{version}.parquet")
+        rekeyed.append(Rekeyed(found.submission_id, str(path.relative_to(home)), write_rows(path, rows)))
+    if damaged:
+        raise RotationRefused(
+            f"the rows of {len(damaged)} submissions in force are missing or damaged: `followup restore-rows "
+            f"SUBMISSION` stores them again; then rotate ({', '.join(damaged[:10])})"
+        )
+    return rekeyed
+
+
+def _under(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:
+    """Rows with their persons under another wrapping; all else, the order and what the footer says stay."""
+    for name in _PERSON_COLUMNS:
+        place, column = rows.column_names.index(name), rows[name]
+        encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
+        chunks = []
+        for chunk in encoded.chunks:
+            texts = rewrapped(before, after, chunk.dictionary)
+            again = pa.DictionaryArray.from_arrays(chunk.indices, texts)
+            chunks.append(again if pa.types.is_dictionary(column.type) else again.cast(column.type))
+        rows = rows.set_column(place, rows.schema.field(place), pa.chunked_array(chunks, column.type))
+    return rows
+
+
+def _remove_others(office: Office) -> None:
+    """Remove the files of rows about persons that the ledger does not name: of another version than it says."""
+    for found in _of_persons(office):
+        path = office.settings.home / (found.parquet_path or "")
+        for other in (path.with_name(f"{found.submission_id}.parquet"), *path.parent.glob(f"{found.submission_id}.k*")):
+            if other != path:
+                other.unlink(missing_ok=True)
+
+
+def _rotate_originals(office: Office, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
+    """Bring all originals under a version; returns how many went over, and which can't be read."""
+    settings = office.settings
+    keys = with_original_key(load_keys(settings.keys), version)
+    replace_keys(settings.keys, keys)
+    paths = _originals(office)
+    done, left = 0, []
+    for district, own in groupby(paths, key=lambda path: path.parent.name):
+        with office.ledger.lease(f"receive:{district}"):
+            for path in own:
+                if on_step is not None:
+                    on_step(paths.index(path) + 1, len(paths), district)
+                try:
+                    if original_version(path) != version:
+                        seal_again(path, path.stem, keys)
+                        done += 1
+                except FileNotFoundError:  # erased meanwhile
+                    continue
+                except DamagedOriginal:
+                    left.append(str(path.relative_to(settings.home)))
+    end(office.ledger, ORIGINALS)
+    return done, left
+
+
+def unused_versions(office: Office) -> dict[str, tuple[int, ...]]:
+    """Versions in the key file that are not in use and that no stored file is under: PERSONS and ORIGINALS → them.
+
+    Looked at are the ledger, all files in validated/ (also those that the ledger does not know), and landing/.
+    """
+    used = {(use.what, use.version) for use in key_uses(office) if use.is_in_use or use.files}
+    used |= {(PERSONS, version) for version in _versions_in_validated(office)}
+    return {
+        what: tuple(version for version in sorted(there) if (what, version) not in used)
+        for what, there in ((PERSONS, office.keys.person_keys), (ORIGINALS, office.keys.original_keys))
+    }
+
+
+def _versions_in_validated(office: Office) -> set[int]:
+    found: set[int] = set()
+    for path in office.settings.validated.glob("**/*.parquet"):
+        with suppress(pa.ArrowInvalid, FileNotFoundError):
+            if (key := _first_person(path)) is not None:
+                texts = pa.array([key], pa.string())
+                found |= {v for v, wrapping in office.keys.person_keys.items() if unwrapped(wrapping, texts)[1][0]}
+    return found
+
+
+def _first_person(path: Path) -> str | None:
+    """The first person key in a file of rows; None where it holds none."""
+    with pq.ParquetFile(path) as file:
+        if _PERSON_COLUMNS[0] not in file.schema_arrow.names:
+            return None
+        for batch in file.iter_batches(columns=[_PERSON_COLUMNS[0]]):
+            keys = batch.column(0).drop_null()
+            if len(keys):
+                return str(keys[0].as_py())
+    return None
+
+
+def prune(office: Office) -> dict[str, tuple[int, ...]]:
+    """Remove from the key file the versions that nothing uses; returns which.
+
+    Raises:
+        RotationRefused: a rotation has begun and not ended.
+        SettingsError: the key file can't be read or written.
+        LeaseBusy: another process works with files, builds, or publishes.
+    """
+    with office.ledger.lease("keys"), _alone(office):
+        if under_way(office.ledger):
+            raise RotationRefused("a rotation was interrupted: run `followup keys rotate` again first")
+        office = replace(office, keys=load_keys(office.settings.keys))
+        unused, keys = unused_versions(office), office.keys
+        if any(unused.values()):
+            left = replace(
+                keys,
+                person_keys={v: key for v, key in keys.person_keys.items() if v not in unused[PERSONS]},
+                original_keys={v: key for v, key in keys.original_keys.items() if v not in unused[ORIGINALS]},
+            )
+            replace_keys(office.settings.keys, left)
+        return unused

@@ -1,0 +1,1 @@
+"""Persons' numbers: read, checked, searched for, and replaced by keys."""

@@ -1,0 +1,302 @@
+"""From each kind of workbook to one sheet as text: which sheet, which row bears the headers, what is odd about it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import python_calamine as calamine
+
+from ingest.folding import fold
+from ingest.workbooks import opendocument, scanning
+from ingest.workbooks.compound import OldSheet, old_sheets
+from ingest.workbooks.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body
+from ingest.workbooks.package import STYLES, Package
+from ingest.workbooks.refusals import DAMAGED, LOCKED, MERGED, MOST_SHEETS, NO_VALUES, TOO_LARGE, Refused
+
+MOST_CELLS = 12_000_000
+"""Of the sheet that is read; about 150 MB of memory for each million."""
+MOST_ROWS = 1_048_576
+"""Excel's own limit."""
+_MOST_COLUMNS = 16_384
+"""Excel's own limit; what is beyond is a broken reference."""
+_MOST_LAID_OUT = 40_000_000
+"""Rows × columns up to the furthest cell: calamine lays out all of them."""
+_WIDEST = 702
+_NO_HEADERS, _TOO_WIDE, _LONG_CELL, _LONG_TIME = "FIL-021", "FIL-022", "FIL-023", "FIL-062"
+
+Range = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the reader is told of the dataset.
+
+    Attributes:
+        known: folded header → column.
+        dates: columns that hold days.
+        sheet_names: folded names that a sheet of the dataset may bear.
+        most_columns: a sheet with more in use is refused.
+        required: how many columns a file must have.
+    """
+
+    known: dict[str, str]
+    dates: frozenset[str]
+    sheet_names: frozenset[str]
+    most_columns: int
+    required: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sheet: facts about it, its records as CSV, and the row number of each as int32."""
+
+    facts: dict[str, Any]
+    body: bytes
+    numbers: bytes
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    position: int
+    name: str
+    hidden: bool
+    header: HeaderRow
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The sheet that is read, by its position in the workbook, and others that bear headers and rows."""
+
+    position: int
+    others: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """What is known of a sheet beside its cells."""
+
+    kind: str
+    sheets: int
+    is_hidden: bool
+    hidden_rows: frozenset[int]
+    hidden_columns: frozenset[int]
+    merged: Iterable[Range]
+
+
+def read_workbook(raw: bytes, asked: Asked) -> Answer:
+    """Read the sheet that bears the headers.
+
+    Raises:
+        Refused: with the reason.
+    """
+    if raw[:2] != b"PK":
+        return _read_xls(raw, asked)
+    package = Package(raw)
+    return _read_ods(package, asked) if package.kind == "ods" else _read_xlsx(package, asked)
+
+
+def _choose(candidates: list[_Candidate], asked: Asked) -> _Chosen:
+    """The sheet named after the dataset if it bears headers, else the first that does; shown ones before hidden."""
+    if not candidates:
+        raise Refused(_NO_HEADERS)
+    enough = min(max(len(c.header.recognised) for c in candidates), max(asked.required // 2, 1))
+    bearing = [c for c in candidates if len(c.header.recognised) >= enough]
+    named = [c for c in bearing if fold(c.name) in asked.sheet_names]
+    chosen = min(named or bearing, key=lambda c: (c.hidden, c.position))
+    others = tuple(c.position for c in bearing if c is not chosen and c.header.followed)
+    return _Chosen(chosen.position, others)
+
+
+def _candidates(
+    workbook: calamine.CalamineWorkbook, sheets: Iterable[tuple[int, str, bool]], asked: Asked
+) -> list[_Candidate]:
+    """Sheets that bear any header; (position, name, hidden) of those to look at."""
+    found = []
+    for position, name, hidden in sheets:
+        try:
+            header = find_header(_rows(workbook.get_sheet_by_index(position)), asked.known)
+        except calamine.CalamineError:  # a chart or macro sheet, or one whose beginning is broken
+            continue
+        if header is not None:
+            found.append(_Candidate(position, name, hidden, header))
+    return found
+
+
+def _rows(sheet: calamine.CalamineSheet) -> Iterator[list[Any]]:
+    """A sheet's rows from row 1 (index 0), cells from column A: calamine leaves out unused columns before the first.
+
+    Raises:
+        Refused: some cell stands so far away that going through all before it would take very long; or holds a span of
+            time longer than can be counted.
+    """
+    if sheet.start is None or sheet.end is None:
+        return iter(())
+    last_row, last_column = sheet.end
+    if last_column >= _MOST_COLUMNS or (last_row + 1) * (last_column + 1) > _MOST_LAID_OUT:
+        raise Refused(TOO_LARGE, kind="celler långt utanför tabellen")
+    return _from_first_column(sheet, sheet.start[1])
+
+
+def _from_first_column(sheet: calamine.CalamineSheet, before: int) -> Iterator[list[Any]]:
+    rows, number = sheet.iter_rows(), 0
+    while True:
+        number += 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except OverflowError:  # a large number in a format such as [h]:mm
+            raise Refused(_LONG_TIME, row=number) from None
+        yield [""] * before + row if before else row
+
+
+def _load(source: io.BytesIO) -> calamine.CalamineWorkbook:
+    try:
+        return calamine.load_workbook(source)
+    except calamine.PasswordError:
+        raise Refused(LOCKED) from None
+    except calamine.CalamineError:
+        raise Refused(DAMAGED) from None
+
+
+def _sheet(workbook: calamine.CalamineWorkbook, position: int) -> calamine.CalamineSheet:
+    try:
+        return workbook.get_sheet_by_index(position)
+    except (calamine.CalamineError, IndexError):
+        raise Refused(DAMAGED) from None
+
+
+def _read_xlsx(package: Package, asked: Asked) -> Answer:
+    parts = package.sheets()
+    worksheets = [(place, part) for place, part in enumerate(parts) if package.has(part.part)]
+    if len(worksheets) == 1:
+        chosen = _Chosen(worksheets[0][0])
+    else:  # choose by the beginnings of all, so that only one is unpacked whole
+        workbook = _load(package.rebuilt({part.part: package.sheet_head(part.part) for _, part in worksheets}))
+        sheets = ((place, part.name, part.hidden) for place, part in worksheets)
+        chosen = _choose(_candidates(workbook, sheets, asked), asked)
+    entry = parts[chosen.position]
+    content = package.read(entry.part)
+    if scanning.has_far_columns(content):
+        raise Refused(TOO_LARGE, kind="celler långt till höger om tabellen")
+    if scanning.last_row(content) > MOST_ROWS or scanning.cells(content) > MOST_CELLS:
+        raise Refused(TOO_LARGE, kind=f"fler än {MOST_CELLS // 1_000_000} miljoner celler")
+    if (row := next(scanning.formulas_without_value(content, package.never_calculated()), None)) is not None:
+        raise Refused(NO_VALUES, row=row)
+    hidden_rows, hidden_columns = scanning.hidden_rows(content), scanning.hidden_columns(content, _WIDEST)
+    styles = package.read(STYLES)
+    content = scanning.padded_as_text(scanning.errors_as_text(content), scanning.templates(styles))
+    changed = {entry.part: content}
+    if styles:
+        changed[STYLES] = scanning.without_false_dates(styles)
+    plain = package.rebuilt(changed)
+    del content, changed
+    sheet = _sheet(_load(plain), chosen.position)
+    merged = sheet.merged_cell_ranges or ()
+    marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged)
+    return _read(lambda: _rows(sheet), chosen, marks, asked)
+
+
+def _read_ods(package: Package, asked: Asked) -> Answer:
+    opendocument.refuse_locked(package.read("META-INF/manifest.xml"))
+    content = package.read("content.xml")
+    tables = opendocument.tables(content)
+    content = opendocument.padded_as_text(opendocument.errors_as_text(content))
+    workbook = _load(package.rebuilt({"content.xml": content}))
+    del content
+    chosen = _chosen_of(workbook, asked)
+    if chosen.position >= len(tables):
+        raise Refused(DAMAGED)
+    table, sheet = tables[chosen.position], _sheet(workbook, chosen.position)
+    opendocument.refuse_without_values(table)
+    marks = _Marks(
+        "ods",
+        len(tables),
+        _is_hidden(workbook, chosen.position),
+        opendocument.hidden_rows(table),
+        opendocument.hidden_columns(table, _WIDEST),
+        list(opendocument.merged(table)),
+    )
+    return _read(lambda: _rows(sheet), chosen, marks, asked)
+
+
+def _read_xls(raw: bytes, asked: Asked) -> Answer:
+    sheets = old_sheets(raw)
+    workbook = _load(io.BytesIO(raw))
+    chosen = _chosen_of(workbook, asked)
+    if chosen.position >= len(sheets):
+        raise Refused(DAMAGED)
+    old, sheet = sheets[chosen.position], _sheet(workbook, chosen.position)
+    merged = sheet.merged_cell_ranges or ()
+    marks = _Marks("xls", len(sheets), old.hidden, old.hidden_rows, old.hidden_columns, merged)
+    return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, asked)
+
+
+def _as_shown(rows: Iterator[list[Any]], sheet: OldSheet) -> Iterator[list[Any]]:
+    """Rows with the cells that calamine gives back otherwise."""
+    for index, row in enumerate(rows):
+        for column, cell in sheet.shown.get(index, {}).items():
+            if column < len(row):
+                row[column] = cell
+        yield row
+
+
+def _is_hidden(workbook: calamine.CalamineWorkbook, position: int) -> bool:
+    return workbook.sheets_metadata[position].visible is not calamine.SheetVisibleEnum.Visible
+
+
+def _chosen_of(workbook: calamine.CalamineWorkbook, asked: Asked) -> _Chosen:
+    names = workbook.sheet_names
+    if len(names) > MOST_SHEETS:
+        raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
+    sheets = ((place, name, _is_hidden(workbook, place)) for place, name in enumerate(names))
+    return _choose(_candidates(workbook, sheets, asked), asked)
+
+
+def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Marks, asked: Asked) -> Answer:
+    header = find_header(rows(), asked.known)
+    if header is None:
+        raise Refused(_NO_HEADERS)
+    if max(map(len, header.cells)) > LONGEST_CELL:
+        raise Refused(_LONG_CELL, row=header.index + 1)
+    names = [asked.known.get(fold(cell[:200])) for cell in header.cells]
+
+    def is_date_column(position: int) -> bool | None:
+        name = names[position] if position < len(names) else None
+        return None if name is None else name in asked.dates
+
+    try:
+        body = read_body(rows(), header, is_date_column)
+    except CellTooLong as found:
+        raise Refused(_LONG_CELL, row=found.row) from None
+    filled = [p for p in range(body.width) if header.cells[p].strip() or p in body.filled]
+    if len(filled) > asked.most_columns:
+        raise Refused(_TOO_WIDE, found=len(filled))
+    _refuse_merged(marks.merged, header.index, max(p for p, name in enumerate(names) if name))
+    hidden = marks.hidden_rows
+    facts = {
+        "kind": marks.kind,
+        "sheet": chosen.position + 1,
+        "sheets": marks.sheets,
+        "others": [place + 1 for place in chosen.others],
+        "sheet_hidden": marks.is_hidden,
+        "hidden_rows": sum(number in hidden for number in body.numbers) if hidden else 0,
+        "hidden_columns": sorted(marks.hidden_columns),
+        "headers": list(header.cells),
+        "header_row": header.index + 1,
+        "above": header.above,
+        "kept": filled,
+        "dates": {str(place): days for place, days in body.dates.items()},
+    }
+    return Answer(facts, body.csv, body.numbers.tobytes())
+
+
+def _refuse_merged(merged: Iterable[Range], header: int, last_column: int) -> None:
+    """Refuse merged cells from the header row down, within the table: all but one of them read as empty."""
+    for (top, left), (bottom, right) in merged:
+        if bottom >= header and left <= last_column and (top, left) != (bottom, right):
+            place = "Rubrikraden" if top <= header else f"Rad {top + 1}"
+            raise Refused(MERGED, place=place)

@@ -1,0 +1,1 @@
+"""The rules that the marts must hold before anything is released."""

@@ -1,0 +1,34 @@
+"""One drawn file before it is bytes: its columns, and how the unit hands them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.quarters import Quarter
+from synthetic.habits import in_workbook
+from synthetic.views import Columns
+from synthetic.workbooks import workbook_bytes
+from synthetic.writing import csv_bytes
+
+
+@dataclass(frozen=True)
+class DrawnTable:
+    """A unit's rows of one dataset and quarter."""
+
+    unit: str
+    dataset: str
+    quarter: Quarter
+    columns: Columns
+    rows: int
+
+    @property
+    def file_name(self) -> str:
+        """The name that the contract asks for."""
+        ending = "xlsx" if in_workbook(self.unit, self.dataset) else "csv"
+        return f"{self.unit}_{self.dataset}_{self.quarter}.{ending}"
+
+    def content(self) -> bytes:
+        """The file as the unit writes it."""
+        if in_workbook(self.unit, self.dataset):
+            return workbook_bytes(self.unit, self.dataset, self.columns)
+        return csv_bytes(self.unit, self.dataset, self.columns)

@@ -1,0 +1,175 @@
+"""Releases through a real Airflow: asked about and approved, rejected, approved by the request, nothing new, refused.
+
+One Airflow and one small city for the whole file; the tests go in order, as one story.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from followup.local.airflow_client import AirflowClient, Run
+from followup.local.figures import release_table
+from followup.local.marked_processes import marked
+from followup.local.orchestrator import Orchestrator
+from followup.local.rehearsal import Rehearsal, Stage
+from ingest.private import open_to_others
+from ingest.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
+from city import Place, draw, settle
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
+DAG = "publish_release"
+
+
+class Office:
+    """The city's side of an installation: asks for releases, looks at what they wait for, and answers."""
+
+    def __init__(self, place: Place, airflow: Path, client: AirflowClient) -> None:
+        self.place, self.airflow, self.client = place, airflow, client
+
+    def request(self, **params: object) -> str:
+        return self.client.trigger(DAG, params)
+
+    def end(self, run_id: str) -> Run:
+        return self.client.wait(DAG, run_id, seconds=180)
+
+    def tasks(self, run_id: str) -> dict[str, str | None]:
+        return {task.task_id: task.state for task in self.client.tasks(DAG, run_id)}
+
+    def wait_for_question(self, run_id: str) -> dict[str, Any]:
+        """What is asked, once somebody is."""
+        give_up_at = time.monotonic() + 180
+        while time.monotonic() < give_up_at:
+            # an answer before the scheduler has seen the asking task's process end is lost with the task
+            if self.tasks(run_id).get("approve_release") == "awaiting_input" and self._has_seen_the_end_of(run_id):
+                asked: dict[str, Any] = self.client.call("GET", self._question(run_id))
+                return asked
+            assert self.client.run(DAG, run_id).state != "failed", self.log(run_id)
+            time.sleep(1)
+        pytest.fail(f"nobody was asked: {self.tasks(run_id)}")
+
+    def _has_seen_the_end_of(self, run_id: str) -> bool:
+        log = (self.airflow / "logs" / "scheduler.log").read_text(encoding="utf-8")
+        return any(
+            "Received executor event" in line and "'approve_release'" in line and run_id in line
+            for line in log.splitlines()
+        )
+
+    def answer(self, run_id: str, word: str) -> None:
+        self.client.call("PATCH", self._question(run_id), {"chosen_options": [word], "params_input": {}})
+
+    def _question(self, run_id: str) -> str:
+        return f"dags/{DAG}/dagRuns/{run_id}/taskInstances/approve_release/-1/hitlDetails"
+
+    def log(self, run_id: str) -> str:
+        logs = (self.airflow / "logs" / "tasks" / f"dag_id={DAG}" / f"run_id={run_id}").glob("**/*.log")
+        return "\n".join(path.read_text(encoding="utf-8") for path in logs)
+
+    def published(self) -> Path | None:
+        link = self.place.published
+        return link.resolve() if link.exists() else None
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    root = tmp_path_factory.mktemp("office")
+    place = settle(root / "place", draw(tmp_path_factory.mktemp("drawn")))
+    place.followup("run", "--inbox", str(place.inbox))
+    orchestrator = Orchestrator(root / "airflow", place.environment | {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"})
+    orchestrator.start()
+    try:
+        yield Office(place, root / "airflow", orchestrator.client())
+    finally:
+        orchestrator.stop()
+
+
+def test_nothing_reaches_readers_before_somebody_says_yes(office: Office) -> None:
+    run_id = office.request()
+    asked = office.wait_for_question(run_id)
+    assert asked["options"] == ["Approve", "Reject"]
+    assert "may it go out?" in asked["subject"] and "mart_" in asked["body"]
+    assert office.tasks(run_id)["serve_release"] is None
+    assert office.published() is None
+    office.answer(run_id, "Approve")
+    assert office.end(run_id).state == "success"
+    assert set(office.tasks(run_id).values()) == {"success"}
+    assert office.published() is not None
+
+
+def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(office: Office) -> None:
+    before = office.published()
+    run_id = office.request(approve=True)
+    assert office.end(run_id).state == "success", office.log(run_id)
+    tasks = office.tasks(run_id)
+    assert (tasks["check_marts"], tasks["propose_release"], tasks["serve_release"]) == ("success", "skipped", "skipped")
+    assert "nothing new: release 1, which readers see, shows the same; none is made" in office.log(run_id)
+    assert office.published() == before
+
+
+def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(office: Office) -> None:
+    before = office.published()
+    with duckdb.connect(str(office.place.home / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("comment on column marts.mart_case_flow.cases is 'other words'")
+    run_id = office.request(approve=False)
+    office.wait_for_question(run_id)
+    office.answer(run_id, "Reject")
+    assert office.end(run_id).state == "success", office.tasks(run_id)
+    assert office.tasks(run_id)["serve_release"] == "skipped"
+    assert office.published() == before
+
+
+def test_a_request_that_approves_asks_nobody_as_in_the_rehearsal(office: Office, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": office.place.home, "published": office.place.published})
+    console = Console(width=120, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
+    Rehearsal(Stage(tmp_path), settings, office.client, console).release()
+    console.print(release_table(settings.published))
+    run_id = office.client.runs(DAG)[-1].run_id
+    assert office.tasks(run_id)["approve_release"] == "skipped"
+    assert office.tasks(run_id)["serve_release"] == "success"
+    printed = console.export_text()
+    assert "publish_release succeeded" in printed
+    assert "mart_case_flow" in printed and "figures hidden" in printed
+
+
+def test_marts_with_an_error_fail_at_once_with_its_name_and_the_release_before_stays(office: Office) -> None:
+    before = office.published()
+    with duckdb.connect(str(office.place.home / "warehouse.duckdb")) as warehouse:
+        changed = warehouse.execute(
+            "update marts.mart_case_flow set cases = cases + 1 where district_code = 'norrmalm' and district_basis = "
+            "'as_submitted' and cohort_basis = 'inkommen' and reporting_quarter = '2018Q1' and history = 'alla' and "
+            "sex = 'alla' and age_band = 'alla' and source_code = 'alla' and reason_side = 'alla' and referral_type = "
+            "'alla' and intervention_category = 'alla' and socioeconomic = 'alla'"
+        ).fetchone()
+    assert changed == (1,)
+    run_id = office.request(approve=True)
+    assert office.end(run_id).state == "failed"
+    tasks = {task.task_id: task for task in office.client.tasks(DAG, run_id)}
+    assert (tasks["check_marts"].state, tasks["check_marts"].try_number) == ("failed", 1)
+    assert tasks["serve_release"].state == "upstream_failed"
+    log = office.log(run_id)
+    assert "mart_case_flow stockholm 2018Q1: cases: the city is not the sum of its districts in 1 cuts" in log
+    assert office.published() == before
+
+
+def test_no_process_lets_others_open_what_it_writes(office: Office) -> None:
+    """Everything so far was done by the command line and Airflow, started with the usual umask."""
+    masks = {
+        (Path("/proc") / str(pid) / "cmdline").read_text().replace("\0", " "): _umask(pid)
+        for pid in marked({"AIRFLOW_HOME": str(office.airflow)})
+    }
+    assert len(masks) >= 4 and set(masks.values()) == {"0077"}, masks
+    assert list(open_to_others([office.place.home, office.airflow])) == []
+
+
+def _umask(pid: int) -> str:
+    status = (Path("/proc") / str(pid) / "status").read_text(encoding="utf-8")
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("Umask:"))

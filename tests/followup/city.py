@@ -1,0 +1,124 @@
+"""A small synthetic city and an installation that takes it in by the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingest.ledger import Ledger
+from ingest.persons.keys import make_keys
+from ingest.quarters import Quarter
+from synthetic.city import draw_city
+
+DISTRICTS = ("alvsjo", "norrmalm")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An installation under one folder."""
+
+    root: Path
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "FOLLOWUP_HOME": str(self.home),
+            "FOLLOWUP_INBOX": str(self.inbox),
+            "FOLLOWUP_KEYS": str(self.root / "keys.json"),
+            "FOLLOWUP_PUBLISHED": str(self.published),
+            "FOLLOWUP_NOW": "2018-04-10T08:00:00",
+        }
+
+    def followup(self, *command: str, expect: int = 0) -> str:
+        """Run the command line as a user would; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "followup.cli.main", *command],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def ledger(self) -> Ledger:
+        return Ledger(f"sqlite:///{self.home / 'ledger.sqlite'}")
+
+
+def draw(folder: Path, *, faults: bool = False, quarters: tuple[str, str] = ("2018Q1", "2018Q1")) -> Path:
+    """The files of two districts, as they would wait in drop locations."""
+    draw_city(folder / "all", Quarter.parse(quarters[0]), Quarter.parse(quarters[1]), scale=0.1, seed=3, faults=faults)
+    for district in DISTRICTS:
+        shutil.copytree(folder / "all" / district, folder / "inbox" / district)
+    shutil.rmtree(folder / "all")
+    return folder / "inbox"
+
+
+def settle(root: Path, files: Path, keys: Path | None = None) -> Place:
+    """An installation with files waiting, and keys (others' when given, so that stored rows can be compared)."""
+    root.mkdir(parents=True)
+    shutil.copytree(files, root / "inbox")
+    if keys is None:
+        make_keys(root / "keys.json")
+    else:
+        shutil.copy(keys, root / "keys.json")
+    return Place(root)
+
+
+def state(place: Place) -> dict[str, object]:
+    """All that an installation's intake has come to: what counts, what lies there, what still waits.
+
+    Left out is what differs from run to run by nature: times of a run, encrypted bytes (random nonce).
+    """
+    ledger = place.ledger()
+    try:
+        submissions = sorted(ledger.submissions(), key=lambda s: s.submission_id)
+        findings = {
+            s.submission_id: (ledger.rule_counts(s.submission_id), ledger.findings(s.submission_id))
+            for s in submissions
+        }
+    finally:
+        ledger.close()
+    return {
+        "submissions": submissions,
+        "findings": findings,
+        "validated": {
+            str(p.relative_to(place.home)): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in place.home.glob("validated/**/*")
+            if p.is_file()
+        },
+        "originals": sorted(str(p.relative_to(place.home)) for p in place.home.glob("landing/**/*") if p.is_file()),
+        "feedback": {p.name: p.read_bytes() for p in place.home.glob("feedback/**/*") if p.is_file()},
+        "inbox": {str(p.relative_to(place.inbox)): p.read_bytes() for p in place.inbox.glob("**/*") if p.is_file()},
+    }
+
+
+def marts(database: Path, schema: str) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables of a schema, in an order of their own."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        names = connection.execute("select table_name from duckdb_tables() where schema_name = ? order by 1", [schema])
+        return {
+            name: connection.execute(f"select * from {schema}.{name} order by all").fetchall()
+            for (name,) in names.fetchall()
+            if name != "about"
+        }

@@ -1,0 +1,166 @@
+"""Commands on a disk that fills up while they run: a tmpfs of its own, at many levels of free room.
+
+    unshare -rm python tests/followup/full_disk.py receive 0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1 1.1
+
+At each level the command must do its work, or end with exit code 3 and one sentence; what was in force is in force,
+no drop file is lost; and once there is room the same command ends as one that always had it. In a mount namespace of
+its own (root of it), so nothing stays mounted. `test_full_disk.py` runs a few points of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from city import Place, draw, settle, state
+from typer.testing import CliRunner
+
+from followup.cli.main import app
+from ingest.originals import decrypt_original, original_id
+from ingest.persons.keys import load_keys
+from ingest.storing import has_rows_as_stored
+from publish.warehouse import see_that_it_opens
+
+PLENTY = 4 << 30
+COMMANDS = {
+    "receive": ["receive", "--inbox"],
+    "build": ["build"],
+    "publish": ["publish", "--approve"],
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code (negative: a signal), and what it printed."""
+
+    code: int
+    printed: str
+
+
+class Disk:
+    """A file system in memory, whose size is set anew as one likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount(f"size={PLENTY}")
+
+    def _mount(self, options: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.folder], check=True)
+
+    def used(self) -> int:
+        found = os.statvfs(self.folder)
+        return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+    def leave(self, room: int) -> None:
+        """Let so many bytes be free."""
+        self._mount(f"remount,size={self.used() + room}")
+
+    def start_from(self, folder: Path) -> None:
+        """Hold a copy of a folder and nothing else, with plenty of room."""
+        subprocess.run(["umount", self.folder], check=True)
+        self._mount(f"size={PLENTY}")
+        shutil.copytree(folder, self.folder / "p", symlinks=True)
+
+
+def run(place: Place, command: list[str]) -> Ended:
+    """Run a command in a process forked from this one, which has everything imported."""
+    with tempfile.TemporaryFile() as printed:
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                os.environ.update(place.environment)
+                done = CliRunner().invoke(app, command)
+                os.write(printed.fileno(), done.output.encode())
+                if done.exception is not None and not isinstance(done.exception, SystemExit):
+                    os.write(printed.fileno(), f"Traceback: {done.exception!r}".encode())
+                code = done.exit_code
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        printed.seek(0)
+        return Ended(code, printed.read().decode(errors="replace"))
+
+
+def see_nothing_is_lost(place: Place, dropped: dict[str, str]) -> None:
+    """Every file that was dropped is there still or in the ledger with its original; what is in force has its rows."""
+    waiting = {hashlib.sha256(path.read_bytes()).hexdigest() for path in place.inbox.glob("*/*") if path.is_file()}
+    keys, kept = load_keys(place.root / "keys.json"), set()
+    if (place.home / "ledger.sqlite").exists():
+        ledger = place.ledger()
+        for found in ledger.submissions():
+            raw = decrypt_original(place.home / found.original_path, original_id(found.original_path), keys)
+            assert hashlib.sha256(raw).hexdigest() == found.source_file_sha256
+            kept.add(found.source_file_sha256)
+        for found in ledger.in_force():
+            assert has_rows_as_stored(place.home, found), found.submission_id
+        ledger.close()
+    lost = {name for name, checksum in dropped.items() if checksum not in waiting | kept}
+    assert not lost, f"lost: {sorted(lost)}"
+    if (place.home / "warehouse.duckdb").exists():
+        see_that_it_opens(place.home / "warehouse.duckdb")
+    if (place.home / "published").is_symlink():
+        see_that_it_opens(place.home / "published" / "followup.duckdb")
+
+
+def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None]) -> None:
+    """Run a command with room for these shares of what it writes; AssertionError where not all is as it must be."""
+    command, drawn = COMMANDS[what], draw(root / "drawn")
+    before = settle(root / "before", drawn)
+    for earlier in list(COMMANDS)[: list(COMMANDS).index(what)]:
+        ended = run(before, [*COMMANDS[earlier], *([str(before.inbox)] if earlier == "receive" else [])])
+        assert ended.code == 0, ended
+    dropped = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in drawn.glob("*/*") if path.is_file() and path.name != "SYNTETISK.json"
+    }  # fmt: skip
+    disk = Disk(root / "disk")
+    place = Place(disk.folder / "p")
+    words = [*command, str(place.inbox)] if what == "receive" else command
+    disk.start_from(before.root)
+    at_first = disk.used()
+    clean = run(place, words)
+    assert clean.code == 0, clean
+    written, wanted = disk.used() - at_first, state(place) if what == "receive" else {}
+    tell(f"{what} writes {written} bytes")
+    for share in points:
+        disk.start_from(before.root)
+        disk.leave(max(int(written * share), 4096 if share else 0))
+        ended = run(place, words)
+        tell(f"{what} with room for {share:.0%}: {ended.code} {' '.join(ended.printed.split())[:230]}")
+        assert ended.code in (0, 3), ended
+        assert "Traceback" not in ended.printed and "internal error" not in ended.printed, ended
+        if ended.code == 3:
+            assert "disk is full" in ended.printed, ended
+        disk.leave(PLENTY)
+        see_nothing_is_lost(place, dropped)
+        again = run(place, words)
+        assert again.code == 0, (share, again)
+        see_nothing_is_lost(place, dropped)
+        if what == "receive":
+            now = state(place)
+            for part in ("validated", "originals"):
+                assert now[part] == wanted[part], (share, part)
+            assert not list(place.inbox.glob("*/*.csv")), "files are left"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("shares", type=float, nargs="+", help="of what the command writes, such as 0 0.5 0.9")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="full-disk-") as folder:
+        try:
+            sweep(chosen.command, Path(folder), chosen.shares, lambda line: sys.stdout.write(line + "\n"))
+        finally:
+            sys.stdout.flush()
+            subprocess.run(["umount", "-l", Path(folder) / "disk"], check=False, stderr=subprocess.DEVNULL)

@@ -1,0 +1,169 @@
+"""The city's own commands, as the data team types them: locks, exceptions, explanations, names, erasing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from city import Place, draw, settle
+from typer.testing import CliRunner
+
+from followup.cli.main import app
+
+Run = Callable[..., str]
+"""Runs one command in this process; returns what it printed, white space folded."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Two districts' quarter, taken in; the tests of this module follow each other on it."""
+    root = tmp_path_factory.mktemp("city")
+    made = settle(root / "p", draw(root / "drawn"))
+    made.followup("receive", "--inbox", str(made.inbox))
+    return made
+
+
+@pytest.fixture
+def followup(place: Place, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*command: str, expect: int = 0, typed: str | None = None) -> str:
+        done = CliRunner().invoke(app, list(command), input=typed)
+        assert done.exit_code == expect, f"{command}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+        return " ".join(done.output.split())
+
+    return run
+
+
+def lines(place: Place, followup: Run) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(followup("status", "--format", "json"))["lines"]
+    return found
+
+
+def line(place: Place, followup, district: str, dataset: str) -> dict[str, object]:
+    return next(x for x in lines(place, followup) if (x["district_code"], x["dataset"]) == (district, dataset))
+
+
+def test_lock_says_what_it_shuts_out_and_asks(place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = followup("lock", "-q", "2018Q1", expect=2)
+    assert "no terminal" in told and "--yes" in told
+    assert "missing arenden: 12 units: bromma" in told  # 14 districts, of which two have sent theirs
+    assert not re.search(r"missing arenden: [^:]*: [^:]*(alvsjo|norrmalm)", told)
+    asked = [x for x in lines(place, followup) if x["open_queries"]]
+    assert asked
+    for one in asked:
+        assert f"open queries: {one['district_code']} {one['dataset']}: {one['open_queries']}" in told
+    monkeypatch.setattr("followup.cli.commands.locking.is_terminal", lambda: True)
+    for answer in ("n\n", ""):
+        assert "Nothing is locked" in followup("lock", "-q", "2018Q1", typed=answer)
+    assert "(locked)" not in followup("status", "-q", "2018Q1")
+    assert "2018Q1 is locked" in followup("lock", "-q", "2018Q1", typed="y\n")
+    followup("unlock", "-q", "2018Q1")
+
+
+def test_locked_quarter_is_shown_and_needs_an_exception(place: Place, followup: Run) -> None:
+    assert "2018Q1 is locked" in followup("lock", "-q", "2018Q1", "--yes")
+    assert "was locked already" in followup("lock", "-q", "2018Q1")
+    assert "(locked)" in followup("status", "-q", "2018Q1")
+    folder = place.inbox / "alvsjo"
+    path = folder / "alvsjo_serviceinsatser_2018Q1.csv"
+    original = (place.root.parent / "drawn" / "inbox" / "alvsjo" / path.name).read_bytes()
+    path.write_bytes(original.rstrip().rpartition(b"\n")[0] + b"\r\n")
+    assert "FIL-040" in followup("receive", "--inbox", str(place.inbox), expect=1)
+    opened = followup("exception", "open", "-q", "2018Q1", "--district", "alvsjo", "--why", "fel i exporten")
+    number = re.search(r"Exception (\d+)", opened)
+    assert number and "alvsjo" in followup("exception", "list")
+    path.write_bytes(original.rstrip().rpartition(b"\n")[0] + b"\r\n")
+    assert "1 accepted" in followup("receive", "--inbox", str(place.inbox))
+    assert line(place, followup, "alvsjo", "serviceinsatser")["version"] == 2
+    assert "is closed" in followup("exception", "close", number[1])
+    followup("exception", "close", number[1], expect=1)
+
+
+def test_withdrawal_in_a_locked_quarter_needs_an_exception_too(place: Place, followup: Run) -> None:
+    submission = str(line(place, followup, "alvsjo", "serviceinsatser")["submission_id"])
+    assert "is locked" in followup("withdraw", submission, "--why", "fel fil", expect=1)
+    assert "2018Q1 is open" in followup("unlock", "-q", "2018Q1")
+    assert "version 1 is in force again" in followup("withdraw", submission[:10], "--why", "fel fil")
+    assert "withdrawn already" in followup("withdraw", submission, "--why", "fel fil")
+    assert line(place, followup, "alvsjo", "serviceinsatser")["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("lock", "-q", "2031Q1"), "has not ended"),
+        (("withdraw", "zzzz", "--why", "x"), "no submission begins"),
+        (("exception", "open", "-q", "2018Q1", "--district", "atlantis", "--why", "x"), "no district"),
+        (("reprocess", "--dataset", "moln"), "no dataset"),
+        (("exception", "open", "-q", "2018Q1", "--district", "alvsjo", "--until", "i går", "--why", "x"), "--until"),
+        (("alias", "add", "Soffan", "--means", "rad_och_stöd"), "rad_och_stod"),
+        (("alias", "add", "komet", "--means", "abc"), "own code"),
+        (("erase",), "say which"),
+    ],
+)
+def test_wrong_usage_says_what_is_wrong(followup: Run, command: tuple[str, ...], said: str) -> None:
+    assert said in followup(*command, expect=2)
+
+
+def test_open_query_is_listed_explained_and_closed(place: Place, followup: Run) -> None:
+    asked = [x for x in lines(place, followup) if x["open_queries"]]
+    assert asked, "the drawn files raise no query at all"
+    listed = json.loads(followup("status", "--queries", "--format", "json"))["open_queries"]
+    assert sum(int(str(x["open_queries"])) for x in asked) == len(listed)
+    first = listed[0]
+    assert "förklara" in first["message"]
+    assert first["row_key"] in followup("status", "--queries")
+    told = followup(
+        "explain", first["submission_id"], first["rule"], "--row-key", first["row_key"], "--text", "Semestertider"
+    )
+    assert f"queries of {first['rule']} are explained" in told
+    left = json.loads(followup("status", "--queries", "--format", "json"))["open_queries"]
+    assert first not in left and len(left) == len(listed) - 1
+    assert "personnummer" in followup(
+        "explain", first["submission_id"], first["rule"], "--text", "om 20050505-9824", expect=1
+    )
+
+
+def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run) -> None:
+    path = place.inbox / "norrmalm" / "norrmalm_serviceinsatser_2018Q1.csv"
+    original = (place.root.parent / "drawn" / "inbox" / "norrmalm" / path.name).read_bytes()
+    path.write_bytes(original.replace("Rådgivningssamtal".encode("cp1252"), b"Kafferummet"))
+    assert "1 refused" in followup("receive", "--inbox", str(place.inbox), expect=1)
+    told = followup("alias", "add", "Kafferummet", "--means", "rad_och_stod", "--district", "norrmalm")
+    assert "1 refused files were checked again; 1 are in force now" in told
+    assert line(place, followup, "norrmalm", "serviceinsatser")["version"] == 2
+    assert "Kafferummet = rad_och_stod" in followup("alias", "list")
+    assert "0 refused files" in followup("reprocess")
+
+
+def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(place: Place, followup: Run) -> None:
+    followup("build")
+    drawn = place.root.parent / "drawn" / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
+    number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
+    before = _cases(place)
+    followup("erase", "--person", typed=f"{number[:-1]}x\n{number[:-1]}x\n", expect=2)
+    told = followup("erase", "--person", typed=f"{number}\n{number}\n")
+    assert number not in told and "The marts are built again" in told
+    assert _cases(place) < before
+    assert "0 rows are removed" in followup("erase", "--person", typed=f"{number}\n{number}\n")
+
+
+def _cases(place: Place) -> int:
+    with duckdb.connect(str(place.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        found = warehouse.execute("select count(*) from core.fct_case").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_originals_are_erased_after_asking(place: Place, followup: Run) -> None:
+    assert "Nothing is erased" in followup("erase", "--originals", "--older-than", "0", typed="n\n")
+    kept = list(Path(place.home / "landing").rglob("*.bin"))
+    assert kept
+    assert f"{len(kept)} originals are erased" in followup("erase", "--originals", "--older-than", "0", typed="y\n")
+    assert list(Path(place.home / "landing").rglob("*.bin")) == []

@@ -1,0 +1,236 @@
+"""What fails in storage ends every command in one sentence and exit code 3, and nothing of the data is shown."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from city import Place, draw, settle
+from typer.testing import CliRunner
+
+from followup.build.snapshot import take_snapshot
+from followup.cli.main import app
+from ingest import failures
+from ingest.failures import StorageFailure, cause_of, failing_in_words, in_words
+from ingest.ledger.store import Build
+from ingest.settings import Settings
+from publish.catalogue.manifest import Manifest, keep_manifest
+
+SECRET = "hemlig cell"
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def received(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Two districts' first quarter in force, the second waiting; each test works on a copy."""
+    root = tmp_path_factory.mktemp("failures")
+    place = settle(root / "p", draw(root / "drawn", quarters=("2018Q1", "2018Q2")))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (place.environment | {"FOLLOWUP_NOW": "2018-07-10T08:00:00"}).items():
+            patch.setenv(name, value)
+        done = CliRunner().invoke(app, ["receive", "--inbox", str(place.inbox), "--quarter", "2018Q1"])
+    assert done.exit_code == 0, done.output
+    return place
+
+
+@pytest.fixture
+def place(received: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    made = Place(tmp_path / "p")
+    shutil.copytree(received.root, made.root)
+    for name, value in (made.environment | {"FOLLOWUP_NOW": "2018-07-10T08:00:00"}).items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+def run(*command: str, expect: int) -> str:
+    done = CliRunner().invoke(app, list(command))
+    assert done.exit_code == expect, f"{command}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+    return " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("number", sorted(failures._BY_ERRNO))
+def test_every_error_of_the_system_is_told_with_place_and_remedy(number: int, place: Place) -> None:
+    path = place.home / "landing" / "alvsjo" / "x.bin"
+    told = in_words(OSError(number, os.strerror(number), str(path)))
+    assert told is not None and f"landing/alvsjo/x.bin in FOLLOWUP_HOME ({place.home})" in told
+    assert ": " in told and "Errno" not in told and SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (duckdb.IOException(f'IO Error: Could not write file "/x/y.duckdb": No space left on device {SECRET}'), "FULL"),
+        (duckdb.IOException('IO Error: Could not set lock on file "/x/y": Conflicting lock is held in p (1)'), "BUSY"),
+        (duckdb.IOException('IO Error: The file "/x" exists, but it is not a valid DuckDB database file!'), "DAMAGED"),
+        (duckdb.IOException("IO Error: Corrupt database file: computed checksum 1 does not match"), "DAMAGED"),
+        (duckdb.IOException('IO Error: Cannot open file "/x/y": Permission denied'), "DENIED"),
+        (duckdb.IOException('IO Error: Cannot open file "/x/y": Read-only file system'), "READ_ONLY"),
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 1 MiB"), "MEMORY"),
+        (pa.ArrowInvalid(f"Could not open Parquet input source '/x': magic bytes not found {SECRET}"), "DAMAGED"),
+        (OSError(f"Couldn't deserialize thrift: {SECRET}"), "DAMAGED"),
+        (OSError(errno.ENOSPC, "[Errno 28] Error writing bytes to file"), "FULL"),
+        (MemoryError(), "MEMORY"),
+    ],
+)  # fmt: skip
+def test_messages_of_libraries_become_kinds_without_what_they_quote(error: Exception, cause: str) -> None:
+    assert cause_of(error) is getattr(failures, cause)
+    assert SECRET not in (in_words(error) or "")
+
+
+def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = duckdb.IOException(f'IO Error: Could not write all bytes to file "{tmp_path / "w"}": wanted=9 wrote=1')
+    assert "the disk fails at" in (in_words(error) or "")
+    room = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(failures.shutil, "disk_usage", lambda _: room)
+    assert "the disk is full at" in (in_words(error) or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("No space left on device"),
+        duckdb.ConversionException(f"Conversion Error: Could not convert string '{SECRET}' to INT32"),
+        pa.ArrowInvalid(f"CSV parse error: {SECRET}"),
+    ],
+)
+def test_faults_of_ours_are_not_told_as_failures_of_storage(error: Exception) -> None:
+    assert in_words(error) is None
+
+    @failing_in_words
+    def task() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        task()
+
+
+def test_a_task_raises_the_sentence_that_the_command_line_prints(tmp_path: Path) -> None:
+    @failing_in_words
+    def task() -> None:
+        (tmp_path / "none" / "file").read_bytes()
+
+    with pytest.raises(StorageFailure, match=r"file is missing: ") as told:
+        task()
+    assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize("command", ["status", "receive", "build", "publish", "lock -q 2018Q1", "release list"])
+def test_home_that_is_a_file_ends_every_command_with_a_sentence(command: str, place: Place) -> None:
+    shutil.rmtree(place.home)
+    place.home.write_text("no folder")
+    told = run(*command.split(), expect=3)
+    assert str(place.home) in told and "Traceback" not in told
+
+
+def test_a_loop_of_links_for_home_is_told_of(place: Place) -> None:
+    shutil.rmtree(place.home)
+    place.home.symlink_to(place.home)
+    assert str(place.home) in run("receive", "--inbox", str(place.inbox), expect=3)
+
+
+@pytest.mark.parametrize("how", ["missing", "cut off", "a page overwritten", "empty", "a folder"])
+def test_damaged_rows_are_named_with_their_submission_and_no_file_is_refused(how: str, place: Place) -> None:
+    ledger = place.ledger()
+    (found,) = ledger.in_force(district="alvsjo", dataset="arenden", quarter="2018Q1")
+    before = len(ledger.submissions())
+    path = place.home / str(found.parquet_path)
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how != "missing":
+        content[4:200] = b"\xff" * 196
+        path.write_bytes({"cut off": content[:-50], "empty": b""}.get(how, bytes(content)))
+    next_file = place.inbox / "alvsjo" / "alvsjo_arenden_2018Q2.csv"
+    others = [("check", str(next_file)), ("preview", str(next_file))] if how == "missing" else []
+    for command in [("build",), ("receive", "--inbox", str(place.inbox)), *others]:
+        told = run(*command, expect=3)
+        assert f"followup restore-rows {found.submission_id}" in told, command
+        assert str(found.parquet_path) in told and "alvsjo arenden 2018Q1" in told
+    assert next_file.exists()
+    assert not [one for one in ledger.submissions()[before:] if one.state == "refused"]
+    ledger.close()
+
+
+def test_rows_whose_bytes_were_changed_are_not_built_although_they_can_be_read(place: Place) -> None:
+    ledger = place.ledger()
+    (found,) = ledger.in_force(district="alvsjo", dataset="arenden", quarter="2018Q1")
+    ledger.close()
+    path = place.home / str(found.parquet_path)
+    pq.write_table(pq.read_table(path).slice(1), path)
+    assert found.submission_id in run("build", expect=3)
+
+
+def built_with(place: Place, warehouse: bytes) -> None:
+    """As after a build, with these bytes for a warehouse."""
+    ledger, settings = place.ledger(), Settings()
+    ledger.record_build(Build(take_snapshot(settings, ledger).fingerprint(), "built", datetime(2018, 7, 1), 1.0, None))
+    ledger.close()
+    keep_manifest(Manifest(tables=(), exposures=()), settings)
+    settings.warehouse.write_bytes(warehouse)
+
+
+@pytest.mark.parametrize("how", ["no database", "empty", "cut off"])
+def test_a_damaged_warehouse_is_told_the_same_way_by_all_commands(how: str, place: Place, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute("create schema marts; create table marts.m as select range as i from range(100000)")
+    whole = (tmp_path / "w.duckdb").read_bytes()
+    content = {"no database": b"x" * 9999, "empty": b"", "cut off": whole[:12400]}[how]
+    built_with(place, content)
+    said = f"the warehouse warehouse.duckdb in FOLLOWUP_HOME ({place.home}) is damaged: run `followup build --force`"
+    assert said in run("publish", expect=3)
+    assert said in run("preview", str(place.inbox / "alvsjo" / "alvsjo_rutiner_2018Q2.csv"), expect=3)
+    assert said in run("doctor", expect=3)
+
+
+def test_a_build_does_not_call_a_damaged_warehouse_unchanged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    built_with(place, b"x" * 9999)
+
+    class Built(Exception):
+        pass
+
+    def build_file(*_: object, **__: object) -> None:
+        raise Built
+
+    monkeypatch.setattr("followup.build.building.build_file", build_file)
+    from followup.build.building import build
+    from followup.tasks.intake import changes_to_build
+
+    with pytest.raises(Built):
+        build(Settings())
+    assert changes_to_build(), "Airflow would not build it anew"
+
+
+def test_a_fault_of_ours_says_where_and_nothing_of_the_data(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr("followup.cli.main.submission_status", fail)
+    told = run("status", expect=3)
+    assert "internal error ValueError at " in told and ":" in told and SECRET not in told and "Traceback" not in told
+    monkeypatch.setenv("FOLLOWUP_TRACEBACK", "1")
+    done = CliRunner().invoke(app, ["status"])
+    assert isinstance(done.exception, ValueError)
+
+
+@pytest.mark.parametrize("command", [("status",), ("status", "--format", "json")])
+def test_output_that_is_full_is_told_of(command: tuple[str, ...], place: Place) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "followup.cli.main", *command],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("the disk is full at standard output") and done.stderr.count("\n") == 1

@@ -1,0 +1,194 @@
+"""`followup preview`: exactly the figures move that a taken-in file moves, and nothing is stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from city import Place, draw, settle, state
+
+from followup.build import building, snapshot
+from followup.build.building import BuildFailed
+from followup.build.figure_diff import Figure, MartMovement, movements
+from followup.build.preview import Preview, preview
+from followup.cli.commands.preview import text_of
+from ingest.checking import CheckReport
+from ingest.contracts import EXPECTATIONS
+from ingest.naming import read_name
+from ingest.settings import Settings
+
+DISTRICT, QUARTER = "norrmalm", "2018Q1"
+NAME = f"{DISTRICT}_serviceinsatser_{QUARTER}.csv"
+BASE = yaml.safe_load((EXPECTATIONS / "serviceinsatser" / "examples" / "rules.yml").read_text())["base"]
+CUTS = {
+    "intervention_category": "ovrigt_foraldrastod",
+    "intervention_code": "rad_och_stod",
+    "target_group": "foralder",
+    "sex": "kvinna",
+    "age_band": "vuxen",
+    "referred_from": "skola",
+}
+"""How the marts cut the base row: conversations with mothers whom the school sent."""
+
+
+def services(conversations: int) -> bytes:
+    """A file of two rows: the base with so many conversations, and its like for fathers with 7."""
+    rows = [{**BASE, "antal_samtal": conversations}, {**BASE, "kon": "man", "antal_samtal": 7}]
+    return "\r\n".join([";".join(BASE), *(";".join(map(str, row.values())) for row in rows)]).encode()
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The city's files, one of them written by hand."""
+    inbox = draw(tmp_path_factory.mktemp("drawn"))
+    (inbox / DISTRICT / NAME).write_bytes(services(40))
+    return inbox
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Place:
+    place = settle(tmp_path_factory.mktemp("place") / "p", drawn)
+    place.followup("run", "--inbox", str(place.inbox))
+    return place
+
+
+@pytest.fixture
+def resubmission(tmp_path: Path) -> Path:
+    """The file with three more conversations with mothers."""
+    path = tmp_path / NAME
+    path.write_bytes(services(43))
+    return path
+
+
+def shown(place: Place, *arguments: str, expect: int = 0) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(place.followup("preview", "--format", "json", *arguments, expect=expect))
+    return answer
+
+
+def settings(place: Place) -> Settings:
+    return Settings.model_validate(
+        {"home": place.home, "keys": place.root / "keys.json", "FOLLOWUP_NOW": "2018-04-10T08:00:00"}
+    )
+
+
+def test_the_figures_that_hold_the_changed_row_move_and_no_others(
+    built: Place, resubmission: Path, tmp_path: Path
+) -> None:
+    """By hand: of the district and quarter every row of the mart that is whole, or cut as that row, has three more
+    sessions; the city's too. Then the file is taken in for real, and what moved is what was said."""
+    before, warehouse = state(built), (built.home / "warehouse.duckdb").read_bytes()
+    said = shown(built, str(resubmission), "--all")
+    assert state(built) == before and (built.home / "warehouse.duckdb").read_bytes() == warehouse
+    assert not (built.home / "preview").exists()
+    assert (said["replaces_version"], said["is_known"], said["check"]["changes"]["by_column"]) == (
+        1, False, [{"column": "antal_samtal", "count": 1}],
+    )  # fmt: skip
+    with duckdb.connect(str(built.home / "warehouse.duckdb"), read_only=True) as connection:
+        holds = " and ".join(f"{column} in ('alla', '{value}')" for column, value in CUTS.items())
+        (expected,) = connection.execute(
+            f"select count(*) from marts.mart_service_interventions where district_code = '{DISTRICT}' "
+            f"and reporting_quarter = '{QUARTER}' and {holds}"
+        ).fetchone()
+    (services,) = [mart for mart in said["marts"] if mart["mart"] == "mart_service_interventions"]
+    assert expected > 20
+    assert services["moved"] == {"here": expected, "other_quarters": 0, "city": expected, "elsewhere": 0}
+    assert {figure["measure"] for figure in services["figures"]} == {"sessions"}
+    assert {figure["to"] - figure["from"] for figure in services["figures"]} == {3}
+    assert all(f["key"][column] in ("alla", value) for f in services["figures"] for column, value in CUTS.items())
+
+    other = settle(tmp_path / "taken", built.inbox, built.root / "keys.json")
+    shutil.copytree(built.home, other.home)
+    old = tmp_path / "old.duckdb"
+    shutil.copy(built.home / "warehouse.duckdb", old)
+    (other.inbox / DISTRICT / NAME).write_bytes(resubmission.read_bytes())
+    other.followup("run", "--inbox", str(other.inbox))
+    real = movements(old, other.home / "warehouse.duckdb", DISTRICT, QUARTER, None)
+    told = [
+        (m["mart"], m["moved"], [(f["key"], f["measure"], f["from"], f["to"]) for f in m["figures"]])
+        for m in said["marts"]
+    ]
+    assert told == [
+        (
+            m.mart,
+            {"here": m.here, "other_quarters": m.other_quarters, "city": m.city, "elsewhere": m.elsewhere},
+            [(dict(f.key), f.measure, f.before, f.after) for f in m.figures],
+        )
+        for m in real
+    ]
+
+
+def test_text_shows_what_moves_and_counts_the_rest() -> None:
+    report = CheckReport(read_name(NAME), 2, ())
+    key = {"district_code": DISTRICT, "reporting_quarter": QUARTER, "district_basis": "today", "sex": "alla"}
+    figures = (
+        Figure(key, "sessions", 40, 43, 0),
+        Figure({**key, "sex": "kvinna"}, "acceptance_rate", None, 0.123456, 1),
+    )
+    moved = MartMovement("mart_a", figures, here=5, other_quarters=0, city=7, elsewhere=0)
+    assert text_of(Preview(report, False, None, (moved,))) == [
+        f"{NAME}: TAS IN: 2 rader, inga fel",
+        "",
+        f"mart_a: 5 of {DISTRICT} {QUARTER}, 7 of the whole city",
+        "  total, today   sessions         40 → 43",
+        "  today, kvinna  acceptance_rate  – → 0.1235",
+        "  … and 3 more (--all lists them)",
+    ]
+    assert text_of(Preview(report, False, None, ()))[-1] == "No figure moves."
+
+
+def test_what_others_sent_since_the_last_build_is_not_shown_as_the_file_s(
+    built: Place, drawn: Path, resubmission: Path, tmp_path: Path
+) -> None:
+    """Received but not built: a file of alvsjo with no rows. The preview builds both sides."""
+    place = settle(tmp_path / "behind", drawn, built.root / "keys.json")
+    shutil.rmtree(place.inbox)
+    shutil.copytree(built.home, place.home)
+    empty = place.inbox / "alvsjo" / f"alvsjo_serviceinsatser_{QUARTER}.csv"
+    empty.parent.mkdir(parents=True)
+    raw = (drawn / "alvsjo" / empty.name).read_bytes()
+    empty.write_bytes(raw[: raw.index(b"\n") + 1])
+    place.followup("receive", "--inbox", str(place.inbox))
+    (place.home / "preview" / "999999999-left").mkdir(parents=True)
+    said = shown(place, str(resubmission))
+    (services,) = [mart for mart in said["marts"] if mart["mart"] == "mart_service_interventions"]
+    assert services["moved"]["elsewhere"] == 0 and services["moved"]["city"] == services["moved"]["here"]
+    assert len(services["figures"]) == 20 and {f["to"] - f["from"] for f in services["figures"]} == {3}
+    assert not (place.home / "preview").exists(), "what a killed preview left is gone too"
+
+
+def test_refused_file_says_why_and_nothing_is_built(built: Place, tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(b"Insats;Kolumn\r\nkomet;1\r\n")
+    text = built.followup("preview", str(path), expect=1)
+    assert "TAS INTE IN" in text and "FIL-010" in text and "mart_" not in text
+
+
+def test_same_content_as_in_force_moves_nothing(built: Place, drawn: Path) -> None:
+    assert "The same content as version 1" in built.followup("preview", str(drawn / DISTRICT / NAME))
+
+
+def test_without_anything_received_there_is_nothing_to_compare_with(tmp_path: Path, drawn: Path) -> None:
+    place = settle(tmp_path / "empty", drawn)
+    place.followup("preview", str(drawn / DISTRICT / NAME), expect=3)
+    assert not place.home.exists()
+
+
+def test_file_with_which_the_build_would_fail_is_told_and_leaves_nothing(
+    built: Place, resubmission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(building.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / "tests" / "assert_first_version.sql").write_text(
+        "select 1 as wrong from {{ ref('stg_submissions') }} where version > 1\n"
+    )
+    monkeypatch.setattr(building, "PROJECT", project)
+    monkeypatch.setattr(snapshot, "PROJECT", project)
+    with pytest.raises(BuildFailed, match="assert_first_version"):
+        preview(settings(built), resubmission)
+    assert not (built.home / "preview").exists()
+    assert built.ledger().last_build("failed") is None
