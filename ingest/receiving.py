@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ingest.checking import check_file
@@ -302,6 +303,19 @@ def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str
     return visit
 
 
+def _warn_of_strangers(inbox: str, codes: Iterable[str]) -> None:
+    """Say which folders under an inbox are no unit's: nobody reads what lies there."""
+    known = set(codes)
+    try:
+        with os.scandir(inbox) as found:
+            names = sorted(e.name for e in found if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
+    except OSError:
+        return  # that it can't be listed is told of each unit
+    for name in names:
+        if name not in known:
+            log.warning("%s: no unit has this code, so nobody reads the folder in %s", shown_name(name), inbox)
+
+
 def _has_files(code: str, location: DropLocation) -> bool:
     try:
         with Source(code, location) as source:
@@ -324,6 +338,8 @@ def receive(
     """
     done: list[DistrictReceipt] = []
     unreachable: list[DropLocationUnreachable] = []
+    if inbox is not None:
+        _warn_of_strangers(inbox, load_drop_locations(settings, inbox))
     for code in districts_to_visit(settings, inbox):
 
         def report(receipt: FileReceipt, number: int, total: int, code: str = code) -> None:

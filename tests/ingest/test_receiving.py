@@ -249,3 +249,12 @@ def test_same_child_has_the_same_key_in_two_districts(installation: Installation
         for s in installation.ledger().in_force()
     }
     assert len(keys) == 1
+
+
+def test_folder_that_is_no_units_is_warned_of(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
+    inbox = installation.root / "inbox"
+    for name in ("bromma", "Brommma", "gamla-stan", ".cache"):
+        (inbox / name).mkdir(parents=True, exist_ok=True)
+    receive(installation.settings, inbox=str(inbox))
+    told = [record.getMessage().partition(":")[0] for record in caplog.records if "no unit" in record.getMessage()]
+    assert told == ["Brommma", "gamla-stan"]
