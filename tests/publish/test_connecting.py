@@ -1,4 +1,4 @@
-"""The README's recipes for connecting, read out of it and run against a release that is served."""
+"""The recipes of docs/connect.md, read out of it and run against a release that is served."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from ingest.settings import ROOT, Settings
 from publish.serving import serve
 
 pytestmark = pytest.mark.server
-SECTION = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Connect\n")[2].partition("\n## ")[0]
+PAGE = (ROOT / "docs" / "connect.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("\n## Connect\n")[2].partition("\n## ")[0]
 RECIPES = re.findall(r"^```(\w+)\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 NOT_RUN = {"powerquery", "console"}
 """Excel, and importing into a Superset, which `make test-bi` does."""
@@ -54,7 +55,7 @@ def recipes(language: str) -> list[str]:
 def test_every_recipe_is_run_or_said_not_to_be() -> None:
     assert {language for language, _ in RECIPES} == {"sh", "python", "uri", "odbc", "r"} | NOT_RUN
     assert len(recipes("python")) == 5
-    assert "Not run: Power BI, Metabase, Excel." in SECTION
+    assert "Not run: Power BI, Metabase, Excel." in PAGE
 
 
 @pytest.mark.parametrize("recipe", recipes("python"))

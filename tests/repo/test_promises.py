@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 TARGETS = ["help", "setup", "demo", "test", "check", "docs", "up", "down", "bench", "clean", "lock"]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/runbook.md", "docs/connect.md", "docs/style.md", "dags/README.md"]
+README_LINES = 100
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
@@ -22,6 +23,36 @@ COMMANDS = {
 
 def makefile_targets(root: Path) -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):(?!=)", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_readme_has_at_most_100_lines(root: Path) -> None:
+    assert (root / "README.md").read_text(encoding="utf-8").count("\n") <= README_LINES
+
+
+def test_readme_says_where_every_folder_is(root: Path, tracked: list[Path]) -> None:
+    table = (root / "README.md").read_text(encoding="utf-8").partition("## Where things are")[2].partition("\n## ")[0]
+    listed = "".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))
+    assert [
+        top for top in sorted({path.parts[0] for path in tracked if len(path.parts) > 1}) if f"`{top}/`" not in listed
+    ] == []
+
+
+def test_contributing_names_every_folder_of_tests(root: Path, tracked: list[Path]) -> None:
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = {f"tests/{path.parts[1]}/" for path in tracked if path.parts[0] == "tests" and len(path.parts) > 2}
+    assert sorted(folder for folder in folders if f"`{folder}`" not in text) == []
+
+
+def test_changelog_names_every_mart(root: Path) -> None:
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    marts = {path.stem for path in (root / "dbt_project" / "models" / "marts").glob("mart_*.sql")}
+    assert sorted(mart for mart in marts if f"`{mart}`" not in text) == []
+
+
+@pytest.mark.parametrize("word", ["doctor", "suppression", "diff", "retry", "lock"])
+def test_the_fields_words_are_found_in_the_pages(root: Path, word: str) -> None:
+    pages = [root / page for page in PAGES]
+    assert any(re.search(rf"\b{word}\b", page.read_text(encoding="utf-8"), re.IGNORECASE) for page in pages)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -1,0 +1,52 @@
+"""The style page shows real examples, and the pages keep to its words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+AVOIDED = (r"told|tells? of", r"kept", r"stands?", r"knowledge", r"joints", r"office", r"lies", r"comes? to be")
+"""As patterns, in the order of the style page's table of words to avoid; without those that have a right use."""
+EXAMPLES = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def style_page(root: Path) -> str:
+    return (root / "docs" / "style.md").read_text(encoding="utf-8")
+
+
+def sentences_of(page: Path) -> str:
+    """A page's prose: without code, quotations and addresses of links."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`|\"[^\"\n]*\"|“[^”\n]*”|\]\([^)\s]*\)", "", text)
+
+
+def avoided_in(text: str) -> list[str]:
+    return re.findall(rf"\b(?:{'|'.join(AVOIDED)})\b", text, re.IGNORECASE)
+
+
+def test_examples_of_the_style_page_are_in_the_files_named(root: Path) -> None:
+    examples = EXAMPLES.findall(style_page(root))
+    assert {Path(path).suffix for path, _ in examples} == {".sql", ".py", ".yml"}
+    assert [path for path, text in examples if text not in (root / path).read_text(encoding="utf-8")] == []
+
+
+def test_every_word_to_avoid_is_looked_for(root: Path) -> None:
+    table = style_page(root).partition("| avoid | write |\n|---|---|\n")[2].partition("\n\n")[0]
+    words = [row.split("|")[1].strip() for row in table.splitlines() if "unless" not in row]
+    assert len(words) == len(AVOIDED)
+    assert [word for word in words if not avoided_in(word)] == []
+
+
+@pytest.mark.parametrize("folder", [".", "docs", "docs/decisions", "dags"])
+def test_pages_use_no_word_to_avoid(root: Path, folder: str) -> None:
+    own = {"style.md", "GLOSSARY.md"}
+    pages = [page for page in sorted((root / folder).glob("*.md")) if page.name not in own]
+    found = {page.name: sorted(set(avoided_in(sentences_of(page)))) for page in pages}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_a_word_to_avoid_is_found_in_prose_and_not_in_code() -> None:
+    assert avoided_in("What was told is kept.") == ["told", "kept"]
+    assert avoided_in("LibreOffice stores a customer's understanding.") == []
