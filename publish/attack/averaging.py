@@ -1,0 +1,257 @@
+"""What follows by averaging: the deviations of many sums cancel, so what is the likeliest true count?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.sparse import csr_matrix
+
+from publish.attack.cells import UNKNOWN, Rows
+from publish.attack.figures import FIXED, Counts, Floats
+from publish.attack.likelihood import Deviation, prior_of
+from publish.attack.relations import KINDS, System
+
+FREE = 1e6
+"""The variance of a count of which nothing is published."""
+RIDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What each figure by itself tells of its cell: [cell, true 0 … top], and mean and variance."""
+
+    prior: Floats
+    """[class, true]: how common each count is among figures of that kind, learnt from the published ones."""
+    kind: Rows
+    """Of each cell, its class."""
+    mean: Floats
+    variance: Floats
+
+
+def beliefs_of(system: System, deviation: Deviation) -> Beliefs:
+    """The prior of each kind of cell (city or unit, quarter or longer, how many dimensions cut by), and what its own
+    figure adds to it."""
+    cells = system.cells
+    figures = cells.figures
+    codes = cells.codes
+    longer = np.array([not name.startswith("kvartal") for name in figures.names[figures.column("period")]] or [False])
+    is_city = codes[:, figures.column("unit")] == figures.code("unit", cells.declared.city)
+    cut_by = np.minimum((codes[:, len(FIXED) :] > 0).sum(axis=1), 3)
+    kind = (cut_by * 4 + is_city * 2 + longer[codes[:, figures.column("period")]]).astype(np.intp)
+    mean, variance = cells.published.astype(float), np.full(len(cells), deviation.variance)
+    prior = np.zeros((16, deviation.top + 1))
+    for one in np.unique(kind):
+        rows = np.flatnonzero((kind == one) & (cells.published != UNKNOWN))
+        prior[one] = prior_of(cells.published[rows], deviation)
+        near = rows[cells.published[rows] < deviation.top - deviation.most]
+        shown, back = np.unique(cells.published[near], return_inverse=True)
+        chance = normalised(deviation.of(shown) * prior[one])
+        counts = np.arange(deviation.top + 1)
+        middle = chance @ counts
+        mean[near], variance[near] = middle[back], (chance @ counts**2 - middle**2)[back]
+    mean[cells.published == UNKNOWN], variance[cells.published == UNKNOWN] = 0.0, FREE
+    exact = cells.is_exact
+    mean[exact], variance[exact] = cells.published[exact], RIDGE
+    return Beliefs(prior, kind, mean, np.maximum(variance, RIDGE))
+
+
+def normalised(chance: Floats) -> Floats:
+    """Rows that sum to 1; a row of zeros stays."""
+    total = chance.sum(axis=1, keepdims=True)
+    shares: Floats = np.divide(chance, total, out=np.zeros_like(chance), where=total > 0)
+    return shares
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """Guesses of some cells' true counts by an attacker who knows more or less; `told` knows that it is 1 to js."""
+
+    cells: Rows
+    by_prior: Counts
+    by_figure: Counts
+    by_least_squares: Counts
+    """Without a prior, and told that it is not 0."""
+    by_sums: Counts
+    sure: Floats
+    """How likely the attacker holds the guess by all sums."""
+    told_by_prior: Counts
+    told_by_figure: Counts
+    told_by_sums: Counts
+
+
+def average(
+    system: System,
+    deviation: Deviation,
+    cells: Rows,
+    *,
+    most_relations: int,
+    until: float | None = None,
+    earlier: Counts | None = None,
+) -> Guesses:
+    """Guess true counts from each cell's prior, its own figure, and what all sums around it leave.
+
+    Block by block (a measure, unit and period) the sums are a linear system: what it says of a cell apart from the
+    cell's own figure is joined with the exact likelihood of that figure and the prior.
+
+    Args:
+        system: all cells and relations.
+        deviation: the public parameters.
+        cells: those to guess; their blocks are worked on in this order until time is up.
+        most_relations: the size of a block. Sums over periods, divisions and units take part as far as it allows.
+        until: `time.monotonic()` at which to stop.
+        earlier: [cell, draw] published counts of the same cells in earlier releases that were drawn anew; −1 for none.
+    """
+    sums, beliefs = system.equalities, beliefs_of(system, deviation)
+    shown = np.maximum(system.cells.published, 0).astype(float)
+    plain = np.where(shown <= deviation.js + deviation.most / 2, deviation.js + 1.0, deviation.variance)
+    plain[system.cells.published == UNKNOWN] = FREE
+    plain[system.cells.is_exact] = RIDGE
+    groups = system.cells.groups()
+    wanted = groups[cells]
+    _, first = np.unique(wanted, return_index=True)
+    done: list[tuple[Rows, Floats, Floats, Floats]] = []
+    for group in wanted[np.sort(first)]:
+        if until is not None and time.monotonic() > until:
+            break
+        asked = cells[wanted == group]
+        relations = _around(sums, np.flatnonzero(groups == group), most_relations)
+        if not len(relations):
+            continue
+        block = _Block(sums, relations)
+        asked = asked[np.isin(asked, block.cells)]
+        fitted = block.fit(shown, plain)[block.place(asked)]
+        done.append((asked, *block.others(beliefs.mean, beliefs.variance, asked), fitted))
+    none = np.zeros(0)
+    found, middle, variance, fitted = (
+        np.concatenate(parts) for parts in (zip(*done, strict=True) if done else ((none,),) * 4)
+    )
+    return _guess(system, deviation, beliefs, found.astype(np.intp), (middle, variance, fitted), earlier)
+
+
+def _around(sums: System, members: Rows, most: int) -> Rows:
+    """The sums that some cells are in: as many kinds of them as are together few enough."""
+    near = np.unique(sums.by_cell[members].indices).astype(np.intp)
+    chosen = near[:0]
+    for kinds in (("sum", "draw"), ("division",), ("flow",), ("period",), ("city",)):
+        more = near[np.isin(sums.kind[near], [KINDS.index(kind) for kind in kinds])]
+        if len(chosen) and len(chosen) + len(more) > most:
+            continue
+        chosen = np.concatenate([chosen, more])
+    return chosen
+
+
+class _Block:
+    """Some sums, and the cells in them."""
+
+    def __init__(self, sums: System, relations: Rows) -> None:
+        part = sums.matrix[relations]
+        self.cells = np.unique(part.indices)
+        self.matrix, self.constant = part[:, self.cells].tocsr(), sums.lower[relations]
+
+    def place(self, cells: Rows) -> Rows:
+        """Where in the block some of its cells are."""
+        return np.searchsorted(self.cells, cells)
+
+    def _solve(self, mean: Floats, variance: Floats) -> tuple[csr_matrix, Floats, Floats]:
+        weighted = self.matrix.multiply(variance[None, :]).tocsr()
+        joint = (weighted @ self.matrix.T).toarray()
+        joint[np.diag_indices_from(joint)] *= 1 + RIDGE
+        joint[np.diag_indices_from(joint)] += RIDGE
+        factor = cho_factor(joint, lower=True, overwrite_a=True, check_finite=False)
+        shift = cho_solve(factor, self.matrix @ mean - self.constant, check_finite=False)
+        return weighted, factor[0], mean - weighted.T @ shift
+
+    def fit(self, mean: Floats, variance: Floats) -> Floats:
+        """Of all its cells the counts that satisfy the sums and are nearest to `mean`."""
+        return self._solve(mean[self.cells], variance[self.cells])[2]
+
+    def others(self, mean: Floats, variance: Floats, asked: Rows) -> tuple[Floats, Floats]:
+        """Mean and variance of each asked cell as the others tell it."""
+        weighted, factor, fitted = self._solve(mean[self.cells], variance[self.cells])
+        place = self.place(asked)
+        half = solve_triangular(factor, weighted[:, place].toarray(), lower=True, check_finite=False)
+        own, own_variance = mean[asked], variance[asked]
+        left = np.clip(1.0 - (half**2).sum(axis=0) / own_variance, 1e-6, 1.0 - 1e-6)
+        return (fitted[place] - left * own) / (1.0 - left), own_variance * left / (1.0 - left)
+
+
+def _guess(
+    system: System,
+    deviation: Deviation,
+    beliefs: Beliefs,
+    cells: Rows,
+    others: tuple[Floats, Floats, Floats],
+    earlier: Counts | None,
+) -> Guesses:
+    middle, variance, fitted = others
+    shown = np.maximum(system.cells.published[cells], 0)
+    counts = np.arange(deviation.top + 1)
+    prior = beliefs.prior[beliefs.kind[cells]]
+    likelihood = np.where(system.cells.is_capped[cells][:, None], deviation.at_least(shown + 1), deviation.of(shown))
+    for draw in earlier[cells].T if earlier is not None and len(cells) else ():
+        likelihood = likelihood * np.where((draw >= 0)[:, None], deviation.of(np.maximum(draw, 0)), 1.0)
+    exact = system.cells.is_exact[cells]
+    likelihood[exact] = counts == np.minimum(shown[exact], deviation.top)[:, None]
+    own = normalised(prior * likelihood)
+    away = -0.5 * (counts - middle[:, None]) ** 2 / np.maximum(variance, RIDGE)[:, None]
+    joint = normalised(prior * likelihood * np.exp(away - away.max(axis=1, keepdims=True, initial=-np.inf)))
+    joint = np.where(joint.sum(axis=1, keepdims=True) > 0, joint, own)
+    small = (counts > 0) & (counts <= deviation.js)
+    return Guesses(
+        cells,
+        prior.argmax(axis=1),
+        own.argmax(axis=1),
+        np.maximum(np.rint(fitted), 1).astype(np.int64),
+        joint.argmax(axis=1),
+        joint.max(axis=1, initial=0.0),
+        *(np.where(small, chance, -1.0).argmax(axis=1) for chance in (prior, own, joint)),
+    )
+
+
+@dataclass(frozen=True)
+class AveragingFound:
+    """Shares of true counts of 1 to js that are guessed exactly."""
+
+    cells: int
+    by_prior: float
+    by_figure: float
+    by_least_squares: float
+    by_sums: float
+    told_by_prior: float
+    told_by_figure: float
+    told_by_sums: float
+    sure: int
+    """Guesses of 1 to js that the attacker holds for likelier than 90 %, …"""
+    sure_right: int
+    """… and those of them that are right."""
+
+    @property
+    def points(self) -> float:
+        """Percentage points over the better of prior and own figure: the worse of plain and told."""
+        plain = self.by_sums - max(self.by_prior, self.by_figure)
+        told = max(self.told_by_sums, self.by_least_squares) - max(self.told_by_prior, self.told_by_figure)
+        return 100.0 * max(plain, told)
+
+
+def score(guesses: Guesses, true: Counts, js: int) -> AveragingFound:
+    """Hold guesses against the truth of the same cells."""
+
+    def right(guess: Counts) -> float:
+        return float((guess == true).mean()) if len(true) else float("nan")
+
+    sure = (guesses.sure > 0.9) & (guesses.by_sums > 0) & (guesses.by_sums <= js)
+    return AveragingFound(
+        len(true),
+        right(guesses.by_prior),
+        right(guesses.by_figure),
+        right(guesses.by_least_squares),
+        right(guesses.by_sums),
+        right(guesses.told_by_prior),
+        right(guesses.told_by_figure),
+        right(guesses.told_by_sums),
+        int(sure.sum()),
+        int((guesses.by_sums == true)[sure].sum()),
+    )

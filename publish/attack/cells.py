@@ -1,0 +1,225 @@
+"""The true counts that relations are about: those behind figures, and those that readers know were left out."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from publish.attack.figures import FIXED, QUARTER, YEAR, Codes, Counts, Declared, Figures, Flags, Floats, quarters_of
+from publish.attack.likelihood import Deviation
+
+Rows = NDArray[np.intp]
+UNKNOWN = -1
+"""Stands for the published count of a cell that was withheld, or that no table has."""
+
+
+class Cells:
+    """One row per true count. Figures come first, then what relations add; figures of one true count are one cell.
+
+    A figure in today's division, of a unit that no merger touched, is the figure as reported, and the four quarters
+    that end with the fourth are the year: where they are published alike they are one cell; otherwise the second is
+    another draw of the same count, and in no other relation.
+    """
+
+    def __init__(self, figures: Figures, declared: Declared, deviation: Deviation) -> None:
+        self.figures, self.declared, self.deviation = figures, declared, deviation
+        self._place = {name: index for index, name in enumerate(figures.columns)}
+        random = np.random.default_rng(20)
+        # A cell's key is the sum of a random number per coordinate and code: changing one coordinate is a subtraction.
+        self._marks = [
+            random.integers(0, 2**64, max(len(names), 1), dtype=np.uint64, endpoint=False) for names in figures.names
+        ]
+        codes = self._merged(figures.codes)
+        keys = self.keys_of(codes)
+        _, first, cell_of = np.unique(keys, return_index=True, return_inverse=True)
+        is_other = figures.published != figures.published[first][cell_of]
+        others = np.flatnonzero(is_other)
+        self.codes: Codes = codes[first]
+        self.given = len(first)
+        self.row: Rows = first
+        """Of each cell, the row of its figure; −1 for none."""
+        self.cell_of_row: Rows = cell_of.astype(np.intp)
+        """Of each figure, its cell."""
+        self.published: Counts = figures.published[first]
+        self._keys = keys[first]
+        self._index()
+        earlier = self._earlier()
+        self._extra = (cell_of[others].astype(np.intp), others)
+        self._tied = earlier
+
+    def __len__(self) -> int:
+        return len(self.published)
+
+    def _merged(self, codes: Codes) -> Codes:
+        """The same, one way to name each true count."""
+        codes = codes.copy()
+        figures, declared = self.figures, self.declared
+        reported, today = (figures.code("basis", name) for name in declared.divisions)
+        merged = {*declared.current.keys(), *declared.current.values()}
+        touched = np.array([name in merged for name in figures.names[self._place["unit"]]] or [False])
+        basis, unit = codes[:, self._place["basis"]], codes[:, self._place["unit"]]
+        if min(reported, today) >= 0:
+            basis[(basis == today) & ~touched[unit]] = reported
+        period = codes[:, self._place["period"]]
+        names = figures.names[self._place["period"]]
+        year_of = {quarters_of(name): code for code, name in enumerate(names) if name.startswith(YEAR)}
+        for code, name in enumerate(names):
+            period[period == code] = year_of.get(quarters_of(name), code)
+        return codes
+
+    def keys_of(self, codes: Codes) -> NDArray[np.uint64]:
+        """One number per row of codes, the same for the same coordinates."""
+        keys = np.zeros(len(codes), dtype=np.uint64)
+        for place, marks in enumerate(self._marks):
+            keys += marks[codes[:, place]]
+        return keys
+
+    def _index(self) -> None:
+        self._order = np.argsort(self._keys)
+        self._sorted = self._keys[self._order]
+
+    def find(self, codes: Codes) -> Rows:
+        """The cells with these coordinates, −1 where there is none."""
+        return self._find(self.keys_of(codes))
+
+    def _find(self, keys: NDArray[np.uint64]) -> Rows:
+        if not len(self._sorted):
+            return np.full(len(keys), -1, dtype=np.intp)
+        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
+        return np.where(self._sorted[at] == keys, self._order[at], -1)
+
+    def find_or_add(self, codes: Codes) -> Rows:
+        """The same; cells that are lacking are added."""
+        codes = self._merged(codes)
+        keys = self.keys_of(codes)
+        found = self._find(keys)
+        lacking = np.flatnonzero(found < 0)
+        if not len(lacking):
+            return found
+        new, first, of = np.unique(keys[lacking], return_index=True, return_inverse=True)
+        added = codes[lacking[first]]
+        found[lacking] = len(self) + of
+        self.codes = np.concatenate([self.codes, added])
+        self._keys = np.concatenate([self._keys, new])
+        self.row = np.concatenate([self.row, np.full(len(new), -1, dtype=np.intp)])
+        self.published = np.concatenate([self.published, np.where(self._known_zero(added), 0, UNKNOWN)])
+        self._index()
+        return found
+
+    def _known_zero(self, codes: Codes) -> Flags:
+        """Of cells without a figure: whether that means a published 0, as their cut is published there."""
+        figures = self.figures.codes
+        cut, reported = self._signature(codes, True), self._signature(codes, False)
+        known: Flags = np.isin(cut, self._given_signatures(True)) & np.isin(reported, self._given_signatures(False))
+        sensitive = [self._place[name] for name in self.declared.sensitive if name in self._place]
+        broken_down = np.flatnonzero(known & (codes[:, sensitive] > 0).any(axis=1))
+        if len(broken_down) and len(figures):
+            wholes = codes[broken_down].copy()
+            wholes[:, sensitive] = 0
+            whole = self._find(self.keys_of(wholes))
+            known[broken_down] = (whole >= 0) & (self.published[whole] >= self.declared.least_whole)
+        return known
+
+    def _given_signatures(self, by_cut: bool) -> NDArray[np.uint64]:
+        name = f"_signatures_{by_cut}"
+        if not hasattr(self, name):
+            setattr(self, name, np.unique(self._signature(self.codes[: self.given], by_cut)))
+        found: NDArray[np.uint64] = getattr(self, name)
+        return found
+
+    def _signature(self, codes: Codes, by_cut: bool) -> NDArray[np.uint64]:
+        """By cut: measure, release, kinds of period and unit, dimensions cut by. Else: what one file reports."""
+        marks = self._marks
+        place = self._place
+        key: NDArray[np.uint64] = np.zeros(len(codes), dtype=np.uint64)
+        for name in ("measure", "release", *(() if by_cut else ("unit", "period", "basis"))):
+            key = key + marks[place[name]][codes[:, place[name]]]
+        if not by_cut:
+            return key
+        quarter = np.array([name.startswith(QUARTER) for name in self.figures.names[place["period"]]] or [False])
+        city = self.figures.code("unit", self.declared.city)
+        key = key + quarter[codes[:, place["period"]]] * np.uint64(3) + (codes[:, place["unit"]] == city) * np.uint64(7)
+        for dimension in range(len(FIXED), len(self.figures.columns)):
+            key = key + (codes[:, dimension] > 0) * marks[dimension][0]
+        return key
+
+    def _earlier(self) -> tuple[Rows, Rows, Flags]:
+        """Cells, the same in the release before, and whether that was drawn anew: any figure beside it differs."""
+        place = self._place["release"]
+        ordered = sorted(range(len(self.figures.names[place])), key=lambda code: int(self.figures.names[place][code]))
+        nothing = np.zeros(0, dtype=np.intp)
+        found: list[tuple[Rows, Rows]] = [(nothing, nothing)]
+        for before, after in pairwise(ordered):
+            cells = np.flatnonzero(self.codes[:, place] == after)
+            codes = self.codes[cells].copy()
+            codes[:, place] = before
+            other = self._find(self.keys_of(codes))
+            found.append((cells[other >= 0], other[other >= 0]))
+        cells, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        group = self._signature(self.codes[cells], False)
+        moved = np.unique(group[self.published[cells] != self.published[other]])
+        return cells, other, np.isin(group, moved)
+
+    def close(self) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows, Flags]]:
+        """After all relations: add the other draws as cells of their own.
+
+        Returns:
+            (cell, its other draw) within a release, and (cell, the same in the release before, whether drawn anew).
+        """
+        cells, rows = self._extra
+        new = np.arange(len(rows)) + len(self)
+        self.codes = np.concatenate([self.codes, self.figures.codes[rows]])
+        self.row = np.concatenate([self.row, rows.astype(np.intp)])
+        self.published = np.concatenate([self.published, self.figures.published[rows]])
+        self.cell_of_row[rows] = new
+        return (cells, new), self._tied
+
+    def groups(self) -> NDArray[np.uint64]:
+        """Of each cell a number of its measure, unit, division, period and release."""
+        return self._signature(self.codes, False)
+
+    def true_of(self, truth: Figures) -> Counts:
+        """The true counts of all cells, for scoring only: 0 for cells that the truth has not.
+
+        Args:
+            truth: every count there is, published or not, with the true counts as `published`.
+        """
+        codes = np.zeros((len(truth), len(self.figures.columns)), dtype=np.int64)
+        for place, column in enumerate(self.figures.columns):
+            names = {name: code for code, name in enumerate(self.figures.names[place])}
+            translated = np.array([names.get(name, -1) for name in truth.names[truth.column(column)]] or [-1])
+            codes[:, place] = translated[truth.codes[:, truth.column(column)]]
+        known = np.flatnonzero((codes >= 0).all(axis=1))
+        true = np.zeros(len(self), dtype=np.int64)
+        cells = self._find(self.keys_of(self._merged(codes[known].astype(np.int16))))
+        true[cells[cells >= 0]] = truth.published[known[cells >= 0]]
+        true[self.cell_of_row[self._extra[1]]] = true[self._extra[0]]
+        return true
+
+    @property
+    def is_exact(self) -> Flags:
+        """Whether a cell's figure has no deviation."""
+        return self._of_figure(self.figures.is_exact)
+
+    @property
+    def is_capped(self) -> Flags:
+        """Whether a cell's figure is the largest below the cap."""
+        return self._of_figure(self.figures.is_capped)
+
+    def _of_figure(self, flags: Flags) -> Flags:
+        found = self.row >= 0
+        found[found] = flags[self.row[found]]
+        return found
+
+    def limits(self) -> tuple[Floats, Floats]:
+        """The least and largest true count that each published count allows."""
+        exact, capped, unknown = self.is_exact, self.is_capped, self.published == UNKNOWN
+        shown = np.maximum(self.published, 0)
+        low = self.deviation.low(shown + capped).astype(float)
+        high = self.deviation.high(shown).astype(float)
+        high[capped | unknown] = np.inf
+        low[unknown] = 0.0
+        low[exact] = high[exact] = shown[exact]
+        return low, high

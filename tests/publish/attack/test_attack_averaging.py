@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from cities_drawn import attacked, counts, records
+
+from publish.attack.averaging import average, score
+from publish.attack.likelihood import Deviation, prior_of
+
+
+def test_deviation_matrix_has_mean_0_and_no_small_counts():
+    matrix = Deviation().matrix
+    shown = np.arange(matrix.shape[1])
+    assert np.allclose(matrix.sum(axis=1), 1)
+    assert np.allclose(matrix @ shown, np.arange(len(matrix)), atol=1e-6)
+    assert not matrix[:, 1:5].any()
+    spread = (matrix * (shown - np.arange(len(matrix))[:, None]) ** 2).sum(axis=1)
+    assert np.allclose(spread[1:5], [4, 6, 6, 4])  # the least: all at 0 and 5
+    assert np.allclose(spread[5:], 2, atol=1e-6)
+    assert matrix[3, 5] == pytest.approx(3 / 5)
+
+
+def test_deviation_that_is_none_leaves_every_count():
+    assert np.array_equal(Deviation(0, 0, 0.0).matrix, np.eye(61))
+
+
+def test_deviation_matrix_refuses_what_cannot_be():
+    with pytest.raises(ValueError, match="mean 0 at 1"):
+        _ = Deviation(js=4, most=2).matrix
+
+
+def test_prior_is_learnt_from_published_counts():
+    random, deviation = np.random.default_rng(1), Deviation()
+    true = random.poisson(random.choice([0.2, 3.0, 20.0], 40_000))
+    chances = np.cumsum(deviation.matrix[np.minimum(true, 60)], axis=1)
+    published = (random.random((len(true), 1)) > chances).sum(axis=1)
+    share = np.bincount(true, minlength=61)[:61] / len(true)
+    assert np.abs(prior_of(published, deviation) - share)[:6].max() < 0.03
+
+
+def found_in(seed, deviation, **city):
+    true = counts(records(seed, **city))
+    figures, system, counted = attacked(true, seed, deviation)
+    small = np.flatnonzero((counted > 0) & (counted < 5))
+    guesses = average(system, deviation, small, most_relations=1500)
+    assert set(guesses.cells) == set(small)
+    return score(guesses, counted[guesses.cells], 4), figures, system, counted
+
+
+def test_average_of_unprotected_city_finds_every_count():
+    found, *_ = found_in(1, Deviation(0, 0, 0.0))
+    assert found.by_figure == found.by_sums == found.by_least_squares == 1.0
+
+
+def test_average_of_drawn_city_finds_no_more_than_some():
+    found, *_ = found_in(2, Deviation())
+    assert found.cells > 500
+    assert 0.3 < found.told_by_figure < 0.7
+    assert found.told_by_sums < 0.75
+    assert found.sure < 0.05 * found.cells
+
+
+def test_average_bites_where_sums_have_no_deviation():
+    """The same city and draws, but all figures that are cut by fewer than three dimensions are exact."""
+    true = counts(records(3, size=30))
+    _, system, counted = attacked(true, 3)
+    cut_by = (system.cells.codes[:, 5:] > 0).sum(axis=1)
+    small = np.flatnonzero((counted > 0) & (counted < 5) & (cut_by == 3))
+    before = score(average(system, Deviation(), small, most_relations=1500), counted[small], 4)
+    cells = system.cells
+    figures = cells.figures
+    figures.is_exact[:] = (figures.codes[:, 5:] > 0).sum(axis=1) < 3
+    cells.published[cells.row >= 0] = np.where(cells.is_exact, counted, cells.published)[cells.row >= 0]
+    guesses = average(system, Deviation(), small, most_relations=1500)
+    after = score(guesses, counted[guesses.cells], 4)
+    assert after.told_by_sums > before.told_by_sums + 0.15
+    assert after.points > 20
+
+
+def test_average_joins_earlier_draws():
+    """Six draws of one count tell more than one, and the same draw six times no more."""
+    true = counts(records(4, size=20))
+    _, system, counted = attacked(true, 4)
+    small = np.flatnonzero((counted > 0) & (counted < 5))
+    random = np.random.default_rng(4)
+    chances = np.cumsum(Deviation().matrix[counted[:, None].clip(0, 60)], axis=2)
+    draws = (random.random((len(counted), 6, 1)) > chances).sum(axis=2)
+    once = average(system, Deviation(), small, most_relations=1500)
+    often = average(system, Deviation(), small, most_relations=1500, earlier=draws)
+    gained = score(often, counted[often.cells], 4).told_by_figure - score(once, counted[once.cells], 4).told_by_figure
+    assert gained > 0.1
