@@ -27,6 +27,13 @@ def test_index_lists_every_decision_with_its_title(root: Path) -> None:
     assert listed == actual
 
 
+def test_a_decision_s_file_is_named_by_its_title(root: Path) -> None:
+    for page in pages(root):
+        title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        words = re.sub(r"[^a-z0-9]+", "-", title.lower().replace("'", "")).strip("-")
+        assert page.stem == words
+
+
 def test_each_decision_says_context_decision_and_consequences_on_one_page(root: Path) -> None:
     for page in pages(root):
         text = page.read_text(encoding="utf-8")

@@ -106,6 +106,22 @@ def test_page_names_only_paths_that_exist(root: Path, page: str) -> None:
     assert [name for name in wanted if not ((root / name).exists() or (base / name).exists())] == []
 
 
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    lines = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def test_links_between_pages_lead_somewhere(root: Path, tracked: list[Path]) -> None:
+    broken = []
+    for page in (root / path for path in tracked if path.suffix == ".md"):
+        for name, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([\w-]+))?\)", page.read_text(encoding="utf-8")):
+            target = page.parent / name if name else page
+            if not target.exists() or (anchor and anchor not in headings(target)):
+                broken.append(f"{page.name}: {name}#{anchor}")
+    assert broken == []
+
+
 def test_ci_and_tools_can_be_run(root: Path) -> None:
     scripts = [root / ".ci" / "run", *sorted((root / "tools").glob("*.sh"))]
     assert [script.name for script in scripts if not os.access(script, os.X_OK)] == []
