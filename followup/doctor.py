@@ -12,12 +12,12 @@ from followup import permissions
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
+from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.opening import place
 from ingest.ledger.rotations import under_way
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.persons.keys import load_keys
-from ingest.private import make_folder
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingest.districts import load_drop_locations
-from ingest.private import close, open_to_others
+from ingest.file_permissions import close, open_to_others
 from ingest.settings import Settings, SettingsError
 from publish.serving.folder import releases_folder
 from publish.serving.readers import is_in_home, let_in, let_read, wrongly_set

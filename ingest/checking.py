@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.causes import cause_of
 from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
 from ingest.comparing import Changes
@@ -26,18 +25,19 @@ from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.history import History, Past, look_back
 from ingest.ledger.store import RuleCount
-from ingest.likeness import LIKENESS, dates_elsewhere, likeness
 from ingest.naming import FileName
 from ingest.persons.keys import Keys
 from ingest.persons.number_search import cells_with_numbers
 from ingest.persons.numbers import what_is_wrong
 from ingest.quarters import Quarter
-from ingest.reading.needs import missing_columns
+from ingest.reading.needed_columns import missing_columns
 from ingest.reading.tables import RawTable, read_table
 from ingest.reading.totals import distinct_cells
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
+from ingest.similar_files import LIKENESS, dates_elsewhere, likeness
 from ingest.storing import sketch_of_table
+from ingest.unreadable_cells import cause_of
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class CheckReport:
         return Finding(rule.code, rule.severity, row, rule.column, message + cause)
 
     def _detail(self, rule: Rule, place: int) -> str:
-        """Why a cell can't be read, and which code is nearest (`causes.cause_of`)."""
+        """Why a cell can't be read, and which code is nearest (`unreadable_cells.cause_of`)."""
         if rule.kind not in ("expect_values_to_be_readable", "expect_codes_to_be_unambiguous") or rule.column is None:
             return ""
         if self.raw is None or self.table is None or self.name.dataset is None:

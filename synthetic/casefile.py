@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.districts import load_districts
-from ingest.private import make_folder
+from ingest.file_permissions import make_folder
 from ingest.quarters import Quarter, quarters_between
 from synthetic.arrivals import newcomers
 from synthetic.cases import CourseDraw

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.districts import load_districts
+from ingest.file_permissions import make_folder
 from ingest.locations.local_folder import leave_file
-from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 from synthetic.count_views import count_columns
 from synthetic.faults import CORRECTED, PlantedFault, plant

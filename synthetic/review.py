@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.file_permissions import make_folder
 from ingest.locations.local_folder import leave_file
-from ingest.private import make_folder
 from ingest.quarters import Quarter, quarters_between
 from synthetic import margins
 from synthetic.care import EpisodeDraw

@@ -10,7 +10,7 @@ from superset_client import SupersetClient
 from superset_server import ADMINISTRATOR, SupersetError, SupersetServer
 
 from followup.local.postgres_server import PostgresServer, PostgresServerError
-from ingest.private import go_private
+from ingest.file_permissions import go_private
 from ingest.settings import ROOT, Settings
 from publish.serving.roles import READER
 

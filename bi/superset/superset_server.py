@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from ingest.private import make_folder
+from ingest.file_permissions import make_folder
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-superset"
 ADMINISTRATOR = "admin"

@@ -26,7 +26,7 @@ from followup.cli.options import (
     quarter_of,
 )
 from followup.status import submission_status
-from ingest.private import close_home, go_private
+from ingest.file_permissions import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
@@ -112,7 +112,7 @@ def receive(
 
 
 def _receive_from_landing(settings: Settings) -> Exit:
-    from ingest.maintenance.from_landing import take_in_from_landing
+    from ingest.maintenance.reimporting import take_in_from_landing
     from ingest.recording import open_office
 
     with open_office(settings) as office, reporting.progress(errors) as bar:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from followup.doctor import Examined
     from followup.status import LockedOut, OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
-    from ingest.maintenance.from_landing import TakenIn
+    from ingest.maintenance.reimporting import TakenIn
     from ingest.receiving import Receipt
     from publish.approving import Release
     from publish.serving import Served

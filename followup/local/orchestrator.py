@@ -39,7 +39,7 @@ from followup.local.supervisor import (
     write_state,
 )
 from followup.local.variables import followup_environment
-from ingest.private import close_home, go_private, make_folder, private_file
+from ingest.file_permissions import close_home, go_private, make_folder, private_file
 from ingest.settings import ROOT, Settings, SettingsError
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"

@@ -26,8 +26,8 @@ import psycopg
 from psycopg import sql
 
 from followup.local.postgres_binaries import found_binaries
+from ingest.file_permissions import close, go_private, make_folder, private_file
 from ingest.postgres import SCRAM
-from ingest.private import close, go_private, make_folder, private_file
 from ingest.settings import ROOT, Settings
 from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
 

@@ -27,11 +27,11 @@ from followup.local.figures import FUNNEL, funnel_table, groups_table, release_t
 from followup.local.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
 from followup.local.postgres_server import HOME_VARIABLE as POSTGRES_HOME_VARIABLE
 from ingest.districts import load_districts
+from ingest.file_permissions import close, go_private, make_folder, open_to_others
 from ingest.ledger import Ledger, LedgerError, Submission
 from ingest.locations.local_folder import leave_file
 from ingest.locations.sources import MANIFEST
 from ingest.persons.keys import make_keys
-from ingest.private import close, go_private, make_folder, open_to_others
 from ingest.quarters import Quarter, quarters_between
 from ingest.settings import ROOT, Settings, SettingsError
 from synthetic.city import DATASETS, DrawnFile, draw_city

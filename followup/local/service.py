@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from followup.local.orchestrator import HOME_VARIABLE, installation_variables
-from ingest.private import private_file
+from ingest.file_permissions import private_file
 from ingest.settings import ROOT
 
 UNIT = "followup.local.service"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from followup.local.marked_processes import end, has_ended
 from followup.local.postgres_server import PostgresServer, PostgresServerError
-from ingest.private import go_private, private_file
+from ingest.file_permissions import go_private, private_file
 from ingest.settings import ROOT
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from ingest.districts import load_districts, load_drop_locations
 from ingest.failures import failing_in_words
-from ingest.private import close_home, go_private
+from ingest.file_permissions import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 

@@ -17,8 +17,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from ingest.file_permissions import make_folder
 from ingest.postgres import options
-from ingest.private import make_folder
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock on a SQLite ledger."""

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.private import make_way
+from ingest.file_permissions import make_way
 from ingest.settings import SettingsError
 
 _UNFINISHED = ".tmp"

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cells import Cells, Mask
 from ingest.contracts import Column
+from ingest.reading.byte_columns import Cells, Mask
 
 _NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _HARMFUL = re.compile(f"[\0\x80-\x84\x86-\x9f{_NO_CHARACTERS}]")

@@ -67,7 +67,7 @@ def match_headers(
         headers: as they are written.
         contract: says which are known.
         unused: positions (from 0) without header or any cell, which a workbook may have; nothing is said of them.
-        by_need: columns that may be missing where no row needs them; the rows decide (`needs.missing_columns`).
+        by_need: columns that may be missing where no row needs them; the rows decide (`missing_columns`).
     """
     known, findings = contract.header_lookup(), []
     folded = [fold(header[:_COMPARED]) for header in headers]

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cells import Cells, Mask, holds_byte, lengths
 from ingest.contracts import Column, Contract
 from ingest.findings import Finding, counted, file_finding, where_first
 from ingest.reading import turned_into_dates
+from ingest.reading.byte_columns import Cells, Mask, holds_byte, lengths
 from ingest.reading.harmful_characters import first_harmful, rows_with_harmful
 from ingest.reading.times_of_day import without_times
 

@@ -23,12 +23,12 @@ from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.reading.cleaning import cleaned, garbled_texts
 from ingest.reading.headers import match_headers
-from ingest.reading.needs import decided_by_rows
+from ingest.reading.needed_columns import decided_by_rows
 from ingest.reading.odd_rows import odd_rows
 from ingest.reading.records import records_of, regularised
 from ingest.reading.spreadsheet_marks import spreadsheet_marks
 from ingest.reading.totals import totals_rows
-from ingest.workbooks.opening import is_workbook, misnamed, other_kind, read_sheet
+from ingest.workbooks.sandbox import is_workbook, misnamed, other_kind, read_sheet
 
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]

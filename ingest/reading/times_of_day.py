@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.cells import Cells
 from ingest.contracts import Column
 from ingest.findings import Finding, counted, file_finding, where_first
+from ingest.reading.byte_columns import Cells
 
 _TIMED = re.compile(
     r"(?P<day>(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<of_month>\d{2})|(?P<of_month_>\d{1,2})[./](?P<month_>\d{1,2})[./](?P<year_>\d{4}))"

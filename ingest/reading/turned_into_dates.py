@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.cells import holds_byte, lengths
 from ingest.contracts import Column
+from ingest.reading.byte_columns import holds_byte, lengths
 
 _MONTHS_IN_ORDER = "jan feb mar,mars apr maj,may jun,juni jul,juli aug sep,sept okt,oct nov dec"
 _MONTHS = {name: n for n, names in enumerate(_MONTHS_IN_ORDER.split(), start=1) for name in names.split(",")}

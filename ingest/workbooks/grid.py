@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ingest.folding import fold
-from ingest.workbooks.formats import EXACT
+from ingest.workbooks.number_formats import EXACT
 
 SEARCHED_ROWS = 20
 """The header row is looked for in so many rows from the top."""

@@ -1,6 +1,6 @@
 """The process that reads one workbook: bytes in, one sheet as text out, nothing else.
 
-`ingest.workbooks.opening` starts it. It bounds its own memory and time, can write no file, and gets no secrets in its
+`ingest.workbooks.sandbox` starts it. It bounds its own memory and time, can write no file, and gets no secrets in its
 environment. When it dies on hostile bytes, one file is refused.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 if __name__ == "__main__":  # run by its path: the tree that started it, not an installed one, is what it imports
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from ingest.private import go_private
+from ingest.file_permissions import go_private
 from ingest.workbooks.readers import Answer, Asked, read_workbook
 from ingest.workbooks.refusals import DAMAGED, TOO_LARGE, Refused
 

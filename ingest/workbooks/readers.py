@@ -10,11 +10,11 @@ from typing import Any
 import python_calamine as calamine
 
 from ingest.folding import fold
-from ingest.workbooks import opendocument, scanning
-from ingest.workbooks.compound import OldSheet, old_sheets
+from ingest.workbooks import ods, xlsx
 from ingest.workbooks.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body
 from ingest.workbooks.package import STYLES, Package
 from ingest.workbooks.refusals import DAMAGED, LOCKED, MERGED, MOST_SHEETS, NO_VALUES, TOO_LARGE, Refused
+from ingest.workbooks.xls import OldSheet, old_sheets
 
 MOST_CELLS = 12_000_000
 """Of the sheet that is read; about 150 MB of memory for each million."""
@@ -180,18 +180,18 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
         chosen = _choose(_candidates(workbook, sheets, asked), asked)
     entry = parts[chosen.position]
     content = package.read(entry.part)
-    if scanning.has_far_columns(content):
+    if xlsx.has_far_columns(content):
         raise Refused(TOO_LARGE, kind="celler långt till höger om tabellen")
-    if scanning.last_row(content) > MOST_ROWS or scanning.cells(content) > MOST_CELLS:
+    if xlsx.last_row(content) > MOST_ROWS or xlsx.cells(content) > MOST_CELLS:
         raise Refused(TOO_LARGE, kind=f"fler än {MOST_CELLS // 1_000_000} miljoner celler")
-    if (row := next(scanning.formulas_without_value(content, package.never_calculated()), None)) is not None:
+    if (row := next(xlsx.formulas_without_value(content, package.never_calculated()), None)) is not None:
         raise Refused(NO_VALUES, row=row)
-    hidden_rows, hidden_columns = scanning.hidden_rows(content), scanning.hidden_columns(content, _WIDEST)
+    hidden_rows, hidden_columns = xlsx.hidden_rows(content), xlsx.hidden_columns(content, _WIDEST)
     styles = package.read(STYLES)
-    content = scanning.padded_as_text(scanning.errors_as_text(content), scanning.templates(styles))
+    content = xlsx.padded_as_text(xlsx.errors_as_text(content), xlsx.templates(styles))
     changed = {entry.part: content}
     if styles:
-        changed[STYLES] = scanning.without_false_dates(styles)
+        changed[STYLES] = xlsx.without_false_dates(styles)
     plain = package.rebuilt(changed)
     del content, changed
     sheet = _sheet(_load(plain), chosen.position)
@@ -201,24 +201,24 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
 
 
 def _read_ods(package: Package, asked: Asked) -> Answer:
-    opendocument.refuse_locked(package.read("META-INF/manifest.xml"))
+    ods.refuse_locked(package.read("META-INF/manifest.xml"))
     content = package.read("content.xml")
-    tables = opendocument.tables(content)
-    content = opendocument.padded_as_text(opendocument.errors_as_text(content))
+    tables = ods.tables(content)
+    content = ods.padded_as_text(ods.errors_as_text(content))
     workbook = _load(package.rebuilt({"content.xml": content}))
     del content
     chosen = _chosen_of(workbook, asked)
     if chosen.position >= len(tables):
         raise Refused(DAMAGED)
     table, sheet = tables[chosen.position], _sheet(workbook, chosen.position)
-    opendocument.refuse_without_values(table)
+    ods.refuse_without_values(table)
     marks = _Marks(
         "ods",
         len(tables),
         _is_hidden(workbook, chosen.position),
-        opendocument.hidden_rows(table),
-        opendocument.hidden_columns(table, _WIDEST),
-        list(opendocument.merged(table)),
+        ods.hidden_rows(table),
+        ods.hidden_columns(table, _WIDEST),
+        list(ods.merged(table)),
     )
     return _read(lambda: _rows(sheet), chosen, marks, asked)
 

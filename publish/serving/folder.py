@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.private import make_way
+from ingest.file_permissions import make_way
 from ingest.settings import Settings
 from publish.serving.csv_files import write_csv_files
 from publish.serving.parquet import write_parquet

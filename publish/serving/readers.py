@@ -1,6 +1,6 @@
 """Who may open a release: modes of its files and folders, and what keeps readers from reaching it.
 
-Everything else of an installation is for its service's user alone (`ingest.private`), so a release is outside
+Everything else of an installation is for its service's user alone (`ingest.file_permissions`), so a release is outside
 FOLLOWUP_HOME. Folders get the bit by which what is made in them belongs to their group: the operator chooses the
 readers' group once, on the folder that FOLLOWUP_PUBLISHED is in. Nobody may write, not even the owner by mistake.
 """

@@ -19,7 +19,7 @@ import psycopg
 import pyarrow as pa
 
 from ingest.failures import in_words
-from ingest.private import make_folder
+from ingest.file_permissions import make_folder
 from ingest.settings import Settings
 from publish.serving import postgres, roles
 from publish.serving.csv_files import PLAIN_FOLDER, write_plain_files

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from followup.local.rehearsal import FIRST, LAST, Stage
-from ingest.private import go_private, open_to_others
+from ingest.file_permissions import go_private, open_to_others
 from ingest.quarters import Quarter
 from synthetic.city import draw_city
 

@@ -20,7 +20,7 @@ from followup.local.figures import release_table
 from followup.local.marked_processes import marked
 from followup.local.orchestrator import Orchestrator
 from followup.local.rehearsal import Rehearsal, Stage
-from ingest.private import open_to_others
+from ingest.file_permissions import open_to_others
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))

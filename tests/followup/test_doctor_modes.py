@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from followup.cli.main import app
 from followup.doctor import Examined, examine
+from ingest.file_permissions import close, close_home, open_to_others
 from ingest.ledger import Ledger
-from ingest.private import close, close_home, open_to_others
 from ingest.settings import Settings
 
 

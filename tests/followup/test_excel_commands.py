@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-from books import book_of
 from files import base_row, csv_bytes
+from workbook_files import book_of
 
 from followup.cli.main import app
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
 
-from ingest.private import open_to_others
+from ingest.file_permissions import open_to_others
 from publish.tables import load_tables
 from publish.writing import PARTLY_SYNTHETIC, SYNTHETIC
 

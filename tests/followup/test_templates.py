@@ -13,8 +13,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-from books import typed
 from files import base_row, check, fired
+from workbook_files import typed
 
 from followup.cli.main import app
 from followup.templates import as_csv, as_template, file_name

@@ -23,8 +23,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
-from books import Cell, Shown, labels, old_workbook, open_document, typed, workbook
 from files import DISTRICT, KEYS, base_row
+from workbook_files import Cell, Shown, labels, old_workbook, open_document, typed, workbook
 
 from ingest.checking import Circumstances, check_file
 from ingest.contracts import load_contracts

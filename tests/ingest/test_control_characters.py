@@ -7,8 +7,8 @@ from functools import partial
 from xml.sax.saxutils import escape
 
 import pytest
-from books import Cell, labels, old_workbook, open_document, repacked, typed, workbook
 from files import base_row, check, fired
+from workbook_files import Cell, labels, old_workbook, open_document, repacked, typed, workbook
 
 from ingest.checking import CheckReport
 from ingest.contracts import load_contracts

@@ -8,10 +8,10 @@ from datetime import datetime
 
 import openpyxl
 import pytest
-from books import labels, typed, workbook
 from files import base_row, check, csv_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from workbook_files import labels, typed, workbook
 
 from ingest import feedback_workbook
 from ingest.checking import CheckReport

@@ -12,7 +12,7 @@ from files import DISTRICT, Installation, base_row, check, csv_bytes, fired
 from ingest import checking, receiving
 from ingest.feedback import as_text
 from ingest.ledger import Ledger, LedgerError
-from ingest.maintenance.restoring import restore_rows
+from ingest.maintenance.restoring_rows import restore_rows
 from ingest.receiving import receive, receive_district
 from ingest.recording import open_office
 from ingest.storing import DamagedRows

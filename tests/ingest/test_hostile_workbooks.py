@@ -8,8 +8,8 @@ import struct
 import zipfile
 
 import pytest
-from books import book_of, labels, repacked, typed, workbook
 from files import base_row, check, fired
+from workbook_files import book_of, labels, repacked, typed, workbook
 
 NAME = "bromma_arenden_2018Q3.xlsx"
 GOOD = book_of("arenden", [base_row("arenden")])

@@ -9,9 +9,9 @@ from datetime import date, datetime
 
 import pytest
 import xlwt
-from books import Cell, labels, old_workbook, open_document, typed, workbook
 from files import base_row, check, csv_bytes, fired
 from msoffcrypto.format.ooxml import OOXMLFile
+from workbook_files import Cell, labels, old_workbook, open_document, typed, workbook
 
 from ingest.contracts import load_contracts
 from ingest.reading.tables import read_table

@@ -26,7 +26,7 @@ from ingest.ledger.explanations import explanations_of
 from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, under_way
 from ingest.maintenance import rotating
 from ingest.maintenance.erasing import erase_originals, erase_person
-from ingest.maintenance.restoring import restore_rows
+from ingest.maintenance.restoring_rows import restore_rows
 from ingest.maintenance.rotating import Rotated, RotationRefused, key_uses, prune, rotate
 from ingest.originals import decrypt_original, original_version, read_sent
 from ingest.persons.keys import load_keys, replace_keys

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import pytest
-from books import Cell, Shown, labels, old_workbook, open_document, workbook
+from workbook_files import Cell, Shown, labels, old_workbook, open_document, workbook
 
 from ingest.contracts import Column, load_contracts
 from ingest.reading.tables import RawTable, read_table

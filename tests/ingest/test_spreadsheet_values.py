@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import pytest
-from books import Cell, Shown, book_of, labels, old_workbook, open_document, typed, workbook
 from files import base_row, check, csv_bytes, fired
+from workbook_files import Cell, Shown, book_of, labels, old_workbook, open_document, typed, workbook
 
 from ingest.checking import CheckReport
 from ingest.contracts import load_contracts
 from ingest.reading.tables import read_table
 from ingest.reading.times_of_day import read_time
 from ingest.reading.turned_into_dates import guesses
-from ingest.workbooks.formats import only_looks_like_a_date, template
+from ingest.workbooks.number_formats import only_looks_like_a_date, template
 
 SER = "bromma_serviceinsatser_2018Q3.csv"
 UNG = "bromma_ungdomsmottagning_2018Q3.csv"

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from books import labels, typed, workbook
 from files import base_row, check, csv_bytes
+from workbook_files import labels, typed, workbook
 
 from ingest.checks.suites import declared, load_rules
 from ingest.contracts import load_contracts

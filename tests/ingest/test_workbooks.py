@@ -8,11 +8,11 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from books import Cell, book_of, labels, repacked, typed, workbook
 from files import base_row, check, csv_bytes, fired
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msoffcrypto.format.ooxml import OOXMLFile
+from workbook_files import Cell, book_of, labels, repacked, typed, workbook
 
 from ingest.characters import visible
 from ingest.contracts import load_contracts

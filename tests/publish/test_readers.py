@@ -13,7 +13,7 @@ from releases_drawn import draw_release
 
 from followup.doctor import Examined, examine
 from followup.permissions import mend
-from ingest.private import open_to_others
+from ingest.file_permissions import open_to_others
 from ingest.settings import Readers, Settings
 from publish.serving import ServingError, serve
 from publish.serving.folder import releases_folder

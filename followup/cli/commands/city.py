@@ -286,7 +286,7 @@ def _reprocess(office: Office, refused: list[Submission]) -> int:
 
 def restore_rows(submission: SubmissionArgument) -> None:
     """Store the rows of a submission again from its original, when their file is missing or damaged."""
-    from ingest.maintenance.restoring import restore_rows as store_again
+    from ingest.maintenance.restoring_rows import restore_rows as store_again
     from ingest.recording import open_office
 
     with open_office(Settings()) as office:

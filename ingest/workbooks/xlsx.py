@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
-from ingest.workbooks.formats import Template, only_looks_like_a_date, template, whole
+from ingest.workbooks.number_formats import Template, only_looks_like_a_date, template, whole
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^<>]*)>")

@@ -7,7 +7,7 @@ from files import base_row, check, examples, fired
 
 from ingest.checks.suites import always_filled, load_rules
 from ingest.contracts import load_contracts
-from ingest.reading.needs import decided_by_rows, needed_by_some, needs_of
+from ingest.reading.needed_columns import decided_by_rows, needed_by_some, needs_of
 
 ENDED = ("utredning_slut", "barnet_horts", "skola_kontaktad", "insats_erbjuden", "insats", "antal_insatser_erbjudna",
          "insats_accepterad")  # fmt: skip

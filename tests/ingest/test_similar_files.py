@@ -19,13 +19,13 @@ from ingest.contracts import load_contracts
 from ingest.explaining import explain
 from ingest.ledger import Submission
 from ingest.ledger.tables import submission
-from ingest.likeness import in_common
 from ingest.naming import read_name
 from ingest.persons.keys import load_keys, throwaway_keys
 from ingest.quarters import Quarter
 from ingest.reading.tables import read_table
 from ingest.receiving import receive_district
 from ingest.recording import circumstances_of
+from ingest.similar_files import in_common
 from ingest.sketching import FOOTER, KEPT, Cells, Sketch, read_sketch, sketch_of, sketched
 from ingest.storing import Provenance, rows_to_store, sketch_of_table
 

@@ -18,10 +18,10 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 
 from ingest.failures import StorageFailure
 from ingest.ledger import ChangeRefused, Submission
-from ingest.maintenance import from_landing
+from ingest.maintenance import reimporting
 from ingest.maintenance.erasing import erase_originals
-from ingest.maintenance.from_landing import orphans, take_in_from_landing
-from ingest.maintenance.restoring import NotRestorable, Restored, restore_rows
+from ingest.maintenance.reimporting import orphans, take_in_from_landing
+from ingest.maintenance.restoring_rows import NotRestorable, Restored, restore_rows
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
 from ingest.persons.keys import load_keys
 from ingest.receiving import receive_district
@@ -183,7 +183,7 @@ def test_taking_in_that_is_killed_goes_on_where_it_was(
 ) -> None:
     before = three_versions(installation)
     forget_ledger(installation)
-    record, done = from_landing.record, []
+    record, done = reimporting.record, []
 
     def record_and_die(*arguments: Any) -> Submission:
         done.append(1)
@@ -194,7 +194,7 @@ def test_taking_in_that_is_killed_goes_on_where_it_was(
     for left in (3, 2):
         child = os.fork()
         if child == 0:
-            monkeypatch.setattr(from_landing, "record", record_and_die)
+            monkeypatch.setattr(reimporting, "record", record_and_die)
             take_in(installation)
             os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ingest.workbooks.formats import whole
+from ingest.workbooks.number_formats import whole
 from ingest.workbooks.refusals import DAMAGED, LOCKED, NO_VALUES, Refused
 
 MOST_ROWS = 1_048_576

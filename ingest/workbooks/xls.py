@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.workbooks.formats import Template, only_looks_like_a_date, template, whole
+from ingest.workbooks.number_formats import Template, only_looks_like_a_date, template, whole
 from ingest.workbooks.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")

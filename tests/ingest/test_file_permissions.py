@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from followup.tasks.intake import settings_of_task
+from ingest.file_permissions import close, close_home, go_private, make_folder, open_to_others
 from ingest.ledger import Ledger
-from ingest.private import close, close_home, go_private, make_folder, open_to_others
 from ingest.settings import ROOT
 
 ENTRY_POINTS = {
