@@ -1,8 +1,8 @@
 """Durations and sums of which one child can give much: what a cell key can't protect by its count alone.
 
 The largest contribution to a sum is what an insider or a neighbour may know. So the sum is shifted by 0.5 to 1 times
-the largest contribution, up or down (as the Australian statistics office perturbs the largest contributors of a
-magnitude table). The shift is drawn from the cell's key, so that the same records give the same figure everywhere.
+the largest contribution, up or down (as the Australian Bureau of Statistics does in TableBuilder). The shift is drawn
+from the cell's key, so that the same records give the same figure everywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Durations:
 
     Attributes:
         days: whole days, a multiple of the step; 0 where they are too few.
-        is_too_few: the published n is below the limit: the duration goes out as null.
+        is_too_few: the published n is below the limit: the duration is published as null.
     """
 
     days: Counts

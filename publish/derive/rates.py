@@ -22,7 +22,7 @@ class Rates:
         part: published counts of the part as readers get them: at most the whole, below the cap where they are capped.
         whole: published counts of the whole.
         rate: part / whole, 0 to 1; NaN where the whole is too few; the cap's share itself where it is capped.
-        is_too_few: the whole is below the policy's limit: the rate goes out as null.
+        is_too_few: the whole is below the policy's limit: the rate is published as null.
         is_capped: the part is said to be "at least" the rate (`minst 90 %`).
     """
 

@@ -168,7 +168,7 @@ def test_variance_of_a_figure_is_the_largest_that_can_stand_behind_it(table: PTa
 
 
 def test_cell_key_perturbation_publishes_the_same_counts(table: PTable) -> None:
-    # The package of the British statistics office takes a p-table by 256 keys and applies it to records. It makes none
+    # The package of the ONS takes a p-table by 256 keys and applies it to records. It makes none
     # itself, so what can be asked of both is this: cells that count the same records get the same figure.
     top, keys = 30, np.arange(256, dtype=np.uint64)
     listed = pd.DataFrame(
