@@ -115,7 +115,7 @@ def test_comments_of_tables_and_columns_are_in_the_warehouse(warehouse: Warehous
     assert "Not additive" in column["comment"]
 
 
-def test_every_dimension_of_a_mart_says_that_alla_is_the_row_not_cut_by_it(manifest: Any) -> None:
+def test_every_dimension_of_a_mart_says_that_alla_is_the_row_not_broken_down_by_it(manifest: Any) -> None:
     others = {"mart_submission_status": ("dataset",), "mart_vacancies": ("seats_district_code",), "mart_equity": ()}
     cut = DIMENSIONS | others
     marts = {n.name: n for n in models(manifest) if layer(n) == "marts"}
@@ -124,7 +124,7 @@ def test_every_dimension_of_a_mart_says_that_alla_is_the_row_not_cut_by_it(manif
         f"{name}.{column}"
         for name, columns in cut.items()
         for column in columns
-        if "`alla` is the row that is not cut by it" not in marts[name].columns[column].description
+        if "`alla` is the row that is not broken down by it" not in marts[name].columns[column].description
     ]
     assert silent == []
 
