@@ -1,6 +1,6 @@
--- A district's review of a period, as districts have made them: the pre-assessments of the period that led to no
+-- A district's review of a period, as the districts do it: the pre-assessments of the period that led to no
 -- investigation and the investigations begun in it. One row per unit and division. Vars: review_from, review_to and
--- review_until (the day by which coming back is counted).
+-- review_until (the last day on which a return is counted).
 {%- set first_day = "cast('" ~ var('review_from') ~ "' as date)" -%}
 {%- set last_day = "cast('" ~ var('review_to') ~ "' as date)" -%}
 {%- set until = "cast('" ~ var('review_until') ~ "' as date)" %}

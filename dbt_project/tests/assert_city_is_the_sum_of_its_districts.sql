@@ -1,4 +1,4 @@
--- Counts add up to the city in both divisions, cut by cut; distinct persons do not and are left out.
+-- Counts add up to the city, in both divisions and every breakdown. Distinct persons do not, and are left out.
 {%- set marts = [
     ('mart_case_flow', ['cohort_basis', 'reason_side', 'reason_code', 'source_code', 'referral_type',
         'intervention_category', 'intervention_code', 'history', 'sex', 'age_band', 'socioeconomic'],

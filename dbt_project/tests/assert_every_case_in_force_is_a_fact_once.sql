@@ -1,4 +1,4 @@
--- Each case and child in the files of a unit and its predecessors is one fact, neither lost nor doubled.
+-- Each case and child in the files of a unit and its predecessors is one fact: none is lost, none counted twice.
 with families as (
     select
         ancestor_code as district_code,

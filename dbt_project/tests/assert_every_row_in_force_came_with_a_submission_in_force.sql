@@ -1,4 +1,4 @@
--- A file that the ledger does not hold in force would be left out in silence.
+-- Otherwise the rows of a file would be left out without a message.
 with files as (
     {%- for staged in [
         'stg_arenden', 'stg_oppenvard', 'stg_serviceinsatser', 'stg_grupper', 'stg_utbud', 'stg_ungdomsmottagning',

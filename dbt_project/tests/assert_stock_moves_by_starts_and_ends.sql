@@ -1,5 +1,5 @@
--- What is begun and not ended when a quarter ends is in that quarter's stock, from the district's first known quarter
--- to the last that its files tell of: the mart's count equals the one made from the episodes themselves.
+-- The mart's stock at the end of a quarter equals the episodes that have begun and not ended then, from the district's
+-- first known quarter to the last one known from its files.
 with quarters as (
     select
         reporting_quarter,
@@ -22,7 +22,7 @@ counted as (
     group by episodes.district_code, quarters.reporting_quarter
 ),
 
-told as (
+mart_stock as (
     select
         district_code,
         reporting_quarter,
@@ -40,9 +40,9 @@ told as (
 )
 
 select
-    coalesce(counted.district_code, told.district_code) as district_code,
-    coalesce(counted.reporting_quarter, told.reporting_quarter) as reporting_quarter
+    coalesce(counted.district_code, mart_stock.district_code) as district_code,
+    coalesce(counted.reporting_quarter, mart_stock.reporting_quarter) as reporting_quarter
 from counted
-full outer join told
-    on counted.district_code = told.district_code and counted.reporting_quarter = told.reporting_quarter
-where coalesce(counted.ongoing, 0) <> coalesce(told.ongoing, 0)
+full outer join mart_stock
+    on counted.district_code = mart_stock.district_code and counted.reporting_quarter = mart_stock.reporting_quarter
+where coalesce(counted.ongoing, 0) <> coalesce(mart_stock.ongoing, 0)

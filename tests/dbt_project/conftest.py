@@ -6,7 +6,7 @@ import pytest
 from dbt_built import Warehouse, build_warehouse
 from dbt_inputs import Inputs
 from dbt_small_city import submit_small_city
-from dbt_small_city_counted import submit_counted
+from dbt_small_city_counts import submit_counts
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,5 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     folder = tmp_path_factory.mktemp("warehouse")
     inputs = Inputs(folder / "inputs", as_of_date="2020-10-25")
     submit_small_city(inputs)
-    submit_counted(inputs)
+    submit_counts(inputs)
     return build_warehouse(folder, inputs)

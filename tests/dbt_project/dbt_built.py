@@ -41,12 +41,12 @@ DIMENSIONS = {
         "mart_youth_clinic": "clinic sex clinic_age_band",
     }.items()
 }
-"""What each mart is cut by, beside district, division, quarter and cohort basis."""
+"""What each mart is broken down by, beside district, division, quarter and cohort basis."""
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A built warehouse: where it lies, how to run dbt on it again, and what its build did."""
+    """A built warehouse: its file, how to run dbt on it again, and what its build did."""
 
     path: Path
     run: Callable[..., dbtRunnerResult]
@@ -65,12 +65,12 @@ class Warehouse:
 
 
 def whole(mart: str) -> str:
-    """The condition on rows that no dimension cuts."""
+    """The condition on a mart's total row: no dimension breaks it down."""
     return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
 
 
-def let_go() -> None:
-    """Close the connection that dbt keeps to the file."""
+def close_connections() -> None:
+    """Close the connection to the file that dbt leaves open."""
     environment = DuckDBConnectionManager._ENV
     DuckDBConnectionManager.close_all_connections()
     if environment is not None:
@@ -94,7 +94,7 @@ def build_warehouse(folder: Path, inputs: Inputs, *selected: str, **asked: str) 
         try:
             return dbtRunner(manifest=parsed).invoke(["--quiet", *arguments, *where, "--vars", variables])
         finally:
-            let_go()
+            close_connections()
             del os.environ["FOLLOWUP_WAREHOUSE"]
             if not _PARSED:
                 _PARSED.append((folder / "target" / "partial_parse.msgpack").read_bytes())

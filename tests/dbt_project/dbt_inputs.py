@@ -78,7 +78,7 @@ def ended_episode(insats_id: str, person: str, decided: str, started: str | None
 
 
 def service(insats: str, **columns: Any) -> Row:
-    """A row of `serviceinsatser`; every count is 0 unless `columns` say otherwise, waiting is not told."""
+    """A row of `serviceinsatser`; every count is 0 unless `columns` say otherwise, waiting is not reported."""
     plain: dict[str, Any] = {"insats": insats, "malgrupp": "foralder", "kon": "kvinna", "aldersgrupp": "vuxen"}
     for count in ("nya", "pagaende", "fullfoljt", "avbrutit", "samtal", "uppfoljda", "i_ko"):
         plain[f"antal_{count}"] = 0
@@ -86,7 +86,7 @@ def service(insats: str, **columns: Any) -> Row:
 
 
 def _about(person: str, columns: Row) -> dict[str, Any]:
-    """Who a row is about: born 2010 unless told; a person called `löp-…` has only a number of the district's own."""
+    """Who a row is about: born 2010 unless given; a person called `löp-…` has only a number of the district's own."""
     linkable = not person.startswith("löp-")
     return {
         "person_key": person,

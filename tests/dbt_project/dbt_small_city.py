@@ -43,7 +43,7 @@ def _cases_of_farsta(inputs: Inputs) -> None:
         concluded("F3", "p3", "2020-04-03", "2020-04-10", "2020-06-01", insats_accepterad="vantar", **OFFER),
         case("F5", "löp-7", "2020-05-05", forhandsbedomning_klar="2020-05-10", utredning_inledd="nej"),
     )
-    # F1 is concluded in its third file; F3's answer is in; F5 is told again; F7 has come and is pending.
+    # F1 is concluded in its third file; F3's answer is in; F5 is reported again; F7 has come and is pending.
     inputs.submit(
         "farsta",
         "arenden",

@@ -1,4 +1,4 @@
-"""Which cuts a mart holds, the intervals of its rates, and that labels and layers are as declared."""
+"""Which breakdowns a mart holds, the intervals of its rates, and that labels and layers are as declared."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURES = {
     "mart_investigation_times": "investigations",
     "mart_outpatient_care": "decided",
     "mart_pilot_effect": "line_before_rate_denominator",
-    # what they come back for adds up to those that came back
+    # reasons of return add up to the returns
     "mart_re_referral": "re_referral_rate_365_numerator",
     "mart_service_interventions": "started",
     "mart_activities": "activities",
@@ -34,11 +34,11 @@ MEASURES = {
     "mart_waiting_times": "wait_n",
     "mart_youth_clinic": "visits",
 }
-"""A count of each mart that adds up over its cuts."""
+"""A count of each mart that adds up over its breakdowns."""
 
 
-def expected_cuts(columns: list[str]) -> set[frozenset[str]]:
-    """Every cut by at most two dimensions, and sex x age band x any one more; an inner level carries its outer."""
+def expected_breakdowns(columns: list[str]) -> set[frozenset[str]]:
+    """By at most two dimensions, and by sex, age band and any one more; an inner level carries its outer."""
     apart = [
         pair
         for size in (0, 1, 2)
@@ -49,26 +49,26 @@ def expected_cuts(columns: list[str]) -> set[frozenset[str]]:
     three = [
         (*by_sex_and_age, column) for column in columns if column not in by_sex_and_age and len(by_sex_and_age) == 2
     ]
-    return {frozenset(cut) | {NESTED[c] for c in cut if c in NESTED} for cut in [*apart, *three]}
+    return {frozenset(columns) | {NESTED[c] for c in columns if c in NESTED} for columns in [*apart, *three]}
 
 
 @pytest.mark.parametrize("mart", DIMENSIONS)
-def test_a_mart_holds_every_cut_by_two_and_sex_by_age_by_one_more(warehouse: Warehouse, mart: str) -> None:
-    # nobody in the small city can have come back: return reasons are another test's
+def test_a_mart_holds_every_breakdown_by_two_and_sex_by_age_by_one_more(warehouse: Warehouse, mart: str) -> None:
+    # there is no return in the small city: return reasons have a test of their own
     columns = [column for column in DIMENSIONS[mart] if not column.startswith("return_reason")]
     flags = ", ".join(f"{column} <> 'alla' as {column}" for column in columns)
     found = {
         frozenset(column for column in columns if row[column])
         for row in warehouse.rows(f"select distinct {flags} from marts.{mart}")
     }
-    assert found == expected_cuts(columns)
+    assert found == expected_breakdowns(columns)
 
 
 @pytest.mark.parametrize("mart", DIMENSIONS)
-def test_every_cut_of_a_dimension_adds_up_to_the_total(warehouse: Warehouse, mart: str) -> None:
+def test_every_breakdown_adds_up_to_the_total(warehouse: Warehouse, mart: str) -> None:
     columns = list(DIMENSIONS[mart])
-    cut = ", ".join(f"{column} <> 'alla'" for column in columns)
-    sums = warehouse.rows(f"select sum({MEASURES[mart]}) as found from marts.{mart} group by {cut}")
+    breakdown = ", ".join(f"{column} <> 'alla'" for column in columns)
+    sums = warehouse.rows(f"select sum({MEASURES[mart]}) as found from marts.{mart} group by {breakdown}")
     assert len({row["found"] for row in sums}) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_reviews_shares_count_by_its_own_date(warehouse: Warehouse) -> None:
             ('p3', true, true, date '2019-04-01', null, null),
             ('p4', true, false, null, null, null),
             ('p5', false, true, date '2018-06-01', date '2018-09-01', date '2018-09-01')
-        ) as told (
+        ) as investigations (
             person_key, is_linkable, has_earlier_investigation, investigation_end_date, next_investigation_start_date,
             other_investigation_start_date
         )

@@ -26,7 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def manifest(page: str) -> Any:
-    """The project as the page tells it."""
+    """The project's manifest, as the page holds it."""
     start = page.index('{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest')
     return json.JSONDecoder().raw_decode(page, start)[0]
 

@@ -8,7 +8,7 @@ import pytest
 from dbt_built import DIMENSIONS, Warehouse
 
 
-def told(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
+def mart_row(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
     """The one row of a mart with these values; every dimension not named is `alla`."""
     conditions = dict.fromkeys(DIMENSIONS[mart], "alla") | {"district_basis": "today"} | where
     return warehouse.row(
@@ -19,7 +19,7 @@ def told(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
 def funnel(warehouse: Warehouse, district: str, quarter: str, cohort: str, **where: str) -> tuple[int, ...]:
     """Cases, persons, investigations, concluded, offered, accepted."""
     where |= {"district_code": district, "reporting_quarter": quarter, "cohort_basis": cohort}
-    row = told(warehouse, "mart_case_flow", **where)
+    row = mart_row(warehouse, "mart_case_flow", **where)
     return tuple(row[name] for name in ("cases", "persons", "investigations", "concluded", "offered", "accepted"))
 
 
@@ -53,8 +53,8 @@ def test_a_case_over_three_quarters_is_one_fact_from_its_newest_file(warehouse: 
 
 def test_a_version_that_is_not_in_force_leaves_nothing(warehouse: Warehouse) -> None:
     assert warehouse.rows("select * from core.fct_case where person_key = 'p-gone'") == []
-    kept = "select count(*) as n from core.fct_submission where district_code = 'farsta' and dataset = 'arenden'"
-    assert warehouse.row(kept)["n"] == 4
+    in_ledger = "select count(*) as n from core.fct_submission where district_code = 'farsta' and dataset = 'arenden'"
+    assert warehouse.row(in_ledger)["n"] == 4
 
 
 def test_a_lost_case_is_known_until_the_last_quarter_that_held_it(warehouse: Warehouse) -> None:
@@ -69,7 +69,7 @@ def test_a_lost_case_is_known_until_the_last_quarter_that_held_it(warehouse: War
 def test_received_in_the_first_quarter_in_farsta(warehouse: Warehouse) -> None:
     # F1, F2, F6 of three children; F1 and F2 investigated; F1 concluded, offered, accepted. F4 came in 2019Q4.
     assert funnel(warehouse, "farsta", "2020Q1", "inkommen") == (3, 3, 2, 1, 1, 1)
-    row = told(
+    row = mart_row(
         warehouse,
         "mart_case_flow",
         district_code="farsta",
@@ -83,7 +83,7 @@ def test_received_in_the_first_quarter_in_farsta(warehouse: Warehouse) -> None:
 
 
 def test_a_cohort_of_survivors_is_counted_without_rates(warehouse: Warehouse) -> None:
-    row = told(
+    row = mart_row(
         warehouse,
         "mart_case_flow",
         district_code="farsta",
@@ -94,7 +94,7 @@ def test_a_cohort_of_survivors_is_counted_without_rates(warehouse: Warehouse) ->
 
 
 def test_two_cases_of_a_child_are_two_cases_and_one_person(warehouse: Warehouse) -> None:
-    # F7 and F8 came in the same quarter for p7; by reason each is told with its one person.
+    # F7 and F8 came in the same quarter for p7; by reason each is counted with its one person.
     assert funnel(warehouse, "farsta", "2020Q3", "inkommen")[:2] == (2, 1)
     for side, code in (("child", "beteende"), ("adult", "vanvard")):
         found = funnel(warehouse, "farsta", "2020Q3", "inkommen", reason_side=side, reason_code=code)
@@ -103,7 +103,7 @@ def test_two_cases_of_a_child_are_two_cases_and_one_person(warehouse: Warehouse)
 
 def test_an_answer_awaited_is_in_the_denominator_once_a_later_quarter_has_settled_it(warehouse: Warehouse) -> None:
     # F3 was concluded in 2020Q2 with the answer awaited; the file of 2020Q3 says no.
-    row = told(
+    row = mart_row(
         warehouse,
         "mart_case_flow",
         district_code="farsta",
@@ -133,7 +133,7 @@ def test_a_merger_keeps_the_code_at_receipt_and_sums_into_the_successor_today(wa
     ) == {"n": 0}
     # Concluded in 2020Q3: A1 under the code at receipt, N1 under the successor's; offered 1 of 2 in today's division.
     assert funnel(warehouse, "alvsjo", "2020Q3", "avslutad", **as_submitted)[0] == 1
-    row = told(
+    row = mart_row(
         warehouse,
         "mart_case_flow",
         district_code="hagersten-alvsjo",
@@ -155,7 +155,7 @@ def test_the_city_counts_a_child_once(warehouse: Warehouse) -> None:
 def test_completeness_counts_the_districts_of_the_day(warehouse: Warehouse) -> None:
     # Fourteen districts until June 2020, three of them with cases in force; thirteen after it, two with.
     found = {
-        quarter: told(
+        quarter: mart_row(
             warehouse,
             "mart_case_flow",
             district_code="stockholm",
@@ -173,26 +173,26 @@ def test_completeness_counts_the_districts_of_the_day(warehouse: Warehouse) -> N
 def test_outpatient_care_counts_each_event_in_its_quarter(warehouse: Warehouse) -> None:
     # 2020Q2: I1, I2, I3 decided; I1 (after 10 days) and I2 (after 30) begun; I1 ended with 8 sessions; I2 goes on and
     # I3 waits on 30 June. As of 30 September I1, I2 and I3 (lost after June) ...: only I1 and I2 have day 90 behind.
-    second = told(warehouse, "mart_outpatient_care", district_code="farsta", reporting_quarter="2020Q2")
+    second = mart_row(warehouse, "mart_outpatient_care", district_code="farsta", reporting_quarter="2020Q2")
     assert [second[n] for n in ("decided", "started", "ended", "ongoing", "waiting", "sessions")] == [3, 2, 1, 1, 1, 8]
     assert (second["not_started_90_days_rate_numerator"], second["not_started_90_days_rate_denominator"]) == (0, 2)
     assert [second[f"wait_to_start_{n}"] for n in ("n", "mean_days", "median_days", "p90_days")] == [2, 20, 20, 28]
     assert (second["completion_rate"], second["goal_full_rate"], second["follow_up_rate"]) == (1.0, 1.0, 1.0)
     # 2020Q3: I4 decided two days after F1's conclusion, 200 days after its start, begun 18 days later and 228 days
     # after F1's receipt. I2 and I4 go on; I3 is lost and waits no more.
-    third = told(warehouse, "mart_outpatient_care", district_code="farsta", reporting_quarter="2020Q3")
+    third = mart_row(warehouse, "mart_outpatient_care", district_code="farsta", reporting_quarter="2020Q3")
     assert [third[n] for n in ("decided", "started", "ended", "ongoing", "waiting")] == [1, 1, 0, 2, 0]
     assert (third["wait_investigation_n"], third["wait_investigation_median_days"]) == (1, 200)
     assert (third["wait_to_start_mean_days"], third["wait_total_mean_days"]) == (18, 228)
 
 
 def test_service_interventions_from_counts(warehouse: Warehouse) -> None:
-    row = told(warehouse, "mart_service_interventions", district_code="farsta", reporting_quarter="2020Q3")
+    row = mart_row(warehouse, "mart_service_interventions", district_code="farsta", reporting_quarter="2020Q3")
     # 6 + 4 began; the wait is known of 6: mean 54 / 6, grouped median 7.5 + (3 - 2) / 4 * 7; 8 of 10 completed.
     assert (row["started"], row["ongoing"], row["wait_n"]) == (10, 4, 6)
     assert (row["wait_mean_days"], row["wait_grouped_median_days"]) == (9.0, 9.25)
     assert (row["completion_rate"], row["follow_up_rate"]) == (0.8, 0.5)
-    unknown = told(
+    unknown = mart_row(
         warehouse,
         "mart_service_interventions",
         district_code="farsta",

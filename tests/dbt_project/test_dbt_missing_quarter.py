@@ -28,7 +28,7 @@ def farsta(folder: Path, *second_quarter: Row, state: str = "accepted") -> Wareh
 
 
 def received(warehouse: Warehouse, district: str, quarter: str) -> dict[str, Any]:
-    """Those received in a quarter, not cut."""
+    """Those received in a quarter, in the total row."""
     return warehouse.row(
         "select * from marts.mart_case_flow where district_basis = 'today' and cohort_basis = 'inkommen' "
         "and reason_side = 'alla' and source_code = 'alla' and referral_type = 'alla' and history = 'alla' "
@@ -72,7 +72,7 @@ def within_60_days(folder: Path, *concluded_on: str) -> dict[str, Any]:
 
 def test_a_quarter_sent_anew_changes_the_rate_of_the_past(tmp_path: Path) -> None:
     # Begun on 2020-01-10: 21 days of January, 29 of February and 10 of March make day 60 the tenth of March.
-    told = within_60_days(tmp_path / "told", "2020-03-11")
-    assert (told["numerator"], told["denominator"], told["rate"]) == (0, 1, 0.0)
+    first = within_60_days(tmp_path / "first", "2020-03-11")
+    assert (first["numerator"], first["denominator"], first["rate"]) == (0, 1, 0.0)
     corrected = within_60_days(tmp_path / "corrected", "2020-03-11", "2020-03-10")
     assert (corrected["numerator"], corrected["denominator"], corrected["rate"]) == (1, 1, 1.0)

@@ -76,7 +76,7 @@ def test_core_and_marts_enforce_contracts_and_describe_every_column(manifest: An
     assert undescribed == []
 
 
-def test_a_columns_text_stands_in_the_glossary_of_columns_only() -> None:
+def test_a_columns_text_is_written_once_in_the_docs_of_columns() -> None:
     written_out = [
         f"{path.name}: {line.strip()}"
         for path in sorted((PROJECT / "models").rglob("*.yml"))
@@ -117,12 +117,12 @@ def test_comments_of_tables_and_columns_are_in_the_warehouse(warehouse: Warehous
 
 def test_every_dimension_of_a_mart_says_that_alla_is_the_row_not_broken_down_by_it(manifest: Any) -> None:
     others = {"mart_submission_status": ("dataset",), "mart_vacancies": ("seats_district_code",), "mart_equity": ()}
-    cut = DIMENSIONS | others
+    dimensions = DIMENSIONS | others
     marts = {n.name: n for n in models(manifest) if layer(n) == "marts"}
-    assert set(cut) == set(marts)
+    assert set(dimensions) == set(marts)
     silent = [
         f"{name}.{column}"
-        for name, columns in cut.items()
+        for name, columns in dimensions.items()
         for column in columns
         if "`alla` is the row that is not broken down by it" not in marts[name].columns[column].description
     ]

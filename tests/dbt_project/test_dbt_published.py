@@ -38,7 +38,7 @@ def test_every_declared_table_goes_out_described_by_its_model(released: Release)
     assert set(load_tables().names()) <= set(comments)
     assert [n for n in load_tables().names() if not comments[n].startswith(SYNTHETIC)] == []
     assert "`mart_submission_status` says who is missing." in comments["mart_case_flow"]
-    assert "`alla` is the row that is not cut by it" in sex[0]
+    assert "`alla` is the row that is not broken down by it" in sex[0]
 
 
 def test_what_is_shown_is_what_the_mart_has(released: Release, warehouse: Warehouse) -> None:

@@ -1,4 +1,4 @@
-"""The metrics tell the marts' figures: each is compiled from its parsed definition and asked of a built warehouse.
+"""The metrics give the marts' figures: each is compiled from its parsed definition and asked of a built warehouse.
 
 MetricFlow is no part of the project (`make test-metrics` asks it, in an environment of its own). What it would ask is
 written out here for the few things that the definitions use: sums, sums of booleans and distinct counts over one model,
@@ -71,7 +71,7 @@ class Semantics:
             self.reached(model, *each.split("__"), joins) if "__" in each else self.expression(model, each)
             for each in by
         ]
-        # an expression speaks of its own model's columns, so each model is asked by itself before it is joined
+        # an expression names its own model's columns, so each model is asked by itself before it is joined
         aggregate = AGGREGATED[measure.agg.value].format(f"({measure.expr or measure.name})")
         return (
             f"select {', '.join(columns)}, {aggregate} from {relation(model)} as own "
@@ -190,10 +190,10 @@ def asked(city: Warehouse, semantics: Semantics, name: str, by: tuple[str, ...] 
     return {key: value for *key_parts, value in rows if value and all(key := tuple(key_parts))}
 
 
-def told(
+def mart_figures(
     city: Warehouse, mart: str, column: str, by: tuple[str, ...] = (), district: str | None = "stockholm", **where: str
 ) -> dict[Any, float]:
-    """A mart's figures that are not 0, of rows cut by `by` alone."""
+    """A mart's figures that are not 0, of rows broken down by `by` alone."""
     conditions = [f"{key} = '{value}'" for key, value in where.items()]
     conditions += [f"{each} {'<>' if each in by else '='} 'alla'" for each in DIMENSIONS[mart]]
     conditions += [f"district_code {'=' if district else '<>'} '{district or 'stockholm'}'"]
@@ -212,14 +212,14 @@ def test_a_ratio_of_cases_or_care_has_the_indicators_parts(
 ) -> None:
     metric = getattr(semantics.metrics[name].type_params, part).name
     for by in [(), ("sex",), ("sex", "age_band"), ("socioeconomic", "pilot")]:
-        mart = told(city, "mart_goal_indicators", part, by, indicator_code=name)
+        mart = mart_figures(city, "mart_goal_indicators", part, by, indicator_code=name)
         assert mart
         assert asked(city, semantics, metric, by) == mart
 
 
 @pytest.mark.parametrize("name", sorted(OF_GOALS))
 def test_todays_division_is_the_districts_unit_of_today(city: Warehouse, semantics: Semantics, name: str) -> None:
-    mart = told(
+    mart = mart_figures(
         city,
         "mart_goal_indicators",
         "denominator",
@@ -234,10 +234,10 @@ def test_todays_division_is_the_districts_unit_of_today(city: Warehouse, semanti
 
 
 @pytest.mark.parametrize("name", ["offer_rate", "acceptance_rate", "child_heard_rate", "school_contacted_rate"])
-def test_a_ratio_can_be_cut_as_the_case_flow_is(city: Warehouse, semantics: Semantics, name: str) -> None:
+def test_a_ratio_can_be_broken_down_as_the_case_flow_is(city: Warehouse, semantics: Semantics, name: str) -> None:
     for by in [("reason_side",), ("source_code",), ("intervention_category", "sex"), ("history",)]:
         for part in ("numerator", "denominator"):
-            mart = told(city, "mart_case_flow", f"{name}_{part}", by, cohort_basis="avslutad")
+            mart = mart_figures(city, "mart_case_flow", f"{name}_{part}", by, cohort_basis="avslutad")
             assert mart
             assert asked(city, semantics, f"{name}_{part}", by) == mart
 
@@ -248,17 +248,19 @@ def test_counts_are_the_marts(city: Warehouse, semantics: Semantics) -> None:
         "avslutad": ["concluded", "offered", "accepted"],
     }  # fmt: skip
     wanted = {
-        name: told(city, "mart_case_flow", name, cohort_basis=basis) for basis, names in flow.items() for name in names
+        name: mart_figures(city, "mart_case_flow", name, cohort_basis=basis)
+        for basis, names in flow.items()
+        for name in names
     }
     wanted |= {
-        f"investigation_rate_of_received_{part}": told(
+        f"investigation_rate_of_received_{part}": mart_figures(
             city, "mart_case_flow", f"investigation_rate_{part}", cohort_basis="inkommen"
         )
         for part in ("numerator", "denominator")
     }
-    wanted |= {f"episodes_{e}": told(city, "mart_outpatient_care", e) for e in ("decided", "started", "ended")}
+    wanted |= {f"episodes_{e}": mart_figures(city, "mart_outpatient_care", e) for e in ("decided", "started", "ended")}
     wanted |= {
-        f"{name}_{part}": told(city, "mart_outpatient_care", f"{name}_{part}")
+        f"{name}_{part}": mart_figures(city, "mart_outpatient_care", f"{name}_{part}")
         for name in OF_CARE
         for part in ("numerator", "denominator")
     }
@@ -270,9 +272,9 @@ def test_counts_are_the_marts(city: Warehouse, semantics: Semantics) -> None:
 def test_mean_waits_are_days_by_number(city: Warehouse, semantics: Semantics, wait: str) -> None:
     days = asked(city, semantics, f"{wait}_mean_days_numerator")
     number = asked(city, semantics, f"{wait}_mean_days_denominator")
-    assert number == told(city, "mart_outpatient_care", f"{wait}_n") != {}
+    assert number == mart_figures(city, "mart_outpatient_care", f"{wait}_n") != {}
     means = {quarter: days.get(quarter, 0) / count for quarter, count in number.items()}
-    mart = told(city, "mart_outpatient_care", f"{wait}_mean_days")
+    mart = mart_figures(city, "mart_outpatient_care", f"{wait}_mean_days")
     assert {quarter: mean for quarter, mean in means.items() if mean} == pytest.approx(mart)
 
 
@@ -280,12 +282,12 @@ def test_service_interventions_are_the_marts(city: Warehouse, semantics: Semanti
     wanted = {f"services_{n}": n for n in ("started", "completed", "interrupted", "ongoing", "queue")}
     for rate in ("completion_rate", "follow_up_rate"):
         wanted |= {f"service_{rate}_{part}": f"{rate}_{part}" for part in ("numerator", "denominator")}
-    figures = {name: told(city, "mart_service_interventions", column) for name, column in wanted.items()}
+    figures = {name: mart_figures(city, "mart_service_interventions", column) for name, column in wanted.items()}
     assert {name for name, found in figures.items() if not found} == set()
     assert {name: asked(city, semantics, name) for name in wanted} == figures
     days, number = (asked(city, semantics, f"service_wait_mean_days_{part}") for part in ("numerator", "denominator"))
     means = {quarter: days[quarter] / count for quarter, count in number.items()}
-    assert means == pytest.approx(told(city, "mart_service_interventions", "wait_mean_days"))
+    assert means == pytest.approx(mart_figures(city, "mart_service_interventions", "wait_mean_days"))
 
 
 def test_survivors_are_in_the_counts_but_in_no_rate(city: Warehouse, semantics: Semantics) -> None:

@@ -13,7 +13,7 @@ merged as (
     having count(*) > 1
 )
 
--- a unit that no merger touches counts alike in both divisions and is told once
+-- a unit without a merger is the same in both divisions and has one row, `both`
 select
     current_units.district_code,
     current_units.district_code as counts_in_code,

@@ -16,7 +16,7 @@ placed as (
         areas.socioeconomic,
         areas.pilot_from as pilot_from_date,
         coalesce(cases.is_investigation_opened and cases.investigation_end_date is not null, false) as is_concluded,
-        -- the furthest the child had come before this case, as reported or as our own rows show
+        -- the furthest step that the child had reached before this case, by the district's answer or by earlier rows
         case
             when
                 cases.has_earlier_intervention
@@ -98,7 +98,7 @@ select
     age_at_conclusion,
     offered_intervention_count,
 
-    -- booleans: the funnel, each step within the one before
+    -- booleans: the funnel, each step counts only cases of the step before
     decided_date is not null as is_decided,
     coalesce(is_investigation_opened, false) as is_investigated,
     is_concluded,
@@ -108,7 +108,7 @@ select
     coalesce(is_concluded and is_child_heard, false) as is_child_heard,
     coalesce(is_concluded and is_school_contacted, false) as is_school_contacted,
     {{ dbt.dateadd('day', 14, 'received_date') }} <= as_of_date as is_due_14_days,
-    -- a decision without a date is not known to have come in time
+    -- a decision without a date does not count as in time
     coalesce(
         is_investigation_opened is not null
         and coalesce(pre_assessment_done_date, investigation_start_date)

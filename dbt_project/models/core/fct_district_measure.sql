@@ -38,7 +38,7 @@ described as (
         known.measure_form,
         summed.waited_0_7_days + summed.waited_8_14_days + summed.waited_15_30_days + summed.waited_31_90_days
         + summed.waited_over_90_days as banded_n,
-        -- what the noise shrinks with: those counted, or thousands of inhabitants
+        -- the size that chance variation depends on: those counted, or thousands of inhabitants
         summed.denominator / case when known.measure_form = 'per_1000' then 1000 else 1 end as sample_size
     from summed
     inner join {{ ref('dim_measure') }} as known
@@ -51,7 +51,7 @@ valued as (
         *,
         case
             when measure_form = 'median' then {{ grouped_median_days('denominator') | indent(16) }}
-            -- more followed up than ended, say: no share
+            -- a share above 1 is none: for example more followed up than ended
             when measure_form = 'andel' and numerator > denominator then null
             else numerator / sample_size
         end as value
@@ -70,7 +70,7 @@ select
     sample_size,
     cast(value as double) as value,
     is_ripening,
-    -- the variance that one of those counted adds, by the form of the measure
+    -- the variance of one observation, by the form of the measure
     cast(case measure_form
         when 'andel' then value * (1 - value)
         when 'per_1000' then value

@@ -11,7 +11,7 @@ select
     coalesce(reported.seat_count, 0) as seat_count,
     coalesce(reported.registered_count, 0) as registered_count,
     coalesce(reported.queue_count, 0) as queue_count,
-    -- a seat is free while the group has not begun, and the group's own queue has the first claim
+    -- seats are free only while the group has not begun, and the group's own queue comes first
     case
         when reported.group_status = 'planerad'
             then greatest(

@@ -51,7 +51,7 @@ select
         else 'ingen'
     end as return_reason_code,
 
-    -- numerics: how long it took, or has gone on as far as is known
+    -- numerics: days to the conclusion, or to the as-of date while it is open
     greatest(
         {{ dbt.datediff('cases.investigation_start_date',
             'coalesce(cases.investigation_end_date, cases.as_of_date)', 'day') }}, 0
@@ -72,7 +72,7 @@ select
     cases.is_lost,
     cases.is_ripening,
     cases.has_earlier_investigation,
-    -- only the unborn have no age: they are under 18
+    -- only an unborn child has no age: it is under 18
     coalesce(cases.age_at_start, 0) < 18 as is_under_18_at_start,
     coalesce(cases.age_at_start, 0) between 18 and 20 as is_18_20_at_start,
     cases.due_60_days_date <= cases.as_of_date as is_due_60_days,

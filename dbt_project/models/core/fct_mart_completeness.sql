@@ -1,14 +1,14 @@
-{#- Marts that rest on several datasets at once: a district is in force when all its files are. -#}
+{#- The marts that rest on several datasets. For these a district is in force when all its files are. -#}
 {%- set rests_on = {
     'mart_support_groups': ['grupper', 'utbud', 'rutiner'],
     'mart_intervention_chain': ['arenden', 'oppenvard'],
 } -%}
 
-with answered as (
+with district_files as (
     {%- for mart, datasets in rests_on.items() %}
     select
-        answered_for.district_code,
-        answered_for.district_basis,
+        assigned.district_code,
+        assigned.district_basis,
         '{{ mart }}' as mart,
         status.reporting_quarter,
         status.district_code as reporting_code,
@@ -18,14 +18,14 @@ with answered as (
         status.open_query_count,
         count(*) filter (where status.is_in_force) over (
             partition by
-                answered_for.district_code,
-                answered_for.district_basis,
+                assigned.district_code,
+                assigned.district_basis,
                 status.reporting_quarter,
                 status.district_code
         ) = {{ datasets | length }} as is_whole
-    from {{ ref('int_reporting_units__assigned') }} as answered_for
+    from {{ ref('int_reporting_units__assigned') }} as assigned
     inner join {{ ref('int_submissions__expected') }} as status
-        on answered_for.reporting_code = status.district_code
+        on assigned.reporting_code = status.district_code
     where status.dataset in ('{{ datasets | join("', '") }}')
     {%- if not loop.last %}
 
@@ -44,5 +44,5 @@ select
     cast(count(distinct reporting_code) filter (where is_expected) as integer) as districts_expected,
     {{ count_where('is_in_force and not is_on_time') }} as late,
     {{ sum_of('open_query_count') }} as open_queries
-from answered
+from district_files
 group by district_code, district_basis, reporting_quarter, mart

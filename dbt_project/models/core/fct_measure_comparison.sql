@@ -4,7 +4,7 @@ with compared as (
         spread.city_value,
         spread.between_variance,
         spread.districts_compared,
-        -- were the district like the city, its figure would vary like this
+        -- how much the figure would vary by chance if the district were like the city
         coalesce(spread.city_variance, measures.unit_variance) as noise_variance,
         known.is_high_better,
         {{ sidak_z('spread.districts_compared') }} as sidak_z
@@ -63,7 +63,7 @@ select
         when scored.value < scored.funnel_low then 'under'
         else 'inom'
     end as funnel_position,
-    -- drawn towards the city as far as its own figure is noise
+    -- moved towards the city's value by the share of its own value that is noise
     cast(scored.city_value + (scored.value - scored.city_value) * case
         when scored.between_variance + power(scored.standard_error, 2) > 0
             then scored.between_variance / (scored.between_variance + power(scored.standard_error, 2))

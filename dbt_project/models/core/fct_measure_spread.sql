@@ -9,7 +9,7 @@ with city as (
     where district_code = 'stockholm' and value is not null
 ),
 
--- what each district's figure would vary by chance alone, were it the city's: the city's variance over its own size
+-- each district is weighted by the inverse of its chance variance: the city's variance divided by the district's size
 weighted as (
     select
         measures.district_basis,

@@ -55,10 +55,10 @@ select
         when episodes.case_investigation_start_date <= episodes.decision_date
             then {{ dbt.datediff('episodes.case_investigation_start_date', 'episodes.decision_date', 'day') }}
     end as wait_investigation_days,
-    -- help that began before it was decided or asked for was not waited for
+    -- help that began before its decision or application has a wait of 0 days
     {{ days_waited('episodes.decision_date', 'episodes.start_date') }} as wait_to_start_days,
     {{ days_waited('episodes.asked_date', 'episodes.start_date') }} as wait_total_days,
-    -- the same of those still waiting too, as far as is known: to the start, else the end, else the last day known
+    -- the same, those still waiting included: to the start, else the end, else the last day known
     {{ days_waited('episodes.decision_date', 'episodes.waited_until_date') }} as wait_to_start_observed_days,
     {{ days_waited('episodes.asked_date', 'episodes.waited_until_date') }} as wait_total_observed_days,
 
@@ -69,7 +69,7 @@ select
     coalesce(episodes.start_date > episodes.decided_90_days_on, true)
     and coalesce(episodes.end_date > episodes.decided_90_days_on, true) as is_not_started_90_days,
     coalesce(episodes.ended_90_days_on <= episodes.as_of_date, false) as is_due_follow_up,
-    -- it stays in the files, where a follow-up can still be told, until two quarters after its end
+    -- an ended episode stays in the files, which can still report a follow-up, for two quarters after its end
     coalesce(
         {{ quarter_index('(' ~ quarter_of('episodes.end_date') ~ ')') }} + 2
         > {{ quarter_index('(' ~ quarter_of('episodes.known_until_date') ~ ')') }},

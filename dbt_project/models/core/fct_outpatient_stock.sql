@@ -5,8 +5,8 @@ with quarters as (
     from {{ ref('dim_quarter') }}
 ),
 
--- an episode stands in a quarter's stock when it was decided or begun by the quarter's last day and had not ended then
-standing as (
+-- an episode is in a quarter's stock if it was decided or begun by the quarter's last day and had not ended then
+stock as (
     select
         episodes.episode_key,
         episodes.district_code,
@@ -35,4 +35,4 @@ select
     coalesce(start_date <= quarter_end_date, false) as is_ongoing,
     coalesce(start_date > quarter_end_date, true) as is_waiting,
     quarter_end_date
-from standing
+from stock

@@ -1,4 +1,4 @@
--- a unit's cases of a quarter may lie in its own file, in a predecessor's or in a successor's
+-- a unit's cases of a quarter may be in its own file, in a predecessor's or in a successor's
 with related as (
     select
         descendant_code as district_code,

@@ -11,7 +11,7 @@ rows_in_force as (
 followed as (
     select
         newest_rows.*,
-        -- of the unit that the row counts in: its successor's series may begin with another predecessor's
+        -- of the unit that the row counts in: a successor's first quarter may be another predecessor's
         beginnings.first_quarter as first_known_quarter,
         dates.as_of_date as district_as_of_date,
         newest_rows.last_reporting_quarter < dates.newest_quarter as is_missing_from_newer,
@@ -72,7 +72,7 @@ select
     is_offered,
     is_open,
     is_open and is_missing_from_newer as is_lost,
-    -- what a coming file can still change: an open case, or an answer that is still awaited
+    -- a coming file can still change it: the case is open, or an answer is awaited
     (is_open or coalesce(acceptance = 'vantar', false)) and not is_missing_from_newer as is_ripening,
 
     -- dates

@@ -14,7 +14,7 @@ investigations as (
         cases.sex,
         cases.birth_date,
         cases.investigation_start_date,
-        -- what is transferred goes on in the other district
+        -- a transferred investigation continues in the other district
         coalesce(followed.transfer_date, cases.investigation_end_date) as end_date,
         cases.as_of_date
     from {{ ref('int_cases__in_force') }} as cases
@@ -39,7 +39,7 @@ spans as (
 
     union all
 
-    -- the wait between an investigation and the help that it led to is no end
+    -- an episode begins with its investigation's end: the wait between them is not a closing
     select
         episodes.episode_key as span_key,
         episodes.person_key,
@@ -61,7 +61,7 @@ spans as (
     where episodes.is_linkable
 ),
 
--- stretches without a day between: a span begins a new one when all before it have ended
+-- periods without a gap: a span begins a new period if all spans before it have ended
 ordered as (
     select
         *,
@@ -80,17 +80,17 @@ numbered as (
             partition by person_key
             order by begin_date, span_key
             rows between unbounded preceding and current row
-        ) as stretch_number
+        ) as period_number
     from ordered
 ),
 
--- a stretch closes with its last end; nothing open or lost in it
+-- a period closes with its last end, unless something in it is open or lost
 closings as (
     select
         *,
-        max(coalesce(end_date, date '9999-12-31')) over (partition by person_key, stretch_number) as closing_date,
+        max(coalesce(end_date, date '9999-12-31')) over (partition by person_key, period_number) as closing_date,
         row_number() over (
-            partition by person_key, stretch_number
+            partition by person_key, period_number
             order by coalesce(end_date, date '9999-12-31') desc, begin_date desc, span_key asc
         ) as place
     from numbered

@@ -9,7 +9,7 @@ with own as (
     group by district_code, dataset
 ),
 
--- an ended unit goes on in its successors' files
+-- an ended unit's rows continue in its successors' files
 newest as (
     select
         related.ancestor_code as district_code,
@@ -21,7 +21,7 @@ newest as (
     group by related.ancestor_code, own.dataset
 ),
 
--- a successor's series begins with its predecessors'
+-- a successor's first quarter is its predecessors' first
 series_start as (
     select
         related.descendant_code as district_code,
@@ -39,7 +39,7 @@ dated as (
         series_start.district_code,
         series_start.dataset,
         series_start.first_quarter,
-        -- a successor that has not submitted yet stands where the slowest of its predecessors stopped
+        -- a successor that has not submitted yet has the newest quarter of its slowest predecessor
         coalesce(newest.newest_quarter, series_start.inherited_quarter) as newest_quarter
     from series_start
     left join newest
@@ -109,7 +109,7 @@ select
     units.first_quarter,
     units.newest_quarter,
     units.is_left_out_of_city,
-    -- never past the cases' own as-of date: what a case became is not known beyond it
+    -- not after the as-of date of the cases: what happened in a case is not known after that
     least(
         {{ quarter_end('units.newest_quarter') }},
         coalesce({{ quarter_end('cases.newest_quarter') }}, {{ quarter_end('units.newest_quarter') }})

@@ -31,7 +31,7 @@ select
     ancestor_code,
     descendant_code,
     generations,
-    -- the unit that the ancestor is part of in the division of the day, and the last it is ever known to become
+    -- is_current: the ancestor's unit in the division of the day; is_last: its last known successor
     row_number() over (
         partition by ancestor_code
         order by case when has_begun or generations = 0 then generations else -1 end desc

@@ -11,7 +11,7 @@ rows_in_force as (
 followed as (
     select
         newest_rows.*,
-        -- of the unit that the row counts in: its successor's series may begin with another predecessor's
+        -- of the unit that the row counts in: a successor's first quarter may be another predecessor's
         beginnings.first_quarter as first_known_quarter,
         dates.newest_quarter,
         dates.as_of_date as district_as_of_date,
@@ -24,7 +24,7 @@ followed as (
         on newest_rows.first_district_code = beginnings.district_code and beginnings.dataset = 'oppenvard'
 ),
 
--- the case behind the episode: same number and child, in any unit that is one with the episode's
+-- the episode's case: same case number and child, in any unit that mergers have joined with the episode's unit
 families as (
     select
         ancestor_code as district_code,
@@ -120,7 +120,7 @@ select
         when is_lost then least(district_as_of_date, {{ quarter_end('last_reporting_quarter') }})
         else district_as_of_date
     end as as_of_date,
-    -- how far the episode's own files tell whether it goes on
+    -- the last day for which the episode's own files say whether it is ongoing
     case
         when is_lost then {{ quarter_end('last_reporting_quarter') }}
         else {{ quarter_end('newest_quarter') }}

@@ -1,7 +1,7 @@
 with reported as (
     select
         *,
-        -- what became of it, and the first file that said so
+        -- the quarter of the first file that reports the group as ended or cancelled
         min(reporting_quarter) filter (where group_status = 'avslutad')
             over (partition by group_key) as first_ended_quarter,
         min(reporting_quarter) filter (where group_status = 'installd')

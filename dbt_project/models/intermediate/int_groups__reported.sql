@@ -5,7 +5,7 @@ with in_force as (
 rows_in_force as (
     select
         *,
-        -- a group is about nobody: its number alone says which it is
+        -- a group has no person: its number alone identifies it
         '' as match_person_key
     from in_force
 ),

@@ -8,7 +8,7 @@ with opened as (
         cases.birth_date,
         cases.investigation_start_date,
         cases.investigation_end_date,
-        -- a return is looked for in every district: known as far as the whole city is, and the district itself
+        -- a return can be in any district, so it is known only until the city's as-of date, and the district's own
         least(cases.as_of_date, coalesce(city.as_of_date, cases.as_of_date)) as followed_until_date
     from {{ ref('int_cases__in_force') }} as cases
     left join {{ ref('int_district_datasets__dated') }} as city
@@ -38,7 +38,7 @@ several as (
     where opened.is_linkable
 ),
 
--- units that are one: a successor is not another district
+-- units joined by a merger: a successor is not another district
 related as (
     select
         ancestor_code as district_code,
@@ -53,7 +53,7 @@ related as (
     from {{ ref('int_districts__related') }}
 ),
 
--- every investigation with every other one of the same person
+-- each investigation with each other investigation of the same person
 paired as (
     select
         one.case_key,
@@ -86,7 +86,7 @@ summed as (
     group by case_key
 ),
 
--- of several that began on the day of return, one speaks for its reason
+-- if several investigations began on the day of the return, the one with the smallest key gives the reason
 returned as (
     select
         summed.case_key,

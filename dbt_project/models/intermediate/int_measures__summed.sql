@@ -4,14 +4,16 @@
     'waited_0_7_days_count', 'waited_8_14_days_count', 'waited_15_30_days_count', 'waited_31_90_days_count',
     'waited_over_90_days_count',
 ] -%}
-{#- Measures that are indicators of cases and episodes: counted as those are, by the indicator's code. -#}
-{%- set counted_as_indicators = {
+{#- Measures that are also indicators of cases and episodes, with the indicator's code: counted in the same way. -#}
+{%- set shared_indicators = {
     'not_started_90_days_rate': 'not_started_90_days_rate',
     'assessed_follow_up_rate': 'follow_up_rate',
     'school_contacted_rate': 'school_contacted_rate',
 } -%}
 
--- what each measure adds up of one unit's quarter: sums only, so that units can be put together before dividing
+-- Each measure's sums for one unit and quarter. They are not divided here, so that units can be added up first.
+
+-- 1. Waiting: means from sums of days, grouped medians from bands
 with waits as (
     select
         wait_kind,
@@ -19,7 +21,7 @@ with waits as (
         reporting_quarter,
         sum(wait_sum_days) as wait_sum_days,
         sum(wait_summed_count) as wait_summed_count,
-        -- the spread is exact where each wait is told, else made from the bands
+        -- the spread is exact where each wait is reported, else it is computed from the bands
         sum(cast(wait_days as double) * wait_days) as square_sum,
         {%- for band in bands %}
         sum({{ band }}) as {{ band }},
@@ -55,7 +57,8 @@ waited as (
     where wait_kind <> 'parenting_programme'
 ),
 
-{% for measure, code in counted_as_indicators.items() -%}
+-- 2. Indicators of cases and assessed care
+{% for measure, code in shared_indicators.items() -%}
 {%- set cohort = cohorts()[indicators()[code].cohort_basis] -%}
 {{ measure }} as (
     select
@@ -72,7 +75,7 @@ waited as (
     where
         facts.{{ cohort.quarter }} is not null
         and not {{ is_before_first_file(cohort) }}
-        -- of a quarter without its file of cases only those that later files still hold are known
+        -- without the quarter's file of cases only those that later files still hold are known: no measure
         and (covered.district_code is not null or '{{ cohort.dataset }}' <> 'arenden')
     group by facts.district_code, facts.{{ cohort.quarter }}
 ),
@@ -91,6 +94,7 @@ goal_assessed as (
     group by district_code, ended_quarter
 ),
 
+-- 3. Service interventions
 service_followed_up as (
     select
         'service_follow_up_rate' as measure,
@@ -103,6 +107,7 @@ service_followed_up as (
     group by district_code, reporting_quarter
 ),
 
+-- 4. Supply: what each unit with a file in force offers
 in_force as (
     select distinct
         district_code,
@@ -113,7 +118,7 @@ in_force as (
 ),
 
 catalogue as (
-    -- what only one district has cannot be offered by the others
+    -- an intervention that only one district has can't be offered by the others
     select count(*) as interventions
     from {{ ref('dim_intervention') }}
     where intervention_code <> 'annan_lokal'
@@ -173,6 +178,7 @@ supplied as (
     cross join catalogue
 ),
 
+-- 5. Participations per 1,000 inhabitants, over four quarters
 participated as (
     select
         case
@@ -201,6 +207,7 @@ participated as (
     group by district_code, reporting_quarter
 ),
 
+-- 6. Activities per 1,000 children
 children as (
     select
         district_code,
@@ -238,6 +245,7 @@ activities as (
     group by kinds.measure, in_force.district_code, in_force.reporting_quarter
 ),
 
+-- 7. Groups open to other districts
 open_groups as (
     select
         'groups_open_rate' as measure,
@@ -251,8 +259,9 @@ open_groups as (
     group by district_code, reporting_quarter
 ),
 
-counted as (
-    {%- for measure, code in counted_as_indicators.items() %}
+-- 8. All that are not waits, in the same columns
+other_measures as (
+    {%- for measure, code in shared_indicators.items() %}
     select
         measure,
         district_code,
@@ -284,7 +293,7 @@ select
     cast(waited.denominator as double) as denominator,
     waited.square_sum,
     waited.{{ bands | join(',\n    waited.') }},
-    -- a quarter whose own file is missing is known from later ones only
+    -- without the quarter's own file, only the waits that later files report are known
     covered.district_code is null as is_ripening
 from waited
 inner join {{ ref('equity_measures') }} as measures
@@ -308,4 +317,4 @@ select
     0 as {{ band }},
     {%- endfor %}
     is_ripening
-from counted
+from other_measures

@@ -1,4 +1,4 @@
--- the last four quarters of every unit that has sent the newest of them, its predecessors' included
+-- the last four quarters of each unit with a file for the newest of them; predecessors' quarters are included
 with windows as (
     select
         status.district_code,
@@ -15,7 +15,7 @@ with windows as (
     where status.dataset = 'serviceinsatser' and status.is_in_force
 ),
 
--- nothing is told of a year of which a file is missing
+-- only the years without a missing file
 whole as (
     select
         windows.district_code,
@@ -36,7 +36,7 @@ participations as (
     select
         whole.district_code,
         whole.reporting_quarter,
-        -- by age; where it is unknown, by whom the intervention is for
+        -- by age; where age is unknown, by the intervention's target group
         case
             when services.age_band = 'vuxen' then 'foralder'
             when services.age_band = 'okand' and services.target_group = 'foralder' then 'foralder'
@@ -95,7 +95,7 @@ inhabitants as (
 
     union all
 
-    -- parents are told per children under 18
+    -- the denominator for parents is all children under 18
     select
         district_code,
         reporting_quarter,

@@ -1,5 +1,5 @@
--- a unit's population is that of all that has become part of it, also from before it began
-with united as (
+-- a unit's population is its own and its predecessors', also for years before it began
+with merged as (
     select
         related.descendant_code as district_code,
         population.calendar_year,
@@ -11,16 +11,16 @@ with united as (
     group by related.descendant_code, population.calendar_year, population.age_band
 )
 
--- a quarter is told with the newest population of a year that had ended when the quarter began
+-- a quarter has the population of the newest year that had ended when the quarter began
 select
-    united.district_code,
+    merged.district_code,
     quarters.reporting_quarter,
-    united.age_band,
-    cast(united.inhabitants as integer) as inhabitants
-from united
+    merged.age_band,
+    cast(merged.inhabitants as integer) as inhabitants
+from merged
 inner join {{ ref('dim_quarter') }} as quarters
-    on united.calendar_year < quarters.calendar_year
+    on merged.calendar_year < quarters.calendar_year
 qualify row_number() over (
-    partition by united.district_code, quarters.reporting_quarter, united.age_band
-    order by united.calendar_year desc
+    partition by merged.district_code, quarters.reporting_quarter, merged.age_band
+    order by merged.calendar_year desc
 ) = 1

@@ -1,5 +1,5 @@
--- whose files a row of a unit rests on: its own and, once it has ended, its successors'; in the division of the day
--- all that have become part of it; for the city everyone's
+-- The units whose files a unit's row rests on. As submitted: its own and, after it has ended, its successors'. In the
+-- division of the day: all that are part of it, now or before. For the city: every unit's.
 select
     ancestor_code as district_code,
     'as_submitted' as district_basis,

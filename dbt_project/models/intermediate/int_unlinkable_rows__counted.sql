@@ -1,4 +1,4 @@
-with told as (
+with person_rows as (
     select
         submission_id,
         is_linkable
@@ -15,5 +15,5 @@ with told as (
 select
     submission_id,
     {{ count_where('not is_linkable') }} as unlinkable_count
-from told
+from person_rows
 group by submission_id

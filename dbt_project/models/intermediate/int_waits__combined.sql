@@ -31,7 +31,7 @@ youth_clinic as (
     from {{ ref('fct_youth_clinic') }}
 ),
 
--- groups add their participants' days up without counting them in bands: only a mean can be made
+-- groups report a sum of days, not bands: only a mean can be computed
 parenting_programme as (
     select
         'parenting_programme' as wait_kind,
@@ -77,7 +77,7 @@ parenting_queue as (
     where intervention_category = 'foraldrautbildning' and queue_count > 0
 ),
 
-counted as (
+reported_counts as (
     select * from service
     union all
     select * from youth_clinic
@@ -87,7 +87,7 @@ counted as (
     select * from parenting_queue
 ),
 
--- assessed care is told by row: the same bands, and the days themselves
+-- assessed care has one row per wait: the days themselves, and the same bands
 assessed as (
     select
         'assessed' as wait_kind,
@@ -128,7 +128,7 @@ select
     cast(null as integer) as wait_days,
     {{ counts | join(',\n    ') }},
     queue_count
-from counted
+from reported_counts
 
 union all
 

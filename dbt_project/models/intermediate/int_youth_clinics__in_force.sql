@@ -4,7 +4,7 @@ with rows_in_force as (
     {{ rows_in_force('stg_ungdomsmottagning') }}
 ),
 
-counted as (
+summed as (
     select
         *,
         coalesce(waited_0_7_days_count, 0)
@@ -34,8 +34,8 @@ select
     coalesce(waited_31_90_days_count, 0) as waited_31_90_days_count,
     coalesce(waited_over_90_days_count, 0) as waited_over_90_days_count,
     cast(wait_known_count as integer) as wait_known_count,
-    -- those whose days are in the sum: the mean's denominator
+    -- those whose days are in the sum: the denominator of the mean
     cast(case when wait_sum_days is not null then wait_known_count else 0 end as integer) as wait_summed_count,
     case when wait_known_count > 0 then coalesce(wait_sum_days, 0) else 0 end as wait_sum_days,
     submitted_at
-from counted
+from summed

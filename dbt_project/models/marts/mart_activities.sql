@@ -29,7 +29,7 @@ select
     {{ dimension_columns('zero_filled', dimensions) }},
     zero_filled.activities,
     zero_filled.participants,
-    -- counts of the quarter itself: nothing is left to ripen
+    -- counts of the quarter itself: they do not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

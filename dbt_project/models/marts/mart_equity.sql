@@ -61,7 +61,7 @@ select
     comparison.district_rank,
     comparison.district_rank_low,
     comparison.district_rank_high,
-    -- of the city's rows: how far apart the districts are
+    -- only in the city's rows: how far apart the districts are
     spread.districts_compared,
     spread.value_lowest,
     spread.value_highest,

@@ -22,7 +22,7 @@ with
 ),
 {%- endfor %}
 
--- one row per indicator and finest cell: few enough that every cut is made from them
+-- one row per indicator and finest cell: few rows, from which every breakdown is summed
 finest as (
     {%- for code, indicator in indicators().items() %}
     select
@@ -52,12 +52,12 @@ finest as (
     {%- endfor %}
 ),
 
-known as (
+flagged as (
     select
         finest.* exclude (is_survivor, is_ripening),
-        -- without a file of the quarter only those that later files still hold are known
+        -- without a file of the quarter, only the rows that later files still hold are known
         finest.is_survivor or (finest.dataset = 'arenden' and covered.district_code is null) as is_survivor,
-        -- a file that is missing can still come; from before the first one none is expected
+        -- a missing file can still come; before the unit's first file none is expected
         finest.is_ripening
         or (
             finest.dataset = 'arenden'
@@ -71,7 +71,7 @@ known as (
 ),
 
 unit_rows as (
-    {{ numbered_rows_per_unit('known', keys) }}
+    {{ numbered_rows_per_unit('flagged', keys) }}
 ),
 
 groups as (

@@ -1,7 +1,8 @@
 {%- set dimensions = [['intervention_category', 'intervention_code'], ['sex'], ['age_band']] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 
--- the episode that an offer led to: it names the case; of several the one of what was offered, then the first decided
+-- the episode that an accepted offer led to: the one that names the case; of several, the one with the offered
+-- intervention, else the first decided
 with linked as (
     select
         investigations.case_key,
@@ -25,7 +26,7 @@ with linked as (
     ) = 1
 ),
 
--- each step within the one before
+-- each step counts only rows of the step before
 offers as (
     select
         investigations.district_code,

@@ -19,12 +19,12 @@ with finest as (
     group by 1, 2, 3, 4, 5, 6, 7
 ),
 
-known as (
+flagged as (
     select
         finest.*,
-        -- without a file of the quarter only those that later files still hold are known
+        -- without a file of the quarter, only the rows that later files still hold are known
         covered.district_code is null as is_survivor,
-        -- an open one goes on; a file that is missing can still come
+        -- open ones can still change; so can a quarter whose file is missing and can still come
         finest.investigations > finest.closed + finest.lost
         or (covered.district_code is null and finest.reporting_quarter >= districts.first_known_quarter)
             as is_ripening
@@ -35,7 +35,7 @@ known as (
 ),
 
 unit_rows as (
-    {{ numbered_rows_per_unit('known', keys) }}
+    {{ numbered_rows_per_unit('flagged', keys) }}
 ),
 
 groups as (

@@ -28,7 +28,8 @@ with events as (
         episodes.{{ quarter }} as reporting_quarter,
         episodes.{{ age_band }} as age_band,
         episodes.{{ quarter }} < episodes.first_known_quarter as is_survivor,
-        -- followed up until it leaves the files, two quarters after its end; what is due waits for the cases' files too
+        -- can change for two quarters, while it is in the files and can be followed up; as_of_date waits for the files of
+        -- cases too
         {{ quarter_index('episodes.' ~ quarter) }} + 2
         > {{ quarter_index('(' ~ quarter_of('episodes.as_of_date') ~ ')') }}
         and not episodes.is_lost as is_ripening
@@ -50,7 +51,7 @@ with events as (
         on stock.episode_key = episodes.episode_key
 ),
 
--- each event once in every unit that it counts in
+-- each event, once for every unit that it counts in
 unit_rows as (
     {{ numbered_rows_per_unit('events', keys) }}
 ),
@@ -88,7 +89,7 @@ cells as (
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
--- all that were decided in the quarter by the days they are known to have waited, those still waiting too
+-- all episodes decided in the quarter, with the days that they are known to have waited, those still waiting included
 waited as (
     {%- for wait in ['wait_to_start', 'wait_total'] %}
     select

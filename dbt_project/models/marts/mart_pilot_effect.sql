@@ -7,7 +7,8 @@ with pilots as (
     where pilot_from_date is not null
 ),
 
--- the work of areas that began on the day, and of areas that are never pilots; in an unknown area it may be either
+-- the cases of the pilot areas that began on the day, and of areas that are never pilot areas; cases of an unknown area
+-- are left out, as they may be of either
 {%- for code in goal_codes() %}
 {%- set indicator = indicators()[code] %}
 {%- set cohort = cohorts()[indicator.cohort_basis] %}
@@ -35,7 +36,7 @@ with pilots as (
 ),
 {%- endfor %}
 
-together as (
+unioned as (
     {%- for code in goal_codes() %}
     select * from {{ code }}
     {%- if not loop.last %}
@@ -44,19 +45,19 @@ together as (
     {%- endfor %}
 ),
 
--- survivors have no rates here either
+-- survivors have no rates: they are left out
 unit_rows as (
-    select together.*
-    from together
+    select unioned.*
+    from unioned
     left join {{ ref('fct_quarter_covered') }} as covered
         on
-            together.district_code = covered.district_code
-            and together.reporting_quarter = covered.reporting_quarter
+            unioned.district_code = covered.district_code
+            and unioned.reporting_quarter = covered.reporting_quarter
             and covered.dataset = 'arenden'
     where
-        not together.is_before_first_file
-        and (together.dataset <> 'arenden' or covered.district_code is not null)
-        and together.in_scope > 0
+        not unioned.is_before_first_file
+        and (unioned.dataset <> 'arenden' or covered.district_code is not null)
+        and unioned.in_scope > 0
 ),
 
 cells as (
@@ -80,7 +81,7 @@ estimated as (
     from cells
 ),
 
--- of the quarters that a row counts the one with most files missing speaks
+-- the completeness of a row is that of its quarter with most files missing
 completeness as (
     select
         estimated.indicator_code,

@@ -53,7 +53,7 @@ select
     {%- for rate_name, numerator, denominator in rates %}
     {{ rate(rate_name) | indent(4) }},
     {%- endfor %}
-    -- counts of the quarter itself: nothing is left to ripen
+    -- counts of the quarter itself: they do not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

@@ -8,7 +8,7 @@
     ['socioeconomic'],
 ] -%}
 {%- set return_reason = ['return_reason_side', 'return_reason_code'] -%}
-{#- what they come back for is told by what they came for the time before, and by no more than that -#}
+{#- the reason of return is broken down by the reason of the case before, and by no other dimension -#}
 {%- set return_cuts = [
     return_reason[:1],
     return_reason,
@@ -26,9 +26,9 @@ with concluded as (
         investigations.*,
         investigations.concluded_quarter as reporting_quarter,
         investigations.age_band_at_conclusion as age_band,
-        -- without a file of the quarter only those that later files still hold are known
+        -- without a file of the quarter, only the rows that later files still hold are known
         covered.district_code is null as is_survivor,
-        -- a file that is missing can still come; from before the first one none is expected
+        -- a missing file can still come; before the unit's first file none is expected
         investigations.is_awaited_365
         or (covered.district_code is null and investigations.concluded_quarter >= districts.first_known_quarter)
             as is_cohort_ripening
@@ -39,7 +39,7 @@ with concluded as (
     where investigations.is_concluded
 ),
 
--- each investigation once in every unit that it counts in
+-- each investigation, once for every unit that it counts in
 unit_rows as (
     {{ numbered_rows_per_unit('concluded', keys) }}
 ),
@@ -64,7 +64,7 @@ summed as (
     group by {{ grouping_sets(['group_number'], dimensions, return_cuts) | indent(4) }}
 ),
 
--- a reason of return is a share of all that were followed, whatever they came back for and whether they did
+-- a reason of return is a share of all that were followed, with or without a return, whatever its reason
 shared as (
     select
         group_number,

@@ -20,9 +20,9 @@ with cohorts as (
         facts.*,
         '{{ cohort_basis }}' as cohort_basis,
         facts.{{ quarter }} as reporting_quarter,
-        -- without a file of the quarter only the groups that later files still hold are known
+        -- without a file of the quarter, only the groups that later files still hold are known
         covered.district_code is null as is_survivor,
-        -- a file that is missing can still come; from before the first one none is expected
+        -- a missing file can still come; before the unit's first file none is expected
         {{ "facts.is_open and facts.is_ripening" if cohort_basis != "avslutad" else "false" }}
         or (covered.district_code is null and facts.{{ quarter }} >= facts.first_known_quarter) as can_change
     from {{ ref('fct_group') }} as facts
@@ -62,7 +62,7 @@ reporting_units as (
 ),
 
 ripening as (
-    -- the whole quarter ripens, not the cell
+    -- said of the whole quarter, not of each cell: an open group can still move to another cell
     select
         {{ keys | join(',\n        ') }},
         bool_or(can_change) as is_ripening
@@ -94,7 +94,7 @@ cells as (
             as seat_use_rate_numerator,
         {{ sum_of('seat_count', "cohort_basis = 'planerad' and (is_started or is_cancelled) and not is_survivor") }}
             as seat_use_rate_denominator,
-        -- of the groups whose fate is known
+        -- of the groups that have started or been cancelled
         {{ rate_counts('cancellation_rate', 'is_cancelled',
             "cohort_basis = 'planerad' and (is_started or is_cancelled) and not is_survivor") | indent(8) }},
         {{ sum_of('completed_count', "cohort_basis = 'avslutad'") }} as completion_rate_numerator,
@@ -105,7 +105,7 @@ cells as (
 
 {{ zero_filled(keys, dimensions, counts, ['is_survivors_only']) }},
 
--- each district's share of seats filled with an interval that holds together with all the others' of its cell
+-- Ranks: each district's share of filled seats, with simultaneous intervals for all districts of the cell
 by_division as (
     select
         zero_filled.*,
@@ -164,7 +164,7 @@ select
     {%- endfor %}
     by_division.fill_rate_numerator,
     by_division.fill_rate_denominator,
-    -- more may have taken part than there were seats at a time: the rate may pass 1, the interval is of seats filled
+    -- more may take part than there are seats, so the rate may be above 1; the interval is of filled seats
     case
         when by_division.fill_rate_denominator > 0
             then by_division.fill_rate_numerator / cast(by_division.fill_rate_denominator as double)

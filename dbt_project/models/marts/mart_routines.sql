@@ -14,7 +14,7 @@ unit_rows as (
     {{ rows_per_unit('fct_routine') }}
 ),
 
-units as (
+routine_rows as (
     select
         unit_rows.*,
         districts.kind = 'district' as is_district
@@ -34,10 +34,10 @@ cells as (
         cast(count(distinct reporting_code) filter (where is_district and routine_status = 'finns') as integer)
             as districts_with_routine,
         {{ rate_counts('routine_rate', "routine_status = 'finns'", 'true') | indent(8) }},
-        -- of the routines in place, told when revised or not
+        -- of the routines in place, with or without a date of revision
         {{ rate_counts('routine_revised_rate', 'coalesce(routine_age_days <= 365, false)',
             "routine_status = 'finns'") | indent(8) }}
-    from units
+    from routine_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
@@ -57,7 +57,7 @@ select
     zero_filled.districts_with_routine,
     {{ rate('routine_rate') | indent(4) }},
     {{ rate('routine_revised_rate') | indent(4) }},
-    -- as it stood when the quarter ended: nothing is left to ripen
+    -- the state at the end of the quarter: it does not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

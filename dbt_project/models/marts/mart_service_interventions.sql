@@ -105,7 +105,7 @@ select
     {{ grouped_median_band('cells.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('completion_rate') | indent(4) }},
     {{ rate('follow_up_rate') | indent(4) }},
-    -- counts of the quarter itself: nothing is left to ripen
+    -- counts of the quarter itself: they do not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

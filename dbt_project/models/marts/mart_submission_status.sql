@@ -36,7 +36,7 @@ unit_rows as (
         membership.counts_in_basis,
         status.district_code as reporting_code,
         coalesce(last_seen.lost, 0) as lost,
-        -- a district is in force when every dataset it should submit is
+        -- a district is in force when all its expected datasets are
         bool_and(status.is_in_force or not status.is_expected) over (
             partition by
                 membership.counts_in_code,
@@ -69,7 +69,7 @@ cells as (
         end as state,
         -- a version belongs to one file: several files have none in common
         case when count(*) = 1 then min(version) end as version,
-        -- what is missing and due is late; what is still awaited leaves it open
+        -- false if a due file is missing; null while a file is still awaited
         case
             when bool_or(is_expected and not is_in_force and deadline_date < {{ clock_date() }}) then false
             when not bool_or(is_expected and not is_in_force) then bool_and(is_on_time) filter (where is_in_force)

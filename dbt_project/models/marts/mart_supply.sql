@@ -22,7 +22,7 @@ unit_rows as (
     {{ rows_per_unit('fct_supply') }}
 ),
 
-units as (
+supply_rows as (
     select
         unit_rows.*,
         districts.kind = 'district' as is_district,
@@ -57,12 +57,13 @@ cells as (
         {{ rate_counts('evidence_based_rate', "evidence_based = 'ja'",
             "is_offered and evidence_based <> 'okant'") | indent(8) }},
         {{ rate_counts('web_within_year_rate', 'coalesce(web_age_days <= 365, false)', 'is_offered') | indent(8) }}
-    from units
+    from supply_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
--- a file in force that does not list an intervention says that it is not offered; a file that is missing says nothing
-asked as (
+-- The rows of the mart: a total per unit, every intervention of the catalogue, and what the files list. An intervention
+-- that a file in force does not list is not offered; of a missing file nothing is known.
+expected_cells as (
     select
         {{ keys | join(',\n        ') }},
         'alla' as intervention_category,
@@ -95,7 +96,7 @@ asked as (
 zero_filled as (
     select
         {%- for column in keys + columns[:3] %}
-        asked.{{ column }},
+        expected_cells.{{ column }},
         {%- endfor %}
         {%- for other in others %}
         cells.{{ other }},
@@ -103,17 +104,17 @@ zero_filled as (
         {%- for count in counts %}
         coalesce(cells.{{ count }}, 0) as {{ count }},
         {%- endfor %}
-        asked.directed_at
-    from asked
+        expected_cells.directed_at
+    from expected_cells
     left join cells
         on
-            asked.district_code = cells.district_code
-            and asked.counts_in_basis = cells.counts_in_basis
-            and asked.reporting_quarter = cells.reporting_quarter
-            and asked.intervention_category = cells.intervention_category
-            and asked.intervention_code = cells.intervention_code
-            and asked.form = cells.form
-            and asked.directed_at = cells.directed_at
+            expected_cells.district_code = cells.district_code
+            and expected_cells.counts_in_basis = cells.counts_in_basis
+            and expected_cells.reporting_quarter = cells.reporting_quarter
+            and expected_cells.intervention_category = cells.intervention_category
+            and expected_cells.intervention_code = cells.intervention_code
+            and expected_cells.form = cells.form
+            and expected_cells.directed_at = cells.directed_at
 )
 
 select
@@ -145,7 +146,7 @@ select
     {%- endfor %}
     {{ rate('evidence_based_rate') | indent(4) }},
     {{ rate('web_within_year_rate') | indent(4) }},
-    -- as it stood when the quarter ended: nothing is left to ripen
+    -- the state at the end of the quarter: it does not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

@@ -120,7 +120,7 @@ select
     cast(least(mart_rows.queue, mart_rows.seats_free) as integer) as places_possible,
     mart_rows.districts_with_seats,
     mart_rows.earliest_start_date,
-    -- as it was at the end of the quarter: it does not change later
+    -- the state at the end of the quarter: it does not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     -- the free seats may be in any district, so the row rests on the whole city's files

@@ -33,7 +33,7 @@ with sources as (
     from {{ ref('fct_wait') }} as waits
     inner join {{ ref('dim_district_membership') }} as membership
         on waits.district_code = membership.district_code
-    -- the file of an ended unit is its successor's
+    -- an ended unit's quarter may be in its successor's file
     left join {{ ref('fct_quarter_covered') }} as covered
         on
             waits.district_code = covered.district_code

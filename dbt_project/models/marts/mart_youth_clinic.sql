@@ -50,7 +50,7 @@ select
     {{ grouped_median_days('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('digital_visit_rate') | indent(4) }},
-    -- counts of the quarter itself: nothing is left to ripen
+    -- counts of the quarter itself: they do not change later
     true as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},

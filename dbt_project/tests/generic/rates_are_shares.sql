@@ -1,4 +1,4 @@
-{#- Passes when each rate lies from 0 to 1, within its interval, and is null only where it can't be told. -#}
+{#- Passes when each rate is from 0 to 1, within its interval, and null only where its denominator gives no share. -#}
 {% test rates_are_shares(model, columns) %}
 
 select *

@@ -9,7 +9,7 @@ import pytest
 from dbt_built import DIMENSIONS, Warehouse
 
 
-def told(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
+def mart_row(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
     """The one row of a mart with these values; every dimension not named is `alla`, the quarter is 2020Q3."""
     plain = {"district_basis": "today", "district_code": "farsta", "reporting_quarter": "2020Q3"}
     conditions = dict.fromkeys(DIMENSIONS.get(mart, ()), "alla") | plain | where
@@ -28,7 +28,7 @@ def share(row: dict[str, Any], rate: str) -> tuple[Any, ...]:
     return figures(row, f"{rate}_numerator", f"{rate}_denominator")
 
 
-def test_a_group_over_two_quarters_is_one_fact_as_its_newest_file_tells_it(warehouse: Warehouse) -> None:
+def test_a_group_over_two_quarters_is_one_fact_from_its_newest_file(warehouse: Warehouse) -> None:
     rows = warehouse.rows(
         "select started_quarter, ended_quarter, participant_count, completed_count from core.fct_group "
         "where district_code = 'farsta' and intervention_code = 'komet' and is_ended"
@@ -40,10 +40,10 @@ def test_a_group_over_two_quarters_is_one_fact_as_its_newest_file_tells_it(wareh
 
 def test_seats_filled_by_actual_start_and_used_by_planned_start(warehouse: Warehouse) -> None:
     # 2020Q2: G1 began with 10 seats, 9 took part. Planned to begin: G1 and G2, which was cancelled with its 12 seats.
-    started = told(warehouse, "mart_recruitment", cohort_basis="startad", reporting_quarter="2020Q2")
+    started = mart_row(warehouse, "mart_recruitment", cohort_basis="startad", reporting_quarter="2020Q2")
     assert figures(started, "cohort_groups", "seats", "participants", "mothers", "fathers") == (1, 10, 9, 5, 4)
     assert started["fill_rate"] == 0.9
-    planned = told(warehouse, "mart_recruitment", cohort_basis="planerad", reporting_quarter="2020Q2")
+    planned = mart_row(warehouse, "mart_recruitment", cohort_basis="planerad", reporting_quarter="2020Q2")
     assert figures(planned, "cohort_groups", "groups_started", "groups_cancelled", "groups_cancelled_for_too_few") == (
         2,
         1,
@@ -52,19 +52,19 @@ def test_seats_filled_by_actual_start_and_used_by_planned_start(warehouse: Wareh
     )
     assert share(planned, "seat_use_rate") == (9, 22)
     assert share(planned, "cancellation_rate") == (1, 2)
-    ended = told(warehouse, "mart_recruitment", cohort_basis="avslutad")
+    ended = mart_row(warehouse, "mart_recruitment", cohort_basis="avslutad")
     assert (ended["cohort_groups"], *share(ended, "completion_rate")) == (1, 7, 9)
-    # G4 is planned for October, beyond the newest file: not told yet.
+    # G4 is planned for October, after the newest file's quarter: not shown yet.
     assert warehouse.rows("select * from marts.mart_recruitment where reporting_quarter = '2020Q4'") == []
 
 
 def test_a_groups_cohort_follows_a_merger_and_a_planned_group_that_vanishes_is_lost(warehouse: Warehouse) -> None:
     # H1 was Hägersten-Liljeholmen's and began under the successor: 8 of 10 seats. Ä1 was planned for June, then gone.
     old = {"district_basis": "as_submitted", "cohort_basis": "startad"}
-    assert told(warehouse, "mart_recruitment", district_code="hagersten-liljeholmen", **old)["fill_rate"] == 0.8
-    today = told(warehouse, "mart_recruitment", district_code="hagersten-alvsjo", cohort_basis="startad")
+    assert mart_row(warehouse, "mart_recruitment", district_code="hagersten-liljeholmen", **old)["fill_rate"] == 0.8
+    today = mart_row(warehouse, "mart_recruitment", district_code="hagersten-alvsjo", cohort_basis="startad")
     assert today["fill_rate"] == 0.8
-    gone = told(
+    gone = mart_row(
         warehouse,
         "mart_recruitment",
         district_code="hagersten-alvsjo",
@@ -76,10 +76,10 @@ def test_a_groups_cohort_follows_a_merger_and_a_planned_group_that_vanishes_is_l
 
 
 def test_a_rank_says_which_ranks_the_figures_allow(warehouse: Warehouse) -> None:
-    # 2020Q3: Farsta filled 8 of 8, Hägersten-Älvsjö 8 of 10. Too few to tell them apart: each may be first or second.
+    # 2020Q3: Farsta filled 8 of 8, Hägersten-Älvsjö 8 of 10. Too few to rank them: each may be first or second.
     ranks = {
         district: figures(
-            told(warehouse, "mart_recruitment", district_code=district, cohort_basis="startad"),
+            mart_row(warehouse, "mart_recruitment", district_code=district, cohort_basis="startad"),
             "fill_rank",
             "fill_rank_low",
             "fill_rank_high",
@@ -95,7 +95,7 @@ def test_a_rank_says_which_ranks_the_figures_allow(warehouse: Warehouse) -> None
 
 
 def vacancies(warehouse: Warehouse, **where: str) -> set[tuple[Any, ...]]:
-    """Where seats are, for whom, how many, and from when."""
+    """Districts with a queue and with free seats, how many, and from when."""
     conditions = " and ".join(f"{name} = '{value}'" for name, value in where.items())
     rows = warehouse.rows(f"select * from marts.mart_vacancies where {conditions}")
     names = ("district_code", "seats_district_code", "queue", "seats_free", "places_possible", "earliest_start_date")
@@ -135,7 +135,7 @@ def test_the_city_counts_districts_that_offer_of_those_that_have_told(warehouse:
     # Two of thirteen have sent their supply. Komet: Farsta offers it, Hägersten-Älvsjö has ended it. Trappan: neither.
     found = {
         code: figures(
-            told(
+            mart_row(
                 warehouse,
                 "mart_supply",
                 district_code="stockholm",
@@ -163,14 +163,14 @@ def test_the_city_counts_districts_that_offer_of_those_that_have_told(warehouse:
 
 def test_what_a_file_does_not_list_is_not_offered_and_without_a_file_nothing_is_told(warehouse: Warehouse) -> None:
     trappan = {"intervention_category": "barngrupp", "intervention_code": "trappan"}
-    assert told(warehouse, "mart_supply", **trappan)["is_offered"] is False
+    assert mart_row(warehouse, "mart_supply", **trappan)["is_offered"] is False
     assert warehouse.rows("select * from marts.mart_supply where district_code = 'bromma'") == []
     assert warehouse.rows("select * from marts.mart_supply where reporting_quarter = '2020Q2'") == []
 
 
 def test_supply_of_a_district_in_all(warehouse: Warehouse) -> None:
     # Komet, råd och stöd and familjebehandling are offered; the web pages are 92 and 395 days old, one has none.
-    row = told(warehouse, "mart_supply")
+    row = mart_row(warehouse, "mart_supply")
     assert figures(row, "supply_offered", "supply_planned", "interventions_offered") == (3, 1, 3)
     assert figures(row, "providers", "languages") == ("egen|upphandlad", "en|sv")
     assert figures(row, "without_session_limit", "session_limit_lowest", "session_limit_highest") == (2, 5, 5)
@@ -178,28 +178,28 @@ def test_supply_of_a_district_in_all(warehouse: Warehouse) -> None:
     assert figures(row, "web_age_n", "web_age_median_days") == (2, (92 + 395) / 2)
     assert share(row, "web_within_year_rate") == (1, 3)
     assert share(row, "evidence_based_rate") == (1, 2)
-    service = told(warehouse, "mart_supply", form="service")
+    service = mart_row(warehouse, "mart_supply", form="service")
     assert service["supply_offered"] == 2
 
 
 def test_support_groups_by_whom_they_are_directed_at(warehouse: Warehouse) -> None:
     # 2020Q3: G3 began for 5 girls and 3 boys, 2 of them through social services; 2 of 2 routines; the offer is planned.
-    row = told(warehouse, "mart_support_groups", directed_at="missbruk")
+    row = mart_row(warehouse, "mart_support_groups", directed_at="missbruk")
     assert figures(row, "groups_started", "groups_running", "children", "girls", "boys") == (1, 1, 8, 5, 3)
     assert share(row, "social_services_rate") == (2, 8)
     assert share(row, "routine_rate") == (2, 2)
     assert figures(row, "districts_offering", "districts_planning") == (0, 1)
-    violence = told(warehouse, "mart_support_groups", directed_at="vald")
+    violence = mart_row(warehouse, "mart_support_groups", directed_at="vald")
     assert (violence["children"], *share(violence, "routine_rate")) == (0, 0, 1)
     # The three together; the routine for everyone is none of them.
-    assert share(told(warehouse, "mart_support_groups"), "routine_rate") == (2, 3)
+    assert share(mart_row(warehouse, "mart_support_groups"), "routine_rate") == (2, 3)
 
 
 def test_support_groups_leave_open_what_a_missing_file_would_have_told(warehouse: Warehouse) -> None:
     # 2020Q2: only files about groups. Hägersten-Älvsjö in 2020Q3: groups and supply, no routines.
-    second = told(warehouse, "mart_support_groups", directed_at="missbruk", reporting_quarter="2020Q2")
+    second = mart_row(warehouse, "mart_support_groups", directed_at="missbruk", reporting_quarter="2020Q2")
     assert figures(second, "groups_planned", "children", "districts_offering", "routine_rate") == (1, 0, None, None)
-    city = told(warehouse, "mart_support_groups", district_code="stockholm", directed_at="missbruk")
+    city = mart_row(warehouse, "mart_support_groups", district_code="stockholm", directed_at="missbruk")
     assert figures(city, "districts_offering", "districts_with_groups", "districts_with_supply") == (1, 2, 2)
     # Both have sent groups and supply, only Farsta all three: one district is whole.
     assert figures(city, "districts_with_routines", "districts_in_force", "districts_expected") == (1, 1, 13)
@@ -207,7 +207,7 @@ def test_support_groups_leave_open_what_a_missing_file_would_have_told(warehouse
 
 def test_youth_clinics_from_counts(warehouse: Warehouse) -> None:
     # 30 + 10 visits, 12 of them digital; six new ones waited 54 days: mean 9, grouped median 7.5 + (3 - 2) / 4 * 7.
-    row = told(warehouse, "mart_youth_clinic")
+    row = mart_row(warehouse, "mart_youth_clinic")
     assert figures(row, "visits", "new_visitors", "digital_visits") == (40, 6, 12)
     assert figures(row, "digital_visit_rate", "wait_n", "wait_mean_days", "wait_grouped_median_days") == (
         0.3,
@@ -215,50 +215,52 @@ def test_youth_clinics_from_counts(warehouse: Warehouse) -> None:
         9,
         9.25,
     )
-    men = told(warehouse, "mart_youth_clinic", sex="man", clinic_age_band="18-20", clinic="Farsta ungdomsmottagning")
+    men = mart_row(
+        warehouse, "mart_youth_clinic", sex="man", clinic_age_band="18-20", clinic="Farsta ungdomsmottagning"
+    )
     assert figures(men, "visits", "digital_visit_rate", "wait_mean_days") == (10, 0, None)
 
 
 def test_activities_and_a_file_without_any(warehouse: Warehouse) -> None:
-    assert figures(told(warehouse, "mart_activities"), "activities", "participants") == (2, 30)
-    basic = told(warehouse, "mart_activities", activity_type="utbildning", activity_level="bas")
+    assert figures(mart_row(warehouse, "mart_activities"), "activities", "participants") == (2, 30)
+    basic = mart_row(warehouse, "mart_activities", activity_type="utbildning", activity_level="bas")
     assert figures(basic, "activities", "participants") == (1, 25)
-    # Hägersten-Älvsjö has sent a file without a row: none is told as none, and only in the row of all.
+    # Hägersten-Älvsjö has sent a file without a row: none is reported as zero, and only in the total row.
     empty = warehouse.rows("select * from marts.mart_activities where district_code = 'hagersten-alvsjo'")
     assert {(r["district_basis"], r["activity_type"], r["activities"]) for r in empty} == {
         ("as_submitted", "alla", 0),
         ("today", "alla", 0),
     }
-    city = told(warehouse, "mart_activities", district_code="stockholm")
+    city = mart_row(warehouse, "mart_activities", district_code="stockholm")
     assert figures(city, "activities", "districts_in_force", "districts_expected") == (2, 2, 13)
 
 
 def test_follow_up_after_police_interviews(warehouse: Warehouse) -> None:
     # 14 interviews, 10 went home, 4 followed up the same day and 7 within three.
-    row = told(warehouse, "mart_protection_follow_up")
+    row = mart_row(warehouse, "mart_protection_follow_up")
     assert share(row, "home_without_placement_rate") == (10, 14)
     assert share(row, "same_day_follow_up_rate") == (4, 10)
     assert share(row, "within_3_days_follow_up_rate") == (7, 10)
-    weekend = told(warehouse, "mart_protection_follow_up", time_of_week="helg")
+    weekend = mart_row(warehouse, "mart_protection_follow_up", time_of_week="helg")
     assert figures(weekend, "interviews", "same_day_follow_up_rate") == (4, 0)
 
 
 def test_routines_in_place_and_how_fresh_they_are(warehouse: Warehouse) -> None:
-    # Two of four in place; of these one was revised 259 days before 30 September, of the other no day is told.
-    row = told(warehouse, "mart_routines")
+    # Two of four in place; of these one was revised 259 days before 30 September, of the other no date is reported.
+    row = mart_row(warehouse, "mart_routines")
     assert figures(row, "routines_in_place", "routines_planned", "routines_missing") == (2, 1, 1)
     assert (share(row, "routine_rate"), share(row, "routine_revised_rate")) == ((2, 4), (1, 2))
-    everyone = told(warehouse, "mart_routines", directed_at="generell")
+    everyone = mart_row(warehouse, "mart_routines", directed_at="generell")
     assert share(everyone, "routine_rate") == (0, 1)
-    city = told(warehouse, "mart_routines", district_code="stockholm", directed_at="missbruk")
+    city = mart_row(warehouse, "mart_routines", district_code="stockholm", directed_at="missbruk")
     assert figures(city, "districts_with_routine", "districts_in_force") == (1, 1)
 
 
-def test_waits_of_four_kinds_are_told_alike(warehouse: Warehouse) -> None:
-    # Services and clinics: six waited 54 days. G1's nine waited 90 days, told as a sum only. I4 began 228 days after
-    # F1 was received: beyond the last band's first day, so the grouped median is named but not interpolated.
-    service = told(warehouse, "mart_waiting_times", wait_kind="service")
-    clinics = told(warehouse, "mart_waiting_times", wait_kind="youth_clinic")
+def test_waits_of_four_kinds_have_the_same_measures(warehouse: Warehouse) -> None:
+    # Services and clinics: six waited 54 days. G1's nine waited 90 days, reported as a sum only. I4 began 228 days
+    # after F1 was received: beyond the last band's first day, so the grouped median is named but not interpolated.
+    service = mart_row(warehouse, "mart_waiting_times", wait_kind="service")
+    clinics = mart_row(warehouse, "mart_waiting_times", wait_kind="youth_clinic")
     for row in (service, clinics):
         assert figures(row, "wait_n", "wait_mean_days", "wait_grouped_median_days", "wait_median_days") == (
             6,
@@ -267,14 +269,14 @@ def test_waits_of_four_kinds_are_told_alike(warehouse: Warehouse) -> None:
             None,
         )
     assert clinics["queue"] is None
-    programme = told(warehouse, "mart_waiting_times", wait_kind="parenting_programme", reporting_quarter="2020Q2")
+    programme = mart_row(warehouse, "mart_waiting_times", wait_kind="parenting_programme", reporting_quarter="2020Q2")
     assert figures(programme, "wait_n", "wait_mean_days", "wait_grouped_median_days", "queue") == (9, 10, None, 0)
-    third = told(warehouse, "mart_waiting_times", wait_kind="parenting_programme")
+    third = mart_row(warehouse, "mart_waiting_times", wait_kind="parenting_programme")
     assert figures(third, "wait_n", "wait_mean_days", "queue") == (0, None, 4)
-    assessed = told(warehouse, "mart_waiting_times", wait_kind="assessed")
+    assessed = mart_row(warehouse, "mart_waiting_times", wait_kind="assessed")
     assert figures(assessed, "wait_n", "waited_over_90_days", "wait_mean_days", "wait_median_days") == (1, 1, 228, 228)
     assert figures(assessed, "wait_grouped_median_days", "wait_grouped_median_band") == (None, "over_90_days")
-    waiting = told(warehouse, "mart_waiting_times", wait_kind="assessed", reporting_quarter="2020Q2")
+    waiting = mart_row(warehouse, "mart_waiting_times", wait_kind="assessed", reporting_quarter="2020Q2")
     assert figures(waiting, "wait_n", "queue") == (0, 1)
 
 
@@ -296,7 +298,7 @@ def test_waits_of_four_kinds_are_told_alike(warehouse: Warehouse) -> None:
 def test_measures_of_equity_rest_on_sums(
     warehouse: Warehouse, measure: str, district: str, expected: tuple[int, int]
 ) -> None:
-    row = told(warehouse, "mart_equity", measure=measure, district_code=district)
+    row = mart_row(warehouse, "mart_equity", measure=measure, district_code=district)
     assert figures(row, "numerator", "denominator") == expected
     assert row["value"] == pytest.approx(expected[0] / expected[1])
 
@@ -315,7 +317,7 @@ def test_activities_are_told_per_1000_children_of_the_newest_year_behind(warehou
         )
     }
     for district, inhabitants in children.items():
-        row = told(warehouse, "mart_equity", measure="collaboration_activities_per_1000", district_code=district)
+        row = mart_row(warehouse, "mart_equity", measure="collaboration_activities_per_1000", district_code=district)
         held = 0 if district == "hagersten-alvsjo" else 1
         assert figures(row, "numerator", "denominator") == (held, inhabitants)
         assert row["value"] == pytest.approx(1000 * held / inhabitants)

@@ -12,7 +12,7 @@ from dbt_inputs import Inputs, Row
 
 
 def group(grupp_id: str, insats: str, planned: str, status: str, **columns: Any) -> Row:
-    """A row of `grupper`: ten seats for parents, nobody registered, unless `columns` (contract names) say more."""
+    """A row of `grupper`: ten seats for parents, none registered, unless `columns` (contract names) say more."""
     plain: dict[str, Any] = {
         "grupp_id": grupp_id,
         "insats": insats,
@@ -46,7 +46,7 @@ def offer(insats: str, **columns: Any) -> Row:
 
 
 def clinic(mottagning: str, kon: str, aldersgrupp: str, besok: int, nya: int, digitala: int, **columns: Any) -> Row:
-    """A row of `ungdomsmottagning`; waiting is not told unless `columns` say otherwise."""
+    """A row of `ungdomsmottagning`; waiting is not reported unless `columns` say otherwise."""
     plain = {
         "mottagning": mottagning,
         "kon": kon,
@@ -87,7 +87,7 @@ def routine(enhet: str, riktad_till: str, rutin: str, revised: str | None = None
     return {"enhet": enhet, "riktad_till": riktad_till, "rutin": rutin, "senast_reviderad": revised}
 
 
-def submit_counted(inputs: Inputs) -> None:
+def submit_counts(inputs: Inputs) -> None:
     """Take in all of it."""
     _groups(inputs)
     _supply(inputs)
