@@ -1,3 +1,4 @@
+-- 1. How many districts are outside the limits, for the city's row
 with outliers as (
     select
         district_basis,
@@ -12,6 +13,7 @@ with outliers as (
     group by district_basis, reporting_quarter, measure
 ),
 
+-- 2. Each unit's measure with its interval, from the city's variance
 described as (
     select
         measures.*,

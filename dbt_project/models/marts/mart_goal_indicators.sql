@@ -1,6 +1,7 @@
 {%- set dimensions = [['sex'], ['age_band'], ['socioeconomic'], ['pilot']] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'indicator_code'] -%}
 
+-- 1. Each cohort's indicators, counted over its fact
 with
 {%- for cohort_basis, cohort in cohorts().items() %}
 {{ cohort_basis }} as (
@@ -22,7 +23,7 @@ with
 ),
 {%- endfor %}
 
--- one row per indicator and finest cell: few rows, from which every breakdown is summed
+-- 2. One row per indicator and finest cell: few rows, from which every breakdown is summed
 finest as (
     {%- for code, indicator in indicators().items() %}
     select
@@ -78,6 +79,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys, also=['cohort_basis', 'dataset']) }}
 ),
 
+-- 3. Counts in every breakdown; survivors are in scope, but in no rate
 cells as (
     select
         group_number,

@@ -1,7 +1,7 @@
 {%- set dimensions = [['intervention_category', 'intervention_code'], ['sex'], ['age_band']] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 
--- the episode that an accepted offer led to: the one that names the case; of several, the one with the offered
+-- 1. The episode that an accepted offer led to: the one that names the case; of several, the one with the offered
 -- intervention, else the first decided
 with linked as (
     select
@@ -26,7 +26,7 @@ with linked as (
     ) = 1
 ),
 
--- each step counts only rows of the step before
+-- 2. Offers with their steps: each step counts only rows of the step before
 offers as (
     select
         investigations.district_code,
@@ -73,6 +73,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys) }}
 ),
 
+-- 3. Counts in every breakdown
 cells as (
     select
         group_number,

@@ -2,6 +2,7 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set columns = dimensions | sum(start=[]) -%}
 
+-- 1. Investigations by day: how many took so many days, or have been open so many
 with finest as (
     select
         investigations.district_code,
@@ -42,6 +43,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys) }}
 ),
 
+-- 2. Counts in every breakdown
 cells as (
     select
         group_number,
@@ -55,6 +57,7 @@ cells as (
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
+-- 3. Durations, from the same counts by day
 breakdowns_by_day as (
     select
         group_number,

@@ -19,6 +19,8 @@
     'is_not_started_90_days', 'is_due_follow_up', 'is_followed_up', 'is_follow_up_open', 'is_lost', 'is_linkable',
 ] -%}
 
+-- 1. Events: an episode has a row in the quarter of its decision, its start and its end, and one in each quarter at
+-- whose end it is ongoing or waiting
 with events as (
     {%- for event, quarter, age_band in events %}
     select
@@ -28,8 +30,8 @@ with events as (
         episodes.{{ quarter }} as reporting_quarter,
         episodes.{{ age_band }} as age_band,
         episodes.{{ quarter }} < episodes.first_known_quarter as is_survivor,
-        -- can change for two quarters, while it is in the files and can be followed up; as_of_date waits for the files of
-        -- cases too
+        -- can change for two quarters more, while the files hold it and can report a follow-up; the as-of date is not
+        -- after that of the cases
         {{ quarter_index('episodes.' ~ quarter) }} + 2
         > {{ quarter_index('(' ~ quarter_of('episodes.as_of_date') ~ ')') }}
         and not episodes.is_lost as is_ripening
@@ -60,6 +62,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys) }}
 ),
 
+-- 2. Counts, rates and durations of what has ended
 cells as (
     select
         group_number,
@@ -89,7 +92,8 @@ cells as (
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
 
--- all episodes decided in the quarter, with the days that they are known to have waited, those still waiting included
+-- 3. Kaplan-Meier medians of waiting: all episodes decided in the quarter, with the days that they are known to have
+-- waited, those still waiting included
 waited as (
     {%- for wait in ['wait_to_start', 'wait_total'] %}
     select

@@ -7,6 +7,7 @@ with pilots as (
     where pilot_from_date is not null
 ),
 
+-- 1. Counts of the four goals:
 -- the cases of the pilot areas that began on the day, and of areas that are never pilot areas; cases of an unknown area
 -- are left out, as they may be of either
 {%- for code in goal_codes() %}
@@ -45,7 +46,7 @@ unioned as (
     {%- endfor %}
 ),
 
--- survivors have no rates: they are left out
+-- survivors have no rates: they are left out here
 unit_rows as (
     select unioned.*
     from unioned
@@ -60,6 +61,7 @@ unit_rows as (
         and unioned.in_scope > 0
 ),
 
+-- 2. The four cells (pilot and line, before and after) in every breakdown, and the difference
 cells as (
     select
         {{ keys | join(',\n        ') }},
@@ -81,7 +83,7 @@ estimated as (
     from cells
 ),
 
--- the completeness of a row is that of its quarter with most files missing
+-- 3. The completeness of a row is that of its quarter with most files missing
 completeness as (
     select
         estimated.indicator_code,

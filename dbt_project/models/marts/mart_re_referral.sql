@@ -21,6 +21,7 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set rates = re_referral_codes() -%}
 
+-- 1. Concluded investigations, and what is known of their quarter
 with concluded as (
     select
         investigations.*,
@@ -48,6 +49,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys, 'is_cohort_ripening') }}
 ),
 
+-- 2. Counts in every breakdown
 summed as (
     select
         group_number,
@@ -64,7 +66,7 @@ summed as (
     group by {{ grouping_sets(['group_number'], dimensions, return_cuts) | indent(4) }}
 ),
 
--- a reason of return is a share of all that were followed, with or without a return, whatever its reason
+-- 3. A reason of return is a share of all that were followed, with or without a return, whatever its reason
 shared as (
     select
         group_number,
@@ -83,6 +85,7 @@ shared as (
     from summed
 ),
 
+-- `ingen`, no return, is only needed for these denominators
 cells as (
     select *
     from shared

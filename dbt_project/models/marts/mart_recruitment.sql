@@ -14,6 +14,7 @@
     'completion_rate_numerator', 'completion_rate_denominator',
 ] -%}
 
+-- 1. Groups by cohort: the same group is in the quarter of its start, of its planned start and of its end
 with cohorts as (
     {%- for cohort_basis, quarter, condition in cohorts %}
     select
@@ -35,6 +36,7 @@ with cohorts as (
     {%- endfor %}
 ),
 
+-- each group, once for every unit that it counts in
 unit_rows as (
     select
         cohorts.* exclude (district_code),
@@ -45,6 +47,8 @@ unit_rows as (
         on cohorts.district_code = membership.district_code
 ),
 
+-- 2. The rows of the mart: units and quarters with a file, in every cohort, and those whose groups only later files
+-- hold
 files as (
     {{ reporting_units('grupper') }}
 ),
@@ -70,6 +74,7 @@ ripening as (
     group by {{ keys | join(', ') }}
 ),
 
+-- 3. Counts, and numerators and denominators of the rates
 cells as (
     select
         {{ keys | join(',\n        ') }},
@@ -105,7 +110,7 @@ cells as (
 
 {{ zero_filled(keys, dimensions, counts, ['is_survivors_only']) }},
 
--- Ranks: each district's share of filled seats, with simultaneous intervals for all districts of the cell
+-- 4. Ranks: each district's share of filled seats, with simultaneous intervals for all districts of the cell
 by_division as (
     select
         zero_filled.*,

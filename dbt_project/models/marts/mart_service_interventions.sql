@@ -19,6 +19,7 @@ with unit_rows as (
     {{ numbered_rows_per_unit(ref('fct_service_intervention'), keys) }}
 ),
 
+-- the groups of the mart: those with rows, and those whose file is empty
 reporting_units as (
     {{ reporting_units('serviceinsatser') }}
 ),

@@ -1,7 +1,8 @@
 {%- set dimensions = [['dataset']] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 
-with left_behind as (
+-- cases and episodes that were lost, by the last file that held them
+with last_rows as (
     select
         last_district_code as district_code,
         last_reporting_quarter as reporting_quarter,
@@ -25,7 +26,7 @@ last_seen as (
         reporting_quarter,
         dataset,
         {{ count_where('is_lost') }} as lost
-    from left_behind
+    from last_rows
     group by district_code, reporting_quarter, dataset
 ),
 

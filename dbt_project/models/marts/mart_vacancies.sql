@@ -1,3 +1,4 @@
+-- 1. Each unit's queue and free seats, by intervention
 with units as (
     select
         memberships.district_code as reporting_code,
@@ -32,6 +33,7 @@ unit_stock as (
         stock.intervention_code
 ),
 
+-- 2. Each queue with the free seats of every other unit
 queues as (
     select * from unit_stock
     where queue > 0
@@ -59,7 +61,7 @@ pairs as (
             and seats.seats_free > 0
 ),
 
--- a row for each neighbour with free seats, and one row `alla` for the queue itself, also when no neighbour has any
+-- 3. A row for each other unit with free seats, and one row `alla` for the queue itself, also when no neighbour has any
 mart_rows as (
     select
         district_code,

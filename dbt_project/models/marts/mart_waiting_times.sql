@@ -10,7 +10,7 @@
     ('assessed', 'oppenvard'),
 ] -%}
 
--- the units and quarters that have a row: those with a file, and those whose file is missing but whose waits a later
+-- 1. The units and quarters that have a row: those with a file, and those whose file is missing but whose waits a later
 -- file reports; these are shown, but are not complete
 with sources as (
     {%- for kind, dataset in kinds %}
@@ -58,6 +58,7 @@ reporting_units as (
     group by {{ keys | join(', ') }}
 ),
 
+-- 2. Counts in every breakdown; exact quantiles exist only where each wait is reported
 unit_rows as (
     {{ rows_per_unit('fct_wait') }}
 ),
