@@ -17,13 +17,14 @@
 
 {#-
     Whether what ended on the date `ended` has been followed for `days`: the person can be linked and does not turn 21
-    before the last of these days, and the files reach that day. `is_awaited`: the same, but the files do not reach it yet.
+    before the last of these days, and the files reach that day.
 -#}
 {% macro is_followed(ended, days, followed_until, turns_21) -%}
     {{ can_be_followed(ended, days, turns_21) }}
     and {{ dbt.dateadd('day', days, ended) }} <= {{ followed_until }}
 {%- endmacro %}
 
+{#- The same, where the files do not reach that day yet. -#}
 {% macro is_awaited(ended, days, followed_until, turns_21) -%}
     {{ can_be_followed(ended, days, turns_21) }}
     and {{ dbt.dateadd('day', days, ended) }} > {{ followed_until }}

@@ -11,6 +11,7 @@
     {{- return(create_relation(this.incorporate(type='view'))) -}}
 {% endmaterialization %}
 
+{#- Drops what has the relation's name, makes it from the model's SQL, comments it, commits. -#}
 {% macro create_relation(relation) -%}
     {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
     {{- run_hooks(pre_hooks) -}}

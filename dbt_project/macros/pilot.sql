@@ -3,18 +3,12 @@
     {{ return(['within_60_days_rate', 're_referral_rate_365', 'acceptance_rate', 'completion_rate']) }}
 {%- endmacro %}
 
-{#-
-    Difference in differences of four rates: (pilot after - pilot before) - (line after - line before), in shares.
-
-    Its standard error is that of a sum of four independent shares, sqrt(sum of p (1 - p) / n): the
-    heteroscedasticity-robust (HC0) standard error of the interaction in the linear probability model with period,
-    group and their product, which is saturated (J. D. Angrist, J.-S. Pischke, Mostly Harmless Econometrics, 2009,
-    ch. 3 and 5; H. White, Econometrica 48, 1980).
--#}
+{#- The four rates of the comparison, each with its sign in the difference in differences. -#}
 {% macro pilot_cells() -%}
     {{ return([('pilot_before_rate', -1), ('pilot_after_rate', 1), ('line_before_rate', 1), ('line_after_rate', -1)]) }}
 {%- endmacro %}
 
+{#- Difference in differences of the four rates: (pilot after - pilot before) - (line after - line before), in shares. -#}
 {% macro difference_in_differences() -%}
     {%- for cell, sign in pilot_cells() -%}
         {{ " + " if sign > 0 and not loop.first }}{{ " - " if sign < 0 and not loop.first }}{{ "-" if sign < 0 and loop.first }}
@@ -22,6 +16,12 @@
     {%- endfor -%}
 {%- endmacro %}
 
+{#-
+    The standard error of that difference, as of a sum of four independent shares, sqrt(sum of p (1 - p) / n): the
+    heteroscedasticity-robust (HC0) standard error of the interaction in the linear probability model with period,
+    group and their product, which is saturated (J. D. Angrist, J.-S. Pischke, Mostly Harmless Econometrics, 2009,
+    ch. 3 and 5; H. White, Econometrica 48, 1980).
+-#}
 {% macro difference_standard_error() -%}
     sqrt(
     {%- for cell, sign in pilot_cells() %}

@@ -47,6 +47,17 @@ def test_pages_use_no_word_to_avoid(root: Path, folder: str) -> None:
     assert {name: words for name, words in found.items() if words} == {}
 
 
+def test_every_macro_says_above_it_what_comes_out(root: Path) -> None:
+    """But those that `adapter.dispatch` chooses between: the comment is above the one that calls it."""
+    silent = []
+    for path in sorted((root / "dbt_project" / "macros").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        for macro in re.finditer(r"\{%-? macro (\w+)", text):
+            if not re.match(r"\w+?__", macro[1]) and not text[: macro.start()].rstrip().endswith("#}"):
+                silent.append(f"{path.name}: {macro[1]}")
+    assert silent == []
+
+
 def test_a_word_to_avoid_is_found_in_prose_and_not_in_code() -> None:
     assert avoided_in("What was told is kept.") == ["told", "kept"]
     assert avoided_in("LibreOffice stores a customer's understanding.") == []
