@@ -1,4 +1,4 @@
-{#- At whom something is directed. `alla` in the files means everyone; in a mart it would be read as the total. -#}
+{#- The target of a group, an offer or a routine. `alla` in the files means everyone; in a mart it would be the total. -#}
 {% macro directed_at(column) -%}
     case when {{ column }} = 'alla' then 'generell' else coalesce({{ column }}, 'okand') end
 {%- endmacro %}

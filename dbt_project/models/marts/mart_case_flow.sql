@@ -237,7 +237,7 @@ group_persons as (
 ),
 
 -- of two cases, one is a repetition in every breakdown in which they do not differ: one row says so. Of three or more
--- cases each is kept, with its person, to be counted in every breakdown.
+-- cases each has a row, with its person, to be counted in every breakdown.
 repetitions as (
     select
         group_number,

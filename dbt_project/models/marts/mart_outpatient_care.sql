@@ -62,7 +62,7 @@ groups as (
     {{ distinct_groups('unit_rows', keys) }}
 ),
 
--- 2. Counts, rates and durations of what has ended
+-- 2. Counts, rates, and durations of the waits that have ended
 cells as (
     select
         group_number,

@@ -7,9 +7,8 @@ with pilots as (
     where pilot_from_date is not null
 ),
 
--- 1. Counts of the four goals:
--- the cases of the pilot areas that began on the day, and of areas that are never pilot areas; cases of an unknown area
--- are left out, as they may be of either
+-- 1. Counts of the four goals: of the pilot areas that began on the day, and of the areas that are never pilot areas.
+-- Cases of an unknown area are left out, as they may be of either.
 {%- for code in goal_codes() %}
 {%- set indicator = indicators()[code] %}
 {%- set cohort = cohorts()[indicator.cohort_basis] %}
@@ -47,7 +46,7 @@ unioned as (
 ),
 
 -- survivors have no rates: they are left out here
-unit_rows as (
+rated_rows as (
     select unioned.*
     from unioned
     left join {{ ref('fct_quarter_covered') }} as covered
@@ -70,7 +69,7 @@ cells as (
         max(reporting_quarter) filter (where cell_denominator > 0) as last_counted_quarter,
         min(dataset) as dataset,
         {{ pilot_cell_counts() | indent(8) }}
-    from unit_rows
+    from rated_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 

@@ -27,16 +27,14 @@ reporting_units as (
 filled_groups as (
     select distinct
         group_number,
-        {{ keys | join(',
-        ') }}
+        {{ keys | join(',\n        ') }}
     from unit_rows
 ),
 
 groups as (
     select
         group_number,
-        {{ keys | join(',
-        ') }}
+        {{ keys | join(',\n        ') }}
     from filled_groups
 
     union all
