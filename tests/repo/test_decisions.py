@@ -34,6 +34,14 @@ def test_a_decision_s_file_is_named_by_its_title(root: Path) -> None:
         assert page.stem == words
 
 
+def test_a_decision_that_code_or_a_page_names_exists(root: Path, tracked: list[Path]) -> None:
+    numbers = {page.name[:4] for page in pages(root)}
+    text = {path for path in tracked if path.suffix in {".py", ".sql", ".yml", ".md", ".in", ".sh"}}
+    named = re.compile(r"(?:docs/decisions/|[Dd]ecision )(\d{4})\b")
+    found = {path: set(named.findall((root / path).read_text(encoding="utf-8"))) - numbers for path in text}
+    assert {path: missing for path, missing in found.items() if missing} == {}
+
+
 def test_each_decision_says_context_decision_and_consequences_on_one_page(root: Path) -> None:
     for page in pages(root):
         text = page.read_text(encoding="utf-8")
