@@ -116,10 +116,19 @@ class Cells:
         sensitive = [self._place[name] for name in self.declared.sensitive if name in self._place]
         broken_down = np.flatnonzero(known & (codes[:, sensitive] > 0).any(axis=1))
         if len(broken_down) and len(figures):
-            wholes = codes[broken_down].copy()
-            wholes[:, sensitive] = 0
-            whole = self._find(self.keys_of(wholes))
-            known[broken_down] = (whole >= 0) & (self.published[whole] >= self.declared.least_whole)
+            # Whichever whole the rule is read to mean: without all sensitive dimensions, or without any one of them.
+            inner = {outer: self._place[name] for name, outer in self.declared.parents.items() if name in self._place}
+            each = [
+                [self._place[name], *([inner[name]] if name in inner else [])]
+                for name in self.declared.sensitive
+                if name in self._place
+            ]
+            for without in (sensitive, *each):
+                rows = broken_down[(codes[broken_down][:, without] > 0).any(axis=1)]
+                wholes = codes[rows].copy()
+                wholes[:, without] = 0
+                whole = self._find(self.keys_of(wholes))
+                known[rows] &= (whole >= 0) & (self.published[whole] >= self.declared.least_whole)
         return known
 
     def _given_signatures(self, by_cut: bool) -> NDArray[np.uint64]:
@@ -175,6 +184,27 @@ class Cells:
         self.published = np.concatenate([self.published, self.figures.published[rows]])
         self.cell_of_row[rows] = new
         return (cells, new), self._tied
+
+    def newest(self) -> Flags:
+        """Which cells are of the newest release."""
+        place = self._place["release"]
+        latest = max(map(int, self.figures.names[place]), default=0)
+        newest: Flags = self.codes[:, place] == self.figures.code("release", str(latest))
+        return newest
+
+    def earlier_draws(self) -> Counts:
+        """[cell, release before]: the same cell's published count there, −1 for none or the same draw."""
+        place = self._place["release"]
+        draws = []
+        for code in range(len(self.figures.names[place])):
+            codes = self.codes.copy()
+            codes[:, place] = code
+            other = self.find(codes)
+            group = self.groups()
+            moved = np.unique(group[(other >= 0) & (self.published != self.published[other])])
+            anew = (other >= 0) & np.isin(group, moved) & (self.published[other] != UNKNOWN)
+            draws.append(np.where(anew, self.published[other], -1))
+        return np.stack(draws, axis=1)
 
     def groups(self) -> NDArray[np.uint64]:
         """Of each cell a number of its measure, unit, division, period and release."""

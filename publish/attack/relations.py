@@ -64,16 +64,18 @@ class System:
         return np.concatenate(found) if found else np.zeros(0, dtype=np.intp)
 
 
-def relations_of(figures: Figures, declared: Declared, deviation: Deviation) -> System:
+def relations_of(figures: Figures, declared: Declared, deviation: Deviation, *, all_units: bool = True) -> System:
     """All relations between the true counts of the figures, and of those that readers know to have been left out.
 
     A relation is derived when at least one figure and the relation's other members are published, are known to be
-    published as 0, or can stand in it as an unknown count.
+    published as 0, or can stand in it as an unknown count. `all_units` is false where the figures are of some units
+    only, so that the city is not their sum.
     """
     builder = _Builder(figures, declared, deviation)
     for dimension in figures.dimensions:
         builder.sum_over(dimension)
-    builder.sum_over_units()
+    if all_units:
+        builder.sum_over_units()
     builder.sum_over_predecessors()
     builder.sum_over_quarters()
     for whole, part in declared.parts:

@@ -1,0 +1,76 @@
+"""All of n and none of n: what a part that is published as large as its whole, or as 0, tells of everybody in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from publish.attack.cells import Cells, Rows
+from publish.attack.figures import Counts, Flags
+
+
+@dataclass(frozen=True)
+class AllFound:
+    """Parts of wholes that are published as the breakdown's limit or more."""
+
+    wholes: int
+    """Pairs of part and whole looked at."""
+    all_shown: int
+    """Parts published as all of their whole, or more, and …"""
+    all_true: int
+    """… of them those that are all of it."""
+    none_shown: int
+    none_true: int
+    over_cap: int
+    """Parts by a sensitive dimension published as the cap's share or more without being marked: against the rule."""
+    capped: int
+    capped_true_all: int
+
+
+def parts_of(cells: Cells) -> tuple[Rows, Rows, Flags]:
+    """(part, whole, whether by a sensitive dimension) else by part of a measure; too small wholes are left out."""
+    codes, figures, declared = cells.codes, cells.figures, cells.declared
+    place = {name: index for index, name in enumerate(figures.columns)}
+    has_figure = cells.row >= 0
+    found: list[tuple[Rows, Rows, Flags]] = []
+
+    def pair(rows: Rows, changes: dict[int, int], by_dimension: bool) -> None:
+        changed = codes[rows].copy()
+        for column, code in changes.items():
+            changed[:, column] = code
+        found.append((rows, cells.find(changed), np.full(len(rows), by_dimension)))
+
+    for name in sorted(declared.sensitive & place.keys()):
+        linked = {name, declared.parents.get(name)} | {one for one, outer in declared.parents.items() if outer == name}
+        columns = dict.fromkeys((place[one] for one in linked if one in place), 0)
+        pair(np.flatnonzero(has_figure & (codes[:, place[name]] > 0)), columns, True)
+    for whole, part in declared.parts:
+        outer, inner = figures.code("measure", whole), figures.code("measure", part)
+        if min(outer, inner) >= 0:
+            pair(np.flatnonzero(has_figure & (codes[:, 0] == inner)), {0: outer}, False)
+    if not found:
+        none = np.zeros(0, dtype=np.intp)
+        return none, none, none.astype(np.bool_)
+    parts, wholes, by_dimension = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    fits = (wholes >= 0) & (cells.published[wholes] >= declared.least_whole)
+    return parts[fits], wholes[fits], by_dimension[fits]
+
+
+def score(cells: Cells, true: Counts) -> AllFound:
+    """What the published parts say, held against the truth of all cells."""
+    parts, wholes, by_dimension = parts_of(cells)
+    shown, of = cells.published[parts], cells.published[wholes]
+    capped = cells.is_capped[parts]
+    is_all, is_none = (shown >= of) & ~capped, shown == 0
+    true_all, true_none = true[parts] == true[wholes], true[parts] == 0
+    return AllFound(
+        len(parts),
+        int(is_all.sum()),
+        int((is_all & true_all).sum()),
+        int(is_none.sum()),
+        int((is_none & true_none).sum()),
+        int((by_dimension & (shown >= cells.declared.capped_from * of) & ~capped).sum()),
+        int(capped.sum()),
+        int((capped & true_all).sum()),
+    )

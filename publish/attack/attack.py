@@ -1,0 +1,223 @@
+"""Attack a release by everything this package knows, on a drawn sample within a time, or in full."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from publish.attack import all_of_n, attributes, averaging, bounds, durations, files, presence, successive
+from publish.attack.cells import Rows
+from publish.attack.figures import Counts, Declared, Figures, Floats
+from publish.attack.likelihood import Deviation
+from publish.attack.relations import System, relations_of
+from publish.attack.report import AttackReport, Limits
+from publish.attack.samples import Sample, families_of, samples
+
+Found = TypeVar("Found", averaging.AveragingFound, all_of_n.AllFound, presence.PresenceFound)
+MOST_RELATIONS = 600
+"""Of one linear program."""
+MOST_SUMS = 2000
+"""Of one linear system of averages."""
+PROGRAMS = 60
+"""Cells of a sample whose bounds are sought by linear programs."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a release holds beside its figures; each is attacked where it is given."""
+
+    durations: Sequence[tuple[str, durations.Durations, durations.TrueDurations]] = ()
+    trials: Sequence[successive.Trial] = ()
+    """Pairs of releases made as this one was, with one record between them."""
+    folder: Path | None = None
+    secrets: Sequence[bytes] = ()
+    """A sample of keys that may be in no file."""
+
+
+@dataclass
+class _Found:
+    """What the samples have given until now."""
+
+    attacked: int = 0
+    samples: int = 0
+    spread: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
+    programs: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
+    solved: int = 0
+    undecided: int = 0
+    insider: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
+    insider_gained: int = 0
+    averaging: list[averaging.AveragingFound] = field(default_factory=list)
+    claims: list[tuple[attributes.Claims, Counts]] = field(default_factory=list)
+    all_of_n: list[all_of_n.AllFound] = field(default_factory=list)
+    presence: list[presence.PresenceFound] = field(default_factory=list)
+
+
+def attack(
+    figures: Figures,
+    declared: Declared,
+    deviation: Deviation,
+    truth: Figures,
+    *,
+    limits: Limits | None = None,
+    known: tuple[str, ...] = ("sex", "age_band"),
+    beside: Beside | None = None,
+    seed: int = 0,
+    seconds: float = 60.0,
+    full: bool = False,
+    most_figures: int = 100_000,
+) -> AttackReport:
+    """Attack a release.
+
+    Args:
+        figures: every published figure of the release, and perhaps of releases before it.
+        declared: what readers know of them.
+        deviation: the public parameters.
+        truth: every true count of the release, published or not, as `published`; it chooses which cells are looked at
+            and scores what was found, and takes no part in finding it.
+        limits: the policy's.
+        known: what is known of a child besides unit and period.
+        beside: durations, pairs of releases, files.
+        seed: of the sample.
+        seconds: after which no new sample is begun; each is given its share.
+        full: instead every figure, and linear programs for every small count, however long it takes.
+        most_figures: of one sample; memory grows with it, some 5 kB per figure.
+    """
+    limits, beside, begun = limits or Limits(), beside or Beside(), time.monotonic()
+    random = np.random.default_rng(seed)
+    changes = successive.score(beside.trials, deviation) if beside.trials else None
+    told = tuple((name, durations.score(rows, true, deviation)) for name, rows, true in beside.durations)
+    in_files = files.inspect(beside.folder, beside.secrets) if beside.folder else ()
+    found, families = _Found(), len(families_of(figures, declared))
+    drawn = samples(figures, declared, len(figures) if full else most_figures, random)
+    if full:
+        drawn = islice(drawn, families)
+    for number, sample in enumerate(drawn):
+        left = seconds - (time.monotonic() - begun)
+        # What took longest so far is what a sample may take: none is begun that would not end in time.
+        if not full and number and left < (time.monotonic() - begun) / number:
+            break
+        share = None if full else max(left / max(families - number, 4), 0.5)
+        _attack_sample(sample, declared, deviation, truth, limits, known, random, found, share)
+    return AttackReport(
+        seed,
+        full,
+        time.monotonic() - begun,
+        len(figures),
+        found.attacked,
+        found.samples,
+        bounds.score(*_joined(found.spread), limits.width),
+        bounds.score(*_joined(found.programs), limits.width, found.solved, found.undecided),
+        bounds.score(*_joined(found.insider), limits.width),
+        found.insider_gained,
+        _pooled(averaging.AveragingFound, found.averaging),
+        attributes.score(found.claims, limits.sure),
+        _pooled(all_of_n.AllFound, found.all_of_n),
+        _pooled(presence.PresenceFound, found.presence),
+        changes,
+        told,
+        in_files,
+    )
+
+
+def _attack_sample(
+    sample: Sample,
+    declared: Declared,
+    deviation: Deviation,
+    truth: Figures,
+    limits: Limits,
+    known: tuple[str, ...],
+    random: np.random.Generator,
+    found: _Found,
+    seconds: float | None,
+) -> None:
+    begun = time.monotonic()
+    system = relations_of(sample.figures, declared, deviation, all_units=sample.all_units)
+    cells = system.cells
+    measures = [name for name in sample.figures.names[0] if sample.figures.where("measure", name).any()]
+    true = cells.true_of(truth.take(truth.where("measure", *measures)))
+    newest = cells.newest()
+    small = np.flatnonzero(newest & (true > 0) & (true <= deviation.js) & ~cells.is_exact)
+    found.attacked += len(sample.figures)
+    found.samples += 1
+    low, high = bounds.spread(system)
+    found.spread.append((low[small], high[small], true[small]))
+    _attack_by_insider(system, true, small, (low, high), limits, random, found)
+    names = tuple(sorted(declared.sensitive))
+    found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
+    found.all_of_n.append(all_of_n.score(cells, true))
+    found.presence.append(presence.score(cells, true))
+    left = None if seconds is None else max(seconds - (time.monotonic() - begun), 0.2)
+    order = small[np.argsort((high - low)[small], kind="stable")]
+    picked = (
+        order
+        if left is None
+        else np.unique(np.concatenate([order[: PROGRAMS // 2], random.permutation(small)[: PROGRAMS // 2]]))
+    )
+    until = None if left is None else time.monotonic() + 0.5 * left
+    by_programs = bounds.bound(
+        system, (low, high), random.permutation(picked), most_relations=MOST_RELATIONS, until=until
+    )
+    found.programs.append((by_programs.low, by_programs.high, true[by_programs.cells]))
+    found.solved, found.undecided = found.solved + by_programs.programs, found.undecided + by_programs.undecided
+    draws = cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None
+    until = None if left is None else time.monotonic() + 0.5 * left
+    guesses = averaging.average(
+        system, deviation, random.permutation(small), most_relations=MOST_SUMS, until=until, earlier=draws
+    )
+    found.averaging.append(averaging.score(guesses, true[guesses.cells], deviation.js))
+
+
+def _attack_by_insider(
+    system: System,
+    true: Counts,
+    small: Rows,
+    outside: tuple[Floats, Floats],
+    limits: Limits,
+    random: np.random.Generator,
+    found: _Found,
+) -> None:
+    """As a unit that knows its own counts in every cut, against the others'."""
+    cells = system.cells
+    units = cells.codes[:, cells.figures.column("unit")]
+    city = cells.figures.code("unit", cells.declared.city)
+    own_units = np.setdiff1d(np.unique(units), [city])
+    if not len(own_units) or not len(small):
+        return
+    own = np.flatnonzero(units == random.choice(own_units))
+    known = dict(zip(own.tolist(), true[own].tolist(), strict=True))
+    low, high = bounds.spread(system, known)
+    others = small[~np.isin(small, own)]
+    others = others[units[others] != city]
+    found.insider.append((low[others], high[others], true[others]))
+    was = outside[1][others] - outside[0][others]
+    right = (low[others] <= true[others]) & (true[others] <= high[others])
+    found.insider_gained += int((right & (was >= limits.width) & (high[others] - low[others] < limits.width)).sum())
+
+
+def _joined(parts: list[tuple[Floats, Floats, Counts]]) -> tuple[Floats, Floats, Counts]:
+    if not parts:
+        return np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64)
+    low, high, true = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return low, high, true
+
+
+def _pooled(kind: type[Found], parts: list[Found]) -> Found:
+    """Whole numbers are added up; shares are weighted by the first field, the number of cells."""
+    names = [one.name for one in fields(kind)]
+    table = [[getattr(part, name) for name in names] for part in parts]
+    weights = [row[0] for row in table]
+    values: list[Any] = []
+    for place in range(len(names)):
+        column = [row[place] for row in table]
+        if any(isinstance(value, float) for value in column):
+            held = [(value, weight) for value, weight in zip(column, weights, strict=True) if weight]
+            values.append(sum(value * weight for value, weight in held) / sum(weights) if held else 0.0)
+        else:
+            values.append(sum(column))
+    return kind(*values)

@@ -1,0 +1,156 @@
+"""Two releases that differ by one record: what do the figures that moved tell of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Literal
+
+import numpy as np
+
+from publish.attack.figures import FIXED, Figures, Floats
+from publish.attack.likelihood import Deviation
+
+Kind = Literal["added", "removed", "changed"]
+ALIKE = 0.7
+"""Where so large a share of figures above 0 is the same twice, only those are drawn anew that changed."""
+FIRM = 1e4
+"""How much likelier a figure that moved makes it that its count did, where the others were not drawn anew."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A measure of a unit and period in two releases, and what really happened to one record (for scoring only)."""
+
+    before: Figures
+    after: Figures
+    kind: Kind
+    codes: Mapping[str, str | tuple[str, str]]
+    """By dimension the record's code; of a changed record (before, after), of the dimensions that changed only."""
+
+
+@dataclass(frozen=True)
+class ChangesFound:
+    """How often the record's code was told, by dimension."""
+
+    trials: int
+    by_dimension: tuple[tuple[str, int, float, float], ...]
+    """(dimension, trials, share told right, share by chance: the likeliest code before)."""
+    points: float
+    """Percentage points over chance in the worst dimension, less what so few trials leave to luck."""
+
+
+class _Shifts:
+    """How much likelier a pair of figures is where the count behind it rose or fell by one."""
+
+    def __init__(self, deviation: Deviation) -> None:
+        matrix = deviation.matrix
+        prior = 1.0 / np.arange(1, len(matrix) + 1)
+        same = (matrix * prior[:, None]).T @ matrix
+        up = (matrix[:-1] * prior[:-1, None]).T @ matrix[1:]
+        self.limit = deviation.top - deviation.most
+        self.variance = 2.0 * max(deviation.variance, 0.05)
+        floor = 1e-9
+        self.by = {1: (up + floor) / (same + floor), -1: (up.T + floor) / (same + floor)}
+
+    def ratio(self, before: Floats, after: Floats, shift: int, is_anew: bool) -> Floats:
+        """Of each figure the likelihood with the shift over that without."""
+        if not is_anew:
+            return np.where(before == after, 1.0 / FIRM**0.5, FIRM)
+        first, second = before.astype(int), after.astype(int)
+        large = np.maximum(first, second) >= self.limit
+        small_first, small_second = np.where(large, 0, first), np.where(large, 0, second)
+        moved = after - before
+        normal = np.exp(np.clip((moved**2 - (moved - shift) ** 2) / (2 * self.variance), -20, 20))
+        ratio: Floats = np.where(large, normal, self.by[shift][small_first, small_second])
+        return ratio
+
+
+def tell(
+    before: Figures, after: Figures, kind: Kind, dimension: str, deviation: Deviation
+) -> tuple[str | tuple[str, str], str | tuple[str, str]]:
+    """The record's likeliest code by what moved, and by chance: by the shares before it.
+
+    Every figure cut by the dimension, alone or with one more, is evidence; which code the record has in the other
+    dimension is not known.
+
+    Args:
+        before: the figures of one measure, unit, division and period in the first release.
+        after: the same in the second.
+        kind: what happened to the record.
+        dimension: of the code that is guessed.
+        deviation: the public parameters.
+    """
+    names, grids = _grids(before, after, dimension)
+    shifts = _Shifts(deviation)
+    all_before, all_after = (np.concatenate([grid[at].ravel() for grid in grids]) for at in (0, 1))
+    shown = (all_before > 0) | (all_after > 0)
+    is_anew = not shown.any() or (all_before == all_after)[shown].mean() < ALIKE
+    share = (grids[0][0][:, 0] if kind != "added" else grids[0][1][:, 0]) + 0.5
+
+    def evidence(shift: int) -> Floats:
+        total = np.zeros(len(names))
+        for first, second in grids:
+            weight = np.maximum(first, second) + 0.5
+            ratio = shifts.ratio(first, second, shift, is_anew)
+            total += np.log((weight / weight.sum(axis=1, keepdims=True) * ratio).sum(axis=1))
+        return total
+
+    chance = np.log(share / share.sum())
+    if kind != "changed":
+        belief = chance + evidence(1 if kind == "added" else -1)
+        return names[int(belief.argmax())], names[int(chance.argmax())]
+    came, went = evidence(1), evidence(-1)
+    pairs = list(permutations(range(len(names)), 2))
+    by_chance = [chance[old] + chance[new] for old, new in pairs]
+    belief = np.array([given + went[old] + came[new] for given, (old, new) in zip(by_chance, pairs, strict=True)])
+    told, guessed = pairs[int(belief.argmax())], pairs[int(np.argmax(by_chance))]
+    return (names[told[0]], names[told[1]]), (names[guessed[0]], names[guessed[1]])
+
+
+def _grids(before: Figures, after: Figures, dimension: str) -> tuple[list[str], list[tuple[Floats, Floats]]]:
+    """The codes, and for the dimension alone and with each other one [code, other code] counts before and after."""
+    found: set[str] = set()
+    for figures in (before, after):
+        codes = figures.codes[:, figures.column(dimension)]
+        found |= {figures.names[figures.column(dimension)][code] for code in np.unique(codes[codes > 0])}
+    names = sorted(found)
+    grids = []
+    for other in (None, *(name for name in before.dimensions if name != dimension)):
+        pair = [_grid(figures, dimension, other, names) for figures in (before, after)]
+        labels = sorted(pair[0].keys() | pair[1].keys())
+        if labels:
+            grid = [np.stack([one.get(label, np.zeros(len(names))) for label in labels], axis=1) for one in pair]
+            grids.append((grid[0], grid[1]))
+    return names, grids
+
+
+def _grid(figures: Figures, dimension: str, other: str | None, names: list[str]) -> dict[str, Floats]:
+    codes, place = figures.codes, figures.column(dimension)
+    places = [place] if other is None else [place, figures.column(other)]
+    rest = [at for at in range(len(FIXED), codes.shape[1]) if at not in places]
+    rows = np.flatnonzero((codes[:, places] > 0).all(axis=1) & (codes[:, rest] == 0).all(axis=1))
+    grid: dict[str, Floats] = {}
+    number = {name: index for index, name in enumerate(names)}
+    for row in rows:
+        label = "" if other is None else figures.names[places[1]][codes[row, places[1]]]
+        counts = grid.setdefault(label, np.zeros(len(names)))
+        counts[number[figures.names[place][codes[row, place]]]] = figures.published[row]
+    return grid
+
+
+def score(trials: Sequence[Trial], deviation: Deviation) -> ChangesFound:
+    """Guess the record of every trial, and hold the guesses against what really happened."""
+    results: dict[str, list[tuple[bool, bool]]] = {}
+    for trial in trials:
+        for dimension, code in trial.codes.items():
+            told, guessed = tell(trial.before, trial.after, trial.kind, dimension, deviation)
+            results.setdefault(dimension, []).append((told == code, guessed == code))
+    by_dimension, points = [], 0.0
+    for dimension, pairs in sorted(results.items()):
+        right, chance = np.array(pairs, dtype=float).T
+        luck = 1.64 * float((right - chance).std()) / np.sqrt(len(pairs))
+        points = max(points, 100.0 * (float((right - chance).mean()) - luck))
+        by_dimension.append((dimension, len(pairs), float(right.mean()), float(chance.mean())))
+    return ChangesFound(len(trials), tuple(by_dimension), points)
