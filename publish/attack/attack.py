@@ -24,8 +24,11 @@ MOST_RELATIONS = 600
 """Of one linear program."""
 MOST_SUMS = 2000
 """Of one linear system of averages."""
-PROGRAMS = 60
-"""Cells of a sample whose bounds are sought by linear programs."""
+PROGRAMS = 40
+"""Cells of a sample whose bounds are sought by linear programs: half of them those with the narrowest before."""
+GROUPS = 6
+"""Measures of a unit and period whose small counts are guessed by averaging, per sample."""
+LEAST_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _Found:
 
     attacked: int = 0
     samples: int = 0
+    is_cut_short: bool = False
     spread: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
     programs: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
     solved: int = 0
@@ -68,6 +72,7 @@ def attack(
     known: tuple[str, ...] = ("sex", "age_band"),
     beside: Beside | None = None,
     seed: int = 0,
+    samples_wanted: int | None = None,
     seconds: float = 60.0,
     full: bool = False,
     most_figures: int = 100_000,
@@ -84,7 +89,8 @@ def attack(
         known: what is known of a child besides unit and period.
         beside: durations, pairs of releases, files.
         seed: of the sample.
-        seconds: after which no new sample is begun; each is given its share.
+        samples_wanted: how many are drawn; None: each family of measures once, and at least eight.
+        seconds: after which the attack is cut short. Otherwise the same seed finds the same on every machine.
         full: instead every figure, and linear programs for every small count, however long it takes.
         most_figures: of one sample; memory grows with it, some 5 kB per figure.
     """
@@ -94,20 +100,19 @@ def attack(
     told = tuple((name, durations.score(rows, true, deviation)) for name, rows, true in beside.durations)
     in_files = files.inspect(beside.folder, beside.secrets) if beside.folder else ()
     found, families = _Found(), len(families_of(figures, declared))
+    until = None if full else begun + seconds
     drawn = samples(figures, declared, len(figures) if full else most_figures, random)
-    if full:
-        drawn = islice(drawn, families)
-    for number, sample in enumerate(drawn):
-        left = seconds - (time.monotonic() - begun)
-        # What took longest so far is what a sample may take: none is begun that would not end in time.
-        if not full and number and left < (time.monotonic() - begun) / number:
+    wanted = families if full else samples_wanted or max(families, LEAST_SAMPLES)
+    for sample in islice(drawn, wanted):
+        if until is not None and time.monotonic() > until:
+            found.is_cut_short = True
             break
-        share = None if full else max(left / max(families - number, 4), 0.5)
-        _attack_sample(sample, declared, deviation, truth, limits, known, random, found, share)
+        _attack_sample(sample, declared, deviation, truth, limits, known, random, found, until)
     return AttackReport(
         seed,
         full,
         time.monotonic() - begun,
+        found.is_cut_short,
         len(figures),
         found.attacked,
         found.samples,
@@ -134,15 +139,14 @@ def _attack_sample(
     known: tuple[str, ...],
     random: np.random.Generator,
     found: _Found,
-    seconds: float | None,
+    until: float | None,
 ) -> None:
-    begun = time.monotonic()
     system = relations_of(sample.figures, declared, deviation, all_units=sample.all_units)
     cells = system.cells
     measures = [name for name in sample.figures.names[0] if sample.figures.where("measure", name).any()]
     true = cells.true_of(truth.take(truth.where("measure", *measures)))
     newest = cells.newest()
-    small = np.flatnonzero(newest & (true > 0) & (true <= deviation.js) & ~cells.is_exact)
+    small = np.flatnonzero(newest & (true > 0) & (true <= limits.small) & ~cells.is_exact)
     found.attacked += len(sample.figures)
     found.samples += 1
     low, high = bounds.spread(system)
@@ -152,25 +156,29 @@ def _attack_sample(
     found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
     found.all_of_n.append(all_of_n.score(cells, true))
     found.presence.append(presence.score(cells, true))
-    left = None if seconds is None else max(seconds - (time.monotonic() - begun), 0.2)
     order = small[np.argsort((high - low)[small], kind="stable")]
-    picked = (
-        order
-        if left is None
-        else np.unique(np.concatenate([order[: PROGRAMS // 2], random.permutation(small)[: PROGRAMS // 2]]))
-    )
-    until = None if left is None else time.monotonic() + 0.5 * left
+    picked = random.permutation(small)
+    if until is not None:
+        picked = np.unique(np.concatenate([order[: PROGRAMS // 2], picked[: PROGRAMS // 2]]))
     by_programs = bounds.bound(
         system, (low, high), random.permutation(picked), most_relations=MOST_RELATIONS, until=until
     )
     found.programs.append((by_programs.low, by_programs.high, true[by_programs.cells]))
     found.solved, found.undecided = found.solved + by_programs.programs, found.undecided + by_programs.undecided
-    draws = cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None
-    until = None if left is None else time.monotonic() + 0.5 * left
-    guesses = averaging.average(
-        system, deviation, random.permutation(small), most_relations=MOST_SUMS, until=until, earlier=draws
-    )
-    found.averaging.append(averaging.score(guesses, true[guesses.cells], deviation.js))
+    found.is_cut_short |= len(by_programs.cells) < len(picked)
+    if sample.all_cuts:  # with fewer cuts there are fewer sums, and averaging would look weaker than it is
+        guesses = averaging.average(
+            system,
+            deviation,
+            random.permutation(small),
+            most_relations=MOST_SUMS,
+            most_groups=None if until is None else GROUPS,
+            until=until,
+            earlier=cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None,
+            small=limits.small,
+        )
+        found.averaging.append(averaging.score(guesses, true[guesses.cells], limits.small))
+    found.is_cut_short |= until is not None and time.monotonic() > until
 
 
 def _attack_by_insider(

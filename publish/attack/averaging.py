@@ -67,7 +67,7 @@ def normalised(chance: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Guesses:
-    """Guesses of some cells' true counts by an attacker who knows more or less; `told` knows that it is 1 to js."""
+    """Guesses of some cells' true counts by an attacker who knows more or less; `told` knows that it is small."""
 
     cells: Rows
     by_prior: Counts
@@ -88,8 +88,10 @@ def average(
     cells: Rows,
     *,
     most_relations: int,
+    most_groups: int | None = None,
     until: float | None = None,
     earlier: Counts | None = None,
+    small: int = 4,
 ) -> Guesses:
     """Guess true counts from each cell's prior, its own figure, and what all sums around it leave.
 
@@ -101,7 +103,9 @@ def average(
         deviation: the public parameters.
         cells: those to guess; their blocks are worked on in this order until time is up.
         most_relations: the size of a block. Sums over periods, divisions and units take part as far as it allows.
+        most_groups: of measure, unit and period; None for all.
         until: `time.monotonic()` at which to stop.
+        small: whoever is told that a count is small is told that it is from 1 to this.
         earlier: [cell, draw] published counts of the same cells in earlier releases that were drawn anew; −1 for none.
     """
     sums, beliefs = system.equalities, beliefs_of(system, deviation)
@@ -113,7 +117,7 @@ def average(
     wanted = groups[cells]
     _, first = np.unique(wanted, return_index=True)
     done: list[tuple[Rows, Floats, Floats, Floats]] = []
-    for group in wanted[np.sort(first)]:
+    for group in wanted[np.sort(first)][:most_groups]:
         if until is not None and time.monotonic() > until:
             break
         asked = cells[wanted == group]
@@ -128,7 +132,7 @@ def average(
     found, middle, variance, fitted = (
         np.concatenate(parts) for parts in (zip(*done, strict=True) if done else ((none,),) * 4)
     )
-    return _guess(system, deviation, beliefs, found.astype(np.intp), (middle, variance, fitted), earlier)
+    return _guess(system, deviation, beliefs, found.astype(np.intp), (middle, variance, fitted), earlier, small)
 
 
 def _around(sums: System, members: Rows, most: int) -> Rows:
@@ -185,6 +189,7 @@ def _guess(
     cells: Rows,
     others: tuple[Floats, Floats, Floats],
     earlier: Counts | None,
+    small: int,
 ) -> Guesses:
     middle, variance, fitted = others
     shown = np.maximum(system.cells.published[cells], 0)
@@ -199,7 +204,7 @@ def _guess(
     away = -0.5 * (counts - middle[:, None]) ** 2 / np.maximum(variance, RIDGE)[:, None]
     joint = normalised(prior * likelihood * np.exp(away - away.max(axis=1, keepdims=True, initial=-np.inf)))
     joint = np.where(joint.sum(axis=1, keepdims=True) > 0, joint, own)
-    small = (counts > 0) & (counts <= deviation.js)
+    is_small = (counts > 0) & (counts <= small)
     return Guesses(
         cells,
         prior.argmax(axis=1),
@@ -207,13 +212,13 @@ def _guess(
         np.maximum(np.rint(fitted), 1).astype(np.int64),
         joint.argmax(axis=1),
         joint.max(axis=1, initial=0.0),
-        *(np.where(small, chance, -1.0).argmax(axis=1) for chance in (prior, own, joint)),
+        *(np.where(is_small, chance, -1.0).argmax(axis=1) for chance in (prior, own, joint)),
     )
 
 
 @dataclass(frozen=True)
 class AveragingFound:
-    """Shares of true counts of 1 to js that are guessed exactly."""
+    """Shares of true small counts that are guessed exactly."""
 
     cells: int
     by_prior: float
@@ -224,7 +229,7 @@ class AveragingFound:
     told_by_figure: float
     told_by_sums: float
     sure: int
-    """Guesses of 1 to js that the attacker holds for likelier than 90 %, …"""
+    """Guesses of small counts that the attacker holds for likelier than 90 %, …"""
     sure_right: int
     """… and those of them that are right."""
 
@@ -236,13 +241,13 @@ class AveragingFound:
         return 100.0 * max(plain, told)
 
 
-def score(guesses: Guesses, true: Counts, js: int) -> AveragingFound:
+def score(guesses: Guesses, true: Counts, small: int = 4) -> AveragingFound:
     """Hold guesses against the truth of the same cells."""
 
     def right(guess: Counts) -> float:
         return float((guess == true).mean()) if len(true) else float("nan")
 
-    sure = (guesses.sure > 0.9) & (guesses.by_sums > 0) & (guesses.by_sums <= js)
+    sure = (guesses.sure > 0.9) & (guesses.by_sums > 0) & (guesses.by_sums <= small)
     return AveragingFound(
         len(true),
         right(guesses.by_prior),

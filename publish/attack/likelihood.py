@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,10 @@ class Deviation:
     variance: float = 2.0
     """From js + 1 up; below that the least that is possible, where it is more."""
 
-    @cached_property
+    @property
     def matrix(self) -> Floats:
         """[true, published]: rows for 0 to `top`, each of maximal entropy; columns 0 to top + most."""
-        matrix = np.zeros((self.top + 1, self.top + self.most + 1))
-        matrix[0, 0] = 1.0
-        for true in range(1, self.top + 1):
-            support, chance = self._row(true)
-            matrix[true, support] = chance
-        return matrix
+        return _matrix_of(self)
 
     @property
     def top(self) -> int:
@@ -82,6 +77,17 @@ class Deviation:
     def at_least(self, published: Counts) -> Floats:
         """The same where it is only known that the figure was at least this."""
         return np.cumsum(self.matrix[:, ::-1], axis=1)[:, ::-1][:, np.minimum(published, self.matrix.shape[1] - 1)].T
+
+
+@lru_cache(maxsize=8)
+def _matrix_of(deviation: Deviation) -> Floats:
+    matrix = np.zeros((deviation.top + 1, deviation.top + deviation.most + 1))
+    matrix[0, 0] = 1.0
+    for true in range(1, deviation.top + 1):
+        support, chance = deviation._row(true)
+        matrix[true, support] = chance
+    matrix.flags.writeable = False  # it is shared
+    return matrix
 
 
 def prior_of(published: Counts, deviation: Deviation, steps: int = 200) -> Floats:

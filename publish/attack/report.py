@@ -18,6 +18,8 @@ from publish.attack.successive import ChangesFound
 class Limits:
     """What the policy allows an attack to find."""
 
+    small: int = 4
+    """Counts of 1 to this are small."""
     exact: int = 0
     """Small counts known exactly."""
     width: int = 5
@@ -49,6 +51,8 @@ class AttackReport:
     seed: int
     is_full: bool
     seconds: float
+    is_cut_short: bool
+    """Time ran out: the same seed may find other figures on another machine."""
     figures: int
     """Published figures of the release, and …"""
     attacked: int

@@ -12,10 +12,11 @@ from publish.attack.figures import FIXED, Declared, Figures, Flags
 
 @dataclass(frozen=True)
 class Sample:
-    """Some figures; `all_units` says whether the city is their sum."""
+    """Some figures of a family of measures: whether of all units, so that the city is their sum, and by all cuts."""
 
     figures: Figures
     all_units: bool
+    all_cuts: bool
 
 
 def families_of(figures: Figures, declared: Declared) -> list[frozenset[str]]:
@@ -49,7 +50,7 @@ def samples(figures: Figures, declared: Declared, most: int, random: np.random.G
 
 def _block(family: Figures, declared: Declared, most: int, random: np.random.Generator, by_units: bool) -> Sample:
     if len(family) <= most:
-        return Sample(family, True)
+        return Sample(family, True, True)
     if by_units:
         return _some_units(family, declared, most, random)
     return _some_dimensions(family, declared, most, random)
@@ -69,7 +70,7 @@ def _some_units(family: Figures, declared: Declared, most: int, random: np.rando
         if more.sum() > most and (chosen & (units != city)).any():
             break
         chosen = more
-    return Sample(family.take(chosen), False)
+    return Sample(family.take(chosen), False, True)
 
 
 def _some_dimensions(family: Figures, declared: Declared, most: int, random: np.random.Generator) -> Sample:
@@ -87,4 +88,4 @@ def _some_dimensions(family: Figures, declared: Declared, most: int, random: np.
         rows: Flags = np.logical_not((cut & ~more).any(axis=1))
         if rows.sum() <= most:
             allowed, chosen = more, rows
-    return Sample(family.take(chosen), True)
+    return Sample(family.take(chosen), True, False)

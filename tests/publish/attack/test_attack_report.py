@@ -1,0 +1,96 @@
+import dataclasses
+from collections import Counter
+
+import numpy as np
+import pytest
+from cities_drawn import counts, drawn, records, release, truth
+
+from publish.attack.attack import attack
+from publish.attack.figures import Declared, Figures, Flow
+from publish.attack.likelihood import Deviation
+from publish.attack.report import Limits
+from publish.attack.samples import families_of, samples
+
+MEASURES = ("concluded", "offered", "accepted")
+DECLARED = Declared(parts=(("concluded", "offered"), ("offered", "accepted")), sensitive=frozenset({"reason"}))
+
+
+@pytest.fixture(scope="module")
+def city():
+    return counts(records(7, size=20, quarters=("2018Q1", "2018Q2")), MEASURES)
+
+
+def attacked(city, deviation, **options):
+    figures = Figures.from_table(release(city, drawn(city, 7, deviation)))
+    return attack(figures, DECLARED, deviation, truth(city), **options), figures
+
+
+def test_attack_of_unprotected_release_breaks_it(city):
+    report, figures = attacked(city, Deviation(0, 0, 0.0), samples_wanted=2)
+    assert report.figures == len(figures)
+    assert report.bounds.exact == report.bounds.cells > 1000
+    assert report.insider.exact == report.insider.cells > 0
+    assert report.averaging.told_by_figure == report.averaging.told_by_sums == 1.0
+    broken = {breach.attack for breach in report.breaches(Limits())}
+    assert {"small counts exact", "small counts exact for an insider", "attributes surer than allowed"} <= broken
+
+
+def test_attack_of_protected_release_is_never_exact_and_the_same_by_seed(city):
+    report, figures = attacked(city, Deviation(), samples_wanted=2, seed=3)
+    assert report.figures == len(figures)
+    assert report.bounds.cells > 1000
+    assert (report.programs.cells > 0, report.programs.undecided) == (True, 0)
+    assert report.insider.cells > 0
+    assert report.averaging.cells > 0
+    assert report.attributes.groups > 0
+    assert report.all_of_n.wholes > 0
+    assert (report.bounds.exact, report.programs.exact, report.bounds.misled) == (0, 0, 0)
+    assert "small counts exact" not in {breach.attack for breach in report.breaches(Limits())}
+    again, _ = attacked(city, Deviation(), samples_wanted=2, seed=3)
+    assert not report.is_cut_short
+    assert dataclasses.replace(again, seconds=report.seconds) == report
+
+
+def test_attack_is_cut_short_by_time_and_says_so(city):
+    report, _ = attacked(city, Deviation(), seconds=0.01)
+    assert report.is_cut_short
+    assert report.samples <= 1
+
+
+def test_breaches_name_every_figure_over_its_limit(city):
+    report, _ = attacked(city, Deviation(), samples_wanted=1)
+    broken = dataclasses.replace(
+        report,
+        bounds=dataclasses.replace(report.bounds, exact=2, narrower=9),
+        averaging=dataclasses.replace(report.averaging, told_by_sums=0.9, told_by_prior=0.4, told_by_figure=0.5),
+        insider_gained=1,
+    )
+    found = {breach.attack: breach.found for breach in broken.breaches(Limits())}
+    assert found["small counts exact"] == 2
+    assert found["small counts narrower than allowed"] >= 9
+    assert found["averaging"] == pytest.approx(40)
+    assert found["small counts narrower for an insider only"] == 1
+
+
+def test_samples_take_turns_and_keep_to_their_size(city):
+    figures = Figures.from_table(release(city, drawn(city, 7)))
+    declared = dataclasses.replace(DECLARED, parts=(("offered", "accepted"),))
+    assert families_of(figures, declared) == [frozenset({"accepted", "offered"}), frozenset({"concluded"})]
+    drawn_samples = []
+    for sample in samples(figures, declared, 300, np.random.default_rng(1)):
+        drawn_samples.append(sample)
+        if len(drawn_samples) == 4:
+            break
+    assert Counter(sample.all_units for sample in drawn_samples) == {True: 2, False: 2}
+    assert all(sample.all_units != sample.all_cuts for sample in drawn_samples)
+    for sample in drawn_samples:
+        assert 0 < len(sample.figures) <= 900
+        assert sample.figures.where("unit", "stockholm").any()
+
+
+def test_families_join_what_flows_and_persons_link():
+    rows = {"stock", "came", "went", "persons", "cases", "alone"}
+    figures = Figures(("measure",), (tuple(sorted(rows)),), *(np.zeros((0, 1)),) * 4)
+    declared = Declared(flows=(Flow("stock", ("came",), ("went",)),), distinct=(("cases", "persons"),))
+    joined = [frozenset({"alone"}), frozenset({"came", "stock", "went"}), frozenset({"cases", "persons"})]
+    assert families_of(figures, declared) == joined
