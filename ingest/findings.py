@@ -39,6 +39,8 @@ class FileRule(BaseModel):
     severity: Severity
     message_sv: str
     """May hold {placeholders} that the reader fills with what is not personal: line numbers, header names."""
+    example: dict[str, str] = {}
+    """What each placeholder may be filled with: for the page of rules."""
     why: str
 
 

@@ -115,7 +115,7 @@ def guess(name: str, district_code: str | None = None) -> Guess:
 def _without_endings(name: str) -> tuple[str, list[str]]:
     """A name without its endings, however many (`.csv.csv`), and these, the last first."""
     endings = []
-    while match := re.fullmatch(r"(.*?)\s*\.\s*([A-Za-z]{2,4})\s*", name, re.DOTALL):
+    while match := re.fullmatch(r"(.*?)\s*\.\s*([A-Za-z]{2,4}|7z|numbers|parquet)\s*", name, re.DOTALL):
         name = match[1]
         endings.append(match[2].lower())
     return name, endings

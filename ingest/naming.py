@@ -15,6 +15,7 @@ from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 
 _NAME = re.compile(r"([a-zåäöé-]+)_([a-zåäöé_]+)_(\d{4}q\d)\.(csv|xlsx|xlsm|xlsb|xls|ods)", re.IGNORECASE)
+_PACKED = re.compile(r"\.(?:zip|7z|rar|gz|tar|tgz)\s*$", re.IGNORECASE)
 _SHOWN_BYTES = 180
 
 
@@ -57,7 +58,10 @@ def _unreadable(name: str, district_code: str | None) -> Finding:
     elif meant.ending is None:
         cause += f"{', och' if odd else ':'} ändelsen är ingen som läses"
     hint = _meant(meant)
-    if not hint and meant.district is not None and meant.district not in name.lower():
+    if not lacking and meant.ending is None:
+        hint = " Packa upp arkivet först." if _PACKED.search(name) else ""
+        hint += " Spara tabellen som Excelarbetsbok (.xlsx) eller CSV UTF-8; det räcker inte att byta ändelse."
+    elif not hint and meant.district is not None and meant.district not in name.lower():
         hint = f" Stadsdelens kod är {meant.district}, skriven utan å, ä och ö."
     if is_a_copy(name):
         hint += " Ta bort det som datorn lagt till sist i namnet, som (1) eller kopia."

@@ -19,7 +19,7 @@ _NEEDS = {
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("{codes}", "…")
+    return text.replace("|", "\\|").replace("{codes}", "…").replace("<", "&lt;")
 
 
 def _rules_of(contract: Contract) -> Iterator[str]:
@@ -41,6 +41,8 @@ def page() -> str:
         "",
         "Made by `python -m ingest.rulebook` from the suites and `file_rules.yml`; edit those, not this page.",
         "",
+        "Texterna om filen som sådan är exempel: rader, kolumner och värden i dem är påhittade.",
+        "",
         "Ett **fel** gör att filen inte tas in; en **fråga** släpper in filen och ska rättas eller förklaras.",
         "",
         "## Filen som sådan",
@@ -49,7 +51,8 @@ def page() -> str:
         "|---|---|---|---|",
     ]
     for rule in file_rules().values():
-        lines.append(f"| {rule.code} | {_SEVERITIES[rule.severity]} | {_cell(rule.message_sv)} | {_cell(rule.why)} |")
+        said = _cell(rule.message_sv.format(**rule.example))
+        lines.append(f"| {rule.code} | {_SEVERITIES[rule.severity]} | {said} | {_cell(rule.why)} |")
     lines.append("")
     for contract in load_contracts().values():
         lines.extend(_rules_of(contract))

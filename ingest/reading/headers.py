@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.characters import garbled, mended, visible
-from ingest.contracts import Contract
-from ingest.findings import Finding, file_finding
+from ingest.contracts import Contract, load_contracts
+from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.persons.number_search import reads_as_number
 
@@ -20,7 +20,7 @@ _OF_NUMBERS = re.compile(
 """Headers of columns that hold numbers of persons, or the part of one that its birth date lacks."""
 _COMPARED = 200
 """Characters of a header: none of ours is so long, and a cell may hold a whole file."""
-_NAMED_PLACES = 12
+_NAMED_PLACES, _MORE_OF_ANOTHER = 12, 3
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,33 @@ def match_headers(
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
             findings.append(file_finding("FIL-012", position=place(index + 1), hint=hint))
     return MatchedHeaders(names, frozenset(missing), hints, tuple(findings))
+
+
+def no_headers(contract: Contract, hint: str = "") -> Finding:
+    """The fault of a file without a row of headers; names the template's first ones. `hint` says what was found."""
+    example = "; ".join(column.label_sv for column in contract.columns[:3])
+    return file_finding("FIL-021", example=example, hint=hint)
+
+
+def refuse_another_dataset(headers: list[str], contract: Contract) -> None:
+    """Refuse a table whose headers are another dataset's: the columns that lack need no finding each.
+
+    Raises:
+        Unreadable: they are; the dataset is named.
+    """
+    folded = {fold(header[:_COMPARED]) for header in headers}
+    own = {name for header in folded if (name := contract.header_lookup().get(header))}
+    required = [column.name for column in contract.columns if not column.optional]
+    if 2 * len(own) > len(required):
+        return
+    shares = {name: len(folded & set(other.header_lookup())) for name, other in load_contracts().items()}
+    likely = max(shares, key=lambda name: shares[name])
+    if shares[likely] >= max(len(own) + _MORE_OF_ANOTHER, _MORE_OF_ANOTHER):
+        hint = (
+            f" Rubrikerna är de som datasetet {likely} har, men filnamnet anger {contract.dataset}:"
+            " rätta filnamnet, eller lämna rätt fil."
+        )
+        raise Unreadable(no_headers(contract, hint))
 
 
 def missing_column(contract: Contract, name: str, hints: Mapping[str, str], need: str = "") -> Finding:

@@ -22,13 +22,15 @@ from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.reading.cleaning import cleaned, garbled_texts
-from ingest.reading.headers import match_headers
+from ingest.reading.headers import match_headers, no_headers, refuse_another_dataset
 from ingest.reading.needed_columns import decided_by_rows
 from ingest.reading.odd_rows import odd_rows
 from ingest.reading.records import records_of, regularised
 from ingest.reading.spreadsheet_marks import spreadsheet_marks
 from ingest.reading.totals import totals_rows
-from ingest.workbooks.sandbox import is_workbook, misnamed, other_kind, read_sheet
+from ingest.workbooks.layouts import LOOKED_AT, other_layout
+from ingest.workbooks.other_kinds import about_kind, other_kind
+from ingest.workbooks.sandbox import is_workbook, misnamed, read_sheet
 
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
@@ -105,8 +107,9 @@ def find_encoding(raw: bytes) -> str:
     return "cp1252"
 
 
-def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
+def _header(text: str, contract: Contract) -> tuple[str, list[str], int]:
     """Separator, header cells without trailing empty ones, and the header's record number."""
+    known = contract.header_lookup()
     head = text[: 1 << 20]
     best: tuple[int, int, str, list[str], int] | None = None
     for separator in SEPARATORS:
@@ -128,12 +131,25 @@ def _header(text: str, known: dict[str, str]) -> tuple[str, list[str], int]:
             best = candidate
     if best is None:
         raise Unreadable(file_finding("FIL-009", line=1))
+    if best[0] < len(best[3]) and (odd := other_layout(_first_records(head, best[2]), known)):
+        raise Unreadable(no_headers(contract, odd))
     if not best[0]:
-        hint = _header_further_down(head, known)
-        raise Unreadable(file_finding("FIL-021", example=";".join(list(dict.fromkeys(known.values()))[:3]), hint=hint))
+        refuse_another_dataset(best[3], contract)
+        raise Unreadable(no_headers(contract, _header_further_down(head, known)))
     if len(best[3]) > MOST_COLUMNS:
         raise Unreadable(file_finding("FIL-022", found=len(best[3]), limit=MOST_COLUMNS))
     return best[2], best[3], best[4]
+
+
+def _first_records(head: str, separator: str) -> list[list[str]]:
+    """Some records from the top, up to a broken quote."""
+    found: list[list[str]] = []
+    try:
+        for cells in islice(records_of(head, separator), LOOKED_AT):
+            found.append(cells[:MOST_COLUMNS])
+    except csv.Error:
+        pass
+    return found
 
 
 def _header_further_down(head: str, known: dict[str, str]) -> str:
@@ -237,6 +253,7 @@ class _Layout:
 
 
 def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
+    refuse_another_dataset(headers, contract)
     matched = match_headers(headers, contract, unused, decided_by_rows(contract.dataset))
     names = matched.names
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
@@ -264,16 +281,15 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
     """
     if not raw[:_BLOCK].strip(_NOTHING) and not raw.strip(_NOTHING):
         raise Unreadable(file_finding("FIL-004"))
+    if kind := other_kind(raw):
+        raise Unreadable(about_kind(kind))
     if is_workbook(raw):
         return _read_workbook(raw, contract, ending)
-    if kind := other_kind(raw):
-        raise Unreadable(file_finding("FIL-026", kind=kind))
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
     raw = _without_hint(raw)
     encoding = find_encoding(raw)
-    known = contract.header_lookup()
-    separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), known)
+    separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), contract)
     layout, findings = _lay_out(headers, contract), misnamed(ending, "csv")
 
     table = _parsed_straight(raw, layout.keys, layout.kinds, separator) if header_record == 1 else None

@@ -17,7 +17,19 @@ from dataclasses import dataclass
 from typing import IO
 from xml.etree import ElementTree
 
-from ingest.workbooks.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
+from ingest.workbooks.refusals import (
+    DAMAGED,
+    LOCKED,
+    MOST_SHEETS,
+    NUMBERS,
+    OTHER_KIND,
+    SLIDES,
+    TEXT,
+    TOO_LARGE,
+    WORD,
+    ZIP,
+    Refused,
+)
 
 MOST_ENTRIES = 5_000
 MOST_BYTES = 1 << 30
@@ -34,10 +46,21 @@ _KEPT = {
 }  # fmt: skip
 STYLES = "xl/styles.xml"
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
+_ODT = b"application/vnd.oasis.opendocument.text"
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, LookupError,
-    NotImplementedError, OverflowError, RuntimeError, ElementTree.ParseError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ElementTree.ParseError,
+)
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
@@ -80,12 +103,17 @@ class Package:
             return "ods"
         if "xl/workbook.bin" in self._entries:
             raise Refused(OTHER_KIND, kind="en Excelarbetsbok i binärt format (.xlsb)")
-        for folder, kind in (("word/", "ett Worddokument"), ("ppt/", "en PowerPointpresentation")):
+        for folder, kind in (
+            ("word/", WORD),
+            ("ppt/", SLIDES),
+            ("index/document.iwa", NUMBERS),
+            ("index.zip", NUMBERS),
+        ):
             if any(name.startswith(folder) for name in self._entries):
                 raise Refused(OTHER_KIND, kind=kind)
         if any(entry.flag_bits & 1 for (entry, *_) in self._entries.values()):
             raise Refused(LOCKED)
-        raise Refused(OTHER_KIND, kind="ett zip-arkiv")
+        raise Refused(OTHER_KIND, kind=TEXT if self._head("mimetype", 200).startswith(_ODT) else ZIP)
 
     def _open(self, name: str) -> tuple[zipfile.ZipInfo, IO[bytes]]:
         found = self._entries[_path(name)]

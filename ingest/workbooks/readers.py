@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import python_calamine as calamine
 
 from ingest.folding import fold
 from ingest.workbooks import ods, xlsx
-from ingest.workbooks.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body
+from ingest.workbooks.grid import LONGEST_CELL, CellTooLong, HeaderRow, find_header, read_body, text_of
+from ingest.workbooks.layouts import LOOKED_AT, other_layout
 from ingest.workbooks.package import STYLES, Package
 from ingest.workbooks.refusals import DAMAGED, LOCKED, MERGED, MOST_SHEETS, NO_VALUES, TOO_LARGE, Refused
 from ingest.workbooks.xls import OldSheet, old_sheets
@@ -25,7 +27,7 @@ _MOST_COLUMNS = 16_384
 _MOST_LAID_OUT = 40_000_000
 """Rows × columns up to the furthest cell: calamine lays out all of them."""
 _WIDEST = 702
-_NO_HEADERS, _TOO_WIDE, _LONG_CELL, _LONG_TIME = "FIL-021", "FIL-022", "FIL-023", "FIL-062"
+_EMPTY, _NO_HEADERS, _TOO_WIDE, _LONG_CELL, _LONG_TIME = "FIL-004", "FIL-021", "FIL-022", "FIL-023", "FIL-062"
 
 Range = tuple[tuple[int, int], tuple[int, int]]
 
@@ -100,8 +102,6 @@ def read_workbook(raw: bytes, asked: Asked) -> Answer:
 
 def _choose(candidates: list[_Candidate], asked: Asked) -> _Chosen:
     """The sheet named after the dataset if it bears headers, else the first that does; shown ones before hidden."""
-    if not candidates:
-        raise Refused(_NO_HEADERS)
     enough = min(max(len(c.header.recognised) for c in candidates), max(asked.required // 2, 1))
     bearing = [c for c in candidates if len(c.header.recognised) >= enough]
     named = [c for c in bearing if fold(c.name) in asked.sheet_names]
@@ -123,6 +123,40 @@ def _candidates(
         if header is not None:
             found.append(_Candidate(position, name, hidden, header))
     return found
+
+
+def _without_headers(sheets: list[Iterator[list[Any]]], known: dict[str, str]) -> Refused:
+    """Why a workbook none of whose sheets bears headers is not read: it is empty, or laid out otherwise.
+
+    Args:
+        sheets: rows of each, from row 1.
+        known: folded header → column.
+    """
+    is_empty, hint = bool(sheets), ""
+    for rows in sheets:
+        try:
+            first = _as_texts(rows)
+            is_empty = is_empty and not any(cell.strip() for row in first for cell in row) and next(rows, None) is None
+        except Refused:
+            is_empty, first = False, []
+        hint = hint or other_layout(first, known)
+    return Refused(_EMPTY) if is_empty else Refused(_NO_HEADERS, hint=hint)
+
+
+def _readable(
+    workbook: calamine.CalamineWorkbook, sheets: list[tuple[int, str, bool]]
+) -> Iterator[calamine.CalamineSheet]:
+    """The sheets that calamine opens: no charts or macros, and no broken ones."""
+    for position, *_ in sheets:
+        try:
+            yield workbook.get_sheet_by_index(position)
+        except calamine.CalamineError:
+            continue
+
+
+def _as_texts(rows: Iterator[list[Any]]) -> list[list[str]]:
+    """The first rows' cells as text."""
+    return [[text_of(cell) for cell in row[:_WIDEST]] for row in islice(rows, LOOKED_AT)]
 
 
 def _rows(sheet: calamine.CalamineSheet) -> Iterator[list[Any]]:
@@ -176,8 +210,8 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
         chosen = _Chosen(worksheets[0][0])
     else:  # choose by the beginnings of all, so that only one is unpacked whole
         workbook = _load(package.rebuilt({part.part: package.sheet_head(part.part) for _, part in worksheets}))
-        sheets = ((place, part.name, part.hidden) for place, part in worksheets)
-        chosen = _choose(_candidates(workbook, sheets, asked), asked)
+        sheets = [(place, part.name, part.hidden) for place, part in worksheets]
+        chosen = _chosen_among(workbook, sheets, asked)
     entry = parts[chosen.position]
     content = package.read(entry.part)
     if xlsx.has_far_columns(content):
@@ -252,14 +286,23 @@ def _chosen_of(workbook: calamine.CalamineWorkbook, asked: Asked) -> _Chosen:
     names = workbook.sheet_names
     if len(names) > MOST_SHEETS:
         raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
-    sheets = ((place, name, _is_hidden(workbook, place)) for place, name in enumerate(names))
-    return _choose(_candidates(workbook, sheets, asked), asked)
+    sheets = [(place, name, _is_hidden(workbook, place)) for place, name in enumerate(names)]
+    return _chosen_among(workbook, sheets, asked)
+
+
+def _chosen_among(workbook: calamine.CalamineWorkbook, sheets: list[tuple[int, str, bool]], asked: Asked) -> _Chosen:
+    candidates = _candidates(workbook, sheets, asked)
+    if not candidates:
+        raise _without_headers([_rows(sheet) for sheet in _readable(workbook, sheets)], asked.known)
+    return _choose(candidates, asked)
 
 
 def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Marks, asked: Asked) -> Answer:
     header = find_header(rows(), asked.known)
     if header is None:
-        raise Refused(_NO_HEADERS)
+        raise _without_headers([rows()], asked.known)
+    if sum(map(bool, header.cells)) > len(header.recognised) and (odd := other_layout(_as_texts(rows()), asked.known)):
+        raise Refused(_NO_HEADERS, hint=odd)
     if max(map(len, header.cells)) > LONGEST_CELL:
         raise Refused(_LONG_CELL, row=header.index + 1)
     names = [asked.known.get(fold(cell[:200])) for cell in header.cells]

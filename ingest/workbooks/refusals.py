@@ -14,6 +14,9 @@ class Refused(Exception):
 
 
 DAMAGED, LOCKED, OTHER_KIND, TOO_LARGE = "FIL-024", "FIL-025", "FIL-026", "FIL-027"
+WORD, SLIDES, TEXT = "ett Worddokument", "en PowerPointpresentation", "ett textdokument (.odt)"
+NUMBERS, ZIP = "ett Numbers-dokument", "ett zip-arkiv"
+"""What an archive is that is no workbook."""
 NO_VALUES, MERGED = "FIL-029", "FIL-030"
 MOST_SHEETS = 256
 """More than any workbook of a district; each costs time to look at."""

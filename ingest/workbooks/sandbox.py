@@ -17,16 +17,13 @@ import numpy.typing as npt
 from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, counted, file_finding
 from ingest.folding import fold
-from ingest.reading.headers import place
+from ingest.reading.headers import no_headers, place
+from ingest.workbooks.other_kinds import about_kind
+from ingest.workbooks.refusals import OTHER_KIND
 
 _PROCESS = Path(__file__).with_name("process.py")
 _WALL_SECONDS = 300
 _ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OTHER_KINDS = (
-    (b"<?xml", "en XML-fil"),
-    (b"%pdf-", "en PDF"),
-    (b"{\\rtf", "ett RTF-dokument"),
-)
 _ENDINGS = {"csv": "csv", "xlsx": "xlsx", "xlsm": "xlsx", "xls": "xls", "ods": "ods"}
 _KINDS = {
     "csv": "en textfil (CSV)",
@@ -67,17 +64,6 @@ class SheetText:
 def is_workbook(raw: bytes) -> bool:
     """Whether the bytes are an archive or an old Office document, and so no CSV."""
     return raw[:2] == _ZIP or raw[:8] == _OLE
-
-
-def other_kind(raw: bytes) -> str:
-    """What a file is that is neither CSV nor workbook, in words; empty for what may be a CSV."""
-    start = raw[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<table", b"<meta", b"<head", b"<style")):
-        return "en webbsida (HTML)"
-    for beginning, kind in _OTHER_KINDS:
-        if start.startswith(beginning):
-            return kind
-    return ""
 
 
 def misnamed(ending: str, kind: str) -> list[Finding]:
@@ -156,10 +142,12 @@ def _in_its_process(raw: bytes, asked: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _refusal(rule: str, facts: dict[str, Any], contract: Contract, most_columns: int) -> Finding:
+    if rule == OTHER_KIND:
+        return about_kind(facts["kind"])
     given = dict(facts)
     row = given.get("row")
     if rule == "FIL-021":
-        given |= {"example": "; ".join(column.label_sv for column in contract.columns[:3]), "hint": ""}
+        return no_headers(contract, given.get("hint", ""))
     if rule == "FIL-022":
         given["limit"] = most_columns
     if rule == "FIL-023":

@@ -69,6 +69,9 @@ def test_name_in_capitals_or_with_what_nobody_sees_is_right(name: str) -> None:
         ("bromma_arenden_2018Q5.csv", "kvartalet går inte att utläsa"),
         ("bromma_2018Q3.csv", "datasetet går inte att utläsa"),
         ("bromma_arenden_2018Q3.pdf", "ändelsen är ingen som läses"),
+        ("bromma_arenden_2018Q3.numbers", "ändelsen är ingen som läses"),
+        ("bromma_arenden_2018Q3.pdf", "det räcker inte att byta ändelse"),
+        ("bromma_arenden_2018Q3.zip", "Packa upp arkivet först. Spara tabellen"),
     ],
 )
 def test_cause_is_named(name: str, cause: str) -> None:

@@ -119,7 +119,7 @@ def test_sheet_is_found_by_its_beginning_however_long_it_and_others_are() -> Non
 
 def test_no_sheet_with_headers_is_refused() -> None:
     assert fired(check(workbook({"A": [["hej"], ["hopp"]], "B": []}), NAME)) == {"FIL-021"}
-    assert fired(check(workbook({"A": []}), NAME)) == {"FIL-021"}
+    assert fired(check(workbook({"A": []}), NAME)) == {"FIL-004"}
 
 
 def test_title_rows_above_the_headers_are_told_and_rows_keep_excels_numbers() -> None:

@@ -135,8 +135,8 @@ def no_tables() -> Iterator[Case]:
     yield refused("no_tables/web_page.csv", b"<html><table><tr><td>arende_id</td></tr></table></html>", "FIL-026")
     yield refused("no_tables/pdf.csv", b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "FIL-026")
     yield refused("no_tables/xml.csv", b'<?xml version="1.0"?><rows><row id="1"/></rows>', "FIL-026")
-    yield refused("no_tables/json.csv", b'[{"arende_id": "2018-1001"}]', "FIL-021")
-    yield refused("no_tables/picture.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "FIL-008")
+    yield refused("no_tables/json.csv", b'[{"arende_id": "2018-1001"}]', "FIL-026")
+    yield refused("no_tables/picture.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "FIL-026")
     yield refused(
         "no_tables/600_columns.csv",
         (";".join(["arende_id", *(f"k{n}" for n in range(600))]) + "\r\n").encode(),

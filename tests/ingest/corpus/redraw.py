@@ -12,6 +12,7 @@ import corpus_books
 import corpus_bytes
 import corpus_cells
 import corpus_datasets
+import corpus_layouts
 import corpus_totals
 import yaml
 from cases import Case
@@ -28,7 +29,7 @@ _HEAD = """# What a check must say of each file under files/: whether it is take
 
 def drawn() -> Iterator[Case]:
     """Every case of the corpus."""
-    for module in (corpus_bytes, corpus_cells, corpus_datasets, corpus_totals, corpus_books):
+    for module in (corpus_bytes, corpus_cells, corpus_datasets, corpus_totals, corpus_books, corpus_layouts):
         yield from module.all_cases()
 
 

@@ -1,0 +1,67 @@
+"""Corpus: files of another kind than their name says, and tables laid out otherwise than one row for each record."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+
+from cases import Case, cells, headers, refused, row, table, text
+from corpus_books import Cell, typed, workbook
+
+UNG, RUT = "ungdomsmottagning", "rutiner"
+
+
+def _archive(parts: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (2018, 10, 2, 8, 0, 0)), content)
+    return out.getvalue()
+
+
+def other_kinds() -> Iterator[Case]:
+    """Neither CSV nor workbook."""
+    page = b"<table><tr><td>Mottagning</td></tr></table>"
+    yield refused("other_kinds/part_of_a_web_page.csv", b"<div>" + page + b"</div>", "FIL-026", dataset=UNG)
+    yield refused("other_kinds/web_page_after_a_comment.csv", b"<!-- export -->\n" + page, "FIL-026", dataset=UNG)
+    yield refused("other_kinds/objects_of_json.csv", b'{"rows": [{"Mottagning": "A"}]}', "FIL-026", dataset=UNG)
+    mail = b"From: a@example.se\r\nTo: b@example.se\r\nSubject: Statistik\r\n\r\nHej, filen bifogas.\r\n"
+    yield refused("other_kinds/mail.csv", mail, "FIL-026", dataset=UNG)
+    yield refused("other_kinds/sql.csv", b"INSERT INTO ung VALUES ('A', 3);\r\n", "FIL-026", dataset=UNG)
+    packed = gzip.compress(table(UNG, [row(UNG)]), mtime=0)
+    yield refused("other_kinds/packed.csv", packed, "FIL-026", dataset=UNG)
+    numbers = _archive({"Index/Document.iwa": b"\0", "Metadata/Properties.plist": b"\0"})
+    yield refused("other_kinds/numbers_called_xlsx.xlsx", numbers, "FIL-026", dataset=UNG)
+    letter = _archive({"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": b"<x/>"})
+    yield refused("other_kinds/open_document_of_text.ods", letter, "FIL-026", dataset=UNG)
+    yield refused("other_kinds/numbers.csv", numbers, "FIL-001", name="bromma_ungdomsmottagning_2018Q3.numbers")
+
+
+def layouts() -> Iterator[Case]:
+    """The right words in the wrong places."""
+    rows = [headers(UNG), cells(UNG, row(UNG)), cells(UNG, row(UNG, mottagning="Mottagningen B"))]
+    turned: list[list[Cell]] = [list(column) for column in zip(*rows, strict=True)]
+    yield refused("layouts/on_its_side.xlsx", workbook({"Blad1": turned}), "FIL-021", dataset=UNG)
+    yield refused(
+        "layouts/on_its_side.csv", text([*map(list, zip(*rows, strict=True))]).encode(), "FIL-021", dataset=UNG
+    )
+    upper = ["Mottagning", "Kön", "Åldersgrupp", "Besök", "Nya", "Digitala", "Väntade", "", "", "", "", "Väntetid"]
+    lower = ["", "", "", "", "besökare", "besök", "0-7", "8-14", "15-30", "31-90", "över 90", "summa dagar"]
+    yield refused("layouts/headers_in_two_rows.csv", text([upper, lower, *rows[1:]]).encode(), "FIL-021", dataset=UNG)
+    two: list[list[Cell]] = [[*upper], [*lower], typed(UNG)]
+    yield refused("layouts/headers_in_two_rows.xlsx", workbook({"Blad1": two}), "FIL-021", dataset=UNG)
+    pivot: list[list[Cell]] = [
+        ["Antal av Besök", "Kolumnetiketter"], ["Radetiketter", "Flicka", "Pojke"], ["Mottagningen A", 40, 20],
+    ]  # fmt: skip
+    yield refused("layouts/pivot.xlsx", workbook({"Blad1": pivot}), "FIL-021", dataset=UNG)
+    ser = table("serviceinsatser", [row("serviceinsatser")])
+    yield refused("layouts/headers_partly_of_another_dataset.csv", ser, "FIL-021", dataset="grupper")
+    yield refused("layouts/four_empty_sheets.xlsx", workbook({f"Blad{n}": [] for n in range(1, 5)}), "FIL-004")
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case of this module."""
+    for group in (other_kinds, layouts):
+        yield from group()
