@@ -17,6 +17,7 @@ from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.opening import place
 from ingest.ledger.rotations import under_way
 from ingest.locations.sources import DropLocationUnreachable, Source
+from ingest.maintenance.from_landing import orphans
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -27,6 +28,7 @@ from publish.serving.readers import hindrances, readers, wrongly_set
 from publish.warehouse import WarehouseFailed, open_warehouse
 
 _LEAST_FREE_GIGABYTES = 2
+_HARD_LINKS = Path("/proc/sys/fs/protected_hardlinks")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def examine(settings: Settings) -> list[Examined]:
             found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(Examined("ledger", False, str(error)))
-        found += _locations(settings)
+        found += [*_locations(settings), *_hard_links()]
         found += [_warehouse(settings), *_published(settings), _database(settings), _modes(settings), _disk(settings)]
     finally:
         ledger.close()
@@ -116,6 +118,7 @@ def _declared() -> Examined:
 
 
 def _ledger(ledger: Ledger) -> Examined:
+    ledger.see_that_it_can_be_written()
     return Examined("ledger", True, f"{place(ledger.engine.url)}, {len(ledger.in_force())} submissions in force")
 
 
@@ -142,10 +145,12 @@ def _files(settings: Settings, ledger: Ledger) -> Examined:
 
 
 def _originals(settings: Settings, ledger: Ledger) -> Examined:
-    known = {found.original_path for found in ledger.submissions()}
-    stored = (str(path.relative_to(settings.home)) for path in settings.landing.glob("*/*.bin"))
-    if count := sum(path not in known for path in stored):
-        told = f"{count} in landing/ belong to no submission in the ledger: followup receive --from-landing"
+    if found := orphans(settings, ledger):
+        told = f"{len(found)} in landing/ belong to no submission in the ledger: followup receive --from-landing"
+        days = settings.originals_kept_days
+        limit = settings.now().timestamp() - days * 86400
+        if old := sum(path.stat().st_mtime <= limit for path in found):
+            told += f"; {old} of them are older than {days} days: followup erase --originals"
         return Examined("originals", False, told)
     return Examined("originals", True, "each belongs to a submission")
 
@@ -181,6 +186,18 @@ def _locations(settings: Settings) -> list[Examined]:
     ]
 
 
+def _hard_links() -> list[Examined]:
+    """Whether a district could link other users' files into its drop location; only Linux says."""
+    try:
+        setting = _HARD_LINKS.read_text(encoding="ascii").strip()
+    except OSError:
+        return []
+    if setting != "0":
+        return []
+    told = "warning: users may link files of others (fs.protected_hardlinks is 0): sysctl -w fs.protected_hardlinks=1"
+    return [Examined("hard links", True, told)]
+
+
 def _warehouse(settings: Settings) -> Examined:
     if not settings.warehouse.exists():
         return Examined("warehouse", True, "not built yet")
@@ -196,6 +213,12 @@ def _published(settings: Settings) -> list[Examined]:
     """What readers open: which release, who may read it, what an earlier version left elsewhere."""
     link = settings.published
     try:
+        if link.is_dir() and not link.is_symlink():
+            told = f"{link} is a folder: let FOLLOWUP_PUBLISHED name the link that is made in it, {link / 'current'}"
+            return [Examined("published", False, told)]
+        if link.is_symlink() and not link.exists():
+            told = f"{link} leads to nothing: followup release serve, or mount the disk that it leads to"
+            return [Examined("published", False, told)]
         release = current_folder(settings)
     except OSError as error:
         return [Examined("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")]

@@ -75,7 +75,7 @@ class SubmissionStatus:
     Attributes:
         lines: one per expected file.
         refusals: what stands refused, also files whose name can't be read.
-        to_lock: quarters that are old enough to be locked and are not.
+        to_lock: quarters with something in force that are old enough to be locked and are not.
         open_queries: when asked for; of each rule and file at most the first KEPT_PER_RULE.
     """
 
@@ -199,7 +199,8 @@ def submission_status(
             if with_queries and key[0] in shown
             for query in open_queries_of(settings, ledger, found)
         ]
-        ripe = [str(q) for q in quarters if today >= q.end + timedelta(days=DAYS_UNTIL_LOCK) and str(q) not in locked]
+        with_files = {key[0] for key in in_force} - locked
+        ripe = [str(q) for q in quarters if str(q) in with_files and today >= q.end + timedelta(days=DAYS_UNTIL_LOCK)]
         refusals = _refusals(ledger, submissions, str(quarter) if quarter else None)
         return SubmissionStatus(tuple(lines), tuple(refusals), tuple(ripe), tuple(listed))
     finally:

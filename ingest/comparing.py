@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.contracts import Contract, load_contracts
+from ingest.failures import in_words
 from ingest.ledger import Ledger, Submission
 from ingest.persons.keys import Keys, fingerprint
-from ingest.storing import Provenance, rows_to_store
+from ingest.storing import DamagedRows, Provenance, read_rows, rows_to_store
 
 if TYPE_CHECKING:
     from ingest.checking import CheckReport
@@ -106,8 +106,9 @@ def with_changes(
     try:
         changes = _compare(report, contract, in_force[0], home)
         return replace(report, changes=replace(changes, is_replacing=is_replacing))
-    except (OSError, pa.ArrowInvalid, duckdb.Error) as error:
-        log.warning("%s: can't be compared with the version in force (%s)", name.shown, type(error).__name__)
+    except (DamagedRows, OSError, pa.ArrowException, duckdb.Error) as error:
+        why = in_words(error) or type(error).__name__
+        log.warning("%s: can't be compared with the version in force: %s", name.shown, why)
         return report
 
 
@@ -121,7 +122,7 @@ def _compare(report: CheckReport, contract: Contract, current: Submission, home:
     assert report.table is not None
     nowhere = Provenance("", "", "", "", datetime.fromtimestamp(0, UTC).replace(tzinfo=None))
     after = rows_to_store(report.table, contract, nowhere)
-    return compare_rows(pq.read_table(home / (current.parquet_path or "")), after, contract, current.version or 0)
+    return compare_rows(read_rows(home, current), after, contract, current.version or 0)
 
 
 def compare_rows(before: pa.Table, after: pa.Table, contract: Contract, version: int) -> Changes:

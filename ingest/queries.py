@@ -8,6 +8,7 @@ or kept.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from ingest.checks.suites import ABOUT_ABSENT_ROWS
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract
+from ingest.failures import StorageFailure
 from ingest.persons.keys import Keys
 from ingest.persons.wrapping import unwrapped
 from ingest.storing import write_rows
@@ -128,6 +130,25 @@ def write_queries(path: Path, queries: pa.Table) -> None:
     write_rows(path, queries)
 
 
+class DamagedQueries(StorageFailure):
+    """The stored queries of a submission can't be read; the message names it, its file and the command to run."""
+
+
 def read_queries(path: Path) -> pa.Table:
-    """The queries of a submission; none when there is no file."""
-    return pq.read_table(path, schema=SCHEMA) if path.exists() else SCHEMA.empty_table()
+    """The queries of a submission; none when there is no file.
+
+    Raises:
+        DamagedQueries: the file is damaged.
+        OSError: the disk or its rights are at fault.
+    """
+    try:
+        return pq.read_table(pa.BufferReader(path.read_bytes()), schema=SCHEMA)
+    except FileNotFoundError:
+        return SCHEMA.empty_table()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EISDIR):
+            raise
+        raise DamagedQueries(
+            f"the queries of submission {path.stem} are damaged: queries/{path.parent.name}/{path.name} in "
+            f"FOLLOWUP_HOME; `followup restore-rows {path.stem}` makes them again from the original"
+        ) from None

@@ -6,6 +6,7 @@ quarter in its name. Limits were chosen on the synthetic city: see the decision 
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections import Counter
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ import pyarrow as pa
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
+from ingest.failures import in_words
 from ingest.findings import Finding, counted, file_finding
 from ingest.history import Past
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
 from ingest.sentinels import DATE_BAD, day_number
 from ingest.sketching import KEPT, Sketch, read_sketch
+from ingest.storing import damaged_rows
 
 log = logging.getLogger(__name__)
 LIKENESS = "FIL-086"
@@ -124,7 +127,13 @@ def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> li
         try:
             theirs = _sketch_in(path, other.parquet_sha256 or "", contract.dataset)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            log.warning("the rows of submission %s can't be read (%s)", other.submission_id, type(error).__name__)
+            is_of_disk = isinstance(error, OSError) and error.errno not in (
+                None,
+                errno.ENOENT,
+                errno.ENOTDIR,
+                errno.EISDIR,
+            )
+            log.warning("%s", (in_words(error) if is_of_disk else None) or damaged_rows(past.home, other))
             continue
         share, bits, rows = in_common(mine, theirs)
         if share >= limit.share and rows >= limit.rows and bits >= LEAST_BITS:

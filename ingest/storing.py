@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable
@@ -48,6 +49,31 @@ def write_whole(path: Path, *parts: bytes | pa.Buffer) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Put a file in place whole where none is yet.
+
+    Raises:
+        FileExistsError: one is there; it is left as it is.
+    """
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        write_whole(beside, content)
+        try:
+            path.hardlink_to(beside)  # fails where a file has been made meanwhile
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+                raise
+            beside.replace(path)  # a disk without hard links
+    except OSError as error:
+        if not isinstance(error, FileExistsError):
+            error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def sweep(folders: Iterable[Path]) -> None:

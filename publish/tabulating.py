@@ -153,5 +153,8 @@ def write_cells(path: Path, tabulated: Tabulated, suppressed: NDArray[np.bool_])
             for codes, count, hidden in zip(tabulated.cells, tabulated.counts, suppressed, strict=True):
                 writer.writerow([*codes, "" if hidden else int(count), "true" if hidden else "false"])
         new.replace(path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # a write that failed does not say where
+        raise
     finally:
         new.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snap
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
+from ingest.maintenance.from_landing import see_that_ledger_is_not_lost
 from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
@@ -93,11 +94,14 @@ def build(
         BuildFailed: a model or test failed; the last good marts stay.
         DamagedRows: the rows of a submission in force are missing or are not what was stored.
         LeaseBusy: another build runs and did not end within five minutes.
+        LedgerError: nothing is in force, and landing/ holds originals that the ledger lacks.
     """
     ledger = Ledger(settings.ledger)
     try:
         with ledger.lease("build", wait_seconds=300):
             snapshot = take_snapshot(settings, ledger)
+            if not snapshot.in_force:
+                see_that_ledger_is_not_lost(settings, ledger)
             fingerprint = snapshot.fingerprint()
             last = ledger.last_build()
             is_whole = (

@@ -198,6 +198,7 @@ def doctor(
     from followup import permissions
     from followup.doctor import examine, make_local_folders
     from ingest.persons.keys import make_keys as write_keys
+    from ingest.receiving import districts_to_visit
 
     settings = Settings()
     if make_keys:
@@ -214,7 +215,10 @@ def doctor(
         )
     if make_folders:
         made = make_local_folders(settings)
-        console.print(f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}", soft_wrap=True)
+        there = len(districts_to_visit(settings))
+        console.print(
+            f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}; {there} in all", soft_wrap=True
+        )
     if fix_modes:
         left = permissions.mend(settings)
         told = f": {len(left)} belong to another user, {left[0]} among them" if left else ""

@@ -70,7 +70,7 @@ def failing_with_a_sentence() -> Iterator[None]:
     """What fails in the block is told on standard error in one sentence, without anything of the data.
 
     Raises:
-        typer.Exit: with code 3; other endings of a command (its own exit code, wrong usage, Ctrl-C) pass.
+        typer.Exit: with code 3, also of Ctrl-C; other endings of a command (its own exit code, wrong usage) pass.
     """
     try:
         try:
@@ -78,7 +78,7 @@ def failing_with_a_sentence() -> Iterator[None]:
         finally:
             if sys.stdout is not None:  # it is where the shell has closed it
                 sys.stdout.flush()  # not left to the end of the process, which can't say what failed
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if _is_an_ending(error):
             raise
         told = _of_standard_output(error) or _sentences(error)
@@ -92,13 +92,15 @@ def failing_with_a_sentence() -> Iterator[None]:
         raise typer.Exit(Exit.FAILED) from None
 
 
-def _is_an_ending(error: Exception) -> bool:
-    """Whether typer handles it itself: an exit code, wrong usage, an interrupted prompt."""
-    return any(one.__name__ in ("Exit", "Abort", "ClickException") for one in type(error).__mro__)
+def _is_an_ending(error: BaseException) -> bool:
+    """Whether typer handles it itself: an exit code, wrong usage."""
+    return any(one.__name__ in ("Exit", "ClickException") for one in type(error).__mro__)
 
 
-def _sentences(error: Exception) -> list[str]:
+def _sentences(error: BaseException) -> list[str]:
     """What to say of a failure that is known; nothing when it is none."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return ["interrupted: nothing half-done counts, so run it again"]
     if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable):
         return [str(error)]
     if isinstance(error, ValidationError) and error.title == "Settings":
@@ -109,7 +111,7 @@ def _sentences(error: Exception) -> list[str]:
     return [words] if words else []
 
 
-def _of_standard_output(error: Exception) -> list[str]:
+def _of_standard_output(error: BaseException) -> list[str]:
     """What to say where it is standard output that takes no more."""
     if not isinstance(error, OSError) or error.filename is not None:
         return []
@@ -131,7 +133,7 @@ def _silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _internal(error: Exception) -> str:
+def _internal(error: BaseException) -> str:
     """A fault of ours: its kind and where, never its message, which may quote data."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT) and ".venv" not in frame.filename]
@@ -142,6 +144,25 @@ def _internal(error: Exception) -> str:
         f"internal error {type(error).__name__} at {shown}:{at.lineno}: nothing half-done counts; report it, or see "
         f"all of it with {TRACEBACK}=1 (which may quote data)"
     )
+
+
+def is_agreed(question: str) -> bool:
+    """The answer at the terminal; no answer (end of input) is no.
+
+    Raises:
+        typer.BadParameter: there is nobody to ask.
+    """
+    if not is_terminal():
+        raise typer.BadParameter("there is no terminal to ask at: look at what is listed, then run it with --yes")
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def quarter_of(text: str | Quarter) -> Quarter:

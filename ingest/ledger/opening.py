@@ -6,6 +6,7 @@ Every failure of the database, at opening or later, is raised as `LedgerError`: 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -167,7 +168,23 @@ def _raise_ledger_error(context: sa.engine.ExceptionContext) -> None:
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(error, _OF_THE_CODE) and state not in _OF_THE_DATABASE:
         return
-    raise LedgerError(f"the ledger at {place(context.engine.url)} {_cause(error.orig, state)}")
+    told = _of_the_file(error.orig, context.engine.url) or _cause(error.orig, state)
+    raise LedgerError(f"the ledger at {place(context.engine.url)} {told}")
+
+
+def _of_the_file(error: BaseException | None, url: sa.URL) -> str | None:
+    """What is wrong with a SQLite file itself, which SQLite does not say; None where nothing is seen."""
+    if not isinstance(error, sqlite3.Error) or not url.database:
+        return None
+    path = Path(url.database)
+    if path.is_dir():
+        return "is a folder where a file is needed: move the folder away, or mend FOLLOWUP_LEDGER_URL"
+    with contextlib.suppress(OSError):
+        if os.statvfs(path if path.exists() else path.parent).f_flag & os.ST_RDONLY:
+            return "is read-only, for its disk is: mount it writable and run this again"
+        if path.exists() and not os.access(path, os.W_OK):
+            return "is read-only for this user: look at owner and mode (`ls -l`), or run this as the service's user"
+    return None
 
 
 def _cause(error: BaseException | None, state: str | None) -> str:

@@ -122,6 +122,15 @@ class Ledger:
             kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
         return None if kept is None else str(kept)
 
+    def see_that_it_can_be_written(self) -> None:
+        """Change nothing, as a change does it.
+
+        Raises:
+            LedgerError: it is read-only, full, or locked for too long.
+        """
+        with self.engine.begin() as connection:
+            connection.execute(installation.update().where(sa.false()).values(value=""))
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -151,6 +160,11 @@ class Ledger:
                 submission.c.submitted_at, submission.c.district_code, submission.c.sequence, submission.c.submission_id
             )
         )
+
+    def is_new(self) -> bool:
+        """Whether no submission was ever recorded."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(submission.c.submission_id).limit(1)).first() is None
 
     def in_force(
         self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ from ingest.explaining import open_count
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
+from ingest.maintenance.from_landing import came_at, orphans
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.persons.keys import Keys
 from ingest.persons.number_search import numbers_in
@@ -46,11 +48,15 @@ class NotAPersonNumber(Exception):
 
 @dataclass(frozen=True)
 class Erased:
-    """How much was erased: encrypted originals, files that were rewritten, rows removed from them."""
+    """How much was erased: encrypted originals, files that were rewritten, rows removed from them.
+
+    `unknown`: originals among them that belong to no submission in the ledger.
+    """
 
     originals: int
     files: int
     rows: int
+    unknown: int = 0
 
 
 def _district_of(original_path: str) -> str:
@@ -65,6 +71,7 @@ def _erase_original(office: Office, path: str, now: datetime) -> None:
 def erase_originals(office: Office, received_before: datetime, now: datetime) -> Erased:
     """Erase the encrypted originals of all that was submitted up to a moment (UTC, without zone).
 
+    Those that belong to no submission are erased too: by the time that is sealed in them, or else by the file's.
     Rows in force stay; a refused file whose original is erased can't be checked again.
 
     Raises:
@@ -80,9 +87,24 @@ def erase_originals(office: Office, received_before: datetime, now: datetime) ->
         with office.lease(district):  # a rotation would put back what it has just read
             for path in paths:
                 _erase_original(office, path, now)
-    if chosen:
-        record_erasure(office.ledger, "originals", now, len(chosen), 0)
-    return Erased(len(chosen), 0, 0)
+    unknown = _erase_unknown(office, lambda path: came_at(office, path) <= received_before)
+    if chosen or unknown:
+        record_erasure(office.ledger, "originals", now, len(chosen) + unknown, 0)
+    return Erased(len(chosen) + unknown, 0, 0, unknown)
+
+
+def _erase_unknown(office: Office, is_to_go: Callable[[Path], bool]) -> int:
+    """Erase originals that belong to no submission in the ledger; returns how many."""
+    gone = 0
+    for district, paths in groupby(orphans(office.settings, office.ledger), key=lambda path: path.parent.name):
+        with office.lease(district):
+            known = {one.original_path for one in office.ledger.submissions(district=district)}
+            for path in paths:
+                name = str(path.relative_to(office.settings.home))
+                if name not in known and path.exists() and is_to_go(path):  # not taken in meanwhile
+                    path.unlink()
+                    gone += 1
+    return gone
 
 
 def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | None = None) -> Erased:
@@ -115,7 +137,13 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
             if (
                 is_kept
                 and found.original_path not in originals
-                and (parted is not None or (found.parquet_path is None and _may_hold(office, found, digits)))
+                and (
+                    parted is not None
+                    or (
+                        found.parquet_path is None
+                        and _may_hold(office, office.settings.home / found.original_path, digits)
+                    )
+                )
             ):
                 _erase_original(office, found.original_path, now)
                 originals.add(found.original_path)
@@ -127,8 +155,9 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
                 files, rows = files + 1, rows + gone.num_rows
             elif contract is not None and contract.about_persons:
                 _mend_cut_off(office, found)
-    record_erasure(office.ledger, "person", now, len(originals), rows)
-    return Erased(len(originals), files, rows)
+    unknown = _erase_unknown(office, lambda path: _may_hold(office, path, digits))
+    record_erasure(office.ledger, "person", now, len(originals) + unknown, rows)
+    return Erased(len(originals) + unknown, files, rows, unknown)
 
 
 def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
@@ -204,11 +233,10 @@ def _forget_answers(office: Office, found: Submission) -> None:
         kept.unlink(missing_ok=True)
 
 
-def _may_hold(office: Office, found: Submission, digits: str) -> bool:
-    """Whether the original of a refused file holds the number, or can't be shown not to."""
+def _may_hold(office: Office, path: Path, digits: str) -> bool:
+    """Whether an original whose rows are not stored holds the number, or can't be shown not to."""
     try:
-        path = office.settings.home / found.original_path
-        raw = decrypt_original(path, original_id(found.original_path), office.keys)
+        raw = decrypt_original(path, original_id(str(path)), office.keys)
     except FileNotFoundError:
         return False
     except DamagedOriginal:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Literal
 
 from ingest.checking import check_file
 from ingest.contracts import load_contracts
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.opening import place
 from ingest.naming import FileName, read_name
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, read_sent
 from ingest.persons.keys import Keys
@@ -70,6 +73,26 @@ def orphans(settings: Settings, ledger: Ledger) -> list[Path]:
     return [path for path in there if str(path.relative_to(settings.home)) not in known]
 
 
+def see_that_ledger_is_not_lost(settings: Settings, ledger: Ledger, *, at_most: int = 0) -> None:
+    """See that `landing/` does not hold the originals of a ledger that was emptied or begun anew.
+
+    Args:
+        settings: the installation's.
+        ledger: one that has nothing in force.
+        at_most: how many originals of one district may be without a row: of one that a killed run was taking in.
+
+    Raises:
+        LedgerError: it does.
+    """
+    found = orphans(settings, ledger)
+    if max(Counter(path.parent.name for path in found).values(), default=0) > at_most:
+        raise LedgerError(
+            f"landing/ in FOLLOWUP_HOME ({settings.home}) holds {len(found)} originals that the ledger at "
+            f"{place(ledger.engine.url)} lacks, and nothing is in force: restore the ledger from the newest backup, or "
+            "run `followup receive --from-landing`"
+        )
+
+
 def take_in_from_landing(office: Office, on_file: Callable[[TakenIn, int, int], None] | None = None) -> list[TakenIn]:
     """Take originals without a ledger row in again, in the order in which they came, as if they came then.
 
@@ -93,6 +116,14 @@ def take_in_from_landing(office: Office, on_file: Callable[[TakenIn, int, int], 
             if on_file is not None:
                 on_file(taken, number, len(found))
     return done
+
+
+def came_at(office: Office, path: Path) -> datetime:
+    """When an original came, UTC without zone: as it says itself, or else the file's time."""
+    with suppress(DamagedOriginal):
+        if (sent := read_sent(path, path.stem, office.keys)) is not None:
+            return sent.submitted_at
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
 
 
 def _look_at(office: Office, path: Path) -> _Orphan:

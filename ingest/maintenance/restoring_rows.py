@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 
@@ -11,11 +12,17 @@ import pyarrow as pa
 
 from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.contracts import load_contracts
+from ingest.explaining import open_count
 from ingest.failures import StorageFailure
+from ingest.history import Past
 from ingest.ledger import ChangeRefused, Submission
 from ingest.ledger.decisions import local_names, record_rows_restored
+from ingest.ledger.explanations import explanations_of, replace_queries
+from ingest.ledger.store import KEPT_PER_RULE
 from ingest.naming import read_name
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
+from ingest.quarters import Quarter
+from ingest.queries import DamagedQueries, queries_of, queries_path, read_queries, write_queries
 from ingest.recording import Office
 from ingest.settings import CITY_TIME, MEGABYTE
 from ingest.storing import (
@@ -40,6 +47,7 @@ class Restored:
     Attributes:
         is_written: whether there was anything to do.
         is_same: whether the file has the bytes that the ledger says; else today's programs read the original otherwise.
+        queries: how many were made again; None when theirs were as they should be.
         rows: stored now; `rows_before` as the ledger had it.
         differing: rows that differ from the file that was there; None when that could not be read.
     """
@@ -49,6 +57,7 @@ class Restored:
     rows: int
     rows_before: int
     differing: int | None = 0
+    queries: int | None = None
 
 
 def restore_rows(office: Office, found: Submission) -> Restored:
@@ -67,7 +76,7 @@ def restore_rows(office: Office, found: Submission) -> Restored:
     home = office.settings.home
     with office.lease(found.district_code):
         if has_rows_as_stored(home, found):
-            return Restored(False, True, found.row_count, found.row_count)
+            return Restored(False, True, found.row_count, found.row_count, queries=_queries_again(office, found))
         rows = _rows_again(office, found)
         content = as_parquet(rows)
         checksum = hashlib.sha256(content).hexdigest()
@@ -76,7 +85,36 @@ def restore_rows(office: Office, found: Submission) -> Restored:
         write_whole(home / found.parquet_path, content)
         if not is_same:
             record_rows_restored(office.ledger, found.submission_id, checksum, rows.num_rows)
-        return Restored(True, is_same, rows.num_rows, found.row_count, differing)
+        queries = _queries_again(office, found)
+        return Restored(True, is_same, rows.num_rows, found.row_count, differing, queries)
+
+
+def _queries_again(office: Office, found: Submission) -> int | None:
+    """Make the queries of a submission again where their file is damaged or gone; those about other files by today's.
+
+    Returns:
+        How many there are now; None where there was nothing to do.
+    """
+    path = queries_path(office.settings.home, found.district_code, found.submission_id)
+    with suppress(DamagedQueries):
+        if read_queries(path).num_rows or not found.query_count:
+            return None
+    ledger = office.ledger
+    past = Past(ledger, office.settings.home, found.district_code, Quarter.parse(found.reporting_quarter or ""))
+    report = _read_again(office, found, past)
+    if report.table is None:
+        raise NotRestorable(f"the queries of submission {found.submission_id} can't be made again: withdraw it")
+    queries = queries_of(report, load_contracts()[found.dataset or ""], office.keys)
+    counts = [one for one in report.counts() if one.severity == "query"]
+    before = [one for one in ledger.rule_counts(found.submission_id) if one.severity == "query"]
+    rules = {one.rule for one in (*counts, *before)}
+    given = explanations_of(ledger, found.submission_id)
+    if path.is_dir():
+        path.rmdir()
+    write_queries(path, queries)
+    findings = [one for one in report.findings(KEPT_PER_RULE) if one.rule in rules]
+    replace_queries(ledger, found.submission_id, rules, counts, findings, (), open_count(queries, given))
+    return int(queries.num_rows)
 
 
 def _rows_again(office: Office, found: Submission) -> pa.Table:
@@ -95,7 +133,7 @@ def _rows_again(office: Office, found: Submission) -> pa.Table:
     return rows_to_store(report.table, contract, provenance)
 
 
-def _read_again(office: Office, found: Submission) -> CheckReport:
+def _read_again(office: Office, found: Submission, past: Past | None = None) -> CheckReport:
     """What the file says by itself: what other files, locks and later days have to do with it was decided before."""
     if found.original_erased_at is not None or not found.original_path:
         raise NotRestorable(
@@ -115,7 +153,7 @@ def _read_again(office: Office, found: Submission) -> CheckReport:
         raise DamagedOriginal(f"the original of submission {found.submission_id} is another file: restore landing/")
     sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
     limit = max(office.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
-    circumstances = Circumstances(keys, sent_on, limit, None, local_names(office.ledger))
+    circumstances = Circumstances(keys, sent_on, limit, past, local_names(office.ledger))
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 
 

@@ -58,7 +58,7 @@ def test_lock_says_what_it_shuts_out_and_asks(place: Place, followup: Run, monke
     assert asked
     for one in asked:
         assert f"open queries: {one['district_code']} {one['dataset']}: {one['open_queries']}" in told
-    monkeypatch.setattr("followup.cli.commands.locking.is_terminal", lambda: True)
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     for answer in ("n\n", ""):
         assert "Nothing is locked" in followup("lock", "-q", "2018Q1", typed=answer)
     assert "(locked)" not in followup("status", "-q", "2018Q1")

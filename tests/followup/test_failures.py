@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from followup.build.snapshot import take_snapshot
 from followup.cli.main import app
 from ingest import failures
 from ingest.failures import StorageFailure, cause_of, failing_in_words, in_words
+from ingest.ledger import opening
 from ingest.ledger.store import Build
 from ingest.settings import Settings
 from publish.catalogue.manifest import Manifest, keep_manifest
@@ -234,3 +238,72 @@ def test_output_that_is_full_is_told_of(command: tuple[str, ...], place: Place) 
         )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr.startswith("the disk is full at standard output") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("published folder", "is a folder: let FOLLOWUP_PUBLISHED name the link"),
+        ("published dangling", "leads to nothing: followup release serve"),
+        ("ledger folder", "ledger.sqlite is a folder where a file is needed: move the folder away"),
+        ("hard links", "warning: users may link files of others (fs.protected_hardlinks is 0)"),
+    ],
+)
+def test_doctor_sees_what_is_in_the_place_of_something_else(
+    what: str, said: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "published folder":
+        place.published.mkdir()
+    elif what == "published dangling":
+        place.published.symlink_to(place.root / "nowhere")
+    elif what == "ledger folder":
+        for part in place.home.glob("ledger.sqlite*"):
+            part.unlink()
+        (place.home / "ledger.sqlite").mkdir()
+    else:
+        (place.root / "0").write_text("0\n")
+        monkeypatch.setattr("followup.doctor._HARD_LINKS", place.root / "0")
+    done = CliRunner().invoke(app, ["doctor"])
+    assert said in " ".join(done.output.split())
+    if what != "hard links":
+        assert done.exit_code == 3
+
+
+def test_a_read_only_ledger_is_said_to_be_read_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.ledger.opening.os.access", lambda *_: False)
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    told = opening._of_the_file(error, make_url(f"sqlite:///{place.home / 'ledger.sqlite'}"))
+    assert told is not None and told.startswith("is read-only for this user: ")
+
+
+def test_only_quarters_with_something_in_force_are_offered_for_locking(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLLOWUP_NOW", "2026-05-01T08:00:00")
+    assert json.loads(run("status", "--format", "json", expect=0))["to_lock"] == ["2018Q1"]
+
+
+def test_a_question_that_nobody_answers_is_wrong_usage_and_an_interrupted_one_a_failure(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no terminal" in run("erase", "--originals", expect=2)
+    assert "no terminal" in run("erase", "--person", expect=2)
+    monkeypatch.setattr("followup.cli.commands.city.is_terminal", lambda: True)
+    assert "interrupted" in run("erase", "--person", expect=3)
+
+
+def test_a_template_on_a_full_disk_leaves_nothing_and_an_older_file_is_never_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out = tmp_path / "mall.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.storing.os.fsync", full)
+        assert "the disk is full" in run("template", "arenden", "--format", "csv", "--out", str(out), expect=3)
+    assert list(tmp_path.iterdir()) == []
+    run("template", "arenden", "--format", "csv", "--out", str(out), expect=0)
+    before = out.read_bytes()
+    assert "never overwritten" in run("template", "rutiner", "--format", "csv", "--out", str(out), expect=3)
+    assert out.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["mall.csv"]

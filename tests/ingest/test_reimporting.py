@@ -16,14 +16,24 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from files import DISTRICT, Installation, base_row, csv_bytes
 
+from followup.building import build
 from ingest.failures import StorageFailure
+<<<<<<< HEAD:tests/ingest/test_reimporting.py
 from ingest.ledger import ChangeRefused, Submission
 from ingest.maintenance import reimporting
 from ingest.maintenance.erasing import erase_originals
 from ingest.maintenance.reimporting import orphans, take_in_from_landing
 from ingest.maintenance.restoring_rows import NotRestorable, Restored, restore_rows
+=======
+from ingest.ledger import ChangeRefused, LedgerError, Submission
+from ingest.maintenance import from_landing
+from ingest.maintenance.erasing import erase_originals, erase_person
+from ingest.maintenance.from_landing import orphans, take_in_from_landing
+from ingest.maintenance.restoring import NotRestorable, Restored, restore_rows
+>>>>>>> c963b30 (Operation: lost ledgers stop, damage names its remedy, no exit code 1):tests/ingest/test_landing.py
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
 from ingest.persons.keys import load_keys
+from ingest.queries import SCHEMA, DamagedQueries, queries_path, read_queries, write_queries
 from ingest.receiving import receive_district
 from ingest.recording import open_office
 from ingest.storing import has_rows_as_stored
@@ -216,3 +226,55 @@ def test_names_of_originals_of_the_first_format_are_worked_out(installation: Ins
     (again,) = installation.ledger().submissions()
     assert (again.submission_id, again.source_file_name) == (found.submission_id, NAME)
     assert again.submitted_at == datetime(2018, 10, 20, 1, 46, 40)
+
+
+def test_a_new_ledger_beside_originals_lets_neither_intake_nor_a_build_go_on(installation: Installation) -> None:
+    sent(installation, NAME)
+    sent(installation, "bromma_arenden_2018Q2.csv")
+    forget_ledger(installation)
+    dropped = installation.drop(NAME, csv_bytes("arenden", [base_row("arenden")]))
+    for go_on in (lambda: receive_district(installation.settings, DISTRICT), lambda: build(installation.settings)):
+        with pytest.raises(LedgerError, match=r"holds 2 originals .* restore the ledger .* --from-landing"):
+            go_on()
+    assert dropped.exists() and not installation.ledger().submissions()
+
+
+@pytest.mark.parametrize("how", ["cut off", "no parquet", "a folder"])
+def test_damaged_queries_are_named_and_made_again(how: str, installation: Installation) -> None:
+    found = sent(installation, NAME, utredning_slut="", utredning_inledd="ja")
+    path = queries_path(installation.settings.home, DISTRICT, found.submission_id)
+    if not path.exists():
+        write_queries(path, pa.table([["ARE-081"], [2], ["x"]], schema=SCHEMA))
+    before = path.read_bytes()
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    else:
+        path.write_bytes(before[:-9] if how == "cut off" else b"x" * 99)
+    with pytest.raises(DamagedQueries, match=f"followup restore-rows {found.submission_id}"):
+        read_queries(path)
+    done = restore(installation, found)
+    assert done.queries is not None and not done.is_written
+    assert read_queries(path).num_rows == done.queries == installation.ledger().submissions()[0].query_count
+    assert restore(installation, found).queries is None
+
+
+def test_damaged_rows_that_are_replaced_are_named_with_their_remedy(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = sent(installation, NAME)
+    rows_file(installation, found).write_bytes(b"PAR1")
+    assert sent(installation, NAME, orsak="bostad").version == 2
+    assert f"`followup restore-rows {found.submission_id}`" in caplog.text
+
+
+def test_originals_without_a_row_expire_and_hide_nobody(installation: Installation) -> None:
+    old, person = sent(installation, NAME), sent(installation, "bromma_arenden_2018Q2.csv")
+    forget_ledger(installation)
+    with open_office(installation.settings) as office:
+        done = erase_originals(office, old.submitted_at, NOW)
+        assert (done.originals, done.unknown) == (1, 1)
+        assert [path.stem for path in orphans(office.settings, office.ledger)] == [person.submission_id]
+        number = base_row("arenden")["personnummer"]
+        assert erase_person(office, number, NOW).unknown == 1
+        assert not orphans(office.settings, office.ledger)

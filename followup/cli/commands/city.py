@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from followup.cli import output as reporting
-from followup.cli.options import Exit, console, errors, quarter_of
+from followup.cli.options import Exit, console, errors, is_agreed, is_terminal, quarter_of
 from ingest.contracts import LocalName, load_contracts
 from ingest.districts import load_districts, read_seed
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
@@ -310,6 +310,8 @@ def restore_rows(submission: SubmissionArgument) -> None:
             f"{compared}. Build the marts, and look at the district's figures."
         )
     console.print(f"The rows of {found.submission_id} {told}", highlight=False, soft_wrap=True)
+    if done.queries is not None:
+        console.print(f"Its queries were damaged or missing: {done.queries} are stored again.", highlight=False)
 
 
 def erase(
@@ -337,12 +339,13 @@ def _erase_originals(settings: Settings, older_than: int | None, yes: bool) -> E
 
     days = settings.originals_kept_days if older_than is None else older_than
     before = now_naive(settings) - timedelta(days=days)
-    if not yes and not typer.confirm(f"Erase the originals of all that was submitted before {before:%Y-%m-%d}?"):
+    if not yes and not is_agreed(f"Erase the originals of all that was submitted before {before:%Y-%m-%d}?"):
         console.print("Nothing is erased.")
         return Exit.DONE
     with open_office(settings) as office:
         done = erase_originals(office, before, now_naive(settings))
-    console.print(f"{done.originals} originals are erased. Rows in force stay as they are.", highlight=False)
+    unknown = f" ({done.unknown} of them belonged to no submission in the ledger)" if done.unknown else ""
+    console.print(f"{done.originals} originals are erased{unknown}. Rows in force stay as they are.", highlight=False)
     return Exit.DONE
 
 
@@ -350,6 +353,8 @@ def _erase_person(settings: Settings) -> Exit:
     from ingest.maintenance.erasing import NotAPersonNumber, erase_person
     from ingest.recording import open_office
 
+    if not is_terminal():  # a number in a pipe would be in a file or a history
+        raise typer.BadParameter("there is no terminal to ask for the number at: run it at one")
     number = typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
     with open_office(settings) as office:
         try:

@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from followup.cli import output as reporting
-from followup.cli.commands.locking import is_agreed
-from followup.cli.options import Exit, console, errors
+from followup.cli.options import Exit, console, errors, is_agreed
 from ingest.ledger.rotations import ORIGINALS, PERSONS, under_way
 from ingest.settings import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from datetime import timedelta
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from followup.cli import output as reporting
 from followup.cli.commands.city import QuarterArgument, now_naive
-from followup.cli.options import console
+from followup.cli.options import console, is_agreed
 from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.ledger import Ledger, decisions
 from ingest.settings import Settings
@@ -42,25 +41,6 @@ def lock(
     early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
     if changed and settings.now_date() < early:
         console.print(f"(Locking is proposed from {early}, day {DAYS_UNTIL_LOCK} after its end.)", highlight=False)
-
-
-def is_agreed(question: str) -> bool:
-    """The answer at the terminal; no answer (end of input) is no.
-
-    Raises:
-        typer.BadParameter: there is nobody to ask.
-    """
-    if not is_terminal():
-        raise typer.BadParameter("there is no terminal to ask at: look at what is listed, then run it with --yes")
-    try:
-        return typer.confirm(question)
-    except typer.Abort:
-        return False
-
-
-def is_terminal() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def unlock(quarter: QuarterArgument) -> None:

@@ -101,10 +101,7 @@ def protect(
         )
     found = _audit(tabulated, protection.suppressed, system.primary, threshold, attacker)
     if out is not None:
-        try:
-            write_cells(out, tabulated, protection.suppressed)
-        except OSError as error:
-            raise _wrong(f"{out}: can't be written ({error.strerror})") from None
+        write_cells(out, tabulated, protection.suppressed)
     answer = _answer(tabulated, protection.suppressed, system.primary, found, threshold, attacker)
     answer |= {"method": protection.method, "is_solved": protection.is_solved}
     _print(answer, format, _method(protection))

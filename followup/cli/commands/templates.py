@@ -15,6 +15,7 @@ from ingest.ledger import Ledger
 from ingest.ledger.decisions import local_names
 from ingest.quarters import Quarter
 from ingest.settings import Settings
+from ingest.storing import write_new
 
 
 class TemplateFormat(StrEnum):
@@ -57,8 +58,7 @@ def template(
     else:
         content = as_template(contract, unit, quarter, _added_names(Settings()))
     try:
-        with path.open("xb") as handle:
-            handle.write(content)
+        write_new(path, content)
     except FileExistsError:
         errors.print(f"[red]{path} is there already and is never overwritten.[/]", soft_wrap=True)
         raise typer.Exit(Exit.FAILED) from None
