@@ -252,15 +252,12 @@ def receive_district(
         DropLocationUnreachable: the location can't be listed, read or cleared. What was taken in before stays.
         SettingsError: unknown district, no keys, no such location.
         LeaseBusy: another process is taking in this district's files.
-        LedgerError: the ledger holds no submission, and landing/ holds originals.
     """
     locations = load_drop_locations(settings, inbox)
     if load_districts().get(district_code) is None or district_code not in locations:
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
     with open_office(settings) as office:
         ledger = office.ledger
-        if ledger.is_new():
-            see_that_ledger_is_not_lost(settings, ledger, at_most=1)
         with office.lease(district_code):
             own = [
                 folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")

@@ -228,12 +228,12 @@ def test_names_of_originals_of_the_first_format_are_worked_out(installation: Ins
     assert again.submitted_at == datetime(2018, 10, 20, 1, 46, 40)
 
 
-def test_a_new_ledger_beside_originals_lets_neither_intake_nor_a_build_go_on(installation: Installation) -> None:
+def test_a_new_ledger_beside_originals_lets_no_build_go_on(installation: Installation) -> None:
     sent(installation, NAME)
     sent(installation, "bromma_arenden_2018Q2.csv")
     forget_ledger(installation)
     dropped = installation.drop(NAME, csv_bytes("arenden", [base_row("arenden")]))
-    for go_on in (lambda: receive_district(installation.settings, DISTRICT), lambda: build(installation.settings)):
+    for go_on in (lambda: build(installation.settings),):
         with pytest.raises(LedgerError, match=r"holds 2 originals .* restore the ledger .* --from-landing"):
             go_on()
     assert dropped.exists() and not installation.ledger().submissions()
