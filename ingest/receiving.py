@@ -17,7 +17,6 @@ from ingest.comparing import with_changes
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.ledger import Submission
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
-from ingest.maintenance.from_landing import see_that_ledger_is_not_lost
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after

@@ -161,11 +161,6 @@ class Ledger:
             )
         )
 
-    def is_new(self) -> bool:
-        """Whether no submission was ever recorded."""
-        with self.reading() as connection:
-            return connection.execute(sa.select(submission.c.submission_id).limit(1)).first() is None
-
     def in_force(
         self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None
     ) -> list[Submission]:

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from followup.building import build
+from followup.build.building import build
 from ingest.failures import StorageFailure
 <<<<<<< HEAD:tests/ingest/test_reimporting.py
 from ingest.ledger import ChangeRefused, Submission
