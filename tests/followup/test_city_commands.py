@@ -142,7 +142,10 @@ def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run
     assert "0 refused files" in followup("reprocess")
 
 
-def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(place: Place, followup: Run) -> None:
+def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
+    place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("followup.cli.commands.city.is_terminal", lambda: True)
     followup("build")
     drawn = place.root.parent / "drawn" / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
     number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
@@ -161,7 +164,8 @@ def _cases(place: Place) -> int:
     return int(found[0])
 
 
-def test_originals_are_erased_after_asking(place: Place, followup: Run) -> None:
+def test_originals_are_erased_after_asking(place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     assert "Nothing is erased" in followup("erase", "--originals", "--older-than", "0", typed="n\n")
     kept = list(Path(place.home / "landing").rglob("*.bin"))
     assert kept
