@@ -17,7 +17,7 @@ from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.opening import place
 from ingest.ledger.rotations import under_way
 from ingest.locations.sources import DropLocationUnreachable, Source
-from ingest.maintenance.from_landing import orphans
+from ingest.maintenance.reimporting import orphans
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit

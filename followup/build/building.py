@@ -24,7 +24,7 @@ from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snap
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
-from ingest.maintenance.from_landing import see_that_ledger_is_not_lost
+from ingest.maintenance.reimporting import see_that_ledger_is_not_lost
 from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file

@@ -25,7 +25,7 @@ from ingest.explaining import open_count
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
-from ingest.maintenance.from_landing import came_at, orphans
+from ingest.maintenance.reimporting import came_at, orphans
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.persons.keys import Keys
 from ingest.persons.number_search import numbers_in

@@ -18,19 +18,11 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 
 from followup.build.building import build
 from ingest.failures import StorageFailure
-<<<<<<< HEAD:tests/ingest/test_reimporting.py
-from ingest.ledger import ChangeRefused, Submission
+from ingest.ledger import ChangeRefused, LedgerError, Submission
 from ingest.maintenance import reimporting
-from ingest.maintenance.erasing import erase_originals
+from ingest.maintenance.erasing import erase_originals, erase_person
 from ingest.maintenance.reimporting import orphans, take_in_from_landing
 from ingest.maintenance.restoring_rows import NotRestorable, Restored, restore_rows
-=======
-from ingest.ledger import ChangeRefused, LedgerError, Submission
-from ingest.maintenance import from_landing
-from ingest.maintenance.erasing import erase_originals, erase_person
-from ingest.maintenance.from_landing import orphans, take_in_from_landing
-from ingest.maintenance.restoring import NotRestorable, Restored, restore_rows
->>>>>>> c963b30 (Operation: lost ledgers stop, damage names its remedy, no exit code 1):tests/ingest/test_landing.py
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
 from ingest.persons.keys import load_keys
 from ingest.queries import SCHEMA, DamagedQueries, queries_path, read_queries, write_queries
