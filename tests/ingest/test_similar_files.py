@@ -125,7 +125,7 @@ def test_more_than_one_file_alike_is_said_and_the_likest_is_named(later: Install
     received(later, "ungdomsmottagning", "2018Q1", rows, "farsta")
     received(later, "ungdomsmottagning", "2018Q2", rows[:5], "farsta")
     (message,) = told(checked(later, "ungdomsmottagning", QUARTER, rows))
-    assert message.startswith("Alla rader är lika med ungdomsmottagning för Farsta 2018Q1, som gäller. Även 1 andra")
+    assert message.startswith("Alla rader är lika med ungdomsmottagning för Farsta 2018Q1, som gäller. Även 1 annan")
 
 
 def test_correction_of_a_file_is_not_compared_with_what_it_corrects(later: Installation) -> None:
