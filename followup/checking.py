@@ -11,7 +11,7 @@ from ingest.feedback_workbook import ENDING, as_workbook
 from ingest.ledger import Ledger
 from ingest.naming import read_name
 from ingest.persons.keys import load_keys, throwaway_keys
-from ingest.recording import circumstances_of, see_that_keys_are_in_use
+from ingest.recording import circumstances_of, require_current_keys
 from ingest.settings import MEGABYTE, Settings
 from ingest.storing import write_whole
 
@@ -39,7 +39,7 @@ def check_paths(
     reports = []
     try:
         if ledger is not None:
-            see_that_keys_are_in_use(keys, ledger)
+            require_current_keys(keys, ledger)
         for number, path in enumerate(paths, start=1):
             name = read_name(path.name)
             if on_file is not None:

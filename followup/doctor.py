@@ -14,10 +14,10 @@ from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger, LedgerError
-from ingest.ledger.opening import place
-from ingest.ledger.rotations import under_way
+from ingest.ledger.opening import shown_location
+from ingest.ledger.rotations import rotations_under_way
 from ingest.locations.sources import DropLocationUnreachable, Source
-from ingest.maintenance.reimporting import orphans
+from ingest.maintenance.reimporting import unrecorded_originals
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -118,12 +118,14 @@ def _declared() -> Examined:
 
 
 def _ledger(ledger: Ledger) -> Examined:
-    ledger.see_that_it_can_be_written()
-    return Examined("ledger", True, f"{place(ledger.engine.url)}, {len(ledger.in_force())} submissions in force")
+    ledger.require_writable()
+    return Examined(
+        "ledger", True, f"{shown_location(ledger.engine.url)}, {len(ledger.in_force())} submissions in force"
+    )
 
 
 def _rotation(ledger: Ledger) -> list[Examined]:
-    if begun := under_way(ledger):
+    if begun := rotations_under_way(ledger):
         told = (
             f"of {' and '.join(sorted(begun))} has begun and not ended: wait for it, or run followup keys rotate again"
         )
@@ -145,7 +147,7 @@ def _files(settings: Settings, ledger: Ledger) -> Examined:
 
 
 def _originals(settings: Settings, ledger: Ledger) -> Examined:
-    if found := orphans(settings, ledger):
+    if found := unrecorded_originals(settings, ledger):
         told = f"{len(found)} in landing/ belong to no submission in the ledger: followup receive --from-landing"
         days = settings.originals_kept_days
         limit = settings.now().timestamp() - days * 86400

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingest.districts import load_drop_locations
-from ingest.file_permissions import close, open_to_others
+from ingest.file_permissions import close_to_others, find_open_to_others
 from ingest.settings import Settings, SettingsError
 from publish.serving.folder import releases_folder
 from publish.serving.readers import is_in_home, let_in, let_read, wrongly_set
@@ -20,7 +20,7 @@ _STRANGERS = 0o007
 
 def open_paths(settings: Settings) -> list[Path]:
     """What other users may open and should not: files of the ledger, of FOLLOWUP_HOME, of Airflow; drop folders."""
-    return [*open_to_others(_private(settings)), *_open_drop_folders(settings)]
+    return [*find_open_to_others(_private(settings)), *_open_drop_folders(settings)]
 
 
 def mend(settings: Settings) -> list[Path]:
@@ -29,8 +29,8 @@ def mend(settings: Settings) -> list[Path]:
     Returns:
         What belongs to another user, and is left as it was.
     """
-    left = [path for path in list(open_to_others(_private(settings))) if not close(path)]
-    left += [path for path in _open_drop_folders(settings) if not close(path, _STRANGERS)]
+    left = [path for path in list(find_open_to_others(_private(settings))) if not close_to_others(path)]
+    left += [path for path in _open_drop_folders(settings) if not close_to_others(path, _STRANGERS)]
     releases = releases_folder(settings)
     if releases.is_dir():
         try:

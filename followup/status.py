@@ -12,7 +12,7 @@ from ingest.findings import Finding
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import locked_quarters
 from ingest.ledger.explanations import explanations_of
-from ingest.ledger.store import KEPT_PER_RULE, RuleCount
+from ingest.ledger.store import FINDINGS_PER_RULE, RuleCount
 from ingest.quarters import Quarter, quarters_between
 from ingest.queries import queries_path, read_queries
 from ingest.settings import Settings
@@ -76,7 +76,7 @@ class SubmissionStatus:
         lines: one per expected file.
         refusals: what stands refused, also files whose name can't be read.
         to_lock: quarters with something in force that are old enough to be locked and are not.
-        open_queries: when asked for; of each rule and file at most the first KEPT_PER_RULE.
+        open_queries: when asked for; of each rule and file at most the first FINDINGS_PER_RULE.
     """
 
     lines: tuple[StatusLine, ...]
@@ -126,7 +126,7 @@ def _refusals(ledger: Ledger, submissions: list[Submission], quarter: str | None
 
 
 def open_queries_of(settings: Settings, ledger: Ledger, found: Submission) -> list[OpenQuery]:
-    """The open queries of one submission, in the order of its rules; at most KEPT_PER_RULE of each rule."""
+    """The open queries of one submission, in the order of its rules; at most FINDINGS_PER_RULE of each rule."""
     if not found.open_query_count:
         return []
     queries = read_queries(queries_path(settings.home, found.district_code, found.submission_id))
@@ -139,7 +139,7 @@ def open_queries_of(settings: Settings, ledger: Ledger, found: Submission) -> li
     for one in queries.to_pylist():
         rule, row, key = one["rule"], one["source_row_number"], one["row_key"]
         given[rule] += (rule, key) not in explained
-        if (rule, key) not in explained and given[rule] <= KEPT_PER_RULE:
+        if (rule, key) not in explained and given[rule] <= FINDINGS_PER_RULE:
             message = messages.get((rule, row), any_row.get(rule, ""))
             listed.append(
                 OpenQuery(

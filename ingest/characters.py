@@ -82,15 +82,15 @@ class Garbling:
     meant: str = ""
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """In words: ”†” (U+2020), troligen ”å”."""
         likely = f", troligen ”{self.meant}”" if self.meant else ""
         if len(self.found) == 1:
-            return f"{named(self.found)}{likely}"
+            return f"{character_name(self.found)}{likely}"
         return f"”{self.found}”{likely}"
 
 
-def named(character: str) -> str:
+def character_name(character: str) -> str:
     """A character as a message names it: shown where it can be seen, with its name where it has one, and its number."""
     number = f"U+{ord(character):04X}"
     name = _NAMES.get(character, "")
@@ -230,7 +230,7 @@ def _no_address(word: re.Match[str]) -> str:
     return " " if _OF_AN_ADDRESS.search(word[0]) else word[0]
 
 
-def mended(text: str, *, has_swedish: bool) -> str:
+def likely_text(text: str, *, has_swedish: bool) -> str:
     """A guess at what a garbled text was, for comparing with what we know; characters that nobody can say are `?`."""
     for _ in range(len(text)):
         found = garbled(text, has_swedish=has_swedish)
@@ -243,4 +243,4 @@ def mended(text: str, *, has_swedish: bool) -> str:
 def odd_characters(text: str) -> list[str]:
     """The characters of a value that no plain code, number, date or identifier has, each named once, at most three."""
     odd = [c for c in dict.fromkeys(text) if not (c.isascii() and c.isprintable()) and not c.isalnum()]
-    return [named(c) for c in odd][:3]
+    return [character_name(c) for c in odd][:3]

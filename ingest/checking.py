@@ -20,7 +20,7 @@ from ingest.comparing import Changes
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
-from ingest.failures import is_of_the_machine
+from ingest.failures import is_machine_failure
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.history import History, Past, look_back
@@ -28,16 +28,16 @@ from ingest.ledger.store import RuleCount
 from ingest.naming import FileName
 from ingest.persons.keys import Keys
 from ingest.persons.number_search import cells_with_numbers
-from ingest.persons.numbers import what_is_wrong
+from ingest.persons.numbers import why_no_number
 from ingest.quarters import Quarter
 from ingest.reading.needed_columns import missing_columns
 from ingest.reading.tables import RawTable, read_table
 from ingest.reading.totals import distinct_cells
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
-from ingest.similar_files import LIKENESS, dates_elsewhere, likeness
+from ingest.similar_files import SIMILAR_FILE, find_dates_outside_quarter, find_similar_files
 from ingest.storing import sketch_of_table
-from ingest.unreadable_cells import cause_of
+from ingest.unreadable_cells import why_unreadable
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class CheckReport:
         if "{codes}" not in rule.message_sv or rule.column is None or self.table is None:
             return rule.message_sv
         codes = self.table.codes[rule.column]
-        return rule.message_sv.replace("{codes}", ", ".join(map(codes.said, codes.codes)))
+        return rule.message_sv.replace("{codes}", ", ".join(map(codes.with_label, codes.codes)))
 
     def finding(self, rule: Rule, place: int) -> Finding:
         """What a rule says of the row at a position (of the previous quarter's file, for rules about absent rows)."""
@@ -120,7 +120,7 @@ class CheckReport:
         return Finding(rule.code, rule.severity, row, rule.column, message + cause)
 
     def _detail(self, rule: Rule, place: int) -> str:
-        """Why a cell can't be read, and which code is nearest (`unreadable_cells.cause_of`)."""
+        """Why a cell can't be read, and which code is nearest (`unreadable_cells.why_unreadable`)."""
         if rule.kind not in ("expect_values_to_be_readable", "expect_codes_to_be_unambiguous") or rule.column is None:
             return ""
         if self.raw is None or self.table is None or self.name.dataset is None:
@@ -130,9 +130,9 @@ class CheckReport:
             return ""
         cell = self.raw.columns[column.name][place].as_py() or b""
         if column.type == "person_number" and self.name.quarter is not None:
-            cause = what_is_wrong(cell, self.raw.encoding, self.name.quarter.end)
+            cause = why_no_number(cell, self.raw.encoding, self.name.quarter.end)
             return f" ({cause})" if cause else ""
-        return cause_of(cell.decode(self.raw.encoding).strip(), column, self.table.codes.get(column.name))
+        return why_unreadable(cell.decode(self.raw.encoding).strip(), column, self.table.codes.get(column.name))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Chec
     try:
         return _check_file(raw, name, circumstances)
     except Exception as error:  # any fault of ours must refuse this file and leave the others be
-        if is_of_the_machine(error):
+        if is_machine_failure(error):
             raise
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         kind = type(error).__name__
@@ -206,8 +206,8 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
     conformed = replace(conformed, sketch=sketch_of_table(conformed, contract))
-    findings.extend(dates_elsewhere(conformed, contract, name.quarter))
-    findings.extend(likeness(conformed, contract, circumstances.past))
+    findings.extend(find_dates_outside_quarter(conformed, contract, name.quarter))
+    findings.extend(find_similar_files(conformed, contract, circumstances.past))
     history = look_back(name.dataset, conformed, circumstances.past)
     sheet = sheet_of(conformed, contract, history)
     lacking, lacking_columns = missing_columns(
@@ -216,8 +216,8 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(lacking)
     skipped = _skipped(contract, lacking_columns, history)
     if circumstances.past is None:
-        skipped.append(LIKENESS)
-    outcomes = run_rules(name.dataset, sheet, parameters_of(name.quarter), frozenset(skipped))
+        skipped.append(SIMILAR_FILE)
+    outcomes = run_rules(name.dataset, sheet, suite_parameters(name.quarter), frozenset(skipped))
     return CheckReport(
         name,
         table.rows,
@@ -242,7 +242,7 @@ def _without_consequences(outcomes: list[RuleOutcome], table: RawTable) -> Itera
             yield RuleOutcome(outcome.rule, left)
 
 
-def parameters_of(quarter: Quarter) -> dict[str, str]:
+def suite_parameters(quarter: Quarter) -> dict[str, str]:
     """What suites call $PARAMETER."""
     days = {
         "quarter_start": quarter.start,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ingest.checking import CheckReport
 
 log = logging.getLogger(__name__)
-KEPT_ROWS = 200
+LISTED_ROWS = 200
 """Row numbers kept of each kind; all rows are counted."""
 _PERSON = "person_key"
 
@@ -164,7 +164,7 @@ def compare_rows(before: pa.Table, after: pa.Table, contract: Contract, version:
         def rows(column: str, where: str) -> RowsChanged:
             found = f"from pairs where {where}"
             (count,) = connection.execute(f"select count(*) {found}").fetchone() or (0,)
-            first = connection.execute(f"select {column} {found} order by 1 limit {KEPT_ROWS}").fetchall()
+            first = connection.execute(f"select {column} {found} order by 1 limit {LISTED_ROWS}").fetchall()
             return RowsChanged(int(count), tuple(int(number) for (number,) in first))
 
         return Changes(

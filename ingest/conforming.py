@@ -85,7 +85,7 @@ def read_date(text: str) -> int:
         return DATE_BAD
 
 
-def read_whole(text: str) -> int:
+def read_whole_number(text: str) -> int:
     """A whole number of zero or more, also as `12,0` or `12,00` (never `1.000`, a thousand to some); BAD otherwise."""
     match = _WHOLE.fullmatch(text)
     return int(match[1]) if match else BAD
@@ -257,7 +257,7 @@ def conform(
             values[column.name] = _by_distinct(cells.dictionary_encode(), free, empty, kind, raw.encoding)
             texts[column.name] = free.texts
         else:
-            parse = {"date": read_date, "integer": read_whole}.get(column.type) or read_code(codes[column.name])
+            parse = {"date": read_date, "integer": read_whole_number}.get(column.type) or read_code(codes[column.name])
             values[column.name] = _by_distinct(cells, parse, empty, kind, raw.encoding)
     table = ConformedTable(values, codes, texts, code_sets, raw.row_numbers, raw.missing)
     if not contract.about_persons or numbers is None:

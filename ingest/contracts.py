@@ -104,7 +104,7 @@ class CodeList:
     lookup: dict[str, int]
     ambiguous: dict[str, tuple[str, ...]]
 
-    def said(self, code: str) -> str:
+    def with_label(self, code: str) -> str:
         """A code as messages say it, with its label where that is another word: `okant (Okänt)`, `ja`."""
         label = self.labels[self.codes.index(code)]
         return code if label.lower() == code else f"{code} ({label})"

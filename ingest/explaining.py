@@ -34,7 +34,7 @@ class CannotBeExplained(Exception):
     """There is no such query, or the text can't be kept; the message says what to do and never repeats the text."""
 
 
-def explained_before(ledger: Ledger, district_code: str, dataset: str, quarter: Quarter) -> list[Explanation]:
+def earlier_explanations(ledger: Ledger, district_code: str, dataset: str, quarter: Quarter) -> list[Explanation]:
     """Explanations that a new submission may inherit.
 
     Those of the version now in force come first, then those of the quarter before it, also of districts that this one

@@ -163,7 +163,7 @@ def cause_in(message: str) -> Cause | None:
     return next((cause for words, cause in _BY_WORDS if words.search(message)), None)
 
 
-def is_of_the_machine(error: BaseException) -> bool:
+def is_machine_failure(error: BaseException) -> bool:
     """Whether an error while a file is checked is the machine's and not the file's: then nothing is said of the file.
 
     No memory is not among them, for the file may be what took it.
@@ -219,7 +219,7 @@ def _settings() -> Settings | None:
         return None
 
 
-def failing_in_words(function: Callable[P, R]) -> Callable[P, R]:
+def storage_failures_in_words(function: Callable[P, R]) -> Callable[P, R]:
     """A function that raises failures of storage as `StorageFailure`, with the sentence that is printed."""
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Telling the sender what was found: Swedish text for people, JSON for programs. Nothing personal is repeated."""
+"""Feedback to the sender: Swedish text for people, JSON for programs. Nothing personal is repeated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.checking import CheckReport
-from ingest.findings import Finding, counted
+from ingest.findings import Finding, count_with_noun
 
 SHOWN_ROWS = 8
 """Rows named per rule in the text; all are counted."""
@@ -39,12 +39,11 @@ def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict
 def verdict(report: CheckReport) -> str:
     """One line: whether the file would be taken in, and what was found."""
     errors, queries = report.total("error"), report.total("query")
+    to_answer = count_with_noun(queries, "fråga", "frågor")
     if not report.accepted:
-        return f"TAS INTE IN: {counted(errors, 'fel', 'fel')} att rätta, {counted(queries, 'fråga', 'frågor')}"
-    if queries:
-        asked = counted(queries, "fråga", "frågor")
-        return f"TAS IN: {counted(report.rows, 'rad', 'rader')}, {asked} att rätta eller förklara"
-    return f"TAS IN: {counted(report.rows, 'rad', 'rader')}, inga fel"
+        return f"TAS INTE IN: {count_with_noun(errors, 'fel', 'fel')} att rätta, {to_answer}"
+    rows = count_with_noun(report.rows, "rad", "rader")
+    return f"TAS IN: {rows}, {to_answer} att rätta eller förklara" if queries else f"TAS IN: {rows}, inga fel"
 
 
 def as_text(file: str, report: CheckReport) -> Iterator[str]:
@@ -74,4 +73,4 @@ def _rule_lines(rule: str, findings: list[Finding], total: int) -> Iterator[str]
         where = f" Rad {', '.join(rows)}." if rows else ""
         yield f"{head}: {message}{where}"
     if total > told:
-        yield f"  {'':5} … och {counted(total - told, 'ställe', 'ställen')} till med {rule}."
+        yield f"  {'':5} … och {count_with_noun(total - told, 'ställe', 'ställen')} till med {rule}."

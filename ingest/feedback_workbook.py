@@ -21,7 +21,7 @@ from ingest.checking import CheckReport
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, RuleOutcome
 from ingest.contracts import Column, load_contracts
 from ingest.feedback import SHOWN_ROWS, verdict
-from ingest.findings import Finding, counted
+from ingest.findings import Finding, count_with_noun
 from ingest.persons.number_search import reads_as_number
 from ingest.sentinels import AMBIGUOUS, DATE_BAD
 
@@ -235,7 +235,7 @@ def _advice(report: CheckReport, chosen: Positions, faulty: int) -> Iterator[str
         return
     yield "Bladet Rader: röda celler har fel, gula har frågor. Peka på en cell med röd hörna för att läsa varför."
     if report.rows > WHOLE_ROWS:
-        wrong, rows = counted(faulty, "rad", "rader"), counted(report.rows, "rad", "rader")
+        wrong, rows = count_with_noun(faulty, "rad", "rader"), count_with_noun(report.rows, "rad", "rader")
         yield f"Bladet visar {len(chosen)} av {wrong} med fel eller frågor; filen har {rows}."
     yield f"Personuppgifter, fri text och det som inte går att läsa visas som {MASK}: slå upp raden i er egen fil."
 

@@ -1,7 +1,8 @@
-"""Everything of an installation is for its service's user alone; only what readers open has a mode of its own.
+"""Modes of files and folders: an installation's are for its service's user alone, but for what readers open.
 
-Every entry point calls `go_private` first, so that whatever it and its children create is closed to others: files of
-DuckDB and SQLite, dbt's and Airflow's logs, locks. `open_to_others` and `close` are for what was created before.
+Every entry point calls `go_private` first. Then whatever the process and its children create is closed to others: files
+of DuckDB and SQLite, logs of dbt and Airflow, locks. `find_open_to_others` and `close_to_others` are for files that
+existed before.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def go_private() -> None:
     os.umask(UMASK)
 
 
-def make_way(path: Path) -> None:
+def make_parents(path: Path) -> None:
     """Make the missing folders above a path, passable: what readers open may lie beside it."""
     for above in reversed(path.absolute().parents):
         _make(above, PASSABLE)
@@ -32,7 +33,7 @@ def make_way(path: Path) -> None:
 
 def make_folder(folder: Path, *below: str) -> Path:
     """Make a folder, and folders in it, for their owner alone, where they are missing; returns the innermost."""
-    make_way(folder)
+    make_parents(folder)
     _make(folder, 0o700)
     for name in below:
         folder = folder / name
@@ -52,7 +53,7 @@ def _make(folder: Path, mode: int) -> None:
     folder.chmod(mode)
 
 
-def open_to_others(roots: Iterable[Path]) -> Iterator[Path]:
+def find_open_to_others(roots: Iterable[Path]) -> Iterator[Path]:
     """Every file and folder at and below these that group or others may use in any way; links below are not followed.
 
     A root that is missing gives nothing, and neither does a folder that we can't read.
@@ -81,7 +82,7 @@ def _is_open(found: os.stat_result) -> bool:
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OTHERS)
 
 
-def close(path: Path, bits: int = OTHERS) -> bool:
+def close_to_others(path: Path, bits: int = OTHERS) -> bool:
     """Take these mode bits from a file or folder; a link is left as it is. False where that is not ours to do.
 
     The file is held while it is changed, so that it can't be exchanged for a link; and without being opened for reading
@@ -113,12 +114,12 @@ def close_home(home: Path) -> None:
         entries = list(os.scandir(whole))
     except OSError:  # not made yet, or not ours
         return
-    close(whole)
+    close_to_others(whole)
     for entry in entries:
-        close(Path(entry.path))
+        close_to_others(Path(entry.path))
 
 
-def private_file(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str) -> None:
     """Write a file whole, readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")

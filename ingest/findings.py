@@ -59,7 +59,7 @@ def file_finding(
     return Finding(rule.code, rule.severity, row, column, rule.message_sv.format(**facts), row_key)
 
 
-def counted(count: int, one: str, several: str) -> str:
+def count_with_noun(count: int, one: str, several: str) -> str:
     """A number with its noun: `1 rad`, `3 rader`."""
     return f"{count} {one if count == 1 else several}"
 

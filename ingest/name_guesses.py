@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ingest.characters import mended, named, visible
+from ingest.characters import character_name, likely_text, visible
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.folding import fold
@@ -100,7 +100,7 @@ def guess(name: str, district_code: str | None = None) -> Guess:
         name: without folders.
         district_code: whose drop location it lay in; None when that isn't known.
     """
-    stem, endings = _without_endings(mended(visible(name)[:_COMPARED], has_swedish=False))
+    stem, endings = _without_endings(likely_text(visible(name)[:_COMPARED], has_swedish=False))
     folded = fold(re.sub(r"[^\w\s./-]", " ", stem))
     quarter, rest = _quarter(folded)
     words = [word for word in rest.split("_") if word]
@@ -167,7 +167,7 @@ def _said(character: str) -> str:
         return f"”{unicodedata.normalize('NFC', character)}” skrivet som {len(character)} tecken ({numbers})"
     if unicodedata.category(character) == "Cs":  # a byte of a name that is no UTF-8
         return f"en byte som inte är UTF-8 ({ord(character) & 0xFF:02X})"
-    said = named(character)
+    said = character_name(character)
     return said if "U+" in said else f"{said} (U+{ord(character):04X})"
 
 

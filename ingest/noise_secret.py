@@ -8,7 +8,7 @@ from dataclasses import replace
 from ingest.ledger import Ledger
 from ingest.ledger.draws import noise_fingerprint, remember_noise
 from ingest.persons.keys import Keys, load_keys, replace_keys, with_noise_secret
-from ingest.recording import Office
+from ingest.recording import IntakeContext
 from ingest.settings import SettingsError
 
 _ASKED = "if it is lost for good, `followup keys noise --draw-anew` draws every published figure once more"
@@ -42,11 +42,11 @@ def noise_secret(keys: Keys, ledger: Ledger) -> bytes:
     return keys.noise_secret
 
 
-def draw_noise_secret(office: Office, *, anew: bool = False) -> None:
+def draw_noise_secret(intake: IntakeContext, *, anew: bool = False) -> None:
     """Draw the noise secret and put it into the key file. Killed between the two writes, it is run again.
 
     Args:
-        office: the installation's.
+        intake: the installation's.
         anew: also where figures were drawn with another one, which is lost or known to others.
 
     Raises:
@@ -54,13 +54,13 @@ def draw_noise_secret(office: Office, *, anew: bool = False) -> None:
             for; or the key file can't be written. Nothing is changed.
         LeaseBusy: another process works with the keys, or publishes.
     """
-    with office.ledger.lease("keys"), office.ledger.lease("publish"):
-        keys = load_keys(office.settings.keys)
+    with intake.ledger.lease("keys"), intake.ledger.lease("publish"):
+        keys = load_keys(intake.settings.keys)
         if not anew and keys.noise_secret is not None:
             raise SettingsError(f"the key file has a noise secret, and it is never rotated; {_ASKED}")
-        if not anew and noise_fingerprint(office.ledger) is not None:
-            noise_secret(replace(keys, noise_secret=None), office.ledger)
+        if not anew and noise_fingerprint(intake.ledger) is not None:
+            noise_secret(replace(keys, noise_secret=None), intake.ledger)
         keys = with_noise_secret(keys)
-        replace_keys(office.settings.keys, keys)
-        if keys.noise_secret is not None and noise_fingerprint(office.ledger) is not None:
-            remember_noise(office.ledger, _fingerprint(keys.noise_secret))
+        replace_keys(intake.settings.keys, keys)
+        if keys.noise_secret is not None and noise_fingerprint(intake.ledger) is not None:
+            remember_noise(intake.ledger, _fingerprint(keys.noise_secret))

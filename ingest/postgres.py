@@ -15,7 +15,7 @@ WAITS = {
 """Seconds, and milliseconds for the last: a server that vanished without a word is noticed after half a minute."""
 
 
-def demanded(*, has_password: bool) -> str:
+def required_auth(*, has_password: bool) -> str:
     """The value of libpq's `require_auth`: who merely holds the server's port is not given a password in clear.
 
     Args:
@@ -25,7 +25,7 @@ def demanded(*, has_password: bool) -> str:
     return SCRAM if has_password else "!password,!md5"
 
 
-def options(given: Container[str], *, has_password: bool) -> dict[str, str | int]:
+def connection_options(given: Container[str], *, has_password: bool) -> dict[str, str | int]:
     """What a connection is opened with beside its address; what the address says itself goes before."""
-    wanted: dict[str, str | int] = WAITS | {"require_auth": demanded(has_password=has_password)}
+    wanted: dict[str, str | int] = WAITS | {"require_auth": required_auth(has_password=has_password)}
     return {name: value for name, value in wanted.items() if name not in given}

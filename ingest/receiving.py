@@ -20,9 +20,17 @@ from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Sour
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
-from ingest.recording import ANSWERS, Arrival, Office, answer_path, circumstances_of, open_office, record
+from ingest.recording import (
+    FEEDBACK_ENDINGS,
+    Arrival,
+    IntakeContext,
+    circumstances_of,
+    feedback_path,
+    open_intake,
+    record,
+)
 from ingest.settings import MEGABYTE, Settings, SettingsError
-from ingest.storing import sweep
+from ingest.storing import remove_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -67,33 +75,33 @@ class DistrictReceipt:
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What one run of receiving works with: the office, and the drop location that it empties."""
+class ReceivingRun:
+    """What one run of receiving works with: the intake, and the drop location that it empties."""
 
-    office: Office
+    intake: IntakeContext
     source: Source
     synthetic: frozenset[str]
 
 
-def _receive_file(intake: Intake, file: WaitingFile, name: FileName) -> FileReceipt:
-    office, district = intake.office, intake.source.district_code
-    settings, ledger = office.settings, office.ledger
+def _receive_file(run: ReceivingRun, file: WaitingFile, name: FileName) -> FileReceipt:
+    intake, district = run.intake, run.source.district_code
+    settings, ledger = intake.settings, intake.ledger
     dataset, quarter = name.dataset, str(name.quarter) if name.quarter else None
-    raw = intake.source.read(file, settings.max_file_megabytes * MEGABYTE)
+    raw = run.source.read(file, settings.max_file_megabytes * MEGABYTE)
     checksum = hashlib.sha256(raw).hexdigest()
     if dataset is not None and quarter is not None:
         for current in ledger.in_force(district=district, dataset=dataset, quarter=quarter):
             if current.source_file_sha256 == checksum:
                 told = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {current.version}, som gäller.\n"
-                _answer(intake, f"{name.shown}.txt", told.encode())
-                intake.source.clear(file, checksum)
+                _leave_feedback(run, f"{name.shown}.txt", told.encode())
+                run.source.clear(file, checksum)
                 return FileReceipt(
                     name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
                 )
-    report = check_file(raw, name, circumstances_of(settings, office.keys, ledger, name, district))
-    report = with_changes(report, ledger, settings.home, office.keys, is_replacing=True)
-    submission = record(office, _arrival(intake, file, name, raw, checksum), report)
-    _answer_and_clear(intake, file, submission)
+    report = check_file(raw, name, circumstances_of(settings, intake.keys, ledger, name, district))
+    report = with_changes(report, ledger, settings.home, intake.keys, is_replacing=True)
+    submission = record(intake, _arrival(run, file, name, raw, checksum), report)
+    _give_feedback_and_clear(run, file, submission)
     return FileReceipt(
         file_name=name.shown,
         dataset=dataset,
@@ -112,63 +120,62 @@ def _measured_at_most(settings: Settings) -> int:
     return 5 * settings.max_file_megabytes * MEGABYTE
 
 
-def _arrival(intake: Intake, file: WaitingFile, name: FileName, raw: bytes, checksum: str) -> Arrival:
-    settings, size = intake.office.settings, len(raw)
+def _arrival(run: ReceivingRun, file: WaitingFile, name: FileName, raw: bytes, checksum: str) -> Arrival:
+    settings, size = run.intake.settings, len(raw)
     is_too_large = size > settings.max_file_megabytes * MEGABYTE
     if is_too_large:
-        size, checksum = intake.source.measure(file, _measured_at_most(settings))
+        size, checksum = run.source.measure(file, _measured_at_most(settings))
     return Arrival(
-        district_code=intake.source.district_code,
+        district_code=run.source.district_code,
         name=name,
         raw=raw,
         size_bytes=size,
         checksum=checksum,
-        is_synthetic=intake.source.is_synthetic(checksum, intake.synthetic),
+        is_synthetic=run.source.is_synthetic(checksum, run.synthetic),
         submitted_at=settings.now(),
         is_too_large=is_too_large,
     )
 
 
-def _answer_and_clear(intake: Intake, file: WaitingFile, submission: Submission) -> None:
+def _give_feedback_and_clear(run: ReceivingRun, file: WaitingFile, submission: Submission) -> None:
     """What follows the commit. Done again when a run was cut off here.
 
     The sender is told, queries that look back at this quarter are looked at again, and the file is taken away.
     """
-    office = intake.office
-    for ending in ANSWERS:
-        kept = answer_path(office.settings, submission.district_code, submission.submission_id, ending)
+    intake = run.intake
+    for ending in FEEDBACK_ENDINGS:
+        kept = feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
         name = f"{submission.source_file_name}.{ending}"
-        _answer(intake, name, kept.read_bytes() if kept.exists() else None)
+        _leave_feedback(run, name, kept.read_bytes() if kept.exists() else None)
     if submission.state == "accepted":
-        for again in recheck_after(office, submission):
+        for again in recheck_after(intake, submission):
             if again.submission.district_code == submission.district_code:
-                _answer(intake, f"{again.submission.source_file_name}.omprovad.txt", again.text.encode())
+                _leave_feedback(run, f"{again.submission.source_file_name}.omprovad.txt", again.text.encode())
     if submission.original_path:
-        intake.source.clear(file, submission.source_file_sha256)
+        run.source.clear(file, submission.source_file_sha256)
     else:
-        intake.source.set_aside(file)
-    office.ledger.mark_cleared(submission.submission_id)
+        run.source.set_aside(file)
+    intake.ledger.mark_cleared(submission.submission_id)
 
 
-def _answer(intake: Intake, name: str, content: bytes | None) -> None:
+def _leave_feedback(run: ReceivingRun, name: str, content: bytes | None) -> None:
     """Leave an answer beside the files, or (None) take back an earlier one that no longer holds.
 
     That it can't be left is a warning: `status` and feedback/ have it too.
     """
     try:
         if content is None:
-            intake.source.take_back(name)
+            run.source.remove_feedback(name)
         else:
-            intake.source.answer(name, content)
+            run.source.leave_feedback(name, content)
     except DropLocationUnreachable as error:
         log.warning("%s; its answers are kept under FOLLOWUP_HOME/feedback", error)
 
 
-def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingFile]:
+def _finish_interrupted(run: ReceivingRun, waiting: list[WaitingFile]) -> list[WaitingFile]:
     """Clear files that an earlier run recorded but was killed before clearing; return the others."""
     unfinished = {
-        (s.source_file_name, s.source_file_sha256): s
-        for s in intake.office.ledger.uncleared(intake.source.district_code)
+        (s.source_file_name, s.source_file_sha256): s for s in run.intake.ledger.uncleared(run.source.district_code)
     }
     if not unfinished:
         return waiting
@@ -179,17 +186,17 @@ def _finish_cut_off(intake: Intake, waiting: list[WaitingFile]) -> list[WaitingF
             left.append(file)
             continue
         try:
-            checksum = intake.source.measure(file, _measured_at_most(intake.office.settings))[1]
+            checksum = run.source.measure(file, _measured_at_most(run.intake.settings))[1]
         except FileNotReady:
             left.append(file)
             continue
         recorded = unfinished.get((shown, checksum))
         if recorded is not None:
-            _answer_and_clear(intake, file, recorded)
+            _give_feedback_and_clear(run, file, recorded)
         else:
             left.append(file)
     for submission in unfinished.values():
-        intake.office.ledger.mark_cleared(submission.submission_id)
+        run.intake.ledger.mark_cleared(submission.submission_id)
     return left
 
 
@@ -199,13 +206,13 @@ def _order(file: WaitingFile, name: FileName) -> tuple[str, str, str]:
 
 
 def _receive_files(
-    intake: Intake,
+    run: ReceivingRun,
     waiting: list[WaitingFile],
     quarter: Quarter | None,
     on_file: Callable[[FileReceipt, int, int], None] | None,
 ) -> tuple[FileReceipt, ...]:
-    district = intake.source.district_code
-    files = _finish_cut_off(intake, waiting)
+    district = run.source.district_code
+    files = _finish_interrupted(run, waiting)
     named = sorted(((f, read_name(f.name, district)) for f in files), key=lambda pair: _order(*pair))
     receipts = []
     for number, (file, name) in enumerate(named, start=1):
@@ -217,7 +224,7 @@ def _receive_files(
             receipt = left
         else:
             try:
-                receipt = _receive_file(intake, file, name)
+                receipt = _receive_file(run, file, name)
             except FileNotReady:
                 log.warning("%s: %s changed, or can't be opened: left for a later run", district, name.shown)
                 receipt = left
@@ -255,13 +262,13 @@ def receive_district(
     locations = load_drop_locations(settings, inbox)
     if load_districts().get(district_code) is None or district_code not in locations:
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
-    with open_office(settings) as office:
-        ledger = office.ledger
-        with office.lease(district_code):
+    with open_intake(settings) as intake:
+        ledger = intake.ledger
+        with intake.lease(district_code):
             own = [
                 folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")
             ]
-            sweep([*own, *settings.validated.glob(f"*/*/{district_code}")])
+            remove_unfinished([*own, *settings.validated.glob(f"*/*/{district_code}")])
             with Source(district_code, locations[district_code]) as source:
                 waiting = source.waiting()
                 if source.never_read:
@@ -271,8 +278,8 @@ def receive_district(
                     )
                 if not waiting and not ledger.uncleared(district_code):
                     return DistrictReceipt(district_code, ())
-                intake = Intake(office, source, source.synthetic_checksums())
-                return DistrictReceipt(district_code, _receive_files(intake, waiting, quarter, on_file))
+                run = ReceivingRun(intake, source, source.synthetic_checksums())
+                return DistrictReceipt(district_code, _receive_files(run, waiting, quarter, on_file))
 
 
 @dataclass(frozen=True)
@@ -303,7 +310,7 @@ def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str
     return visit
 
 
-def _warn_of_strangers(inbox: str, codes: Iterable[str]) -> None:
+def warn_of_unknown_folders(inbox: str, codes: Iterable[str]) -> None:
     """Say which folders under an inbox are no unit's: nobody reads what lies there."""
     known = set(codes)
     try:
@@ -339,7 +346,7 @@ def receive(
     done: list[DistrictReceipt] = []
     unreachable: list[DropLocationUnreachable] = []
     if inbox is not None:
-        _warn_of_strangers(inbox, load_drop_locations(settings, inbox))
+        warn_of_unknown_folders(inbox, load_drop_locations(settings, inbox))
     for code in districts_to_visit(settings, inbox):
 
         def report(receipt: FileReceipt, number: int, total: int, code: str = code) -> None:

@@ -13,22 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.checking import CheckReport, parameters_of, sheet_of
+from ingest.checking import CheckReport, sheet_of, suite_parameters
 from ingest.checks.suites import load_rules, run_rules
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
-from ingest.explaining import carried_over, explained_before, open_count
+from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.feedback import as_text
 from ingest.history import Past, look_back
 from ingest.ledger import Submission
 from ingest.ledger.decisions import local_names
 from ingest.ledger.explanations import explanations_of, replace_queries
-from ingest.ledger.store import KEPT_PER_RULE
+from ingest.ledger.store import FINDINGS_PER_RULE
 from ingest.naming import FileName
 from ingest.quarters import Quarter
 from ingest.queries import SCHEMA, queries_of, queries_path, read_queries, write_queries
-from ingest.recording import Office, answer_path
+from ingest.recording import IntakeContext, feedback_path
 from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.storing import read_rows, write_whole
 
@@ -44,11 +44,11 @@ class Rechecked:
     text: str
 
 
-def recheck_after(office: Office, changed: Submission) -> list[Rechecked]:
+def recheck_after(intake: IntakeContext, changed: Submission) -> list[Rechecked]:
     """Look again at the queries that a changed submission decides; safe to repeat.
 
     Args:
-        office: the installation's.
+        intake: the installation's.
         changed: one that came into force, or was withdrawn.
 
     Returns:
@@ -67,25 +67,27 @@ def recheck_after(office: Office, changed: Submission) -> list[Rechecked]:
         wanted.append((changed.district_code, "oppenvard", quarter))
     found = []
     for code, dataset, when in wanted:
-        for later in office.ledger.in_force(district=code, dataset=dataset, quarter=str(when)):
-            again = _recheck(office, later)
+        for later in intake.ledger.in_force(district=code, dataset=dataset, quarter=str(when)):
+            again = _recheck(intake, later)
             if again is not None:
                 found.append(again)
     return found
 
 
-def _recheck(office: Office, found: Submission) -> Rechecked | None:
+def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
     """Try the rules over several files of one submission in force again, and keep what they find now."""
     if found.dataset is None or found.reporting_quarter is None or found.parquet_path is None:
         return None
-    home, ledger = office.settings.home, office.ledger
+    home, ledger = intake.settings.home, intake.ledger
     contract, quarter = load_contracts()[found.dataset], Quarter.parse(found.reporting_quarter)
-    table = _stored(read_rows(home, found), contract, office, found.district_code)
+    table = _stored(read_rows(home, found), contract, intake, found.district_code)
     history = look_back(found.dataset, table, Past(ledger, home, found.district_code, quarter))
     rules = load_rules(found.dataset)
     about = {rule.code for rule in rules if rule.needs is not None}
     skipped = {rule.code for rule in rules if rule.needs is None or rule.needs not in history.known}
-    outcomes = run_rules(found.dataset, sheet_of(table, contract, history), parameters_of(quarter), frozenset(skipped))
+    outcomes = run_rules(
+        found.dataset, sheet_of(table, contract, history), suite_parameters(quarter), frozenset(skipped)
+    )
     name = FileName(found.source_file_name, found.district_code, found.dataset, quarter, ())
     report = CheckReport(
         name, found.row_count, (), tuple(o for o in outcomes if not o.raised), (), table, None, history.absent_keys
@@ -93,13 +95,13 @@ def _recheck(office: Office, found: Submission) -> Rechecked | None:
     path = queries_path(home, found.district_code, found.submission_id)
     before = read_queries(path)
     is_about = pc.is_in(before["rule"], value_set=pa.array(sorted(about), pa.string()))
-    queries = pa.concat_tables([before.filter(pc.invert(is_about)), queries_of(report, contract, office.keys)])
+    queries = pa.concat_tables([before.filter(pc.invert(is_about)), queries_of(report, contract, intake.keys)])
     if _counted(before) == _counted(queries):
         return None
     write_queries(path, queries.cast(SCHEMA))
     own = explanations_of(ledger, found.submission_id)
     given = {(one.rule, one.row_key) for one in own}
-    earlier = explained_before(ledger, found.district_code, found.dataset, quarter)
+    earlier = earlier_explanations(ledger, found.district_code, found.dataset, quarter)
     carried = [
         one for one in carried_over(queries, found.submission_id, earlier) if (one.rule, one.row_key) not in given
     ]
@@ -108,14 +110,14 @@ def _recheck(office: Office, found: Submission) -> Rechecked | None:
         found.submission_id,
         about,
         report.counts(),
-        list(report.findings(KEPT_PER_RULE)),
+        list(report.findings(FINDINGS_PER_RULE)),
         carried,
         open_count(queries, [*own, *carried]),
     )
     told = [f"{found.source_file_name}: frågor som ser på andra filer har prövats igen, eftersom en sådan har ändrats."]
     told += list(as_text(name.shown, report))[1:] or ["  Inga sådana frågor finns längre."]
     text = "\n".join(told) + "\n"
-    write_whole(answer_path(office.settings, found.district_code, found.submission_id, "omprovad.txt"), text.encode())
+    write_whole(feedback_path(intake.settings, found.district_code, found.submission_id, "omprovad.txt"), text.encode())
     return Rechecked(found, text)
 
 
@@ -123,9 +125,9 @@ def _counted(queries: pa.Table) -> Counter[tuple[str, str]]:
     return Counter(zip(queries["rule"].to_pylist(), queries["row_key"].to_pylist(), strict=True))
 
 
-def _stored(rows: pa.Table, contract: Contract, office: Office, district_code: str) -> ConformedTable:
+def _stored(rows: pa.Table, contract: Contract, intake: IntakeContext, district_code: str) -> ConformedTable:
     """Stored rows as a conformed table again, as far as rules over several files look at it."""
-    names = local_names(office.ledger)
+    names = local_names(intake.ledger)
     values: dict[str, np.ndarray] = {}
     codes, texts = {}, {}
     for column in contract.stored_columns:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from ingest.checking import CheckReport, Circumstances
 from ingest.contracts import Contract, load_contracts
-from ingest.explaining import carried_over, explained_before, open_count
+from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.feedback import as_json, as_text
 from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import is_closed_to, local_names
-from ingest.ledger.rotations import PERSONS, person_version, under_way
-from ingest.ledger.store import KEPT_PER_RULE, Explanation
+from ingest.ledger.rotations import PERSONS, person_version, rotations_under_way
+from ingest.ledger.store import FINDINGS_PER_RULE, Explanation
 from ingest.naming import FileName
 from ingest.originals import Sent, encrypt_original
 from ingest.persons.keys import Keys, fingerprint, load_keys
@@ -29,12 +29,12 @@ from ingest.queries import queries_of, queries_path, write_queries
 from ingest.settings import CITY_TIME, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows, write_whole
 
-ANSWERS = ("txt", "json", "xlsx")
+FEEDBACK_ENDINGS = ("txt", "json", "xlsx")
 """Endings of the answers that are kept for each submission."""
 
 
 @dataclass(frozen=True)
-class Office:
+class IntakeContext:
     """What intake works with, whoever hands over the file."""
 
     settings: Settings
@@ -52,12 +52,12 @@ class Office:
         with self.ledger.lease(f"receive:{district_code}"):
             if load_keys(self.settings.keys) != self.keys:
                 raise SettingsError("the keys were rotated while this command ran: run it again")
-            see_that_keys_are_in_use(self.keys, self.ledger)
+            require_current_keys(self.keys, self.ledger)
             yield
 
 
 @contextmanager
-def open_office(settings: Settings, *, is_rotating: bool = False) -> Iterator[Office]:
+def open_intake(settings: Settings, *, is_rotating: bool = False) -> Iterator[IntakeContext]:
     """Load the keys, open the ledger, and see that they belong together.
 
     Args:
@@ -76,19 +76,19 @@ def open_office(settings: Settings, *, is_rotating: bool = False) -> Iterator[Of
                 f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
             )
         if not is_rotating:
-            see_that_keys_are_in_use(keys, ledger)
-        yield Office(settings, keys, ledger)
+            require_current_keys(keys, ledger)
+        yield IntakeContext(settings, keys, ledger)
     finally:
         ledger.close()
 
 
-def see_that_keys_are_in_use(keys: Keys, ledger: Ledger) -> None:
+def require_current_keys(keys: Keys, ledger: Ledger) -> None:
     """See that rows are keyed under the version that the key file has in use.
 
     Raises:
         SettingsError: they are not, or a rotation of person keys has not ended.
     """
-    if PERSONS in under_way(ledger):
+    if PERSONS in rotations_under_way(ledger):
         raise SettingsError(
             "person keys are being rotated, or a rotation was interrupted: wait for it, or run `followup keys rotate` "
             "again"
@@ -139,7 +139,7 @@ def circumstances_of(
     return Circumstances(keys, today, settings.max_file_megabytes, past, local_names(ledger), is_locked)
 
 
-def answer_path(settings: Settings, district_code: str, submission_id: str, ending: str) -> Path:
+def feedback_path(settings: Settings, district_code: str, submission_id: str, ending: str) -> Path:
     """Where an answer to the sender is kept."""
     return settings.feedback / district_code / f"{submission_id}.{ending}"
 
@@ -151,27 +151,29 @@ def submission_id_of(district_code: str, name: FileName, checksum: str, sequence
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
 
 
-def _keep_answers(settings: Settings, submission_id: str, district_code: str, report: CheckReport) -> None:
+def _write_feedback(settings: Settings, submission_id: str, district_code: str, report: CheckReport) -> None:
     text = "\n".join(as_text(report.name.shown, report)) + "\n"
-    write_whole(answer_path(settings, district_code, submission_id, "txt"), text.encode())
-    answer = as_json(report.name.shown, report, KEPT_PER_RULE)
+    write_whole(feedback_path(settings, district_code, submission_id, "txt"), text.encode())
+    answer = as_json(report.name.shown, report, FINDINGS_PER_RULE)
     content = json.dumps(answer, ensure_ascii=False).encode()
-    write_whole(answer_path(settings, district_code, submission_id, "json"), content)
+    write_whole(feedback_path(settings, district_code, submission_id, "json"), content)
     if report.counts():
-        write_whole(answer_path(settings, district_code, submission_id, "xlsx"), as_workbook(report.name.shown, report))
+        write_whole(
+            feedback_path(settings, district_code, submission_id, "xlsx"), as_workbook(report.name.shown, report)
+        )
 
 
 def _city_date(moment: datetime) -> date:
     return moment.astimezone(CITY_TIME).date()
 
 
-def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
+def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Submission:
     """Keep the original, the rows when accepted, and commit: from then on the submission exists.
 
     Of a file too large to be read nothing is kept (`original_path` is empty). Killed before the commit, nothing counts;
     what was written has the same names the next time.
     """
-    settings, ledger, name = office.settings, office.ledger, arrival.name
+    settings, ledger, name = intake.settings, intake.ledger, arrival.name
     quarter = str(name.quarter) if name.quarter else None
     district = arrival.district_code
     sequence = max(ledger.next_sequence(district, name.dataset, quarter), arrival.sequence)
@@ -187,15 +189,15 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
         if not arrival.is_too_large and not original_path:
             original = settings.landing / district / f"{submission_id}.bin"
             sent = Sent(name.shown, submitted_at, arrival.is_synthetic, sequence)
-            sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, office.keys, sent)
+            sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, intake.keys, sent)
             original_path = str(original.relative_to(settings.home))
-        _keep_answers(settings, submission_id, district, report)
+        _write_feedback(settings, submission_id, district, report)
         if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
             target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
             provenance = Provenance(submission_id, district, str(name.quarter), arrival.checksum, submitted_at)
             parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
             parquet_path = str(target.relative_to(settings.home))
-            explanations, open_queries = _queries(office, submission_id, district, contract, report)
+            explanations, open_queries = _queries(intake, submission_id, district, contract, report)
         if sealed is not None:
             sealed.result()
     deadline = name.quarter.deadline if name.quarter else None
@@ -219,7 +221,7 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
             error_count=report.total("error"),
             query_count=report.total("query"),
             contract_version=contract.version if contract else None,
-            person_key_version=office.keys.person_version if contract and contract.about_persons else None,
+            person_key_version=intake.keys.person_version if contract and contract.about_persons else None,
             original_path=original_path,
             parquet_path=parquet_path,
             parquet_sha256=parquet_checksum,
@@ -227,19 +229,19 @@ def record(office: Office, arrival: Arrival, report: CheckReport) -> Submission:
             open_query_count=open_queries,
         ),
         report.counts(),
-        list(report.findings(KEPT_PER_RULE)),
+        list(report.findings(FINDINGS_PER_RULE)),
         explanations,
     )
 
 
 def _queries(
-    office: Office, submission_id: str, district: str, contract: Contract, report: CheckReport
+    intake: IntakeContext, submission_id: str, district: str, contract: Contract, report: CheckReport
 ) -> tuple[list[Explanation], int]:
     """Keep the queries row by row; return the explanations that come over, and how many queries stay open."""
-    queries = queries_of(report, contract, office.keys)
-    write_queries(queries_path(office.settings.home, district, submission_id), queries)
+    queries = queries_of(report, contract, intake.keys)
+    write_queries(queries_path(intake.settings.home, district, submission_id), queries)
     if not queries.num_rows or report.name.quarter is None:
         return [], 0
-    earlier = explained_before(office.ledger, district, contract.dataset, report.name.quarter)
+    earlier = earlier_explanations(intake.ledger, district, contract.dataset, report.name.quarter)
     carried = carried_over(queries, submission_id, earlier)
     return carried, open_count(queries, carried)

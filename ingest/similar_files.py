@@ -21,16 +21,16 @@ from ingest.conforming import ConformedTable
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
 from ingest.failures import in_words
-from ingest.findings import Finding, counted, file_finding
+from ingest.findings import Finding, count_with_noun, file_finding
 from ingest.history import Past
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
 from ingest.sentinels import DATE_BAD, day_number
-from ingest.sketching import KEPT, Sketch, read_sketch
+from ingest.sketching import MOST_HASHES, Sketch, read_sketch
 from ingest.storing import damaged_rows
 
 log = logging.getLogger(__name__)
-LIKENESS = "FIL-086"
+SIMILAR_FILE = "FIL-086"
 SAME_FROM_QUARTER_TO_QUARTER = ("rutiner", "utbud")
 """Datasets that describe how things are: a unit's next file is often the same."""
 LEAST_BITS = 24.0
@@ -75,7 +75,7 @@ _LATER_SHARE = 0.2
 """Share of rows with a date after the quarter from which the file seems to be a later one's, not a slip of the pen."""
 
 
-def in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
+def rows_in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
     """How much two files have in common.
 
     Returns:
@@ -90,7 +90,7 @@ def in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
         return 0.0, 0.0, 0
     union = np.union1d(one.hashes, other.hashes)
     if not (one.is_whole and other.is_whole):
-        union = union[:KEPT]
+        union = union[:MOST_HASHES]
     shared &= one.hashes <= union[-1]
     return float(shared.sum() / len(union)), float(one.bits[shared].sum()), int(shared.sum())
 
@@ -107,7 +107,7 @@ def _family(district_code: str) -> set[str]:
     return {district_code} | {b for b, a in pairs if a == district_code} | {a for b, a in pairs if b == district_code}
 
 
-def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> list[Finding]:
+def find_similar_files(table: ConformedTable, contract: Contract, past: Past | None) -> list[Finding]:
     """A query when the file equals, or nearly equals, one in force of another quarter or unit; the most alike is named.
 
     An earlier version of the same file is never compared, nor a file without rows that say anything. A stored file that
@@ -135,7 +135,7 @@ def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> li
             )
             log.warning("%s", (in_words(error) if is_of_disk else None) or damaged_rows(past.home, other))
             continue
-        share, bits, rows = in_common(mine, theirs)
+        share, bits, rows = rows_in_common(mine, theirs)
         if share >= limit.share and rows >= limit.rows and bits >= LEAST_BITS:
             same = mine.rows == theirs.rows and mine.digest == theirs.digest
             found.append((same, share, other))
@@ -143,11 +143,11 @@ def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> li
         return []
     same, share, other = max(found, key=lambda one: (*one[:2], one[2].reporting_quarter or ""))
     unit = load_districts().get(other.district_code)
-    others = counted(len(found) - 1, "annan fil", "andra filer")
+    others = count_with_noun(len(found) - 1, "annan fil", "andra filer")
     more = f" Även {others} är lika." if len(found) > 1 else ""
     return [
         file_finding(
-            LIKENESS,
+            SIMILAR_FILE,
             row_key=f"{other.district_code}|{other.reporting_quarter}",
             share="Alla rader" if same else f"{min(int(100 * share), 99)} % av raderna",
             dataset=contract.dataset,
@@ -158,7 +158,7 @@ def likeness(table: ConformedTable, contract: Contract, past: Past | None) -> li
     ]
 
 
-def dates_elsewhere(table: ConformedTable, contract: Contract, quarter: Quarter) -> list[Finding]:
+def find_dates_outside_quarter(table: ConformedTable, contract: Contract, quarter: Quarter) -> list[Finding]:
     """A query when no date of what should happen in the quarter lies in it, or many lie after it; says where they lie.
 
     Files with few rows are not judged: in one of them nothing may have happened.
@@ -173,7 +173,7 @@ def dates_elsewhere(table: ConformedTable, contract: Contract, quarter: Quarter)
     if len(after) >= max(events.least_rows, _LATER_SHARE * table.rows):
         quarters = Counter(_quarter_of(int(day)) for day in after.tolist())
         where, rows = quarters.most_common(1)[0]
-        what = f"{counted(rows, 'rad', 'rader')} har datum i {where}, efter {quarter}."
+        what = f"{count_with_noun(rows, 'rad', 'rader')} har datum i {where}, efter {quarter}."
         return [file_finding("FIL-087", row_key=str(where), what=what)]
     reached = np.max([newest, *(table.values[name] for name in events.planned)], axis=0)
     if read.sum() < events.least_rows or (reached >= start).any():

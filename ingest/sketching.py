@@ -1,8 +1,9 @@
 """A sketch of a file's rows: a few hashes that say how much two files have in common, without reading either again.
 
-Of each row that says something its content is hashed (not the person, whose keys may change), and the smallest hashes
-are kept: the share that two sketches have in common estimates the share of rows that the files have (bottom-k, Broder
-1997). Files of up to KEPT different rows are held whole, so their share is exact. The same rows give the same sketch.
+The content of each informative row is hashed, without the person, whose keys may change. The smallest hashes are the
+sketch: the share that two sketches have in common estimates the share of rows that the files have in common (bottom-k,
+Broder 1997). A file of at most MOST_HASHES different rows is held whole, so its share is exact. The same rows give the
+same sketch.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import pyarrow.parquet as pq
 from ingest.contracts import Column, Contract
 from ingest.sentinels import AMBIGUOUS, DATE_BAD, DATE_EMPTY, EMPTY
 
-KEPT = 256
+MOST_HASHES = 256
 """Hashes kept; a share is then right to about three hundredths."""
 FOOTER = b"followup.sketch"
 """Under which key a Parquet file's metadata holds the sketch of its rows."""
 _BITS = {"date": 7.0, "identifier": 10.0, "text": 10.0}
 """How much it says that two rows share a filled cell by chance; a count says log2(1 + count), a code nothing."""
-_CANDIDATES = 8 * KEPT
+_CANDIDATES = 8 * MOST_HASHES
 _LOW = np.uint64(2**24 - 1)
 """Bits of a row's hash that come from its identifiers and texts; the others from its dates, counts and codes."""
 _U64 = npt.NDArray[np.uint64]
@@ -36,7 +37,7 @@ IntArray = npt.NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
-class Cells:
+class SketchColumn:
     """A column: whole numbers, days since 1970 or positions in `texts`, with sentinels where it is empty."""
 
     values: npt.NDArray[np.signedinteger]
@@ -50,7 +51,7 @@ class Sketch:
     Attributes:
         rows: how many rows say something: they hold an identifier, a date, a text or a count above zero.
         digest: sum over them of a hash of dates, counts and codes modulo 2^64; equal for the same rows in any order.
-        hashes: the smallest different hashes, ascending, at most KEPT.
+        hashes: the smallest different hashes, ascending, at most MOST_HASHES.
         bits: for each of them how much it says that another file has the row too (log2 of one in how many by chance).
     """
 
@@ -62,7 +63,7 @@ class Sketch:
     @property
     def is_whole(self) -> bool:
         """Whether all different rows are kept."""
-        return len(self.hashes) < KEPT
+        return len(self.hashes) < MOST_HASHES
 
     def as_footer(self) -> dict[bytes, bytes]:
         """For a Parquet file's metadata."""
@@ -79,7 +80,7 @@ def _from_footer(content: bytes) -> Sketch:
     return Sketch(found["rows"], found["digest"], hashes, np.frombuffer(packed, "<f4", kept, 8 * kept))
 
 
-def sketch_of(columns: Mapping[str, Cells], contract: Contract) -> Sketch:
+def sketch_of(columns: Mapping[str, SketchColumn], contract: Contract) -> Sketch:
     """The sketch of rows as they are stored.
 
     Identifiers and texts, slow to hash, are hashed only in the rows whose other columns hash low; which rows these are
@@ -90,7 +91,7 @@ def sketch_of(columns: Mapping[str, Cells], contract: Contract) -> Sketch:
         contract: the dataset's.
     """
     rows = max((len(cells.values) for cells in columns.values()), default=0)
-    use = np.flatnonzero(_says(columns, contract, rows))
+    use = np.flatnonzero(_informative_rows(columns, contract, rows))
     saying = len(use)
     high = np.zeros(rows, np.uint64)
     multipliers = np.random.default_rng(0).integers(1, 2**64, len(contract.stored_columns), dtype=np.uint64)
@@ -115,16 +116,16 @@ def sketch_of(columns: Mapping[str, Cells], contract: Contract) -> Sketch:
         if cells is not None:
             low = low * np.uint64(2 * place + 1) + _hashes_at(cells, use)
     hashes, first = np.unique(high | (_mixed(low) & _LOW), return_index=True)
-    kept = use[first[:KEPT]]
-    return Sketch(saying, digest, hashes[:KEPT], _bits(columns, contract, kept))
+    kept = use[first[:MOST_HASHES]]
+    return Sketch(saying, digest, hashes[:MOST_HASHES], _bits(columns, contract, kept))
 
 
-def _says(columns: Mapping[str, Cells], contract: Contract, rows: int) -> npt.NDArray[np.bool_]:
+def _informative_rows(columns: Mapping[str, SketchColumn], contract: Contract, rows: int) -> npt.NDArray[np.bool_]:
     """Rows that hold an identifier, a date, a text or a count above zero: nothing else tells one file from another."""
     says = np.zeros(rows, dtype=bool)
     for column in contract.stored_columns:
         cells = columns.get(column.name)
-        if cells is not None and _tells(column, contract) and not says.all():
+        if cells is not None and _is_informative(column, contract) and not says.all():
             says |= cells.values > 0 if column.type == "integer" else cells.values > _EMPTY[column.type]
     return says
 
@@ -132,18 +133,18 @@ def _says(columns: Mapping[str, Cells], contract: Contract, rows: int) -> npt.ND
 _EMPTY = {"date": DATE_BAD, "identifier": EMPTY, "text": EMPTY}
 
 
-def _tells(column: Column, contract: Contract) -> bool:
+def _is_informative(column: Column, contract: Contract) -> bool:
     return column.type in ("integer", "date", "identifier") or (
         column.type == "text" and column.name not in contract.row_key
     )
 
 
-def _bits(columns: Mapping[str, Cells], contract: Contract, places: IntArray) -> npt.NDArray[np.float32]:
+def _bits(columns: Mapping[str, SketchColumn], contract: Contract, places: IntArray) -> npt.NDArray[np.float32]:
     """Evidence of these rows."""
     bits = np.zeros(len(places), np.float32)
     for column in contract.stored_columns:
         cells = columns.get(column.name)
-        if cells is None or not len(cells.values) or not _tells(column, contract):
+        if cells is None or not len(cells.values) or not _is_informative(column, contract):
             continue
         values = cells.values[places]
         if column.type == "integer":
@@ -168,7 +169,7 @@ def _hashes(texts: Sequence[str] | pa.Array) -> _U64:
     return np.append(found, np.zeros(-AMBIGUOUS, np.uint64))
 
 
-def _hashes_at(cells: Cells, places: IntArray) -> _U64:
+def _hashes_at(cells: SketchColumn, places: IntArray) -> _U64:
     """Hashes of the texts in these rows."""
     assert cells.texts is not None
     values, position = np.unique(cells.values[places], return_inverse=True)
@@ -180,25 +181,27 @@ def _hashes_at(cells: Cells, places: IntArray) -> _U64:
     return np.concatenate([np.zeros(len(values) - len(filled), np.uint64), hashes[: len(filled)]])[position]
 
 
-def _cells(column: Column, stored: pa.ChunkedArray) -> Cells:
+def _cells(column: Column, stored: pa.ChunkedArray) -> SketchColumn:
     """A stored column's cells."""
     plain = stored.combine_chunks()
     if isinstance(plain, pa.ChunkedArray):
         plain = pa.concat_arrays(plain.chunks)
     if column.type == "integer":
-        return Cells(plain.fill_null(EMPTY).to_numpy(zero_copy_only=False))
+        return SketchColumn(plain.fill_null(EMPTY).to_numpy(zero_copy_only=False))
     if column.type == "date":
-        return Cells(plain.cast(pa.int32()).fill_null(DATE_EMPTY).to_numpy(zero_copy_only=False))
+        return SketchColumn(plain.cast(pa.int32()).fill_null(DATE_EMPTY).to_numpy(zero_copy_only=False))
     encoded = plain if pa.types.is_dictionary(plain.type) else plain.cast(pa.string()).dictionary_encode()
-    return Cells(encoded.indices.fill_null(EMPTY).to_numpy(zero_copy_only=False), encoded.dictionary.cast(pa.string()))
+    return SketchColumn(
+        encoded.indices.fill_null(EMPTY).to_numpy(zero_copy_only=False), encoded.dictionary.cast(pa.string())
+    )
 
 
-def _stored_cells(rows: pa.Table, contract: Contract) -> dict[str, Cells]:
+def _stored_cells(rows: pa.Table, contract: Contract) -> dict[str, SketchColumn]:
     known = [column for column in contract.stored_columns if column.name in rows.column_names]
     return {column.name: _cells(column, rows[column.name]) for column in known}
 
 
-def sketched(rows: pa.Table, contract: Contract) -> pa.Table:
+def with_sketch(rows: pa.Table, contract: Contract) -> pa.Table:
     """Stored rows with the sketch of them in the metadata, in place of an older one."""
     return rows.replace_schema_metadata(sketch_of(_stored_cells(rows, contract), contract).as_footer())
 

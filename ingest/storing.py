@@ -20,7 +20,7 @@ from ingest.contracts import Column, Contract
 from ingest.failures import StorageFailure
 from ingest.ledger import Submission
 from ingest.sentinels import DATE_BAD
-from ingest.sketching import Cells, Sketch, sketch_of
+from ingest.sketching import Sketch, SketchColumn, sketch_of
 
 _UNFINISHED = ".tmp"
 
@@ -32,7 +32,7 @@ class DamagedRows(StorageFailure):
 def write_whole(path: Path, *parts: bytes | pa.Buffer) -> None:
     """Put a file in place whole: temporary name, fsync, rename. Killed at any instant, the old or none is there.
 
-    One writer at a time for a path (the caller holds a lease); `sweep` removes what a killed one left.
+    One writer at a time for a path (the caller holds a lease); `remove_unfinished` removes what a killed one left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}{_UNFINISHED}")
@@ -76,7 +76,7 @@ def write_new(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def sweep(folders: Iterable[Path]) -> None:
+def remove_unfinished(folders: Iterable[Path]) -> None:
     """Remove the temporary files that killed writers left in these folders."""
     for folder in folders:
         for leftover in folder.glob(f".*{_UNFINISHED}"):
@@ -167,7 +167,7 @@ def sketch_of_table(table: ConformedTable, contract: Contract) -> Sketch:
             texts = _code_set_texts(column, table)
         elif column.type == "code":
             texts = list(table.codes[column.name].codes)
-        cells[column.name] = Cells(table.values[column.name], texts)
+        cells[column.name] = SketchColumn(table.values[column.name], texts)
     return sketch_of(cells, contract)
 
 

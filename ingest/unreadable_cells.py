@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from ingest.characters import garbled, named, odd_characters
+from ingest.characters import character_name, garbled, odd_characters
 from ingest.contracts import CodeList, Column
 from ingest.folding import fold
 
@@ -21,7 +21,7 @@ _MONTH_FIRST = re.compile(r"(\d{1,2})[./](\d{1,2})[./]\d{4}", re.ASCII)
 _SHORT_YEAR = re.compile(r"(\d{1,2}[-./]\d{1,2}[-./]\d{2}|\d{2}-\d{2}-\d{2}|\d{6})", re.ASCII)
 
 
-def cause_of(text: str, column: Column, codes: CodeList | None) -> str:
+def why_unreadable(text: str, column: Column, codes: CodeList | None) -> str:
     """Words in brackets, after a space, on why a cell of a column can't be read; empty where nobody can say.
 
     Text is never quoted, in whatever column: a name or number may stand anywhere. Single characters are, and dates and
@@ -34,7 +34,7 @@ def cause_of(text: str, column: Column, codes: CodeList | None) -> str:
     """
     hints = []
     if broken := garbled(text, has_swedish=False):
-        hints.append(f"fel tecken: {broken.said}")
+        hints.append(f"fel tecken: {broken.in_words}")
     if column.type in ("code", "code_list") and codes is not None:
         hints += _nearest(text, column, codes)
     elif column.type in ("identifier", "person_number"):
@@ -54,12 +54,12 @@ def _nearest(text: str, column: Column, codes: CodeList) -> list[str]:
     parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
     for folded in map(fold, parts):
         if folded in codes.ambiguous:
-            hints.append(f"{folded} kan betyda {' eller '.join(map(codes.said, codes.ambiguous[folded]))}")
+            hints.append(f"{folded} kan betyda {' eller '.join(map(codes.with_label, codes.ambiguous[folded]))}")
         elif folded not in codes.lookup:
             near = difflib.get_close_matches(folded, list(codes.lookup), n=6, cutoff=0.6)
             nearest = list(dict.fromkeys(codes.codes[codes.lookup[spelling]] for spelling in near))[:NEAREST_CODES]
             if nearest:
-                hints.append(f"menades {' eller '.join(map(codes.said, nearest))}?")
+                hints.append(f"menades {' eller '.join(map(codes.with_label, nearest))}?")
     return hints
 
 
@@ -70,7 +70,7 @@ def _about_number(text: str, column: Column) -> list[str]:
     if column.type == "identifier" and len(text) > _LONGEST_IDENTIFIER:
         return [f"{len(text)} tecken"]
     allowed = _IN_IDENTIFIER if column.type == "identifier" else _IN_PERSON_NUMBER
-    wrong = [named(c) for c in dict.fromkeys(allowed.sub("", text))][:3]
+    wrong = [character_name(c) for c in dict.fromkeys(allowed.sub("", text))][:3]
     return [f"innehåller {', '.join(wrong)}"] if wrong else []
 
 

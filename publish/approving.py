@@ -66,7 +66,7 @@ def approve_release(
         ReleaseRefused: its file is gone: make a new one.
         ServingError, LeaseBusy: as `release`.
     """
-    with office(settings) as ledger:
+    with ledger_for_release(settings) as ledger:
         complete(settings, ledger, on_step)
         row = next((one for one in kept.releases(ledger) if one.release_id == release_id), None)
         file = proposal_folder(settings, release_id) / FILE_NAME
@@ -86,7 +86,7 @@ def serve_current(settings: Settings, *, on_step: Step = lambda number, total, w
         ReleaseRefused: nothing has gone out, or its file is gone.
         ServingError, LeaseBusy: as `release`.
     """
-    with office(settings) as ledger:
+    with ledger_for_release(settings) as ledger:
         complete(settings, ledger, on_step)
         current = kept.current_release(ledger)
         if current is None:
@@ -97,7 +97,7 @@ def serve_current(settings: Settings, *, on_step: Step = lambda number, total, w
 
 
 @contextmanager
-def office(settings: Settings) -> Iterator[Ledger]:
+def ledger_for_release(settings: Settings) -> Iterator[Ledger]:
     """The ledger, while nobody else releases.
 
     Raises:

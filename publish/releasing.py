@@ -29,9 +29,9 @@ from publish.approving import (
     Step,
     complete,
     go_out,
+    ledger_for_release,
     naive,
     no_other,
-    office,
     proposal_folder,
     shown_by,
 )
@@ -95,7 +95,7 @@ def release(
         LeaseBusy: another process is releasing.
         ServingError: the release is approved but could not be served; the next run serves it.
     """
-    with office(settings) as ledger:
+    with ledger_for_release(settings) as ledger:
         complete(settings, ledger, on_step)
         making = _Making(
             settings,

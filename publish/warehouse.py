@@ -54,7 +54,7 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def see_that_it_opens(path: Path) -> None:
+def require_openable(path: Path) -> None:
     """Read the list of its marts, which a file that is cut off or no database does not give.
 
     Raises:
@@ -67,7 +67,7 @@ def see_that_it_opens(path: Path) -> None:
 def is_damaged(path: Path) -> bool:
     """Whether a warehouse file can't be read and is to be made anew; one that is held by another process is not."""
     try:
-        see_that_it_opens(path)
+        require_openable(path)
     except WarehouseFailed as failed:
         return str(failed).endswith(REMEDY)
     return False

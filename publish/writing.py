@@ -15,7 +15,7 @@ from publish.cutting import CELL, COMPLETENESS, Cut
 from publish.labels import label, load_terms
 from publish.leaving_out import LEFT_OUT, NOBODY, NOT_PROTECTABLE, block_of, cut_of
 from publish.policy import Policy
-from publish.serving.release_file import text as literal
+from publish.serving.release_file import sql_literal
 from publish.tables import TOTAL, Derived, OpenTable, Table, Tables
 from publish.warehouse import Warehouse
 
@@ -333,13 +333,13 @@ def _comment(
     described = f"{label(table) or table}. {text} {told.get('', '').strip()}".strip()
     if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
         described = f"{text} {told.get('', '').strip()}".strip()
-    statements = [f"comment on table published.{table} is {literal(described)}"]
+    statements = [f"comment on table published.{table} is {sql_literal(described)}"]
     terms = load_terms()
     for column in map(str, rows.columns):
         more = told.get(column) or (terms[column].explanation if column in terms else None)
         words = ": ".join(part for part in (label(column), more) if part)
         if words:
-            statements.append(f"comment on column published.{table}.{column} is {literal(words)}")
+            statements.append(f"comment on column published.{table}.{column} is {sql_literal(words)}")
     target.execute("; ".join(statements))
 
 

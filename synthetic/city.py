@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.districts import load_districts
 from ingest.file_permissions import make_folder
-from ingest.locations.local_folder import leave_file
+from ingest.locations.local_folder import put_file
 from ingest.quarters import Quarter, quarters_between
 from synthetic.count_views import count_columns
 from synthetic.faults import CORRECTED, PlantedFault, plant
@@ -151,14 +151,14 @@ def _write(
     folder = make_folder(out, file.district)
     listed = checksums.setdefault(folder, {})
     if fault is None:
-        leave_file(folder, file.path.name, content)
+        put_file(folder, file.path.name, content)
         listed[file.path.name] = sha256(content)
         return file
     corrected = make_folder(out, CORRECTED, file.district)
-    leave_file(corrected, file.path.name, content)
+    put_file(corrected, file.path.name, content)
     checksums.setdefault(corrected, {})[file.path.name] = sha256(content)
     listed[f"{CORRECTED}/{file.path.name}"] = sha256(content)
     broken = replace(file, path=folder / fault.file_name, fault=fault.name)
-    leave_file(folder, fault.file_name, fault.content)
+    put_file(folder, fault.file_name, fault.content)
     listed[fault.file_name] = sha256(fault.content)
     return broken

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest.file_permissions import make_folder
-from ingest.locations.local_folder import leave_file
+from ingest.locations.local_folder import put_file
 from ingest.quarters import Quarter, quarters_between
 from synthetic import margins
 from synthetic.care import EpisodeDraw
@@ -103,7 +103,7 @@ def draw_review(out: Path, districts: tuple[str, ...] = ("hasselby-vallingby",),
         for quarter in quarters_between(FROM, UNTIL):
             for table in _tables(district, quarter, people, cases, episodes):
                 content = table.content()
-                leave_file(folder, table.file_name, content)
+                put_file(folder, table.file_name, content)
                 checksums[table.file_name] = sha256(content)
                 written.append(folder / table.file_name)
         write_manifest(folder, checksums, NOTICE)

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from ingest.contracts import load_contracts
-from ingest.locations.local_folder import find_file, leave_file
+from ingest.locations.local_folder import put_file, read_file
 from synthetic.habits import HABITS, extra_column, header, quoted
 from synthetic.views import Columns
 
@@ -68,7 +68,7 @@ def sha256(content: bytes) -> str:
 
 def write_manifest(folder: Path, checksums: dict[str, str], notice: str) -> None:
     """Add files to the folder's list of synthetic files, made if missing."""
-    there = find_file(folder, MANIFEST, _MANIFEST_AT_MOST)
+    there = read_file(folder, MANIFEST, _MANIFEST_AT_MOST)
     known: dict[str, str] = json.loads(there)["files"] if there else {}
     content = {"notice": notice, "files": dict(sorted((known | checksums).items()))}
-    leave_file(folder, MANIFEST, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+    put_file(folder, MANIFEST, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())

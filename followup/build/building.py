@@ -24,7 +24,7 @@ from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snap
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
-from ingest.maintenance.reimporting import see_that_ledger_is_not_lost
+from ingest.maintenance.reimporting import require_ledger_not_lost
 from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
@@ -101,7 +101,7 @@ def build(
         with ledger.lease("build", wait_seconds=300):
             snapshot = take_snapshot(settings, ledger)
             if not snapshot.in_force:
-                see_that_ledger_is_not_lost(settings, ledger)
+                require_ledger_not_lost(settings, ledger)
             fingerprint = snapshot.fingerprint()
             last = ledger.last_build()
             is_whole = (
@@ -122,7 +122,7 @@ def _build(
     on_node: Callable[[NodeResult], None] | None,
 ) -> BuildResult:
     started, began = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
-    _see_that_keys_are_of_one_version(snapshot)
+    _require_one_key_version(snapshot)
     folder = settings.home.absolute() / "build"
     upcoming = settings.home.absolute() / "warehouse.next.duckdb"
     try:
@@ -141,13 +141,13 @@ def _build(
     return BuildResult("built", fingerprint, built.nodes, seconds)
 
 
-def _see_that_keys_are_of_one_version(snapshot: Snapshot) -> None:
+def _require_one_key_version(snapshot: Snapshot) -> None:
     versions = {s.person_key_version for s in snapshot.in_force if s.person_key_version is not None}
     if len(versions) > 1:
         raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
 
 
-def _see_that_rows_are_as_stored(settings: Settings, snapshot: Snapshot) -> None:
+def _require_rows_as_stored(settings: Settings, snapshot: Snapshot) -> None:
     """Before dbt reads them: a file whose bytes were changed may still be read, and give other figures."""
     wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
     if wrong:
@@ -183,15 +183,15 @@ def build_file(
         DamagedRows: the rows of a submission in force are missing or are not what was stored.
         StorageFailure: dbt could not write or read.
     """
-    _see_that_keys_are_of_one_version(snapshot)
-    _see_that_rows_are_as_stored(settings, snapshot)
+    _require_one_key_version(snapshot)
+    _require_rows_as_stored(settings, snapshot)
     _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
         kept = _kept_parsed(settings, warehouse)
         nodes, reason, described = _run_dbt(variables, warehouse, folder, kept, with_tests, on_node)
     finally:
-        _let_go()
+        _close_connections()
     failed = [node for node in nodes if node.status in _FAILED]
     if described is None or reason is not None or failed:
         _remove(warehouse)
@@ -266,7 +266,7 @@ def _run_dbt(
     manifest, described = _parsed_before(kept)
     if manifest is not None:
         arguments.append("--no-write-json")
-    with _log_in(folder / "logs") as log, _never_collecting():
+    with _build_log(folder / "logs") as log, _gc_paused():
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     if manifest is None:
         described = _keep_parsed(folder / "target", kept)
@@ -286,7 +286,7 @@ class _Lines(RotatingFileHandler):
 
 
 @contextmanager
-def _log_in(folder: Path) -> Iterator[logging.Logger]:
+def _build_log(folder: Path) -> Iterator[logging.Logger]:
     """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = _Lines(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
@@ -300,7 +300,7 @@ def _log_in(folder: Path) -> Iterator[logging.Logger]:
 
 
 @contextmanager
-def _never_collecting() -> Iterator[None]:
+def _gc_paused() -> Iterator[None]:
     """Python looks for cycles again and again in the parsed project, which lives as long as the build."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -352,7 +352,7 @@ def _parsed_before(kept: Path) -> tuple[Any, Manifest | None]:
         return None, None
 
 
-def _let_go() -> None:
+def _close_connections() -> None:
     """Close the connections that dbt keeps, so that the file is whole and free."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 

@@ -22,16 +22,16 @@ from followup.build.snapshot import Snapshot, take_snapshot
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.contracts import load_contracts
-from ingest.explaining import carried_over, explained_before, open_count
+from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.store import newest_accepted
 from ingest.naming import read_name
 from ingest.queries import queries_of
-from ingest.recording import Office, circumstances_of, open_office
+from ingest.recording import IntakeContext, circumstances_of, open_intake
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows
-from publish.warehouse import see_that_it_opens
+from publish.warehouse import require_openable
 
 SUBMISSION_ID = "forhandsvisning"
 """What the file is called in the temporary warehouse."""
@@ -71,31 +71,31 @@ def preview(
         WarehouseFailed: the warehouse in force can't be read.
         DamagedRows: rows in force are missing or damaged.
     """
-    _see_that_something_was_received(settings)
-    with open_office(settings) as office:
-        raw, report = _checked(office, path)
+    _require_received_rows(settings)
+    with open_intake(settings) as intake:
+        raw, report = _checked(intake, path)
         name = report.name
         if not report.accepted or name.dataset is None or name.quarter is None or name.district is None:
             return Preview(report, False, None, ())
-        in_force = office.ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))
+        in_force = intake.ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))
         replaced = in_force[0] if in_force else None
         checksum = hashlib.sha256(raw).hexdigest()
         if replaced is not None and replaced.source_file_sha256 == checksum:
             return Preview(report, True, replaced, ())
-        snapshot = take_snapshot(settings, office.ledger)
+        snapshot = take_snapshot(settings, intake.ledger)
         with _room(settings.home.absolute() / "preview") as room:
-            submission = _as_if_submitted(office, report, len(raw), checksum, snapshot, room)
+            submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, room)
             submissions = (*snapshot.submissions, submission)
             coming = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
             after, before = room / "after.duckdb", room / "before.duckdb"
             build_file(settings, coming, after, room / "after", on_node=on_node)
-            if not _link_warehouse(settings, office.ledger, snapshot.fingerprint(), before):
+            if not _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before):
                 build_file(settings, snapshot, before, room / "before", with_tests=False, on_node=on_node)
             moved = movements(before, after, name.district, str(name.quarter), most)
         return Preview(report, False, replaced, tuple(moved))
 
 
-def _see_that_something_was_received(settings: Settings) -> None:
+def _require_received_rows(settings: Settings) -> None:
     """Also because a ledger that has taken nothing in would be bound to these keys, and nothing may be stored."""
     nothing = SettingsError(f"nothing was received under {settings.home} yet: there is nothing to compare with")
     if settings.ledger_url is None and not (settings.home / "ledger.sqlite").exists():
@@ -108,19 +108,19 @@ def _see_that_something_was_received(settings: Settings) -> None:
         ledger.close()
 
 
-def _checked(office: Office, path: Path) -> tuple[bytes, CheckReport]:
-    settings, name = office.settings, read_name(path.name)
+def _checked(intake: IntakeContext, path: Path) -> tuple[bytes, CheckReport]:
+    settings, name = intake.settings, read_name(path.name)
     with path.open("rb") as handle:
         raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
-    report = check_file(raw, name, circumstances_of(settings, office.keys, office.ledger, name, name.district))
-    return raw, with_changes(report, office.ledger, settings.home, office.keys)
+    report = check_file(raw, name, circumstances_of(settings, intake.keys, intake.ledger, name, name.district))
+    return raw, with_changes(report, intake.ledger, settings.home, intake.keys)
 
 
 def _as_if_submitted(
-    office: Office, report: CheckReport, size: int, checksum: str, snapshot: Snapshot, room: Path
+    intake: IntakeContext, report: CheckReport, size: int, checksum: str, snapshot: Snapshot, room: Path
 ) -> Submission:
     """The submission that taking the file in would make, its rows in the temporary folder."""
-    name, now = report.name, office.settings.now()
+    name, now = report.name, intake.settings.now()
     assert report.table is not None and name.dataset is not None and name.quarter is not None and name.district
     contract = load_contracts()[name.dataset]
     rows_path, submitted_at = room / "rows.parquet", now.astimezone(UTC).replace(tzinfo=None)
@@ -128,14 +128,14 @@ def _as_if_submitted(
     rows_checksum = write_rows(rows_path, rows_to_store(report.table, contract, provenance))
     own = (name.district, name.dataset, str(name.quarter))
     earlier_versions = [s for s in snapshot.submissions if (s.district_code, s.dataset, s.reporting_quarter) == own]
-    queries = queries_of(report, contract, office.keys)
-    earlier = explained_before(office.ledger, name.district, name.dataset, name.quarter)
+    queries = queries_of(report, contract, intake.keys)
+    earlier = earlier_explanations(intake.ledger, name.district, name.dataset, name.quarter)
     return Submission(
         submission_id=SUBMISSION_ID,
         district_code=name.district,
         dataset=name.dataset,
         reporting_quarter=str(name.quarter),
-        sequence=office.ledger.next_sequence(name.district, name.dataset, str(name.quarter)),
+        sequence=intake.ledger.next_sequence(name.district, name.dataset, str(name.quarter)),
         version=max((s.version or 0 for s in earlier_versions), default=0) + 1,
         state="accepted",
         source_file_name=name.shown,
@@ -149,7 +149,7 @@ def _as_if_submitted(
         error_count=0,
         query_count=report.total("query"),
         contract_version=contract.version,
-        person_key_version=office.keys.person_version if contract.about_persons else None,
+        person_key_version=intake.keys.person_version if contract.about_persons else None,
         original_path="",
         parquet_path=str(rows_path),  # absolute: it lies outside validated/
         parquet_sha256=rows_checksum,
@@ -167,7 +167,7 @@ def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target
         last = ledger.last_build()
         if last is None or last.fingerprint != fingerprint or not settings.warehouse.exists():
             return False
-        see_that_it_opens(settings.warehouse)
+        require_openable(settings.warehouse)
         try:
             os.link(settings.warehouse, target)
         except OSError:  # no second names on this file system

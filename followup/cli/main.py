@@ -112,12 +112,12 @@ def receive(
 
 
 def _receive_from_landing(settings: Settings) -> Exit:
-    from ingest.maintenance.reimporting import take_in_from_landing
-    from ingest.recording import open_office
+    from ingest.maintenance.reimporting import reimport_originals
+    from ingest.recording import open_intake
 
-    with open_office(settings) as office, reporting.progress(errors) as bar:
-        done = take_in_from_landing(office, lambda one, number, total: bar(number, total, one.shown))
-    reporting.print_taken_in(console, done)
+    with open_intake(settings) as intake, reporting.progress(errors) as bar:
+        done = reimport_originals(intake, lambda one, number, total: bar(number, total, one.shown))
+    reporting.print_reimported(console, done)
     if any(one.state in ("damaged", "nameless") for one in done):
         return Exit.FAILED
     return Exit.REFUSED if any(one.state == "refused" for one in done) else Exit.DONE

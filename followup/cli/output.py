@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from followup.doctor import Examined
     from followup.status import LockedOut, OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
-    from ingest.maintenance.reimporting import TakenIn
+    from ingest.maintenance.reimporting import Reimported
     from ingest.receiving import Receipt
     from publish.approving import Release
     from publish.serving import Served
@@ -149,7 +149,7 @@ _LEFT_IN_LANDING = {
 }
 
 
-def print_taken_in(console: Console, done: Sequence[TakenIn]) -> None:
+def print_reimported(console: Console, done: Sequence[Reimported]) -> None:
     """What became of originals that the ledger lacked."""
     for one in done:
         told = _LEFT_IN_LANDING.get(one.state, one.state)

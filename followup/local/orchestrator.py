@@ -39,7 +39,7 @@ from followup.local.supervisor import (
     write_state,
 )
 from followup.local.variables import followup_environment
-from ingest.file_permissions import close_home, go_private, make_folder, private_file
+from ingest.file_permissions import close_home, go_private, make_folder, write_private_file
 from ingest.settings import ROOT, Settings, SettingsError
 
 HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
@@ -176,7 +176,7 @@ class Orchestrator:
             ).returncode
         if code:
             raise OrchestratorError(f"airflow db migrate ended with {code}; see {log}")
-        private_file(done, version)
+        write_private_file(done, version)
 
     def _wait_until_ready(self, running: Running) -> None:
         """Ready: all our processes live, both components are healthy, the DAGs are read, the pools are there."""
@@ -252,20 +252,22 @@ class Orchestrator:
         """
         path = self.home / "environment"
         settings = installation_variables() | {HOME_VARIABLE: str(self.home), **more}
-        private_file(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
+        write_private_file(
+            path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items()))
+        )
         return path
 
     def _secrets(self) -> dict[str, str]:
         """Secrets of this home, made the first time, readable by the owner alone."""
         make_folder(self.home)
         if not self.password_file.exists():
-            private_file(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
+            write_private_file(self.password_file, json.dumps({USER: secrets.token_urlsafe(15)}))
         path = self.home / "secrets.json"
         known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         drawn = {"jwt": secrets.token_urlsafe(48), "api": secrets.token_urlsafe(48), "fernet": fernet}
         if not drawn.keys() <= known.keys():
-            private_file(path, json.dumps(drawn | known))
+            write_private_file(path, json.dumps(drawn | known))
         return drawn | known
 
 

@@ -26,7 +26,7 @@ import psycopg
 from psycopg import sql
 
 from followup.local.postgres_binaries import found_binaries
-from ingest.file_permissions import close, go_private, make_folder, private_file
+from ingest.file_permissions import close_to_others, go_private, make_folder, write_private_file
 from ingest.postgres import SCRAM
 from ingest.settings import ROOT, Settings
 from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
@@ -116,7 +116,7 @@ class PostgresServer:
                 tell("PostgreSQL makes its cluster")
                 self._make_cluster()
             port = self._free_port()
-            private_file(self._port_file, str(port))
+            write_private_file(self._port_file, str(port))
             given = " ".join((*OPTIONS, *self.options))
             options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
             log = self.cluster / "server.log"
@@ -154,7 +154,7 @@ class PostgresServer:
                 if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size <= _LONGEST_LOG:
                     return False
                 log.seek(-_LONGEST_LOG, os.SEEK_END)
-                private_file(self.home / "server.log.1", log.read(_LONGEST_LOG).decode("utf-8", "replace"))
+                write_private_file(self.home / "server.log.1", log.read(_LONGEST_LOG).decode("utf-8", "replace"))
                 log.truncate(0)
                 return True
         return False
@@ -185,7 +185,7 @@ class PostgresServer:
         """For us alone; the server's user may pass it to the cluster, where it is another one."""
         go_private()
         make_folder(self.home)
-        close(self.home)
+        close_to_others(self.home)
         if self._owner:
             os.chown(self.home, -1, self._owner["group"])
             self.home.chmod(0o710)
@@ -196,7 +196,7 @@ class PostgresServer:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password = secrets.token_urlsafe(24)
-        private_file(self._superuser_file, json.dumps({SUPERUSER: password}))
+        write_private_file(self._superuser_file, json.dumps({SUPERUSER: password}))
         with tempfile.NamedTemporaryFile("w", dir=self.home, prefix=".password-") as given:
             given.write(password)
             given.flush()
@@ -232,7 +232,7 @@ class PostgresServer:
         with contextlib.suppress(OSError, ValueError):
             known = json.loads(self.logins_file.read_text(encoding="utf-8"))
         logins = {role: secrets.token_urlsafe(24) for role in (OWNER, READER, ANALYST)} | known
-        private_file(self.logins_file, json.dumps(logins, indent=1))
+        write_private_file(self.logins_file, json.dumps(logins, indent=1))
         try:
             with self.superuser() as connection:
                 _make_owner(connection, logins[OWNER])
@@ -258,7 +258,7 @@ class PostgresServer:
             for role, login in roles.items()
         ]
         path = self.home / "pg_service.conf"
-        private_file(path, "\n".join(services))
+        write_private_file(path, "\n".join(services))
         return path
 
     # -- the machine ---------------------------------------------------------------------------------------------------

@@ -27,9 +27,9 @@ from followup.local.figures import FUNNEL, funnel_table, groups_table, release_t
 from followup.local.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
 from followup.local.postgres_server import HOME_VARIABLE as POSTGRES_HOME_VARIABLE
 from ingest.districts import load_districts
-from ingest.file_permissions import close, go_private, make_folder, open_to_others
+from ingest.file_permissions import close_to_others, find_open_to_others, go_private, make_folder
 from ingest.ledger import Ledger, LedgerError, Submission
-from ingest.locations.local_folder import leave_file
+from ingest.locations.local_folder import put_file
 from ingest.locations.sources import MANIFEST
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter, quarters_between
@@ -94,8 +94,8 @@ class Stage:
         exports = [f"export {name}={shlex.quote(value)}\n" for name, value in self.environment.items()]
         (self.folder / "environment").write_text("".join(exports), encoding="utf-8")
         settings = Settings()
-        for path in list(open_to_others(self.private)):  # an earlier version's
-            close(path)
+        for path in list(find_open_to_others(self.private)):  # an earlier version's
+            close_to_others(path)
         if not settings.keys.exists():
             make_keys(settings.keys)
         return settings
@@ -112,7 +112,7 @@ class Stage:
         """Put a file into its district's drop location, whole, with the list that declares it synthetic."""
         folder = make_folder(self.inbox, file.district)
         for source in (file.path.with_name(MANIFEST), file.path):
-            leave_file(folder, source.name, source.read_bytes())
+            put_file(folder, source.name, source.read_bytes())
 
 
 _Key = tuple[str, str]
@@ -289,7 +289,7 @@ def rehearse(stage: Stage, console: Console) -> None:
         finally:
             if not ran_before:
                 orchestrator.stop()
-    if left_open := list(open_to_others(stage.private)):
+    if left_open := list(find_open_to_others(stage.private)):
         raise RehearsalFailed(f"{len(left_open)} files and folders are open to other users: {left_open[0]}")
     _print_figures(stage, settings, console)
     console.print(f"Done in {time.monotonic() - began:.0f} s; Airflow {'still runs' if ran_before else 'is stopped'}.")

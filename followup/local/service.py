@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from followup.local.orchestrator import HOME_VARIABLE, installation_variables
-from ingest.file_permissions import private_file
+from ingest.file_permissions import write_private_file
 from ingest.settings import ROOT
 
 UNIT = "followup.local.service"
@@ -127,8 +127,8 @@ def install(service: Service, airflow_home: Path) -> bool:
         service.units.mkdir(parents=True, exist_ok=True, mode=0o755)
         is_new = not service.environment_file.exists()
         if is_new:
-            private_file(service.environment_file, "\n".join(lines) + "\n")
-        private_file(service.unit_file, unit)
+            write_private_file(service.environment_file, "\n".join(lines) + "\n")
+        write_private_file(service.unit_file, unit)
         service.unit_file.chmod(0o644)
     except OSError as error:
         raise ServiceError(f"{error.filename or service.units} can't be written: {error.strerror}") from None

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from followup.local.marked_processes import end, has_ended
 from followup.local.postgres_server import PostgresServer, PostgresServerError
-from ingest.file_permissions import go_private, private_file
+from ingest.file_permissions import go_private, write_private_file
 from ingest.settings import ROOT
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def read_state(home: Path) -> Running | None:
 
 def write_state(home: Path, running: Running) -> None:
     """Replace the state file."""
-    private_file(_state_file(home), json.dumps(asdict(running)))
+    write_private_file(_state_file(home), json.dumps(asdict(running)))
 
 
 def remove_state(home: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ingest.districts import load_districts, load_drop_locations
-from ingest.failures import failing_in_words
+from ingest.failures import storage_failures_in_words
 from ingest.file_permissions import close_home, go_private
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
@@ -41,7 +41,7 @@ def settings_of_task() -> Settings:
     return settings
 
 
-@failing_in_words
+@storage_failures_in_words
 def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | None = None) -> list[str]:
     """Codes of the districts whose drop locations are to be read.
 
@@ -71,7 +71,7 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
     return [code for code in located if code in visited]
 
 
-@failing_in_words
+@storage_failures_in_words
 def collect_district(district: str, quarter: str | None = None) -> tuple[str, ...]:
     """Take in all that waits in one district's drop location, with a line in the log for every file.
 
@@ -100,7 +100,7 @@ def collect_district(district: str, quarter: str | None = None) -> tuple[str, ..
     return receipt.changed_quarters
 
 
-@failing_in_words
+@storage_failures_in_words
 def collect_district_again(district: str, quarter: str | None = None) -> tuple[str, ...] | None:
     """As `collect_district`; None, and a line in the log, while the drop location is still out of reach."""
     from ingest.locations.sources import DropLocationUnreachable
@@ -112,7 +112,7 @@ def collect_district_again(district: str, quarter: str | None = None) -> tuple[s
         return None
 
 
-@failing_in_words
+@storage_failures_in_words
 def changes_to_build() -> list[tuple[str, str]]:
     """(district code, quarter) of everything that the ledger knows and the marts don't show.
 
@@ -162,7 +162,7 @@ def _shown_in_marts(settings: Settings) -> set[tuple[str, str]]:
         return set()
 
 
-@failing_in_words
+@storage_failures_in_words
 def build_and_log() -> str:
     """Build the marts from all that is in force, with a line in the log for every model and test.
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from followup.tasks.intake import settings_of_task
-from ingest.failures import failing_in_words
+from ingest.failures import storage_failures_in_words
 from ingest.ledger import ChangeRefused, Ledger
 from ingest.settings import Settings
 
@@ -23,7 +23,7 @@ class NothingNew(Exception):
     """The current release shows the same already, so none was made; no failure."""
 
 
-@failing_in_words
+@storage_failures_in_words
 def is_release_due() -> bool:
     """Whether a quarter has been locked since the last release, so that its figures can go out."""
     from ingest.ledger.decisions import newest_lock
@@ -36,7 +36,7 @@ def is_release_due() -> bool:
     return current is None or current.released_at is None or current.released_at < locked_at
 
 
-@failing_in_words
+@storage_failures_in_words
 def check_and_log() -> str:
     """Look at the marts that are in place, with a line in the log for every error and warning.
 
@@ -71,7 +71,7 @@ def _fingerprint(settings: Settings) -> str:
     return built.fingerprint if built else ""
 
 
-@failing_in_words
+@storage_failures_in_words
 def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     """Cut, protect and audit a release, and put it where it waits for approval.
 
@@ -111,7 +111,7 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     return {"release_id": made.release_id, "summary": "\n".join([made.notice, "", said, "", *lines]).strip()}
 
 
-@failing_in_words
+@storage_failures_in_words
 def is_approved_already(asked: bool | None) -> bool:
     """Whether nobody is to be asked.
 
@@ -133,7 +133,7 @@ def is_approved_already(asked: bool | None) -> bool:
     return settings.now().replace(tzinfo=None) >= current.released_at + timedelta(days=policy.days_between_releases)
 
 
-@failing_in_words
+@storage_failures_in_words
 def serve_and_log(release_id: int) -> dict[str, Any]:
     """Let a release go out, with a line in the log for every table; one that a killed run let go out is served whole.
 

@@ -88,7 +88,7 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 def _with_labels(message: str, dataset: str) -> str:
     """A message in which codes stand with their labels: `{kon=okant}` is `okant (Okänt)`."""
     contract = load_contracts()[dataset]
-    return _A_CODE.sub(lambda code: contract.code_list(code[1], "").said(code[2]), message)
+    return _A_CODE.sub(lambda code: contract.code_list(code[1], "").with_label(code[2]), message)
 
 
 def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...
 
 
 @lru_cache(maxsize=32)
-def declared(dataset: str) -> dict[str, Any]:
+def declared_suite(dataset: str) -> dict[str, Any]:
     """A dataset's suite as it is declared.
 
     Raises:
@@ -126,7 +126,7 @@ def load_rules(dataset: str) -> tuple[Rule, ...]:
             kind=entry["type"],
             yields_to=tuple(entry["meta"].get("yields_to", ())),
         )
-        for entry in declared(dataset)["expectations"]
+        for entry in declared_suite(dataset)["expectations"]
     )
     if len({rule.code for rule in rules}) != len(rules):
         raise ValueError(f"{dataset}: two rules share a code")
@@ -138,7 +138,7 @@ def always_filled(dataset: str) -> frozenset[str]:
     """Columns that must be filled in every row, by the suite's rules."""
     return frozenset(
         entry["kwargs"]["column"]
-        for entry in declared(dataset)["expectations"]
+        for entry in declared_suite(dataset)["expectations"]
         if entry["type"] == "expect_values_to_be_filled"
     )
 
@@ -178,7 +178,7 @@ def run_rules(
 
     gx, batches = engine()
     rules = {rule.code: rule for rule in load_rules(dataset)}
-    chosen = [entry for entry in declared(dataset)["expectations"] if entry["meta"]["code"] not in skip]
+    chosen = [entry for entry in declared_suite(dataset)["expectations"] if entry["meta"]["code"] not in skip]
     if not chosen:
         return []
     frame = pd.DataFrame(index=range(sheet.rows))  # the sheet's columns beside it: a frame's are hashed, cell by cell

@@ -67,7 +67,7 @@ def _take(engine: sa.Engine, name: str, holder: str) -> bool:
 
 
 @contextmanager
-def held(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
+def hold(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     """Hold a lease while the block runs.
 
     Raises:

@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from ingest.file_permissions import make_folder
-from ingest.postgres import options
+from ingest.postgres import connection_options
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock on a SQLite ledger."""
@@ -84,7 +84,7 @@ def open_engine(url: str) -> sa.Engine:
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
             has_password = bool(parsed.password or parsed.query.get("password"))
-            added = options(parsed.query, has_password=has_password)
+            added = connection_options(parsed.query, has_password=has_password)
             arguments = {"pool_pre_ping": True, "connect_args": added}
         # Parameters are rows: an error's text, which may reach a log, never holds them.
         engine = sa.create_engine(parsed, hide_parameters=True, **arguments)
@@ -169,7 +169,7 @@ def _raise_ledger_error(context: sa.engine.ExceptionContext) -> None:
     if isinstance(error, _OF_THE_CODE) and state not in _OF_THE_DATABASE:
         return
     told = _of_the_file(error.orig, context.engine.url) or _cause(error.orig, state)
-    raise LedgerError(f"the ledger at {place(context.engine.url)} {told}")
+    raise LedgerError(f"the ledger at {shown_location(context.engine.url)} {told}")
 
 
 def _of_the_file(error: BaseException | None, url: sa.URL) -> str | None:
@@ -206,7 +206,7 @@ def _cause(error: BaseException | None, state: str | None) -> str:
     return _GONE
 
 
-def place(url: sa.URL) -> str:
+def shown_location(url: sa.URL) -> str:
     """Where a ledger is, without user, password or options."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)

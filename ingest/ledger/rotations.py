@@ -25,7 +25,7 @@ class Rekeyed:
     parquet_sha256: str
 
 
-def under_way(ledger: Ledger) -> dict[str, int]:
+def rotations_under_way(ledger: Ledger) -> dict[str, int]:
     """Rotations that have begun and not ended: what is rotated → the version that it gets."""
     with ledger.reading() as connection:
         found = connection.execute(
@@ -36,7 +36,7 @@ def under_way(ledger: Ledger) -> dict[str, int]:
         return {row.name.removeprefix(_BEGUN): int(row.value) for row in found}
 
 
-def begin(ledger: Ledger, versions: Mapping[str, int]) -> None:
+def begin_rotation(ledger: Ledger, versions: Mapping[str, int]) -> None:
     """Say that rotations begin, all at once: what is rotated → the version that it gets."""
     with ledger.engine.begin() as connection:
         connection.execute(
@@ -44,7 +44,7 @@ def begin(ledger: Ledger, versions: Mapping[str, int]) -> None:
         )
 
 
-def end(ledger: Ledger, what: str) -> None:
+def end_rotation(ledger: Ledger, what: str) -> None:
     """Say that a rotation has ended."""
     with ledger.engine.begin() as connection:
         connection.execute(installation.delete().where(installation.c.name == _BEGUN + what))

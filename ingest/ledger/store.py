@@ -16,7 +16,7 @@ from ingest.ledger.opening import ChangeRefused, LedgerError, migrate, open_engi
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
 __all__ = ["ChangeRefused", "Ledger", "LedgerError", "Submission"]
-KEPT_PER_RULE = 200
+FINDINGS_PER_RULE = 200
 """Findings kept per rule and submission; all are counted."""
 
 
@@ -122,7 +122,7 @@ class Ledger:
             kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
         return None if kept is None else str(kept)
 
-    def see_that_it_can_be_written(self) -> None:
+    def require_writable(self) -> None:
         """Change nothing, as a change does it.
 
         Raises:
@@ -136,8 +136,8 @@ class Ledger:
         self.engine.dispose()
 
     def lease(self, name: str, wait_seconds: float = 120.0) -> AbstractContextManager[None]:
-        """Hold a lease: see `ingest.ledger.leases.held`."""
-        return leases.held(self.engine, name, wait_seconds)
+        """Hold a lease: see `ingest.ledger.leases.hold`."""
+        return leases.hold(self.engine, name, wait_seconds)
 
     # submissions
 
@@ -200,7 +200,7 @@ class Ledger:
         Args:
             new: the submission; its version is decided here.
             counts: how often each rule fired.
-            findings: of which the first KEPT_PER_RULE of each rule are kept.
+            findings: of which the first FINDINGS_PER_RULE of each rule are kept.
             explanations: those carried over to it from an earlier submission.
 
         Returns:
@@ -240,7 +240,7 @@ class Ledger:
             return [RuleCount(row.rule, row.severity, row.row_count) for row in found]
 
     def findings(self, submission_id: str) -> list[Finding]:
-        """The findings kept of a submission, in the order found (at most KEPT_PER_RULE of each rule)."""
+        """The findings kept of a submission, in the order found (at most FINDINGS_PER_RULE of each rule)."""
         with self.reading() as connection:
             found = connection.execute(
                 sa.select(finding).where(finding.c.submission_id == submission_id).order_by(finding.c.finding_id)
@@ -280,7 +280,7 @@ def insert_findings(
     rows = []
     for found in findings:
         kept[found.rule] = kept.get(found.rule, 0) + 1
-        if kept[found.rule] <= KEPT_PER_RULE:
+        if kept[found.rule] <= FINDINGS_PER_RULE:
             rows.append(
                 {
                     "submission_id": submission_id,

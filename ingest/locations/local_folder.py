@@ -203,7 +203,7 @@ class FolderConnection(Connection):
             os.fchmod(descriptor, folder_mode | (made.st_mode & stat.S_ISGID) if is_folder else file_mode)
 
 
-def leave_file(folder: Path, name: str, content: bytes) -> None:
+def put_file(folder: Path, name: str, content: bytes) -> None:
     """Put a file into a folder of this machine that others can write to, whole, following no link in it.
 
     Raises:
@@ -216,7 +216,7 @@ def leave_file(folder: Path, name: str, content: bytes) -> None:
         connection.close()
 
 
-def find_file(folder: Path, name: str, at_most: int) -> bytes | None:
+def read_file(folder: Path, name: str, at_most: int) -> bytes | None:
     """A file's bytes, at most so many, from a folder that others can write to; None when it is no file of its own.
 
     Raises:

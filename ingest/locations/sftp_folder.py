@@ -197,7 +197,7 @@ class SftpConnection(Connection):
         """As `Connection.look`."""
         try:
             if folder:
-                self._hold_folder(folder)
+                self._require_folder(folder)
             return _Attributes.of(self._session.lstat(self._path(name, folder))).entry(name)
         except FileNotFoundError:
             return None
@@ -205,7 +205,7 @@ class SftpConnection(Connection):
     def pieces(self, name: str, mark: str, at_most: int) -> Iterator[bytes]:
         """As `Connection.pieces`; a window of requests is sent at once, or every 32 kB would wait for an answer."""
         path = self._path(name)
-        found = self._hold_file(path, mark)
+        found = self._require_file(path, mark)
         handle = self._session.open(path, "rb")
         try:
             if not _Attributes.of(handle.stat()).may_be(found):
@@ -222,9 +222,9 @@ class SftpConnection(Connection):
             raise FileChanged from None  # it has become shorter
         finally:
             handle.close()
-        self._hold_file(path, mark)
+        self._require_file(path, mark)
 
-    def _hold_file(self, path: bytes, mark: str) -> _Attributes:
+    def _require_file(self, path: bytes, mark: str) -> _Attributes:
         """What the server says of a file.
 
         Raises:
@@ -240,7 +240,7 @@ class SftpConnection(Connection):
             raise FileChanged
         return found
 
-    def _hold_folder(self, folder: str) -> None:
+    def _require_folder(self, folder: str) -> None:
         """Hold that a name is a folder directly in the location.
 
         Raises:
@@ -254,10 +254,10 @@ class SftpConnection(Connection):
 
     def _make_folder(self, folder: str) -> None:
         try:
-            self._hold_folder(folder)
+            self._require_folder(folder)
         except FileNotFoundError:
             self._session.mkdir(self._path(folder), modes_below(self._top.mode or 0, is_own=True)[1])
-            self._hold_folder(folder)
+            self._require_folder(folder)
 
     def put_whole(self, folder: str, name: str, content: bytes) -> None:
         """As `Connection.put_whole`. Until it has its name the file has one that nobody can guess, and so prepare."""
@@ -267,21 +267,21 @@ class SftpConnection(Connection):
         handle = self._session.open(unfinished, "wx")
         try:
             try:
-                self._hold_made(unfinished, folder)  # before there is anything in the file
+                self._require_made(unfinished, folder)  # before there is anything in the file
                 with suppress(OSError):  # a server may not let modes be set
                     own = handle.stat().st_uid == self._top.owner
                     handle.chmod(modes_below(self._top.mode or 0, own)[0])
                 handle.write(content)
             finally:
                 handle.close()
-            self._hold_made(unfinished, folder)
+            self._require_made(unfinished, folder)
             self._give_name(unfinished, path, folder)
         except OSError:
             with suppress(OSError):
                 self._session.remove(unfinished)
             raise
 
-    def _hold_made(self, path: bytes, folder: str) -> None:
+    def _require_made(self, path: bytes, folder: str) -> None:
         """Hold that a file which we have made is where it was to be.
 
         Raises:
@@ -299,7 +299,7 @@ class SftpConnection(Connection):
         try:
             self._session.posix_rename(unfinished, path)
         except OSError:  # a server that can't replace a file
-            self._hold_made(unfinished, folder)
+            self._require_made(unfinished, folder)
             with suppress(FileNotFoundError):
                 self._session.remove(path)
             self._session.rename(unfinished, path)
@@ -324,7 +324,7 @@ class SftpConnection(Connection):
     def remove(self, name: str, folder: str = "") -> None:
         """As `Connection.remove`."""
         if folder:
-            self._hold_folder(folder)
+            self._require_folder(folder)
         self._session.remove(self._path(name, folder))
 
     def now(self) -> float:

@@ -24,7 +24,7 @@ from ingest.locations.settling import unsettled
 from ingest.naming import shown_name
 
 MANIFEST = "SYNTETISK.json"
-ANSWERS = "aterkoppling"
+FEEDBACK_FOLDER = "aterkoppling"
 SET_ASIDE = "for_stora"
 """Folder, beside the files, for those too large to be read."""
 RECEIVED = "received"
@@ -115,7 +115,7 @@ class Source:
         self._connection.close()
 
     @contextmanager
-    def _reaching(self, size: int = 0) -> Iterator[None]:
+    def _step(self, size: int = 0) -> Iterator[None]:
         """One step, in which so many bytes are moved: within its time, and whatever error the location's library has
         turned into ours, since what matters is which district, and why."""
         began, due = time.monotonic(), _STEP_SECONDS + size / _SLOWEST
@@ -150,7 +150,7 @@ class Source:
         return self._waiting(self.location.settle_seconds)
 
     def _waiting(self, settle_seconds: int) -> list[WaitingFile]:
-        with self._reaching():
+        with self._step():
             entries = self._connection.list(_MOST_NAMES)
             files = [entry for entry in entries if entry.kind == "file" and not _is_left_alone(entry.name)]
             growing = unsettled(self._connection, files, settle_seconds)
@@ -168,7 +168,7 @@ class Source:
             FileNotReady: it is gone, has changed since it was listed, or may not be opened.
             DropLocationUnreachable: it can't be read.
         """
-        with self._reaching(min(file.size, limit + 1)):
+        with self._step(min(file.size, limit + 1)):
             try:
                 return b"".join(self._connection.pieces(file.name, file.mark, limit + 1))
             except (FileNotFoundError, PermissionError):
@@ -185,7 +185,7 @@ class Source:
         if found is None or found.kind != "file" or found.size > _MANIFEST_AT_MOST:
             return frozenset()
         try:
-            with self._reaching(found.size):
+            with self._step(found.size):
                 content = b"".join(self._connection.pieces(MANIFEST, found.mark, _MANIFEST_AT_MOST))
         except FileNotReady:  # nothing is declared by a list that changes
             return frozenset()
@@ -198,24 +198,24 @@ class Source:
         """Whether the file with this SHA-256 is drawn: by the manifest, or because all that arrives here is."""
         return self.location.synthetic or checksum in declared
 
-    def answer(self, name: str, content: bytes) -> None:
+    def leave_feedback(self, name: str, content: bytes) -> None:
         """Leave an answer for the sender in the folder `aterkoppling/` beside the files; an older one is replaced.
 
         Raises:
             DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
         """
-        with self._reaching(len(content)):
-            self._connection.put_whole(ANSWERS, name, content)
+        with self._step(len(content)):
+            self._connection.put_whole(FEEDBACK_FOLDER, name, content)
 
-    def take_back(self, name: str) -> None:
+    def remove_feedback(self, name: str) -> None:
         """Remove an answer to an earlier file, where there is one.
 
         Raises:
             DropLocationUnreachable: it can't be removed, or the folder is a link to somewhere else.
         """
-        with self._reaching(), suppress(FileNotFoundError):
-            if self._connection.look(name, ANSWERS) is not None:
-                self._connection.remove(name, ANSWERS)
+        with self._step(), suppress(FileNotFoundError):
+            if self._connection.look(name, FEEDBACK_FOLDER) is not None:
+                self._connection.remove(name, FEEDBACK_FOLDER)
 
     def measure(self, file: WaitingFile, at_most: int) -> tuple[int, str]:
         """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
@@ -227,7 +227,7 @@ class Source:
             FileNotReady: it is gone, is no file any more, or is being written.
             DropLocationUnreachable: it can't be read.
         """
-        with self._reaching(min(file.size, at_most)):
+        with self._step(min(file.size, at_most)):
             found = self._connection.look(file.name)
             if found is None or found.kind != "file":
                 raise FileNotReady
@@ -246,7 +246,7 @@ class Source:
 
     def _move(self, file: WaitingFile, folder: str) -> None:
         """Move a file into a folder beside it; one that is there already keeps its name, the new one gets a number."""
-        with self._reaching(min(file.size, _MOST_MOVED)), suppress(FileNotFoundError):
+        with self._step(min(file.size, _MOST_MOVED)), suppress(FileNotFoundError):
             name, number = file.name, 1
             while self._connection.look(name, folder) is not None:
                 number += 1
@@ -271,7 +271,7 @@ class Source:
         if self.location.after_receipt == "move":
             self._move(file, RECEIVED)
         else:
-            with self._reaching(), suppress(FileNotFoundError):
+            with self._step(), suppress(FileNotFoundError):
                 self._connection.remove(file.name)
 
 
@@ -295,7 +295,7 @@ def _never_read(entries: list[Entry]) -> tuple[str, ...]:
     named = []
     for entry in entries:
         if entry.kind == "folder":
-            if entry.name in (ANSWERS, SET_ASIDE, RECEIVED) or entry.name.startswith("."):
+            if entry.name in (FEEDBACK_FOLDER, SET_ASIDE, RECEIVED) or entry.name.startswith("."):
                 continue
         elif entry.kind == "file":
             is_old = time.time() - entry.changed_at > _UNFINISHED_SECONDS

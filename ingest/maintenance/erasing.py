@@ -25,14 +25,14 @@ from ingest.explaining import open_count
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
-from ingest.maintenance.reimporting import came_at, orphans
+from ingest.maintenance.reimporting import came_at, unrecorded_originals
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.persons.keys import Keys
 from ingest.persons.number_search import numbers_in
 from ingest.persons.numbers import key_maker, plain_number, read_numbers
 from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
-from ingest.recording import Office
-from ingest.sketching import sketched
+from ingest.recording import IntakeContext
+from ingest.sketching import with_sketch
 from ingest.storing import read_rows, write_rows
 
 _MEMBER_AT_MOST = 400_000_000
@@ -63,12 +63,12 @@ def _district_of(original_path: str) -> str:
     return original_path.split("/")[-2]
 
 
-def _erase_original(office: Office, path: str, now: datetime) -> None:
-    (office.settings.home / path).unlink(missing_ok=True)
-    mark_original_erased(office.ledger, path, now)
+def _erase_original(intake: IntakeContext, path: str, now: datetime) -> None:
+    (intake.settings.home / path).unlink(missing_ok=True)
+    mark_original_erased(intake.ledger, path, now)
 
 
-def erase_originals(office: Office, received_before: datetime, now: datetime) -> Erased:
+def erase_originals(intake: IntakeContext, received_before: datetime, now: datetime) -> Erased:
     """Erase the encrypted originals of all that was submitted up to a moment (UTC, without zone).
 
     Those that belong to no submission are erased too: by the time that is sealed in them, or else by the file's.
@@ -78,42 +78,44 @@ def erase_originals(office: Office, received_before: datetime, now: datetime) ->
         LeaseBusy: a district's files are being taken in.
     """
     old: dict[str, datetime] = {}
-    for found in office.ledger.submissions():
+    for found in intake.ledger.submissions():
         if found.original_path and found.original_erased_at is None:
             newest = old.get(found.original_path, found.submitted_at)
             old[found.original_path] = max(newest, found.submitted_at)
     chosen = sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
     for district, paths in groupby(chosen, key=_district_of):
-        with office.lease(district):  # a rotation would put back what it has just read
+        with intake.lease(district):  # a rotation would put back what it has just read
             for path in paths:
-                _erase_original(office, path, now)
-    unknown = _erase_unknown(office, lambda path: came_at(office, path) <= received_before)
+                _erase_original(intake, path, now)
+    unknown = _erase_unknown(intake, lambda path: came_at(intake, path) <= received_before)
     if chosen or unknown:
-        record_erasure(office.ledger, "originals", now, len(chosen) + unknown, 0)
+        record_erasure(intake.ledger, "originals", now, len(chosen) + unknown, 0)
     return Erased(len(chosen) + unknown, 0, 0, unknown)
 
 
-def _erase_unknown(office: Office, is_to_go: Callable[[Path], bool]) -> int:
+def _erase_unknown(intake: IntakeContext, is_to_go: Callable[[Path], bool]) -> int:
     """Erase originals that belong to no submission in the ledger; returns how many."""
     gone = 0
-    for district, paths in groupby(orphans(office.settings, office.ledger), key=lambda path: path.parent.name):
-        with office.lease(district):
-            known = {one.original_path for one in office.ledger.submissions(district=district)}
+    for district, paths in groupby(
+        unrecorded_originals(intake.settings, intake.ledger), key=lambda path: path.parent.name
+    ):
+        with intake.lease(district):
+            known = {one.original_path for one in intake.ledger.submissions(district=district)}
             for path in paths:
-                name = str(path.relative_to(office.settings.home))
+                name = str(path.relative_to(intake.settings.home))
                 if name not in known and path.exists() and is_to_go(path):  # not taken in meanwhile
                     path.unlink()
                     gone += 1
     return gone
 
 
-def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | None = None) -> Erased:
+def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnFile | None = None) -> Erased:
     """Remove a person's rows from every version of every file, and every original that holds the number.
 
     The warehouse has to be built again after it.
 
     Args:
-        office: the installation's.
+        intake: the installation's.
         number: a person's or coordination number as a district may write it.
         now: UTC, without zone.
         on_file: called before each submission with its number, how many there are, and its district.
@@ -122,17 +124,17 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
         NotAPersonNumber: it reads as none.
         LeaseBusy: a district's files are being taken in.
     """
-    person_keys, digits = _keys_of(number, office.keys, now)
+    person_keys, digits = _keys_of(number, intake.keys, now)
     contracts = load_contracts()
-    submissions = [s for s in office.ledger.submissions() if s.original_path or s.parquet_path]
+    submissions = [s for s in intake.ledger.submissions() if s.original_path or s.parquet_path]
     originals: set[str] = set()
     files = rows = 0
     for place, found in enumerate(submissions, start=1):
         if on_file is not None:
             on_file(place, len(submissions), found.district_code)
-        with office.lease(found.district_code):
+        with intake.lease(found.district_code):
             contract = contracts.get(found.dataset or "")
-            parted = _rows_of(office, found, contract, person_keys)
+            parted = _rows_of(intake, found, contract, person_keys)
             is_kept = bool(found.original_path) and found.original_erased_at is None
             if (
                 is_kept
@@ -141,22 +143,22 @@ def erase_person(office: Office, number: str, now: datetime, on_file: OnFile | N
                     parted is not None
                     or (
                         found.parquet_path is None
-                        and _may_hold(office, office.settings.home / found.original_path, digits)
+                        and _may_hold(intake, intake.settings.home / found.original_path, digits)
                     )
                 )
             ):
-                _erase_original(office, found.original_path, now)
+                _erase_original(intake, found.original_path, now)
                 originals.add(found.original_path)
             if found.original_path in originals or parted is not None:
-                _forget_answers(office, found)
+                _remove_feedback(intake, found)
             if parted is not None and contract is not None:
                 left, gone = parted
-                _remove_rows(office, found, contract, left, gone)
+                _remove_rows(intake, found, contract, left, gone)
                 files, rows = files + 1, rows + gone.num_rows
             elif contract is not None and contract.about_persons:
-                _mend_cut_off(office, found)
-    unknown = _erase_unknown(office, lambda path: _may_hold(office, path, digits))
-    record_erasure(office.ledger, "person", now, len(originals) + unknown, rows)
+                _repair_interrupted(intake, found)
+    unknown = _erase_unknown(intake, lambda path: _may_hold(intake, path, digits))
+    record_erasure(intake.ledger, "person", now, len(originals) + unknown, rows)
     return Erased(len(originals) + unknown, files, rows, unknown)
 
 
@@ -175,36 +177,36 @@ def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
 
 
 def _rows_of(
-    office: Office, found: Submission, contract: Contract | None, person_keys: set[str]
+    intake: IntakeContext, found: Submission, contract: Contract | None, person_keys: set[str]
 ) -> tuple[pa.Table, pa.Table] | None:
     """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
     if contract is None or not contract.about_persons or found.parquet_path is None:
         return None
-    rows = read_rows(office.settings.home, found, is_as_stored=False)  # an erasing that was cut off left others
+    rows = read_rows(intake.settings.home, found, is_as_stored=False)  # an erasing that was cut off left others
     held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
     if not pc.any(held).as_py():
         return None
     return rows.filter(pc.invert(held)), rows.filter(held)
 
 
-def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
+def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
     """Rewrite a submission's file with the rows that are left, and forget what was told of those that are gone."""
     assert found.parquet_path is not None
-    path = office.settings.home / found.parquet_path
+    path = intake.settings.home / found.parquet_path
     names = ["match_person_key" if name == "person" else name for name in contract.row_key]
     parts = zip(*(gone[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
-    place = queries_path(office.settings.home, found.district_code, found.submission_id)
+    place = queries_path(intake.settings.home, found.district_code, found.submission_id)
     queries = read_queries(place)
     # of queries that an older version of ours wrote, the rows' keys are made otherwise
     asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=gone["source_row_number"].combine_chunks()))
-    keys = sorted({*row_keys(contract, office.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
+    keys = sorted({*row_keys(contract, intake.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
     queries = queries.filter(pc.invert(pc.is_in(queries["row_key"], value_set=pa.array(keys, pa.string()))))
     write_queries(place, queries)
-    explained = [one for one in explanations_of(office.ledger, found.submission_id) if one.row_key not in set(keys)]
+    explained = [one for one in explanations_of(intake.ledger, found.submission_id) if one.row_key not in set(keys)]
     record_rows_removed(
-        office.ledger,
+        intake.ledger,
         found.submission_id,
-        parquet_sha256=write_rows(path, sketched(left, contract)),
+        parquet_sha256=write_rows(path, with_sketch(left, contract)),
         row_count=left.num_rows,
         row_numbers=gone["source_row_number"].to_pylist(),
         row_keys=keys,
@@ -212,31 +214,31 @@ def _remove_rows(office: Office, found: Submission, contract: Contract, left: pa
     )
 
 
-def _mend_cut_off(office: Office, found: Submission) -> None:
+def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
     """Let the ledger say what the file is, where a run was cut off between rewriting it and saying so."""
     if found.parquet_path is None:
         return
-    path = office.settings.home / found.parquet_path
+    path = intake.settings.home / found.parquet_path
     actual = hashlib.sha256(path.read_bytes()).hexdigest()
     if actual != found.parquet_sha256:
         rows = pq.read_metadata(path).num_rows
-        queries = read_queries(queries_path(office.settings.home, found.district_code, found.submission_id))
-        explained = explanations_of(office.ledger, found.submission_id)
+        queries = read_queries(queries_path(intake.settings.home, found.district_code, found.submission_id))
+        explained = explanations_of(intake.ledger, found.submission_id)
         record_rows_removed(
-            office.ledger, found.submission_id, parquet_sha256=actual, row_count=rows, row_numbers=(), row_keys=(),
+            intake.ledger, found.submission_id, parquet_sha256=actual, row_count=rows, row_numbers=(), row_keys=(),
             open_query_count=open_count(queries, explained),
         )  # fmt: skip
 
 
-def _forget_answers(office: Office, found: Submission) -> None:
-    for kept in (office.settings.feedback / found.district_code).glob(f"{found.submission_id}.*"):
+def _remove_feedback(intake: IntakeContext, found: Submission) -> None:
+    for kept in (intake.settings.feedback / found.district_code).glob(f"{found.submission_id}.*"):
         kept.unlink(missing_ok=True)
 
 
-def _may_hold(office: Office, path: Path, digits: str) -> bool:
+def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
     """Whether an original whose rows are not stored holds the number, or can't be shown not to."""
     try:
-        raw = decrypt_original(path, original_id(str(path)), office.keys)
+        raw = decrypt_original(path, original_id(str(path)), intake.keys)
     except FileNotFoundError:
         return False
     except DamagedOriginal:

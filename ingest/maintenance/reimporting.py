@@ -14,13 +14,13 @@ from typing import Literal
 from ingest.checking import check_file
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, LedgerError
-from ingest.ledger.opening import place
+from ingest.ledger.opening import shown_location
 from ingest.naming import FileName, read_name
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, read_sent
 from ingest.persons.keys import Keys
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
-from ingest.recording import Arrival, Office, circumstances_of, record, submission_id_of
+from ingest.recording import Arrival, IntakeContext, circumstances_of, record, submission_id_of
 from ingest.settings import Settings
 
 State = Literal["accepted", "refused", "overtaken", "nameless", "damaged"]
@@ -31,7 +31,7 @@ _FIRST_YEAR = 2015
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class Reimported:
     """What became of an original.
 
     `state`: accepted or refused; overtaken (the ledger has a later file of its district, dataset and quarter, which
@@ -51,7 +51,7 @@ class TakenIn:
 
 
 @dataclass(frozen=True)
-class _Orphan:
+class _Unrecorded:
     path: Path
     submission_id: str
     district_code: str
@@ -66,14 +66,14 @@ class _Orphan:
         return (self.came_at, self.district_code, str(name.quarter or ""), name.dataset or "", self.sent.sequence)
 
 
-def orphans(settings: Settings, ledger: Ledger) -> list[Path]:
+def unrecorded_originals(settings: Settings, ledger: Ledger) -> list[Path]:
     """Originals under `landing/` that no row of the ledger names, by path."""
     known = {found.original_path for found in ledger.submissions()}
     there = sorted(settings.landing.glob("*/*.bin"))
     return [path for path in there if str(path.relative_to(settings.home)) not in known]
 
 
-def see_that_ledger_is_not_lost(settings: Settings, ledger: Ledger, *, at_most: int = 0) -> None:
+def require_ledger_not_lost(settings: Settings, ledger: Ledger, *, at_most: int = 0) -> None:
     """See that `landing/` does not hold the originals of a ledger that was emptied or begun anew.
 
     Args:
@@ -84,33 +84,35 @@ def see_that_ledger_is_not_lost(settings: Settings, ledger: Ledger, *, at_most: 
     Raises:
         LedgerError: it does.
     """
-    found = orphans(settings, ledger)
+    found = unrecorded_originals(settings, ledger)
     if max(Counter(path.parent.name for path in found).values(), default=0) > at_most:
         raise LedgerError(
             f"landing/ in FOLLOWUP_HOME ({settings.home}) holds {len(found)} originals that the ledger at "
-            f"{place(ledger.engine.url)} lacks, and nothing is in force: restore the ledger from the newest backup, or "
-            "run `followup receive --from-landing`"
+            f"{shown_location(ledger.engine.url)} lacks, and nothing is in force: restore the ledger from the newest "
+            "backup, or run `followup receive --from-landing`"
         )
 
 
-def take_in_from_landing(office: Office, on_file: Callable[[TakenIn, int, int], None] | None = None) -> list[TakenIn]:
+def reimport_originals(
+    intake: IntakeContext, on_file: Callable[[Reimported, int, int], None] | None = None
+) -> list[Reimported]:
     """Take originals without a ledger row in again, in the order in which they came, as if they came then.
 
     Each is checked by today's rules. Killed at any instant, it can be run again: what has been recorded is left.
 
     Args:
-        office: the installation's.
+        intake: the installation's.
         on_file: called after each with what became of it, its number, and how many there are.
 
     Raises:
         LeaseBusy: a district's files are being taken in.
     """
-    found = [_look_at(office, path) for path in orphans(office.settings, office.ledger)]
-    found.sort(key=_Orphan.order)
+    found = [_read_unrecorded(intake, path) for path in unrecorded_originals(intake.settings, intake.ledger)]
+    found.sort(key=_Unrecorded.order)
     done = []
-    for number, orphan in enumerate(found, start=1):
-        with office.lease(orphan.district_code):
-            taken = _take_in(office, orphan)
+    for number, original in enumerate(found, start=1):
+        with intake.lease(original.district_code):
+            taken = _reimport(intake, original)
         if taken is not None:
             done.append(taken)
             if on_file is not None:
@@ -118,27 +120,27 @@ def take_in_from_landing(office: Office, on_file: Callable[[TakenIn, int, int], 
     return done
 
 
-def came_at(office: Office, path: Path) -> datetime:
+def came_at(intake: IntakeContext, path: Path) -> datetime:
     """When an original came, UTC without zone: as it says itself, or else the file's time."""
     with suppress(DamagedOriginal):
-        if (sent := read_sent(path, path.stem, office.keys)) is not None:
+        if (sent := read_sent(path, path.stem, intake.keys)) is not None:
             return sent.submitted_at
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
 
 
-def _look_at(office: Office, path: Path) -> _Orphan:
+def _read_unrecorded(intake: IntakeContext, path: Path) -> _Unrecorded:
     submission_id, sent = path.stem, None
     came_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
     try:
-        sent = read_sent(path, submission_id, office.keys)
+        sent = read_sent(path, submission_id, intake.keys)
         if sent is None:
-            sent = _worked_out(path, submission_id, office.keys, came_at)
+            sent = _find_name(path, submission_id, intake.keys, came_at)
     except DamagedOriginal:
         pass  # told when its turn comes
-    return _Orphan(path, submission_id, path.parent.name, sent, sent.submitted_at if sent else came_at)
+    return _Unrecorded(path, submission_id, path.parent.name, sent, sent.submitted_at if sent else came_at)
 
 
-def _worked_out(path: Path, submission_id: str, keys: Keys, came_at: datetime) -> Sent | None:
+def _find_name(path: Path, submission_id: str, keys: Keys, came_at: datetime) -> Sent | None:
     """Name and sequence of an original of the first format: its id is a digest of them. Its time is the file's.
 
     That it was marked synthetic is not known: it counts as real.
@@ -157,30 +159,30 @@ def _worked_out(path: Path, submission_id: str, keys: Keys, came_at: datetime) -
     return None
 
 
-def _take_in(office: Office, orphan: _Orphan) -> TakenIn | None:
+def _reimport(intake: IntakeContext, original: _Unrecorded) -> Reimported | None:
     """Take one in; None when another process has done so meanwhile."""
-    settings, district = office.settings, orphan.district_code
-    original = str(orphan.path.relative_to(settings.home))
+    settings, district = intake.settings, original.district_code
+    path = str(original.path.relative_to(settings.home))
 
-    def left(state: State) -> TakenIn:
-        return TakenIn(original, district, orphan.sent.file_name if orphan.sent else None, state)
+    def left(state: State) -> Reimported:
+        return Reimported(path, district, original.sent.file_name if original.sent else None, state)
 
-    of_district = office.ledger.submissions(district=district)
-    if any(one.original_path == original for one in of_district):
+    of_district = intake.ledger.submissions(district=district)
+    if any(one.original_path == path for one in of_district):
         return None
     try:
-        raw = decrypt_original(orphan.path, orphan.submission_id, office.keys)
+        raw = decrypt_original(original.path, original.submission_id, intake.keys)
     except DamagedOriginal:
         return left("damaged")
-    if orphan.sent is None:
+    if original.sent is None:
         return left("nameless")
-    name = read_name(orphan.sent.file_name, district)
+    name = read_name(original.sent.file_name, district)
     quarter = str(name.quarter) if name.quarter else None
     if any(
         one.dataset == name.dataset
         and one.reporting_quarter == quarter
         and (name.dataset is not None or one.source_file_name == name.shown)
-        and one.submitted_at > orphan.sent.submitted_at
+        and one.submitted_at > original.sent.submitted_at
         for one in of_district
     ):
         return left("overtaken")
@@ -190,13 +192,13 @@ def _take_in(office: Office, orphan: _Orphan) -> TakenIn | None:
         raw=raw,
         size_bytes=len(raw),
         checksum=hashlib.sha256(raw).hexdigest(),
-        is_synthetic=orphan.sent.is_synthetic,
-        submitted_at=orphan.sent.submitted_at.replace(tzinfo=UTC),
-        original_path=original,
-        sequence=orphan.sent.sequence,
+        is_synthetic=original.sent.is_synthetic,
+        submitted_at=original.sent.submitted_at.replace(tzinfo=UTC),
+        original_path=path,
+        sequence=original.sent.sequence,
     )
-    report = check_file(raw, name, circumstances_of(settings, office.keys, office.ledger, name, district))
-    new = record(office, arrival, report)
+    report = check_file(raw, name, circumstances_of(settings, intake.keys, intake.ledger, name, district))
+    new = record(intake, arrival, report)
     if new.state == "accepted":
-        recheck_after(office, new)
+        recheck_after(intake, new)
     return left("accepted" if new.state == "accepted" else "refused")

@@ -10,10 +10,10 @@ from ingest.ledger import Ledger, Submission
 from ingest.naming import read_name
 from ingest.originals import decrypt_original, original_id
 from ingest.rechecking import recheck_after
-from ingest.recording import Arrival, Office, circumstances_of, record
+from ingest.recording import Arrival, IntakeContext, circumstances_of, record
 
 
-def standing_refusals(
+def open_refusals(
     ledger: Ledger,
     *,
     district: str | None = None,
@@ -43,15 +43,15 @@ def standing_refusals(
 
 
 def reprocess(
-    office: Office,
+    intake: IntakeContext,
     refused: Collection[Submission],
     on_file: Callable[[Submission, int, int], None] | None = None,
 ) -> list[Submission]:
     """Check refused files again, as if they came anew, on time if they were.
 
     Args:
-        office: the installation's.
-        refused: from `standing_refusals`.
+        intake: the installation's.
+        refused: from `open_refusals`.
         on_file: called after each with the new submission, its number and how many there are.
 
     Returns:
@@ -63,19 +63,19 @@ def reprocess(
     """
     done = []
     for number, earlier in enumerate(refused, start=1):
-        with office.lease(earlier.district_code):
-            done.append(_again(office, earlier))
+        with intake.lease(earlier.district_code):
+            done.append(_again(intake, earlier))
         if on_file is not None:
             on_file(done[-1], number, len(refused))
     return done
 
 
-def _again(office: Office, earlier: Submission) -> Submission:
-    home = office.settings.home
-    raw = decrypt_original(home / earlier.original_path, original_id(earlier.original_path), office.keys)
+def _again(intake: IntakeContext, earlier: Submission) -> Submission:
+    home = intake.settings.home
+    raw = decrypt_original(home / earlier.original_path, original_id(earlier.original_path), intake.keys)
     name = read_name(earlier.source_file_name, earlier.district_code)
     report = check_file(
-        raw, name, circumstances_of(office.settings, office.keys, office.ledger, name, earlier.district_code)
+        raw, name, circumstances_of(intake.settings, intake.keys, intake.ledger, name, earlier.district_code)
     )
     arrival = Arrival(
         district_code=earlier.district_code,
@@ -87,7 +87,7 @@ def _again(office: Office, earlier: Submission) -> Submission:
         submitted_at=earlier.submitted_at.replace(tzinfo=UTC),
         original_path=earlier.original_path,
     )
-    new = record(office, arrival, report)
+    new = record(intake, arrival, report)
     if new.state == "accepted":
-        recheck_after(office, new)
+        recheck_after(intake, new)
     return new

@@ -18,12 +18,12 @@ from ingest.history import Past
 from ingest.ledger import ChangeRefused, Submission
 from ingest.ledger.decisions import local_names, record_rows_restored
 from ingest.ledger.explanations import explanations_of, replace_queries
-from ingest.ledger.store import KEPT_PER_RULE
+from ingest.ledger.store import FINDINGS_PER_RULE
 from ingest.naming import read_name
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.quarters import Quarter
 from ingest.queries import DamagedQueries, queries_of, queries_path, read_queries, write_queries
-from ingest.recording import Office
+from ingest.recording import IntakeContext
 from ingest.settings import CITY_TIME, MEGABYTE
 from ingest.storing import (
     DamagedRows,
@@ -60,7 +60,7 @@ class Restored:
     queries: int | None = None
 
 
-def restore_rows(office: Office, found: Submission) -> Restored:
+def restore_rows(intake: IntakeContext, found: Submission) -> Restored:
     """Read a submission's original again and put its rows in place; id, version and what is in force stay.
 
     Killed at any instant, it can be run again.
@@ -73,38 +73,38 @@ def restore_rows(office: Office, found: Submission) -> Restored:
     """
     if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
         raise ChangeRefused(f"submission {found.submission_id} is {found.state}: it has no rows to restore")
-    home = office.settings.home
-    with office.lease(found.district_code):
+    home = intake.settings.home
+    with intake.lease(found.district_code):
         if has_rows_as_stored(home, found):
-            return Restored(False, True, found.row_count, found.row_count, queries=_queries_again(office, found))
-        rows = _rows_again(office, found)
+            return Restored(False, True, found.row_count, found.row_count, queries=_queries_again(intake, found))
+        rows = _rows_again(intake, found)
         content = as_parquet(rows)
         checksum = hashlib.sha256(content).hexdigest()
         is_same = checksum == found.parquet_sha256
-        differing = 0 if is_same else _differing(office, found, rows)
+        differing = 0 if is_same else _differing(intake, found, rows)
         write_whole(home / found.parquet_path, content)
         if not is_same:
-            record_rows_restored(office.ledger, found.submission_id, checksum, rows.num_rows)
-        queries = _queries_again(office, found)
+            record_rows_restored(intake.ledger, found.submission_id, checksum, rows.num_rows)
+        queries = _queries_again(intake, found)
         return Restored(True, is_same, rows.num_rows, found.row_count, differing, queries)
 
 
-def _queries_again(office: Office, found: Submission) -> int | None:
+def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
     """Make the queries of a submission again where their file is damaged or gone; those about other files by today's.
 
     Returns:
         How many there are now; None where there was nothing to do.
     """
-    path = queries_path(office.settings.home, found.district_code, found.submission_id)
+    path = queries_path(intake.settings.home, found.district_code, found.submission_id)
     with suppress(DamagedQueries):
         if read_queries(path).num_rows or not found.query_count:
             return None
-    ledger = office.ledger
-    past = Past(ledger, office.settings.home, found.district_code, Quarter.parse(found.reporting_quarter or ""))
-    report = _read_again(office, found, past)
+    ledger = intake.ledger
+    past = Past(ledger, intake.settings.home, found.district_code, Quarter.parse(found.reporting_quarter or ""))
+    report = _read_again(intake, found, past)
     if report.table is None:
         raise NotRestorable(f"the queries of submission {found.submission_id} can't be made again: withdraw it")
-    queries = queries_of(report, load_contracts()[found.dataset or ""], office.keys)
+    queries = queries_of(report, load_contracts()[found.dataset or ""], intake.keys)
     counts = [one for one in report.counts() if one.severity == "query"]
     before = [one for one in ledger.rule_counts(found.submission_id) if one.severity == "query"]
     rules = {one.rule for one in (*counts, *before)}
@@ -112,14 +112,14 @@ def _queries_again(office: Office, found: Submission) -> int | None:
     if path.is_dir():
         path.rmdir()
     write_queries(path, queries)
-    findings = [one for one in report.findings(KEPT_PER_RULE) if one.rule in rules]
+    findings = [one for one in report.findings(FINDINGS_PER_RULE) if one.rule in rules]
     replace_queries(ledger, found.submission_id, rules, counts, findings, (), open_count(queries, given))
     return int(queries.num_rows)
 
 
-def _rows_again(office: Office, found: Submission) -> pa.Table:
+def _rows_again(intake: IntakeContext, found: Submission) -> pa.Table:
     """The rows of an original as today's programs read it, keyed as the submission's were."""
-    contract, report = load_contracts()[found.dataset or ""], _read_again(office, found)
+    contract, report = load_contracts()[found.dataset or ""], _read_again(intake, found)
     if report.table is None or not report.accepted:
         rules = ", ".join(one.rule for one in report.counts() if one.severity == "error")
         raise NotRestorable(
@@ -133,14 +133,14 @@ def _rows_again(office: Office, found: Submission) -> pa.Table:
     return rows_to_store(report.table, contract, provenance)
 
 
-def _read_again(office: Office, found: Submission, past: Past | None = None) -> CheckReport:
+def _read_again(intake: IntakeContext, found: Submission, past: Past | None = None) -> CheckReport:
     """What the file says by itself: what other files, locks and later days have to do with it was decided before."""
     if found.original_erased_at is not None or not found.original_path:
         raise NotRestorable(
             f"the original of submission {found.submission_id} is erased: restore {found.parquet_path} from backup, or "
             "run the erasing again if it was cut off, or withdraw the submission"
         )
-    keys = office.keys
+    keys = intake.keys
     if found.person_key_version is not None and found.person_key_version != keys.person_version:
         if found.person_key_version not in keys.person_keys:
             raise NotRestorable(
@@ -148,19 +148,19 @@ def _read_again(office: Office, found: Submission, past: Past | None = None) -> 
                 f"{found.submission_id} was stored: restore the key file"
             )
         keys = replace(keys, person_version=found.person_key_version)
-    raw = decrypt_original(office.settings.home / found.original_path, original_id(found.original_path), office.keys)
+    raw = decrypt_original(intake.settings.home / found.original_path, original_id(found.original_path), intake.keys)
     if hashlib.sha256(raw).hexdigest() != found.source_file_sha256:
         raise DamagedOriginal(f"the original of submission {found.submission_id} is another file: restore landing/")
     sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
-    limit = max(office.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
-    circumstances = Circumstances(keys, sent_on, limit, past, local_names(office.ledger))
+    limit = max(intake.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
+    circumstances = Circumstances(keys, sent_on, limit, past, local_names(intake.ledger))
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 
 
-def _differing(office: Office, found: Submission, rows: pa.Table) -> int | None:
+def _differing(intake: IntakeContext, found: Submission, rows: pa.Table) -> int | None:
     """How many of the new rows are not in the file that is there now; None when it can't be read."""
     try:
-        before = read_rows(office.settings.home, found, is_as_stored=False)
+        before = read_rows(intake.settings.home, found, is_as_stored=False)
     except DamagedRows:
         return None
     columns = ", ".join(f'"{name}"' for name in rows.column_names if name in before.column_names)

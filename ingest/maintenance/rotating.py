@@ -26,17 +26,17 @@ from ingest.ledger.rotations import (
     ORIGINALS,
     PERSONS,
     Rekeyed,
-    begin,
-    end,
+    begin_rotation,
+    end_rotation,
     person_version,
     record_rekeyed,
-    under_way,
+    rotations_under_way,
 )
 from ingest.ledger.store import newest_accepted
 from ingest.originals import DamagedOriginal, original_version, seal_again
 from ingest.persons.keys import load_keys, replace_keys, with_original_key, with_person_key
 from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped
-from ingest.recording import Office
+from ingest.recording import IntakeContext
 from ingest.storing import DamagedRows, read_rows, write_rows
 
 _PERSON_COLUMNS = ("person_key", "match_person_key")
@@ -80,21 +80,21 @@ class Rotated:
     was_interrupted: bool
 
 
-def _of_persons(office: Office) -> list[Submission]:
+def _person_submissions(intake: IntakeContext) -> list[Submission]:
     """Submissions with stored rows about persons, of every version and state."""
     about = {name for name, contract in load_contracts().items() if contract.about_persons}
-    return [s for s in office.ledger.submissions() if s.dataset in about and s.parquet_path and s.person_key_version]
+    return [s for s in intake.ledger.submissions() if s.dataset in about and s.parquet_path and s.person_key_version]
 
 
-def _originals(office: Office) -> list[Path]:
-    return sorted(office.settings.landing.glob("*/*.bin"))
+def _originals(intake: IntakeContext) -> list[Path]:
+    return sorted(intake.settings.landing.glob("*/*.bin"))
 
 
-def key_uses(office: Office) -> list[KeyUse]:
+def key_uses(intake: IntakeContext) -> list[KeyUse]:
     """Every version of every key that the key file has or a file is under; persons first, then by version."""
-    keys = office.keys
-    persons = Counter(found.person_key_version or 0 for found in _of_persons(office))
-    originals = Counter(v for path in _originals(office) if (v := original_version(path)) is not None)
+    keys = intake.keys
+    persons = Counter(found.person_key_version or 0 for found in _person_submissions(intake))
+    originals = Counter(v for path in _originals(intake) if (v := original_version(path)) is not None)
     return [
         KeyUse(what, version, version == in_use, version in there, counted[version])
         for what, counted, there, in_use in (
@@ -105,13 +105,13 @@ def key_uses(office: Office) -> list[KeyUse]:
     ]
 
 
-def rotate(office: Office, wanted: Collection[str], on_step: OnStep | None = None) -> Rotated:
+def rotate(intake: IntakeContext, wanted: Collection[str], on_step: OnStep | None = None) -> Rotated:
     """Draw new versions of keys and bring what is stored under them; or go on with a rotation that was interrupted.
 
     The marts hold the old person keys until they are built again.
 
     Args:
-        office: opened with `is_rotating`.
+        intake: opened with `is_rotating`.
         wanted: PERSONS, ORIGINALS or both. When a rotation was interrupted it is ended, and nothing new is begun.
         on_step: called before each file with its number, how many there are, and its district.
 
@@ -120,29 +120,29 @@ def rotate(office: Office, wanted: Collection[str], on_step: OnStep | None = Non
         SettingsError: the key file can't be read or written.
         LeaseBusy: another process works with files, builds, or publishes.
     """
-    with office.ledger.lease("keys"):
-        office = replace(office, keys=load_keys(office.settings.keys))
-        begun = under_way(office.ledger)
-        versions = begun or _next_versions(office, wanted)
-        _see_that_no_key_is_lost(office, versions)
+    with intake.ledger.lease("keys"):
+        intake = replace(intake, keys=load_keys(intake.settings.keys))
+        begun = rotations_under_way(intake.ledger)
+        versions = begun or _next_versions(intake, wanted)
+        _require_no_lost_key(intake, versions)
         if not begun:
-            begin(office.ledger, versions)
+            begin_rotation(intake.ledger, versions)
         files: dict[str, int] = {}
         left: list[str] = []
         if PERSONS in versions:
-            with _alone(office):
-                files[PERSONS], named = _rotate_persons(office, versions[PERSONS], on_step)
+            with _exclusively(intake):
+                files[PERSONS], named = _rotate_persons(intake, versions[PERSONS], on_step)
             left += named
         if ORIGINALS in versions:
-            files[ORIGINALS], named = _rotate_originals(office, versions[ORIGINALS], on_step)
+            files[ORIGINALS], named = _rotate_originals(intake, versions[ORIGINALS], on_step)
             left += named
         return Rotated(versions, files, tuple(left), bool(begun))
 
 
-def _next_versions(office: Office, wanted: Collection[str]) -> dict[str, int]:
+def _next_versions(intake: IntakeContext, wanted: Collection[str]) -> dict[str, int]:
     """Numbers above those of the key file that nothing stored has: what a lost key file held is never drawn anew."""
-    stored = {(use.what, use.version) for use in key_uses(office)}
-    there = {PERSONS: office.keys.person_keys, ORIGINALS: office.keys.original_keys}
+    stored = {(use.what, use.version) for use in key_uses(intake)}
+    there = {PERSONS: intake.keys.person_keys, ORIGINALS: intake.keys.original_keys}
     return {
         what: next(version for version in count(max(there[what]) + 1) if (what, version) not in stored)
         for what in (PERSONS, ORIGINALS)
@@ -150,9 +150,9 @@ def _next_versions(office: Office, wanted: Collection[str]) -> dict[str, int]:
     }
 
 
-def _see_that_no_key_is_lost(office: Office, versions: Mapping[str, int]) -> None:
+def _require_no_lost_key(intake: IntakeContext, versions: Mapping[str, int]) -> None:
     """Before anything is drawn: what is stored under a version must never meet another key of that number."""
-    for use in key_uses(office):
+    for use in key_uses(intake):
         if use.files and not use.is_there and (use.what == PERSONS or use.version == versions.get(ORIGINALS)):
             raise RotationRefused(
                 f"the key file lacks the key of {use.what} of version {use.version}, under which {use.files} files are "
@@ -161,45 +161,45 @@ def _see_that_no_key_is_lost(office: Office, versions: Mapping[str, int]) -> Non
 
 
 @contextmanager
-def _alone(office: Office) -> Iterator[None]:
+def _exclusively(intake: IntakeContext) -> Iterator[None]:
     """Nobody receives, erases, builds or publishes meanwhile."""
-    codes = {d.code for d in load_districts().districts} | {s.district_code for s in office.ledger.submissions()}
+    codes = {d.code for d in load_districts().districts} | {s.district_code for s in intake.ledger.submissions()}
     with ExitStack() as leases:
         for name in ("build", "publish", *(f"receive:{code}" for code in sorted(codes))):
-            leases.enter_context(office.ledger.lease(name))
+            leases.enter_context(intake.ledger.lease(name))
         yield
 
 
-def _rotate_persons(office: Office, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
+def _rotate_persons(intake: IntakeContext, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
     """Bring all rows about persons under a version; returns how many files went over, and which can't be read."""
-    settings, ledger = office.settings, office.ledger
+    settings, ledger = intake.settings, intake.ledger
     rekeyed: list[Rekeyed] = []
-    if person_version(ledger) != version or any(s.person_key_version != version for s in _of_persons(office)):
+    if person_version(ledger) != version or any(s.person_key_version != version for s in _person_submissions(intake)):
         try:
             keys = with_person_key(load_keys(settings.keys), version)
             replace_keys(settings.keys, keys)
-            rekeyed = _written_under(replace(office, keys=keys), version, on_step)
+            rekeyed = _write_rekeyed(replace(intake, keys=keys), version, on_step)
         except BaseException:
             with suppress(LedgerError):  # gone: then it stays begun
-                _remove_others(office)
+                _remove_unrecorded_files(intake)
                 for what in (PERSONS, ORIGINALS):  # originals come after persons: nothing of them is changed
-                    end(ledger, what)
+                    end_rotation(ledger, what)
             raise
         record_rekeyed(ledger, version, rekeyed)
     replace_keys(settings.keys, replace(load_keys(settings.keys), person_version=version))
-    _remove_others(office)
-    end(ledger, PERSONS)
-    left = [s.parquet_path or "" for s in _of_persons(office) if s.person_key_version != version]
+    _remove_unrecorded_files(intake)
+    end_rotation(ledger, PERSONS)
+    left = [s.parquet_path or "" for s in _person_submissions(intake) if s.person_key_version != version]
     return len(rekeyed), left
 
 
-def _written_under(office: Office, version: int, on_step: OnStep | None) -> list[Rekeyed]:
+def _write_rekeyed(intake: IntakeContext, version: int, on_step: OnStep | None) -> list[Rekeyed]:
     """Write all rows about persons under a version, beside the files that count; those that can't be read are left out.
 
     Raises:
         RotationRefused: one of these is in force.
     """
-    home, keys, submissions = office.settings.home, office.keys.person_keys, _of_persons(office)
+    home, keys, submissions = intake.settings.home, intake.keys.person_keys, _person_submissions(intake)
     in_force = {found.submission_id for found in newest_accepted(submissions)}
     rekeyed, damaged = [], []
     for number, found in enumerate(submissions, start=1):
@@ -208,7 +208,7 @@ def _written_under(office: Office, version: int, on_step: OnStep | None) -> list
         if on_step is not None:
             on_step(number, len(submissions), found.district_code)
         try:
-            rows = _under(read_rows(home, found), keys[found.person_key_version or 0], keys[version])
+            rows = _rewrapped_rows(read_rows(home, found), keys[found.person_key_version or 0], keys[version])
         except (DamagedRows, WrongWrapping):
             damaged += [found.submission_id] if found.submission_id in in_force else []
             continue
@@ -222,7 +222,7 @@ def _written_under(office: Office, version: int, on_step: OnStep | None) -> list
     return rekeyed
 
 
-def _under(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:
+def _rewrapped_rows(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:
     """Rows with their persons under another wrapping; all else, the order and what the footer says stay."""
     for name in _PERSON_COLUMNS:
         place, column = rows.column_names.index(name), rows[name]
@@ -236,24 +236,24 @@ def _under(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:
     return rows
 
 
-def _remove_others(office: Office) -> None:
+def _remove_unrecorded_files(intake: IntakeContext) -> None:
     """Remove the files of rows about persons that the ledger does not name: of another version than it says."""
-    for found in _of_persons(office):
-        path = office.settings.home / (found.parquet_path or "")
+    for found in _person_submissions(intake):
+        path = intake.settings.home / (found.parquet_path or "")
         for other in (path.with_name(f"{found.submission_id}.parquet"), *path.parent.glob(f"{found.submission_id}.k*")):
             if other != path:
                 other.unlink(missing_ok=True)
 
 
-def _rotate_originals(office: Office, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
+def _rotate_originals(intake: IntakeContext, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
     """Bring all originals under a version; returns how many went over, and which can't be read."""
-    settings = office.settings
+    settings = intake.settings
     keys = with_original_key(load_keys(settings.keys), version)
     replace_keys(settings.keys, keys)
-    paths = _originals(office)
+    paths = _originals(intake)
     done, left = 0, []
     for district, own in groupby(paths, key=lambda path: path.parent.name):
-        with office.ledger.lease(f"receive:{district}"):
+        with intake.ledger.lease(f"receive:{district}"):
             for path in own:
                 if on_step is not None:
                     on_step(paths.index(path) + 1, len(paths), district)
@@ -265,30 +265,30 @@ def _rotate_originals(office: Office, version: int, on_step: OnStep | None) -> t
                     continue
                 except DamagedOriginal:
                     left.append(str(path.relative_to(settings.home)))
-    end(office.ledger, ORIGINALS)
+    end_rotation(intake.ledger, ORIGINALS)
     return done, left
 
 
-def unused_versions(office: Office) -> dict[str, tuple[int, ...]]:
+def unused_versions(intake: IntakeContext) -> dict[str, tuple[int, ...]]:
     """Versions in the key file that are not in use and that no stored file is under: PERSONS and ORIGINALS → them.
 
     Looked at are the ledger, all files in validated/ (also those that the ledger does not know), and landing/.
     """
-    used = {(use.what, use.version) for use in key_uses(office) if use.is_in_use or use.files}
-    used |= {(PERSONS, version) for version in _versions_in_validated(office)}
+    used = {(use.what, use.version) for use in key_uses(intake) if use.is_in_use or use.files}
+    used |= {(PERSONS, version) for version in _versions_in_validated(intake)}
     return {
         what: tuple(version for version in sorted(there) if (what, version) not in used)
-        for what, there in ((PERSONS, office.keys.person_keys), (ORIGINALS, office.keys.original_keys))
+        for what, there in ((PERSONS, intake.keys.person_keys), (ORIGINALS, intake.keys.original_keys))
     }
 
 
-def _versions_in_validated(office: Office) -> set[int]:
+def _versions_in_validated(intake: IntakeContext) -> set[int]:
     found: set[int] = set()
-    for path in office.settings.validated.glob("**/*.parquet"):
+    for path in intake.settings.validated.glob("**/*.parquet"):
         with suppress(pa.ArrowInvalid, FileNotFoundError):
             if (key := _first_person(path)) is not None:
                 texts = pa.array([key], pa.string())
-                found |= {v for v, wrapping in office.keys.person_keys.items() if unwrapped(wrapping, texts)[1][0]}
+                found |= {v for v, wrapping in intake.keys.person_keys.items() if unwrapped(wrapping, texts)[1][0]}
     return found
 
 
@@ -304,7 +304,7 @@ def _first_person(path: Path) -> str | None:
     return None
 
 
-def prune(office: Office) -> dict[str, tuple[int, ...]]:
+def prune(intake: IntakeContext) -> dict[str, tuple[int, ...]]:
     """Remove from the key file the versions that nothing uses; returns which.
 
     Raises:
@@ -312,16 +312,16 @@ def prune(office: Office) -> dict[str, tuple[int, ...]]:
         SettingsError: the key file can't be read or written.
         LeaseBusy: another process works with files, builds, or publishes.
     """
-    with office.ledger.lease("keys"), _alone(office):
-        if under_way(office.ledger):
+    with intake.ledger.lease("keys"), _exclusively(intake):
+        if rotations_under_way(intake.ledger):
             raise RotationRefused("a rotation was interrupted: run `followup keys rotate` again first")
-        office = replace(office, keys=load_keys(office.settings.keys))
-        unused, keys = unused_versions(office), office.keys
+        intake = replace(intake, keys=load_keys(intake.settings.keys))
+        unused, keys = unused_versions(intake), intake.keys
         if any(unused.values()):
             left = replace(
                 keys,
                 person_keys={v: key for v, key in keys.person_keys.items() if v not in unused[PERSONS]},
                 original_keys={v: key for v, key in keys.original_keys.items() if v not in unused[ORIGINALS]},
             )
-            replace_keys(office.settings.keys, left)
+            replace_keys(intake.settings.keys, left)
         return unused

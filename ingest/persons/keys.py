@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.file_permissions import make_way
+from ingest.file_permissions import make_parents
 from ingest.settings import SettingsError
 
 _UNFINISHED = ".tmp"
@@ -52,7 +52,7 @@ def make_keys(path: Path) -> None:
     Raises:
         FileExistsError: there is a key file already; it is never overwritten, since rows in force hang on it.
     """
-    make_way(path)
+    make_parents(path)
     temporary = _written_beside(path, throwaway_keys())
     try:
         os.link(temporary, path)

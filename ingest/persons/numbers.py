@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.characters import odd_characters
-from ingest.findings import counted
+from ingest.findings import count_with_noun
 from ingest.persons.keys import Keys
 from ingest.persons.wrapping import BLOCK, ByteArray, wrapped
 from ingest.sentinels import BAD, DATE_EMPTY, EMPTY
@@ -178,7 +178,7 @@ def _as_ascii(column: pa.ChunkedArray, encoding: str) -> pa.StringArray:
     return cells.cast(pa.string())
 
 
-def what_is_wrong(cell: bytes, encoding: str, reference: date) -> str:
+def why_no_number(cell: bytes, encoding: str, reference: date) -> str:
     """Why a cell is read as no number, in Swedish; nothing of it is repeated. Empty when it is one.
 
     Args:
@@ -203,7 +203,7 @@ def what_is_wrong(cell: bytes, encoding: str, reference: date) -> str:
     if any(map(str.isalpha, text)):
         return "fel form: bokstäver i numret; ett reservnummer skrivs i Löpnummer"
     if count not in (10, 12):
-        return f"fel form: {counted(count, 'siffra', 'siffror')}"
+        return f"fel form: {count_with_noun(count, 'siffra', 'siffror')}"
     if odd := odd_characters(text):
         return f"fel form: {', '.join(odd)} i numret"
     return "fel form: mellanslag i numret" if " " in text else "fel form: andra tecken än siffror i numret"

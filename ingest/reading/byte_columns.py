@@ -14,7 +14,7 @@ Candidates = Callable[[pa.Array], Mask]
 """Of an array of bytes: which come into question. Quick, and no cell is left out that should be looked at."""
 
 
-class Cells:
+class ByteColumn:
     """A column, and its spellings: chunks of a dictionary-encoded column mostly repeat the same few."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
@@ -33,7 +33,7 @@ class Cells:
         """The cell at a position; empty where there is none."""
         return bytes(self.column[row].as_py() or b"")
 
-    def holding(self, candidates: Candidates, holds: Callable[[bytes], bool]) -> Mask:
+    def rows_holding(self, candidates: Candidates, holds: Callable[[bytes], bool]) -> Mask:
         """Which rows hold a spelling of a kind; `holds` says exactly whether a candidate is."""
         parts, is_any = [np.empty(0, bool)], False
         for spellings in self._spellings:
@@ -51,7 +51,7 @@ class Cells:
         rows: Mask = pc.is_in(self.column.cast(pa.binary()), value_set=wanted).to_numpy()
         return rows
 
-    def respelt(self, candidates: Candidates, new: Callable[[bytes], bytes]) -> Cells:
+    def respelled(self, candidates: Candidates, new: Callable[[bytes], bytes]) -> ByteColumn:
         """The column with candidates spelt anew; itself where nothing changes."""
         if not any(candidates(spellings).any() for spellings in self._spellings):
             return self
@@ -65,7 +65,7 @@ class Cells:
                 cells[place] = other
             changed = pa.array(cells, pa.binary())
             chunks.append(pa.DictionaryArray.from_arrays(chunk.indices, changed) if self._is_listed else changed)
-        return Cells(pa.chunked_array(chunks, self.column.type)) if is_changed else self
+        return ByteColumn(pa.chunked_array(chunks, self.column.type)) if is_changed else self
 
 
 def holds_byte(cells: pa.Array, byte: int) -> bool:

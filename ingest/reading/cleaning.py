@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ingest.characters import garbled, visible
 from ingest.contracts import Contract
-from ingest.findings import Finding, counted, file_finding
+from ingest.findings import Finding, count_with_noun, file_finding
 from ingest.reading.spreadsheet_marks import LISTED
 
 _PLAIN = r"[^ -<>-~]"
@@ -113,7 +113,7 @@ def garbled_texts(
         for cell in maybe.to_pylist():
             garbling = garbled(cell.decode(encoding), has_swedish=has_swedish)
             if garbling is not None:
-                said[cell] = garbling.said
+                said[cell] = garbling.in_words
         if not said:
             continue
         hits = np.flatnonzero(pc.is_in(cells, value_set=pa.array(list(said), pa.binary())).to_numpy())
@@ -121,7 +121,7 @@ def garbled_texts(
             what, row = said[cells[place].as_py()], int(numbers[place])
             found.append(file_finding("FIL-069", row=row, column=column.name, header=column.label_sv, what=what))
         if len(hits) > LISTED:
-            more = f"samma slags fel på {counted(len(hits) - LISTED, 'rad', 'rader')} till"
+            more = f"samma slags fel på {count_with_noun(len(hits) - LISTED, 'rad', 'rader')} till"
             found.append(file_finding("FIL-069", column=column.name, header=column.label_sv, what=more))
     return found
 

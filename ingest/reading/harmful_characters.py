@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contracts import Column
-from ingest.reading.byte_columns import Cells, Mask
+from ingest.reading.byte_columns import ByteColumn, Mask
 
 _NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _HARMFUL = re.compile(f"[\0\x80-\x84\x86-\x9f{_NO_CHARACTERS}]")
@@ -28,11 +28,11 @@ def first_harmful(column: Column, text: str) -> str:
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
-def rows_with_harmful(column: Column, cells: Cells, encoding: str) -> Mask:
+def rows_with_harmful(column: Column, cells: ByteColumn, encoding: str) -> Mask:
     """Which cells of a column hold such a character. Other encodings than UTF-8 have none."""
     if encoding != "utf-8":
         return np.zeros(len(cells.column), bool)
-    return cells.holding(_maybe, lambda cell: bool(first_harmful(column, cell.decode())))
+    return cells.rows_holding(_maybe, lambda cell: bool(first_harmful(column, cell.decode())))
 
 
 def _maybe(spellings: pa.Array) -> Mask:

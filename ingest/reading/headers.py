@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.characters import garbled, mended, visible
+from ingest.characters import garbled, likely_text, visible
 from ingest.contracts import Contract, load_contracts
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
@@ -41,7 +41,7 @@ class MatchedHeaders:
     findings: tuple[Finding, ...]
 
 
-def place(position: int) -> str:
+def column_place(position: int) -> str:
     """A column's position (from 1) as number and as Excel's letters: `12 (L)`."""
     letters, rest = "", position
     while rest:
@@ -52,7 +52,7 @@ def place(position: int) -> str:
 
 def _places(folded_or_names: list[str] | list[str | None], wanted: str) -> str:
     """Column positions in words. Headers are not quoted: a file without headers has its first row there."""
-    return " och ".join(place(i) for i, found in enumerate(folded_or_names, start=1) if found == wanted)
+    return " och ".join(column_place(i) for i, found in enumerate(folded_or_names, start=1) if found == wanted)
 
 
 def match_headers(
@@ -89,11 +89,11 @@ def match_headers(
             continue
         close = difflib.get_close_matches(column.name, sorted(unknown), n=1, cutoff=0.75)
         if close:
-            hints[column.name] = f" Menades kolumn {place(folded.index(close[0]) + 1)}? Rätta dess rubrik."
+            hints[column.name] = f" Menades kolumn {column_place(folded.index(close[0]) + 1)}? Rätta dess rubrik."
         if not column.optional and (column.name not in by_need or close):
             findings.append(missing_column(contract, column.name, hints))
     findings += [
-        file_finding("FIL-015", header=f"rubriken i kolumn {place(position)}")
+        file_finding("FIL-015", header=f"rubriken i kolumn {column_place(position)}")
         for position, header in enumerate(headers, start=1)
         if reads_as_number(header)
     ]
@@ -101,11 +101,11 @@ def match_headers(
         if matched is None and _OF_NUMBERS.search(header):
             is_renamed = "Är det barnets nummer ska rubriken vara Personnummer; annars ta bort kolumnen."
             hint = is_renamed if contract.about_persons else "Ta bort kolumnen."
-            findings.append(file_finding("FIL-050", position=place(index + 1), hint=hint))
+            findings.append(file_finding("FIL-050", position=column_place(index + 1), hint=hint))
         elif matched is None and index not in unused and index not in broken:
             close = difflib.get_close_matches(header, sorted(known), n=1, cutoff=0.75)
             hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
-            findings.append(file_finding("FIL-012", position=place(index + 1), hint=hint))
+            findings.append(file_finding("FIL-012", position=column_place(index + 1), hint=hint))
     return MatchedHeaders(names, frozenset(missing), hints, tuple(findings))
 
 
@@ -150,7 +150,7 @@ def _garbled_headers(headers: list[str], names: list[str | None], known: dict[st
         text = visible(header[:_COMPARED])
         if name is not None or garbled(text, has_swedish=has_swedish) is None:
             continue
-        likely = fold(mended(text, has_swedish=has_swedish))
+        likely = fold(likely_text(text, has_swedish=has_swedish))
         pattern = re.compile("".join("[^_]" if c == "?" else re.escape(c) for c in likely))
         meant = {column for spelling, column in known.items() if pattern.fullmatch(spelling)}
         meant -= {n for n in names if n} | set(found.values())
@@ -162,7 +162,7 @@ def _garbled_headers(headers: list[str], names: list[str | None], known: dict[st
 def _about_garbled(headers: list[str], broken: dict[int, str], contract: Contract) -> Finding:
     has_swedish = any(letter in header for header in headers for letter in "åäöÅÄÖ")
     said = [garbled(visible(headers[index][:_COMPARED]), has_swedish=has_swedish) for index in broken]
-    what = ", ".join(list(dict.fromkeys(g.said for g in said if g is not None))[:3])
-    named = [f"{place(index + 1)} {contract.column(name).label_sv}" for index, name in broken.items()]
+    what = ", ".join(list(dict.fromkeys(g.in_words for g in said if g is not None))[:3])
+    named = [f"{column_place(index + 1)} {contract.column(name).label_sv}" for index, name in broken.items()]
     more = f" och {len(named) - _NAMED_PLACES} till" if len(named) > _NAMED_PLACES else ""
     return file_finding("FIL-068", what=what, places=", ".join(named[:_NAMED_PLACES]) + more)

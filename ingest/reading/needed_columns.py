@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.checks.arithmetic import KINDS, BoolArray, Sheet
-from ingest.checks.suites import always_filled, declared
+from ingest.checks.suites import always_filled, declared_suite
 from ingest.contracts import CodeList, Contract, load_contracts
 from ingest.findings import Finding
 from ingest.reading.headers import missing_column
@@ -63,7 +63,7 @@ class Need:
         values = self.arguments.get("when_values")
         if values is None:
             return f"där {label} är ifylld"
-        return f"där {label} är {' eller '.join(codes[self.decided_by].said(code) for code in values)}"
+        return f"där {label} är {' eller '.join(codes[self.decided_by].with_label(code) for code in values)}"
 
 
 def _needs_in(rule: Mapping[str, Any]) -> Iterator[Need]:
@@ -83,7 +83,7 @@ def _needs_in(rule: Mapping[str, Any]) -> Iterator[Need]:
 def needs_of(dataset: str) -> tuple[Need, ...]:
     """The needs that a dataset's suite declares. A column needed in every row, or by other files' rows, has none."""
     always = always_filled(dataset)
-    found = [need for rule in declared(dataset)["expectations"] for need in _needs_in(rule)]
+    found = [need for rule in declared_suite(dataset)["expectations"] for need in _needs_in(rule)]
     return tuple(need for need in found if need.column not in always)
 
 
@@ -143,7 +143,7 @@ def limits_of(dataset: str) -> dict[str, tuple[Limit, ...]]:
     """Columns for which no rule says when they must be filled, with what limits where they may be."""
     settled = always_filled(dataset) | needed_by_some(dataset)
     columns = [c.name for c in load_contracts()[dataset].columns if not c.optional and c.name not in settled]
-    found = [limit for rule in declared(dataset)["expectations"] for limit in _limits_in(rule)]
+    found = [limit for rule in declared_suite(dataset)["expectations"] for limit in _limits_in(rule)]
     return {name: tuple(limit for limit in found if limit.column == name) for name in columns}
 
 

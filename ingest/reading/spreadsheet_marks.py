@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contracts import Column, Contract
-from ingest.findings import Finding, counted, file_finding, where_first
+from ingest.findings import Finding, count_with_noun, file_finding, where_first
 from ingest.reading import turned_into_dates
-from ingest.reading.byte_columns import Cells, Mask, holds_byte, lengths
+from ingest.reading.byte_columns import ByteColumn, Mask, holds_byte, lengths
 from ingest.reading.harmful_characters import first_harmful, rows_with_harmful
 from ingest.reading.times_of_day import without_times
 
@@ -69,7 +69,7 @@ class Marks:
             found = file_finding(rule, row=row, column=column.name, header=column.label_sv, what=next(said, ""))
             self.findings.append(found)
         if len(rows) > LISTED:
-            header = f"{column.label_sv} (och {counted(len(rows) - LISTED, 'rad', 'rader')} till)"
+            header = f"{column.label_sv} (och {count_with_noun(len(rows) - LISTED, 'rad', 'rader')} till)"
             self.findings.append(file_finding(rule, column=column.name, header=header, what=""))
         self.explain(column, rows)
 
@@ -78,7 +78,7 @@ class Marks:
         count, first = len(rows), int(rows[0])
         facts: dict[str, Any] = {
             "count": count,
-            "cells": counted(count, "cell", "celler"),
+            "cells": count_with_noun(count, "cell", "celler"),
             "every": "ett nummer" if count == 1 else f"alla {count} nummer",
             "them": "det" if count == 1 else "dem",
             "where": where_first(count, first, "den första" if rule in _OF_CELLS else "det första"),
@@ -110,11 +110,11 @@ def spreadsheet_marks(
     """
     marks = Marks(dict(columns))
     for name, given in columns.items():
-        column, cells = contract.column(name), Cells(given)
+        column, cells = contract.column(name), ByteColumn(given)
         if name in days:
             _look_at_days(marks, column, days[name], numbers)
         if has_marks:
-            rows = numbers[cells.holding(_with_hash, lambda cell: _is_error(cell, encoding))]
+            rows = numbers[cells.rows_holding(_with_hash, lambda cell: _is_error(cell, encoding))]
             if len(rows):
                 marks.name_rows("FIL-028", column, rows)
         harmful = rows_with_harmful(column, cells, encoding)
@@ -141,7 +141,7 @@ def _look_at_days(
     there = [(row, day) for row, day in days if row in kept]
     if there:
         rows = np.array([row for row, _ in there], np.int32)
-        marks.name_rows("FIL-035", column, rows, (turned_into_dates.said(column, day) for _, day in there[:LISTED]))
+        marks.name_rows("FIL-035", column, rows, (turned_into_dates.in_words(column, day) for _, day in there[:LISTED]))
 
 
 def _with_hash(spellings: pa.Array) -> Mask:
@@ -153,9 +153,9 @@ def _is_error(cell: bytes, encoding: str) -> bool:
     return cell[:64].decode(encoding, "ignore").strip().upper() in _ERRORS
 
 
-def _look_at_dates(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
+def _look_at_dates(marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32]) -> None:
     """Noughts that a format shows as a day, and days with a time of day."""
-    noughts = numbers[cells.holding(_of_length(range(1, 11)), lambda cell: cell.strip() in _NOUGHTS)]
+    noughts = numbers[cells.rows_holding(_of_length(range(1, 11)), lambda cell: cell.strip() in _NOUGHTS)]
     if len(noughts):
         marks.name_column("FIL-058", column, noughts)
     days, found = without_times(column, cells, numbers)
@@ -197,10 +197,10 @@ def _without_decimals(cell: bytes) -> bytes:
 
 
 def _look_at_persons(
-    marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32], *, has_marks: bool
+    marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32], *, has_marks: bool
 ) -> None:
     """Numbers of fewer digits than any has, or in scientific notation; decimals behind a whole one are taken away."""
-    cells = cells.respelt(_with_decimals, _without_decimals)
+    cells = cells.respelled(_with_decimals, _without_decimals)
     marks.columns[column.name] = cells.column
 
     def maybe(spellings: pa.Array) -> Mask:
@@ -208,40 +208,40 @@ def _look_at_persons(
         found: Mask = (length >= 7) & (length <= 9)
         return found | _with_exponent(spellings) if has_marks else found
 
-    rows = numbers[cells.holding(maybe, lambda cell: _CHANGED.fullmatch(cell) is not None)]
+    rows = numbers[cells.rows_holding(maybe, lambda cell: _CHANGED.fullmatch(cell) is not None)]
     if len(rows):
         marks.name_column("FIL-038", column, rows)
     _name_decimals(marks, column, cells, numbers)
 
 
-def _name_decimals(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
-    rows = numbers[cells.holding(_with_decimals, lambda cell: _DECIMALS.fullmatch(cell) is not None)]
+def _name_decimals(marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32]) -> None:
+    rows = numbers[cells.rows_holding(_with_decimals, lambda cell: _DECIMALS.fullmatch(cell) is not None)]
     if len(rows):
         marks.name_column("FIL-059", column, rows)
 
 
 def _look_at_identifiers(
-    marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32], *, has_marks: bool
+    marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32], *, has_marks: bool
 ) -> None:
     """Identifiers that were numbers for a while (rounded, with decimals), or that became days."""
     if has_marks:
-        rows = numbers[cells.holding(_with_exponent, lambda cell: _SCIENTIFIC.fullmatch(cell) is not None)]
+        rows = numbers[cells.rows_holding(_with_exponent, lambda cell: _SCIENTIFIC.fullmatch(cell) is not None)]
         if len(rows):
             marks.name_column("FIL-038", column, rows)
     _name_decimals(marks, column, cells, numbers)
-    long = cells.holding(_long, lambda cell: cell.strip().isdigit())
+    long = cells.rows_holding(_long, lambda cell: cell.strip().isdigit())
     if long.any():
-        rounded = cells.holding(_long, lambda cell: _ROUNDED.fullmatch(cell) is not None)
+        rounded = cells.rows_holding(_long, lambda cell: _ROUNDED.fullmatch(cell) is not None)
         if np.array_equal(long, rounded):  # by chance a single one of sixteen digits ends so once in ten
             marks.name_column("FIL-060", column, numbers[rounded])
-    days = cells.holding(turned_into_dates.maybe, _is_day)
-    months = cells.holding(turned_into_dates.maybe, lambda cell: _was_value(cell) and not _is_day(cell))
+    days = cells.rows_holding(turned_into_dates.maybe, _is_day)
+    months = cells.rows_holding(turned_into_dates.maybe, lambda cell: _was_value(cell) and not _is_day(cell))
     others = pc.invert(pc.is_null(cells.column)).to_numpy(zero_copy_only=False) & ~days & ~months
     asked = months | days if others.any() else months
     asked &= ~np.isin(numbers, marks.explained.get(column.name, []))
     if asked.any():
         first = int(np.flatnonzero(asked)[0])
-        what = turned_into_dates.said(column, cells[first].decode("ascii").strip())
+        what = turned_into_dates.in_words(column, cells[first].decode("ascii").strip())
         marks.name_column("FIL-055", column, numbers[asked], what=what)
 
 
@@ -253,12 +253,12 @@ def _is_day(cell: bytes) -> bool:
     return _was_value(cell) and turned_into_dates.is_a_day(cell.decode("ascii").strip())
 
 
-def _look_at_codes(marks: Marks, column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> None:
+def _look_at_codes(marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32]) -> None:
     """Codes and counts that became days: no code of ours reads so."""
-    found = cells.holding(turned_into_dates.maybe, _was_value)
+    found = cells.rows_holding(turned_into_dates.maybe, _was_value)
     found &= ~np.isin(numbers, marks.explained.get(column.name, []))
     if found.any():
         places = np.flatnonzero(found)
         values = (cells[at].decode("ascii").strip() for at in places[:LISTED].tolist())
-        what = (turned_into_dates.said(column, value) for value in values)
+        what = (turned_into_dates.in_words(column, value) for value in values)
         marks.name_rows("FIL-035", column, numbers[found], what)

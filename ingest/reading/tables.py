@@ -29,8 +29,8 @@ from ingest.reading.records import records_of, regularised
 from ingest.reading.spreadsheet_marks import spreadsheet_marks
 from ingest.reading.totals import totals_rows
 from ingest.workbooks.layouts import LOOKED_AT, other_layout
-from ingest.workbooks.other_kinds import about_kind, other_kind
-from ingest.workbooks.sandbox import is_workbook, misnamed, read_sheet
+from ingest.workbooks.other_kinds import about_kind, unsupported_kind
+from ingest.workbooks.sandbox import is_workbook, read_sheet, wrong_ending
 
 SEPARATORS = (";", ",", "\t")
 _SWEDISH_UTF8 = [letter.encode() for letter in "åäöÅÄÖéÉ"]
@@ -281,7 +281,7 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
     """
     if not raw[:_BLOCK].strip(_NOTHING) and not raw.strip(_NOTHING):
         raise Unreadable(file_finding("FIL-004"))
-    if kind := other_kind(raw):
+    if kind := unsupported_kind(raw):
         raise Unreadable(about_kind(kind))
     if is_workbook(raw):
         return _read_workbook(raw, contract, ending)
@@ -290,7 +290,7 @@ def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
     raw = _without_hint(raw)
     encoding = find_encoding(raw)
     separator, headers, header_record = _header(raw[: 1 << 20].decode(encoding, errors="ignore"), contract)
-    layout, findings = _lay_out(headers, contract), misnamed(ending, "csv")
+    layout, findings = _lay_out(headers, contract), wrong_ending(ending, "csv")
 
     table = _parsed_straight(raw, layout.keys, layout.kinds, separator) if header_record == 1 else None
     if table is not None:
@@ -308,7 +308,7 @@ def _read_workbook(raw: bytes, contract: Contract, ending: str) -> RawTable:
     sheet = read_sheet(raw, contract, MOST_COLUMNS)
     layout = _lay_out(sheet.headers, contract, sheet.unused)
     table = _parsed_body(sheet.body, layout, ";")
-    findings = [*misnamed(ending, sheet.kind), *sheet.findings]
+    findings = [*wrong_ending(ending, sheet.kind), *sheet.findings]
     numbers = sheet.row_numbers
     return _table_of_rows(
         table, layout, contract, "utf-8", numbers, findings, has_marks=True, unused=sheet.unused, days=sheet.days

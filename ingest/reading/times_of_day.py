@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contracts import Column
-from ingest.findings import Finding, counted, file_finding, where_first
-from ingest.reading.byte_columns import Cells
+from ingest.findings import Finding, count_with_noun, file_finding, where_first
+from ingest.reading.byte_columns import ByteColumn
 
 _TIMED = re.compile(
     r"(?P<day>(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<of_month>\d{2})|(?P<of_month_>\d{1,2})[./](?P<month_>\d{1,2})[./](?P<year_>\d{4}))"
@@ -76,7 +76,9 @@ def _last_sunday(year: int, month: int) -> dt.date:
     return last - dt.timedelta(days=(last.weekday() + 1) % 7)
 
 
-def without_times(column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) -> tuple[Cells, list[Finding]]:
+def without_times(
+    column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32]
+) -> tuple[ByteColumn, list[Finding]]:
     """A date column's cells without times of day, and a query for each kind of time.
 
     Args:
@@ -86,14 +88,14 @@ def without_times(column: Column, cells: Cells, numbers: npt.NDArray[np.int32]) 
     """
     findings = []
     for rule in (_UTC, _LATE, _OTHER):
-        rows = numbers[cells.holding(_maybe, partial(_is_told, rule))]
+        rows = numbers[cells.rows_holding(_maybe, partial(_is_told, rule))]
         if len(rows):
             facts: dict[str, Any] = {
-                "cells": counted(len(rows), "cell", "celler"),
+                "cells": count_with_noun(len(rows), "cell", "celler"),
                 "where": where_first(len(rows), int(rows[0]), "den första"),
             }
             findings.append(file_finding(rule, column=column.name, header=column.label_sv, **facts))
-    return cells.respelt(_maybe, _day), findings
+    return cells.respelled(_maybe, _day), findings
 
 
 def _timed(cell: bytes) -> Timed | None:

@@ -62,7 +62,7 @@ def maybe(spellings: pa.Array) -> npt.NDArray[np.bool_]:
     return found
 
 
-def said(column: Column, text: str) -> str:
+def in_words(column: Column, text: str) -> str:
     """What the value became and what it may have been, for a message; in general where cells aren't quoted."""
     likely = guesses(text)
     if column.type == "person_number":

@@ -69,7 +69,7 @@ _REMEDIES = {
 }
 
 
-def other_kind(raw: bytes) -> str:
+def unsupported_kind(raw: bytes) -> str:
     """What a file is that is neither CSV nor workbook, in words; empty for what may be one of these.
 
     Args:
@@ -95,7 +95,7 @@ def other_kind(raw: bytes) -> str:
 
 
 def _of_old_office(raw: bytes) -> str:
-    """A document of old Office that is no workbook, by the names in its directory."""
+    """A document of old IntakeContext that is no workbook, by the names in its directory."""
     if any(name.encode("utf-16-le") + b"\0\0" in raw for name in _OLD_WORKBOOKS):
         return ""
     return next((kind for name, kind in _OLD_OFFICE if name.encode("utf-16-le") in raw), "")
@@ -105,6 +105,6 @@ def about_kind(kind: str) -> Finding:
     """The fault of such a file.
 
     Args:
-        kind: from `other_kind`, or what a zip archive is.
+        kind: from `unsupported_kind`, or what a zip archive is.
     """
     return file_finding("FIL-026", kind=kind, remedy=_REMEDIES.get(kind, _SAVED_ANEW))

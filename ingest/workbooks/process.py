@@ -17,7 +17,7 @@ if __name__ == "__main__":  # run by its path: the tree that started it, not an 
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from ingest.file_permissions import go_private
-from ingest.workbooks.readers import Answer, Asked, read_workbook
+from ingest.workbooks.readers import SheetReply, SheetRequest, read_workbook
 from ingest.workbooks.refusals import DAMAGED, TOO_LARGE, Refused
 
 MEMORY_BYTES = 4 << 30
@@ -33,37 +33,37 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def answer(raw: bytes, asked: dict[str, Any]) -> Answer:
-    """What is told of a workbook; facts of a refusal are its rule under `refused` and what its message needs."""
-    wants = Asked(
-        asked["known"],
-        frozenset(asked["dates"]),
-        frozenset(asked["sheet_names"]),
-        asked["most_columns"],
-        asked["required"],
+def reply_to(raw: bytes, request: dict[str, Any]) -> SheetReply:
+    """What is reply of a workbook; facts of a refusal are its rule under `refused` and what its message needs."""
+    wants = SheetRequest(
+        request["known"],
+        frozenset(request["dates"]),
+        frozenset(request["sheet_names"]),
+        request["most_columns"],
+        request["required"],
     )
     try:
         return read_workbook(raw, wants)
     except Refused as refusal:
-        return Answer({"refused": refusal.rule, "facts": refusal.facts}, b"", b"")
+        return SheetReply({"refused": refusal.rule, "facts": refusal.facts}, b"", b"")
     except MemoryError:
-        return Answer({"refused": TOO_LARGE, "facts": {"kind": "mer än vad som ryms i minnet"}}, b"", b"")
+        return SheetReply({"refused": TOO_LARGE, "facts": {"kind": "mer än vad som ryms i minnet"}}, b"", b"")
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":  # calamine's own panic; it derives from BaseException
             raise
-        return Answer({"refused": DAMAGED, "facts": {}}, b"", b"")
+        return SheetReply({"refused": DAMAGED, "facts": {}}, b"", b"")
 
 
 def main() -> None:
     """Read the question and the workbook from standard input, answer on standard output."""
     _limit()
     length = struct.unpack("<I", sys.stdin.buffer.read(4))[0]
-    asked = json.loads(sys.stdin.buffer.read(length))
-    told = answer(sys.stdin.buffer.read(), asked)
-    facts = json.dumps(told.facts).encode()
+    request = json.loads(sys.stdin.buffer.read(length))
+    reply = reply_to(sys.stdin.buffer.read(), request)
+    facts = json.dumps(reply.facts).encode()
     out = sys.stdout.buffer
-    out.write(struct.pack("<III", len(facts), len(told.numbers), len(told.body)))
-    for part in (facts, told.numbers, told.body):
+    out.write(struct.pack("<III", len(facts), len(reply.numbers), len(reply.body)))
+    for part in (facts, reply.numbers, reply.body):
         out.write(part)
     out.flush()
 

@@ -33,7 +33,7 @@ Range = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SheetRequest:
     """What the reader is told of the dataset.
 
     Attributes:
@@ -52,7 +52,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SheetReply:
     """One sheet: facts about it, its records as CSV, and the row number of each as int32."""
 
     facts: dict[str, Any]
@@ -88,36 +88,36 @@ class _Marks:
     merged: Iterable[Range]
 
 
-def read_workbook(raw: bytes, asked: Asked) -> Answer:
+def read_workbook(raw: bytes, request: SheetRequest) -> SheetReply:
     """Read the sheet that bears the headers.
 
     Raises:
         Refused: with the reason.
     """
     if raw[:2] != b"PK":
-        return _read_xls(raw, asked)
+        return _read_xls(raw, request)
     package = Package(raw)
-    return _read_ods(package, asked) if package.kind == "ods" else _read_xlsx(package, asked)
+    return _read_ods(package, request) if package.kind == "ods" else _read_xlsx(package, request)
 
 
-def _choose(candidates: list[_Candidate], asked: Asked) -> _Chosen:
+def _choose(candidates: list[_Candidate], request: SheetRequest) -> _Chosen:
     """The sheet named after the dataset if it bears headers, else the first that does; shown ones before hidden."""
-    enough = min(max(len(c.header.recognised) for c in candidates), max(asked.required // 2, 1))
+    enough = min(max(len(c.header.recognised) for c in candidates), max(request.required // 2, 1))
     bearing = [c for c in candidates if len(c.header.recognised) >= enough]
-    named = [c for c in bearing if fold(c.name) in asked.sheet_names]
+    named = [c for c in bearing if fold(c.name) in request.sheet_names]
     chosen = min(named or bearing, key=lambda c: (c.hidden, c.position))
     others = tuple(c.position for c in bearing if c is not chosen and c.header.followed)
     return _Chosen(chosen.position, others)
 
 
 def _candidates(
-    workbook: calamine.CalamineWorkbook, sheets: Iterable[tuple[int, str, bool]], asked: Asked
+    workbook: calamine.CalamineWorkbook, sheets: Iterable[tuple[int, str, bool]], request: SheetRequest
 ) -> list[_Candidate]:
     """Sheets that bear any header; (position, name, hidden) of those to look at."""
     found = []
     for position, name, hidden in sheets:
         try:
-            header = find_header(_rows(workbook.get_sheet_by_index(position)), asked.known)
+            header = find_header(_rows(workbook.get_sheet_by_index(position)), request.known)
         except calamine.CalamineError:  # a chart or macro sheet, or one whose beginning is broken
             continue
         if header is not None:
@@ -203,7 +203,7 @@ def _sheet(workbook: calamine.CalamineWorkbook, position: int) -> calamine.Calam
         raise Refused(DAMAGED) from None
 
 
-def _read_xlsx(package: Package, asked: Asked) -> Answer:
+def _read_xlsx(package: Package, request: SheetRequest) -> SheetReply:
     parts = package.sheets()
     worksheets = [(place, part) for place, part in enumerate(parts) if package.has(part.part)]
     if len(worksheets) == 1:
@@ -211,7 +211,7 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
     else:  # choose by the beginnings of all, so that only one is unpacked whole
         workbook = _load(package.rebuilt({part.part: package.sheet_head(part.part) for _, part in worksheets}))
         sheets = [(place, part.name, part.hidden) for place, part in worksheets]
-        chosen = _chosen_among(workbook, sheets, asked)
+        chosen = _chosen_among(workbook, sheets, request)
     entry = parts[chosen.position]
     content = package.read(entry.part)
     if xlsx.has_far_columns(content):
@@ -231,17 +231,17 @@ def _read_xlsx(package: Package, asked: Asked) -> Answer:
     sheet = _sheet(_load(plain), chosen.position)
     merged = sheet.merged_cell_ranges or ()
     marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged)
-    return _read(lambda: _rows(sheet), chosen, marks, asked)
+    return _read(lambda: _rows(sheet), chosen, marks, request)
 
 
-def _read_ods(package: Package, asked: Asked) -> Answer:
+def _read_ods(package: Package, request: SheetRequest) -> SheetReply:
     ods.refuse_locked(package.read("META-INF/manifest.xml"))
     content = package.read("content.xml")
     tables = ods.tables(content)
     content = ods.padded_as_text(ods.errors_as_text(content))
     workbook = _load(package.rebuilt({"content.xml": content}))
     del content
-    chosen = _chosen_of(workbook, asked)
+    chosen = _chosen_of(workbook, request)
     if chosen.position >= len(tables):
         raise Refused(DAMAGED)
     table, sheet = tables[chosen.position], _sheet(workbook, chosen.position)
@@ -254,19 +254,19 @@ def _read_ods(package: Package, asked: Asked) -> Answer:
         ods.hidden_columns(table, _WIDEST),
         list(ods.merged(table)),
     )
-    return _read(lambda: _rows(sheet), chosen, marks, asked)
+    return _read(lambda: _rows(sheet), chosen, marks, request)
 
 
-def _read_xls(raw: bytes, asked: Asked) -> Answer:
+def _read_xls(raw: bytes, request: SheetRequest) -> SheetReply:
     sheets = old_sheets(raw)
     workbook = _load(io.BytesIO(raw))
-    chosen = _chosen_of(workbook, asked)
+    chosen = _chosen_of(workbook, request)
     if chosen.position >= len(sheets):
         raise Refused(DAMAGED)
     old, sheet = sheets[chosen.position], _sheet(workbook, chosen.position)
     merged = sheet.merged_cell_ranges or ()
     marks = _Marks("xls", len(sheets), old.hidden, old.hidden_rows, old.hidden_columns, merged)
-    return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, asked)
+    return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, request)
 
 
 def _as_shown(rows: Iterator[list[Any]], sheet: OldSheet) -> Iterator[list[Any]]:
@@ -282,41 +282,45 @@ def _is_hidden(workbook: calamine.CalamineWorkbook, position: int) -> bool:
     return workbook.sheets_metadata[position].visible is not calamine.SheetVisibleEnum.Visible
 
 
-def _chosen_of(workbook: calamine.CalamineWorkbook, asked: Asked) -> _Chosen:
+def _chosen_of(workbook: calamine.CalamineWorkbook, request: SheetRequest) -> _Chosen:
     names = workbook.sheet_names
     if len(names) > MOST_SHEETS:
         raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
     sheets = [(place, name, _is_hidden(workbook, place)) for place, name in enumerate(names)]
-    return _chosen_among(workbook, sheets, asked)
+    return _chosen_among(workbook, sheets, request)
 
 
-def _chosen_among(workbook: calamine.CalamineWorkbook, sheets: list[tuple[int, str, bool]], asked: Asked) -> _Chosen:
-    candidates = _candidates(workbook, sheets, asked)
+def _chosen_among(
+    workbook: calamine.CalamineWorkbook, sheets: list[tuple[int, str, bool]], request: SheetRequest
+) -> _Chosen:
+    candidates = _candidates(workbook, sheets, request)
     if not candidates:
-        raise _without_headers([_rows(sheet) for sheet in _readable(workbook, sheets)], asked.known)
-    return _choose(candidates, asked)
+        raise _without_headers([_rows(sheet) for sheet in _readable(workbook, sheets)], request.known)
+    return _choose(candidates, request)
 
 
-def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Marks, asked: Asked) -> Answer:
-    header = find_header(rows(), asked.known)
+def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Marks, request: SheetRequest) -> SheetReply:
+    header = find_header(rows(), request.known)
     if header is None:
-        raise _without_headers([rows()], asked.known)
-    if sum(map(bool, header.cells)) > len(header.recognised) and (odd := other_layout(_as_texts(rows()), asked.known)):
+        raise _without_headers([rows()], request.known)
+    if sum(map(bool, header.cells)) > len(header.recognised) and (
+        odd := other_layout(_as_texts(rows()), request.known)
+    ):
         raise Refused(_NO_HEADERS, hint=odd)
     if max(map(len, header.cells)) > LONGEST_CELL:
         raise Refused(_LONG_CELL, row=header.index + 1)
-    names = [asked.known.get(fold(cell[:200])) for cell in header.cells]
+    names = [request.known.get(fold(cell[:200])) for cell in header.cells]
 
     def is_date_column(position: int) -> bool | None:
         name = names[position] if position < len(names) else None
-        return None if name is None else name in asked.dates
+        return None if name is None else name in request.dates
 
     try:
         body = read_body(rows(), header, is_date_column)
     except CellTooLong as found:
         raise Refused(_LONG_CELL, row=found.row) from None
     filled = [p for p in range(body.width) if header.cells[p].strip() or p in body.filled]
-    if len(filled) > asked.most_columns:
+    if len(filled) > request.most_columns:
         raise Refused(_TOO_WIDE, found=len(filled))
     _refuse_merged(marks.merged, header.index, max(p for p, name in enumerate(names) if name))
     hidden = marks.hidden_rows
@@ -334,7 +338,7 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
         "kept": filled,
         "dates": {str(place): days for place, days in body.dates.items()},
     }
-    return Answer(facts, body.csv, body.numbers.tobytes())
+    return SheetReply(facts, body.csv, body.numbers.tobytes())
 
 
 def _refuse_merged(merged: Iterable[Range], header: int, last_column: int) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.contracts import Contract
-from ingest.findings import Finding, Unreadable, counted, file_finding
+from ingest.findings import Finding, Unreadable, count_with_noun, file_finding
 from ingest.folding import fold
-from ingest.reading.headers import no_headers, place
+from ingest.reading.headers import column_place, no_headers
 from ingest.workbooks.other_kinds import about_kind
 from ingest.workbooks.refusals import OTHER_KIND
 
@@ -62,11 +62,11 @@ class SheetText:
 
 
 def is_workbook(raw: bytes) -> bool:
-    """Whether the bytes are an archive or an old Office document, and so no CSV."""
+    """Whether the bytes are an archive or an old IntakeContext document, and so no CSV."""
     return raw[:2] == _ZIP or raw[:8] == _OLE
 
 
-def misnamed(ending: str, kind: str) -> list[Finding]:
+def wrong_ending(ending: str, kind: str) -> list[Finding]:
     """A query when a file's ending says something else than its bytes."""
     if not ending or _ENDINGS.get(ending.lower(), kind) == kind:
         return []
@@ -85,14 +85,14 @@ def read_sheet(raw: bytes, contract: Contract, most_columns: int) -> SheetText:
         Unreadable: no workbook, damaged, locked, too large, never calculated, or no sheet bears the headers.
         WorkbookReaderFailed: a fault of ours.
     """
-    asked = {
+    request = {
         "known": contract.header_lookup(),
         "dates": [column.name for column in contract.columns if column.type == "date"],
         "sheet_names": sorted({fold(contract.dataset), fold(contract.title_sv)}),
         "most_columns": most_columns,
         "required": sum(not column.optional for column in contract.columns),
     }
-    facts, numbers, body = _in_its_process(raw, asked)
+    facts, numbers, body = _ask_process(raw, request)
     if "refused" in facts:
         raise Unreadable(_refusal(facts["refused"], facts["facts"], contract, most_columns))
     headers = facts["headers"]
@@ -116,9 +116,9 @@ def _days(
     return {name: days for name, days in named if name is not None}
 
 
-def _in_its_process(raw: bytes, asked: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes]:
+def _ask_process(raw: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes]:
     """Facts, row numbers and body, as `ingest.workbooks.process` tells them."""
-    question = json.dumps(asked).encode()
+    question = json.dumps(request).encode()
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     with subprocess.Popen(
         [sys.executable, "-I", str(_PROCESS)],
@@ -161,21 +161,21 @@ def _oddities(facts: dict[str, Any], headers: list[str], contract: Contract) -> 
     names = [known.get(fold(header)) for header in headers]
     found = []
     if facts["above"]:
-        above = counted(facts["above"], "ifylld rad ovanför", "ifyllda rader ovanför")
+        above = count_with_noun(facts["above"], "ifylld rad ovanför", "ifyllda rader ovanför")
         read, them = ("läst", "den") if facts["above"] == 1 else ("lästa", "dem")
         found.append(file_finding("FIL-034", header_row=facts["header_row"], above=above, read=read, them=them))
     if facts["others"]:
         others = ", ".join(str(other) for other in facts["others"])
         found.append(file_finding("FIL-033", sheet=facts["sheet"], sheets=facts["sheets"], others=others))
     if facts["hidden_rows"]:
-        rows = counted(facts["hidden_rows"], "dold eller bortfiltrerad rad", "dolda eller bortfiltrerade rader")
+        rows = count_with_noun(facts["hidden_rows"], "dold eller bortfiltrerad rad", "dolda eller bortfiltrerade rader")
         read, them, they = ("läst", "den", "den") if facts["hidden_rows"] == 1 else ("lästa", "dem", "de")
         found.append(file_finding("FIL-031", rows=rows, read=read, them=them, they=they))
     hidden = [p for p in facts["hidden_columns"] if p <= len(names) and names[p - 1] is not None]
     if facts["sheet_hidden"]:
         found.append(file_finding("FIL-032", what=f"Blad {facts['sheet']} är dolt, men är läst"))
     if hidden:
-        places = ", ".join(place(p) for p in hidden)
+        places = ", ".join(column_place(p) for p in hidden)
         found.append(file_finding("FIL-032", what=f"Kolumn {places} är dolda men är lästa" if len(hidden) > 1
                                   else f"Kolumn {places} är dold men är läst"))  # fmt: skip
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from ingest.findings import counted
+from ingest.findings import count_with_noun
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
 
@@ -125,7 +125,7 @@ def _distributions(tables: list[Table], settings: Settings, base: str) -> list[d
             "@type": "dcat:Distribution",
             "dcterms:title": _swedish(f"{table.label} ({said})"),
             "dcterms:description": _swedish(
-                f"{said}, {counted(table.rows, 'rad', 'rader')}. Kolumnerna beskrivs i datalexikonet."
+                f"{said}, {count_with_noun(table.rows, 'rad', 'rader')}. Kolumnerna beskrivs i datalexikonet."
             ),
             "dcat:accessURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},
             "dcat:downloadURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},

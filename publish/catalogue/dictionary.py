@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from ingest.findings import counted
+from ingest.findings import count_with_noun
 from publish.catalogue.described import Column, Described, Table
 
 FILE_NAME = "dictionary.html"
@@ -67,7 +67,7 @@ def _section(table: Table) -> str:
     return (
         f'<section id="{escape(table.name)}"><h2>{escape(table.label)}</h2>'
         f"<p>{escape(table.explanation)} Tabellen heter <code>{escape(table.name)}</code> och har "
-        f"{counted(table.rows, 'rad', 'rader')}"
+        f"{count_with_noun(table.rows, 'rad', 'rader')}"
         f"{f' ({table.first_day} till {table.last_day})' if table.first_day else ''}.</p>"
         f"<div{language}>{markdown(table.page, level=3)}</div>"
         f"{f'<p>En rad för varje: {key}.</p>' if key else ''}"

@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from ingest.findings import counted
-from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, text
+from ingest.findings import count_with_noun
+from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, sql_literal
 
 ROWS_IN_BATCH = 65_536
 PLAIN_FOLDER = "csv"
@@ -110,7 +110,7 @@ def _swedish(column: ServedColumn) -> str:
     if kind.startswith("TIMESTAMP"):
         return f"strftime({value}, '%Y-%m-%d %H:%M:%S')"
     if kind == "VARCHAR":
-        return f"case when regexp_matches({value}, {text(MISREAD)}, 'i') then '''' || {value} else {value} end"
+        return f"case when regexp_matches({value}, {sql_literal(MISREAD)}, 'i') then '''' || {value} else {value} end"
     return value
 
 
@@ -139,7 +139,7 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     for table in release.tables:
         lines += [
             "",
-            f"{table.name}.csv ({counted(table.rows, 'rad', 'rader')})",
+            f"{table.name}.csv ({count_with_noun(table.rows, 'rad', 'rader')})",
             *([table.comment] if table.comment else []),
         ]
     return "\r\n".join(lines) + "\r\n"

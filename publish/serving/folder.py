@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.file_permissions import make_way
+from ingest.file_permissions import make_parents
 from ingest.settings import Settings
 from publish.serving.csv_files import write_csv_files
 from publish.serving.parquet import write_parquet
@@ -74,7 +74,7 @@ def prepare_folder(
     link, releases = settings.published.absolute(), releases_folder(settings)
     if link.is_dir() and not link.is_symlink():
         raise ServingError(f"{link} is a folder: let FOLLOWUP_PUBLISHED name what is made in it, {link / 'current'}")
-    make_way(releases)
+    make_parents(releases)
     releases.mkdir(exist_ok=True)
     let_in(releases, settings)
     for leftover in releases.glob(".*"):

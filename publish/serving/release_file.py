@@ -87,7 +87,7 @@ class ReleaseFile:
         """A connection in which the file is attached as `release`, its times told in UTC."""
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
-            connection.execute(f"attach {text(self.path)} as release (read_only)")
+            connection.execute(f"attach {sql_literal(self.path)} as release (read_only)")
             yield connection
 
     def relation(self, table: ServedTable) -> str:
@@ -110,7 +110,7 @@ def name(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def text(value: object) -> str:
+def sql_literal(value: object) -> str:
     """A string literal in SQL."""
     return "'" + str(value).replace("'", "''") + "'"
 
@@ -140,7 +140,7 @@ def read_release(path: Path, schema: str = PUBLISHED) -> ReleaseFile:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterator[ServedTable]:
-    here = f"database_name = 'release' and schema_name = {text(release.schema)}"
+    here = f"database_name = 'release' and schema_name = {sql_literal(release.schema)}"
     columns: dict[str, list[ServedColumn]] = {}
     for table, column, kind, comment in connection.execute(
         f"select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() where {here} "

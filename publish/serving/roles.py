@@ -18,7 +18,7 @@ import psycopg
 import psycopg.conninfo
 from psycopg import sql
 
-from ingest.postgres import options
+from ingest.postgres import connection_options
 from ingest.settings import Settings
 from publish.serving.release_file import PUBLISHED, ServingError
 
@@ -94,7 +94,7 @@ def connect(settings: Settings, logins: dict[str, str]) -> Connection:
     if given.get("password"):
         raise ServingError("FOLLOWUP_PUBLISH_POSTGRES has a password in it: put it into the file of logins, as owner")
     password = logins.get(OWNER)
-    added = options(given, has_password=bool(password))
+    added = connection_options(given, has_password=bool(password))
     try:
         return psycopg.connect(
             psycopg.conninfo.make_conninfo(url, password=password, application_name="followup publish", **added),
@@ -351,7 +351,7 @@ def end_sessions(connection: Connection, role: str, condition: str) -> list[str]
 def refusal(settings: Settings, role: str, password: str) -> str | None:
     """Why the server does not let a role in; None when it does."""
     url = settings.publish_postgres.get_secret_value() if settings.publish_postgres else ""
-    added = options({*psycopg.conninfo.conninfo_to_dict(url), "connect_timeout"}, has_password=True)
+    added = connection_options({*psycopg.conninfo.conninfo_to_dict(url), "connect_timeout"}, has_password=True)
     try:
         psycopg.connect(
             psycopg.conninfo.make_conninfo(

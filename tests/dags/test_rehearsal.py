@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from followup.local.rehearsal import FIRST, LAST, Stage
-from ingest.file_permissions import go_private, open_to_others
+from ingest.file_permissions import find_open_to_others, go_private
 from ingest.quarters import Quarter
 from synthetic.city import draw_city
 
@@ -68,4 +68,4 @@ def test_others_can_pass_to_what_is_published_and_open_nothing_else(stage: Stage
     stage.send(city.files[0])
     assert settings.published == stage.folder / "published"
     assert stage.folder.stat().st_mode & 0o777 in (0o711, 0o755)
-    assert list(open_to_others([*stage.private, settings.keys, *stage.folder.glob("staging/*")])) == []
+    assert list(find_open_to_others([*stage.private, settings.keys, *stage.folder.glob("staging/*")])) == []

@@ -20,7 +20,7 @@ from followup.local.figures import release_table
 from followup.local.marked_processes import marked
 from followup.local.orchestrator import Orchestrator
 from followup.local.rehearsal import Rehearsal, Stage
-from ingest.file_permissions import open_to_others
+from ingest.file_permissions import find_open_to_others
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
@@ -167,7 +167,7 @@ def test_no_process_lets_others_open_what_it_writes(office: Office) -> None:
         for pid in marked({"AIRFLOW_HOME": str(office.airflow)})
     }
     assert len(masks) >= 4 and set(masks.values()) == {"0077"}, masks
-    assert list(open_to_others([office.place.home, office.airflow])) == []
+    assert list(find_open_to_others([office.place.home, office.airflow])) == []
 
 
 def _umask(pid: int) -> str:

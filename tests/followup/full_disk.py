@@ -27,7 +27,7 @@ from followup.cli.main import app
 from ingest.originals import decrypt_original, original_id
 from ingest.persons.keys import load_keys
 from ingest.storing import has_rows_as_stored
-from publish.warehouse import see_that_it_opens
+from publish.warehouse import require_openable
 
 PLENTY = 4 << 30
 COMMANDS = {
@@ -107,9 +107,9 @@ def see_nothing_is_lost(place: Place, dropped: dict[str, str]) -> None:
     lost = {name for name, checksum in dropped.items() if checksum not in waiting | kept}
     assert not lost, f"lost: {sorted(lost)}"
     if (place.home / "warehouse.duckdb").exists():
-        see_that_it_opens(place.home / "warehouse.duckdb")
+        require_openable(place.home / "warehouse.duckdb")
     if (place.home / "published").is_symlink():
-        see_that_it_opens(place.home / "published" / "followup.duckdb")
+        require_openable(place.home / "published" / "followup.duckdb")
 
 
 def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from followup.cli.main import app
 from followup.doctor import Examined, examine
-from ingest.file_permissions import close, close_home, open_to_others
+from ingest.file_permissions import close_home, close_to_others, find_open_to_others
 from ingest.ledger import Ledger
 from ingest.settings import Settings
 
@@ -60,7 +60,7 @@ def test_the_doctor_mends_it_and_leaves_what_is_not_its_own(settings: Settings, 
     done = CliRunner().invoke(app, ["doctor", "--fix-modes"])
     assert "Permissions are set.\n" in done.output
     assert "good  permissions: only this service's user can open what is not published" in done.output
-    assert list(open_to_others([settings.home, settings.airflow_home, tmp_path / "ledgers" / "ours.sqlite"])) == []
+    assert list(find_open_to_others([settings.home, settings.airflow_home, tmp_path / "ledgers" / "ours.sqlite"])) == []
     drop = tmp_path / "inbox" / "bromma"
     assert stat.S_IMODE(drop.stat().st_mode) == 0o2770, "its group may be the district's"
     assert stat.S_IMODE((drop / "sent.csv").stat().st_mode) == 0o644, "nobody else can pass to it"
@@ -70,7 +70,9 @@ def test_the_doctor_mends_it_and_leaves_what_is_not_its_own(settings: Settings, 
 def test_what_another_user_owns_is_said_to_be_left(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may change every file, so the refusal is played."""
     theirs = settings.home / "validated"
-    monkeypatch.setattr("followup.permissions.close", lambda path, *_: path != theirs and close(path))
+    monkeypatch.setattr(
+        "followup.permissions.close_to_others", lambda path, *_: path != theirs and close_to_others(path)
+    )
     done = CliRunner().invoke(app, ["doctor", "--fix-modes"])
     assert f"Permissions are set: 1 belong to another user, {theirs} among them" in done.output
     assert f"look  permissions: {theirs} is open to other users" in done.output

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from followup.build.snapshot import take_snapshot
 from followup.cli.main import app
 from ingest import failures
-from ingest.failures import StorageFailure, cause_of, failing_in_words, in_words
+from ingest.failures import StorageFailure, cause_of, in_words, storage_failures_in_words
 from ingest.ledger import opening
 from ingest.ledger.store import Build
 from ingest.settings import Settings
@@ -112,7 +112,7 @@ def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_lef
 def test_faults_of_ours_are_not_told_as_failures_of_storage(error: Exception) -> None:
     assert in_words(error) is None
 
-    @failing_in_words
+    @storage_failures_in_words
     def task() -> None:
         raise error
 
@@ -121,7 +121,7 @@ def test_faults_of_ours_are_not_told_as_failures_of_storage(error: Exception) ->
 
 
 def test_a_task_raises_the_sentence_that_the_command_line_prints(tmp_path: Path) -> None:
-    @failing_in_words
+    @storage_failures_in_words
     def task() -> None:
         (tmp_path / "none" / "file").read_bytes()
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
 
-from ingest.file_permissions import open_to_others
+from ingest.file_permissions import find_open_to_others
 from publish.tables import load_tables
 from publish.writing import PARTLY_SYNTHETIC, SYNTHETIC
 
@@ -93,4 +93,4 @@ def test_nothing_to_publish_is_said(tmp_path: Path) -> None:
 
 def test_nobody_else_can_open_what_the_commands_wrote(released: Place) -> None:
     """They were started with the usual umask."""
-    assert list(open_to_others([released.home])) == []
+    assert list(find_open_to_others([released.home])) == []

@@ -22,7 +22,7 @@ from followup.build.building import build, build_file
 from followup.build.snapshot import take_snapshot
 from followup.cli.main import app
 from ingest.ledger import Ledger
-from ingest.ledger.rotations import under_way
+from ingest.ledger.rotations import rotations_under_way
 from ingest.originals import decrypt_original, original_version
 from ingest.persons.keys import load_keys
 from ingest.persons.wrapping import unwrapped
@@ -68,7 +68,7 @@ def state(place: Place) -> dict[str, object]:
     ledger = place.ledger()
     submissions = [replace(s, parquet_sha256=None) for s in ledger.submissions()]
     sums = {s.parquet_path: s.parquet_sha256 for s in ledger.submissions()}
-    begun = under_way(ledger)
+    begun = rotations_under_way(ledger)
     ledger.close()
     rows = {}
     for path in sorted(place.home.glob("validated/**/*.parquet")):

@@ -13,12 +13,12 @@ from files import base_row, check, csv_bytes, fired
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.conforming import read_date, read_whole
+from ingest.conforming import read_date, read_whole_number
 from ingest.contracts import load_contracts
 from ingest.folding import fold
 from ingest.persons.keys import throwaway_keys
 from ingest.persons.number_search import reads_as_number
-from ingest.persons.numbers import FEMALE, MALE, key_maker, read_numbers, what_is_wrong
+from ingest.persons.numbers import FEMALE, MALE, key_maker, read_numbers, why_no_number
 from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
 
 KEYS = throwaway_keys()
@@ -61,12 +61,12 @@ def test_every_date_reads_the_same_in_every_form(day: date) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("12", 12), ("12,0", 12), ("12.00", 12)])
 def test_whole_numbers(text: str, value: int) -> None:
-    assert read_whole(text) == value
+    assert read_whole_number(text) == value
 
 
 @pytest.mark.parametrize("text", ["-1", "1 200", "1,5", "tolv", "1e3", "²", "1234567890"])
 def test_what_is_no_whole_number_is_never_guessed(text: str) -> None:
-    assert read_whole(text) == BAD
+    assert read_whole_number(text) == BAD
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_the_message_says_what_is_wrong_with_a_number_and_never_repeats_it(cell:
 @given(st.text(st.sampled_from("0123456789-+ xåT\u2013\u00a0"), max_size=14) | st.integers(0, 10**12).map(str))
 def test_a_number_is_read_or_it_is_said_why_not(cell: str) -> None:
     status = read(cell or None).status.tolist()[0]
-    wrong = what_is_wrong(cell.encode(), "utf-8", date(2018, 9, 30))
+    wrong = why_no_number(cell.encode(), "utf-8", date(2018, 9, 30))
     assert bool(wrong) == (status != 0)
 
 

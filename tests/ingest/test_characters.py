@@ -11,7 +11,7 @@ from files import base_row, check, csv_bytes, fired
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.characters import garbled, named, odd_characters, visible
+from ingest.characters import character_name, garbled, odd_characters, visible
 from ingest.contracts import load_contracts
 from ingest.folding import fold
 
@@ -112,8 +112,8 @@ def test_every_swedish_letter_inside_a_word_is_missed_when_misread(
 
 
 def test_characters_are_named_in_words() -> None:
-    assert named("\u00ad") == "osynligt tecken: mjukt bindestreck (U+00AD)"
-    assert named("\u00a0") == "hårt blanksteg (U+00A0)"
+    assert character_name("\u00ad") == "osynligt tecken: mjukt bindestreck (U+00AD)"
+    assert character_name("\u00a0") == "hårt blanksteg (U+00A0)"
     assert odd_characters("2018\u2013\u00a07") == ["”\u2013” (tankstreck, U+2013)", "hårt blanksteg (U+00A0)"]
 
 

@@ -14,10 +14,10 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 from ingest.contracts import LocalName
 from ingest.ledger import Ledger, LedgerError, Submission, decisions
 from ingest.maintenance.erasing import NotAPersonNumber, erase_originals, erase_person
-from ingest.maintenance.reprocessing import reprocess, standing_refusals
+from ingest.maintenance.reprocessing import open_refusals, reprocess
 from ingest.quarters import Quarter
 from ingest.receiving import receive_district
-from ingest.recording import open_office
+from ingest.recording import open_intake
 
 Q3 = Quarter(2018, 3)
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -115,12 +115,12 @@ def test_name_that_the_city_adds_lets_the_refused_file_in_at_its_own_time(instal
     refused = submit(installation, raw, SERVICES)
     assert refused.state == "refused"
     installation.now = "2018-11-30T08:00"
-    with open_office(installation.settings) as office:
-        decisions.add_local_name(office.ledger, LocalName(DISTRICT, "Kvällssoffan", "rad_och_stod"), NOW)
-        (new,) = reprocess(office, standing_refusals(office.ledger, rules=["SER-002"]))
+    with open_intake(installation.settings) as intake:
+        decisions.add_local_name(intake.ledger, LocalName(DISTRICT, "Kvällssoffan", "rad_och_stod"), NOW)
+        (new,) = reprocess(intake, open_refusals(intake.ledger, rules=["SER-002"]))
         assert (new.state, new.version, new.is_on_time) == ("accepted", 1, True)
         assert new.submitted_at == refused.submitted_at
-        assert standing_refusals(office.ledger) == []
+        assert open_refusals(intake.ledger) == []
     rows = pq.read_table(installation.settings.home / str(new.parquet_path)).to_pylist()
     assert [row["insats"] for row in rows] == ["rad_och_stod"]
     # spelled otherwise, and sent again: the name holds from now on
@@ -138,9 +138,9 @@ def test_name_of_one_district_means_nothing_in_another(installation: Installatio
 
 def test_reprocessing_what_is_still_wrong_refuses_it_again_and_keeps_one_original(installation: Installation) -> None:
     submit(installation, csv_bytes("arenden", [case(1, orsak="hittepå")]))
-    with open_office(installation.settings) as office:
-        (again,) = reprocess(office, standing_refusals(office.ledger))
-        (third,) = reprocess(office, standing_refusals(office.ledger))
+    with open_intake(installation.settings) as intake:
+        (again,) = reprocess(intake, open_refusals(intake.ledger))
+        (third,) = reprocess(intake, open_refusals(intake.ledger))
     assert again.state == third.state == "refused" and again.original_path == third.original_path
     assert len(list(installation.settings.landing.rglob("*.bin"))) == 1
 
@@ -148,7 +148,7 @@ def test_reprocessing_what_is_still_wrong_refuses_it_again_and_keeps_one_origina
 def test_refusal_that_a_later_file_followed_is_not_checked_again(installation: Installation) -> None:
     submit(installation, csv_bytes("arenden", [case(1, orsak="hittepå")]))
     submit(installation, GOOD)
-    assert standing_refusals(installation.ledger()) == []
+    assert open_refusals(installation.ledger()) == []
 
 
 # erasing
@@ -162,10 +162,10 @@ def test_originals_past_their_time_are_erased_and_rows_stay(installation: Instal
     submit(installation, GOOD)
     installation.now = "2018-11-10T08:00"
     submit(installation, OTHER_GOOD)
-    with open_office(installation.settings) as office:
-        assert erase_originals(office, datetime(2018, 11, 1), NOW).originals == 1
-        assert erase_originals(office, datetime(2018, 11, 1), NOW).originals == 0
-        old, new = office.ledger.submissions()
+    with open_intake(installation.settings) as intake:
+        assert erase_originals(intake, datetime(2018, 11, 1), NOW).originals == 1
+        assert erase_originals(intake, datetime(2018, 11, 1), NOW).originals == 0
+        old, new = intake.ledger.submissions()
     assert old.original_erased_at == NOW and new.original_erased_at is None
     assert not (installation.settings.home / old.original_path).exists()
     assert (installation.settings.home / new.original_path).exists()
@@ -191,10 +191,10 @@ def test_person_is_removed_from_every_version_and_every_original_that_held_them_
     installation: Installation,
 ) -> None:
     first, second, third = two_persons(installation)
-    with open_office(installation.settings) as office:
-        done = erase_person(office, "050505 9824", NOW)
+    with open_intake(installation.settings) as intake:
+        done = erase_person(intake, "050505 9824", NOW)
         assert (done.rows, done.files, done.originals) == (3, 2, 2)
-        assert erase_person(office, NUMBER, NOW).rows == 0
+        assert erase_person(intake, NUMBER, NOW).rows == 0
     by_id = {s.submission_id: s for s in installation.ledger().submissions()}
     for found, left in ((first, 1), (second, 1), (third, 1)):
         now = by_id[found.submission_id]
@@ -215,8 +215,8 @@ def test_refused_originals_that_hold_the_person_go_and_others_stay(installation:
         parts.writestr("xl/worksheets/sheet1.xml", f"<v>{NUMBER.replace('-', '')}</v>")
     workbook = submit(installation, packed.getvalue(), f"{DISTRICT}_arenden_2018Q3.xlsx")
     assert {s.state for s in (with_person, without, workbook)} == {"refused"}
-    with open_office(installation.settings) as office:
-        assert erase_person(office, NUMBER, NOW).originals == 2
+    with open_intake(installation.settings) as intake:
+        assert erase_person(intake, NUMBER, NOW).originals == 2
     kept = {p.stem for p in installation.settings.landing.rglob("*.bin")}
     assert kept == {without.submission_id}
 
@@ -226,8 +226,8 @@ def test_a_refused_original_that_holds_the_number_written_otherwise_goes(
     installation: Installation, spelled: str
 ) -> None:
     submit(installation, csv_bytes("arenden", [case(1, personnummer=OTHER, kon="man", orsak=f"se {spelled}")]))
-    with open_office(installation.settings) as office:
-        assert erase_person(office, NUMBER.replace("-", "\N{EN DASH}"), NOW).originals == 1
+    with open_intake(installation.settings) as intake:
+        assert erase_person(intake, NUMBER.replace("-", "\N{EN DASH}"), NOW).originals == 1
 
 
 def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
@@ -239,12 +239,12 @@ def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with open_office(installation.settings) as office:
+    with open_intake(installation.settings) as intake:
         monkeypatch.setattr(erasing, "record_rows_removed", killed)
         with pytest.raises(KeyboardInterrupt):
-            erase_person(office, NUMBER, NOW)
+            erase_person(intake, NUMBER, NOW)
         monkeypatch.undo()
-        assert erase_person(office, NUMBER, NOW).rows == 2
+        assert erase_person(intake, NUMBER, NOW).rows == 2
     now = next(s for s in installation.ledger().submissions() if s.submission_id == first.submission_id)
     assert now.row_count == 1 and now.parquet_sha256 != first.parquet_sha256
 
@@ -259,18 +259,18 @@ def test_queries_and_explanations_about_the_person_go_too(installation: Installa
     assert queried
     for rule in queried:
         explain(installation.ledger(), installation.settings.home, found, rule, "Familjen var bortrest", NOW)
-    with open_office(installation.settings) as office:
-        erase_person(office, NUMBER, NOW)
-        assert explanations_of(office.ledger, found.submission_id) == []
-        assert office.ledger.findings(found.submission_id) == []
-        office.ledger.close()
+    with open_intake(installation.settings) as intake:
+        erase_person(intake, NUMBER, NOW)
+        assert explanations_of(intake.ledger, found.submission_id) == []
+        assert intake.ledger.findings(found.submission_id) == []
+        intake.ledger.close()
     assert not any(b"bortrest" in content for content in everything(installation).values())
 
 
 @pytest.mark.parametrize("typed", ["", "nej", "20050505-9825", "2018-1001"])
 def test_what_is_no_number_is_refused_without_repeating_it(installation: Installation, typed: str) -> None:
-    with open_office(installation.settings) as office, pytest.raises(NotAPersonNumber) as caught:
-        erase_person(office, typed, datetime.now(UTC).replace(tzinfo=None))
+    with open_intake(installation.settings) as intake, pytest.raises(NotAPersonNumber) as caught:
+        erase_person(intake, typed, datetime.now(UTC).replace(tzinfo=None))
     assert not typed or typed not in str(caught.value)
 
 

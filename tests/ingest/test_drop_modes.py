@@ -12,7 +12,7 @@ from files import DISTRICT
 
 from ingest.districts import DropLocation
 from ingest.locations.entries import modes_below
-from ingest.locations.local_folder import leave_file
+from ingest.locations.local_folder import put_file
 from ingest.locations.sources import Source
 from synthetic.writing import write_manifest
 
@@ -46,8 +46,8 @@ def test_answers_have_their_modes_whatever_the_umask(
     before = os.umask(umask)
     try:
         with Source(DISTRICT, DropLocation(url=str(drop))) as source:
-            source.answer("svar.txt", b"svar")
-            leave_file(drop, "fil.csv", b"rader")
+            source.leave_feedback("svar.txt", b"svar")
+            put_file(drop, "fil.csv", b"rader")
     finally:
         os.umask(before)
     answers = drop / "aterkoppling"
@@ -65,7 +65,7 @@ def test_synthetic_files_replace_links_and_leave_what_they_lead_to(tmp_path: Pat
     other.write_bytes(b"{}")
     for name in ("fil.csv", "fil.csv.part", "SYNTETISK.json"):
         (drop / name).symlink_to(other)
-    leave_file(drop, "fil.csv", b"rader")
+    put_file(drop, "fil.csv", b"rader")
     write_manifest(drop, {"fil.csv": "a"}, "notis")
     write_manifest(drop, {"annan.csv": "b"}, "notis")
     assert other.read_bytes() == b"{}" and (drop / "fil.csv").read_bytes() == b"rader"
@@ -76,7 +76,7 @@ def test_synthetic_files_replace_links_and_leave_what_they_lead_to(tmp_path: Pat
     assert sorted(path.name for path in drop.iterdir()) == ["SYNTETISK.json", "fil.csv"]
     (tmp_path / "link").symlink_to(drop)
     with pytest.raises(NotADirectoryError):
-        leave_file(tmp_path / "link", "fil.csv", b"andra rader")
+        put_file(tmp_path / "link", "fil.csv", b"andra rader")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
@@ -86,7 +86,7 @@ def test_answers_in_a_closed_folder_of_another_user_can_be_read_by_it(tmp_path: 
     os.chown(drop, 12345, 12345)
     drop.chmod(0o2770)
     with Source(DISTRICT, DropLocation(url=str(drop))) as source:
-        source.answer("svar.txt", b"svar")
+        source.leave_feedback("svar.txt", b"svar")
     answer = drop / "aterkoppling" / "svar.txt"
     assert stat.S_IMODE(answer.stat().st_mode) == 0o644 and answer.stat().st_gid == 12345
     assert stat.S_IMODE(answer.parent.stat().st_mode) == 0o2775

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from followup.tasks.intake import settings_of_task
-from ingest.file_permissions import close, close_home, go_private, make_folder, open_to_others
+from ingest.file_permissions import close_home, close_to_others, find_open_to_others, go_private, make_folder
 from ingest.ledger import Ledger
 from ingest.settings import ROOT
 
@@ -91,13 +91,13 @@ def test_what_is_open_is_found_and_closed(tmp_path: Path) -> None:
     outside.write_text("another's")
     (home / "link").symlink_to(outside)
     names = ["home", "pipe", "validated", "deep", "rows.parquet", "warehouse.duckdb"]
-    assert [path.name for path in open_to_others([home, tmp_path / "missing"])] == names
+    assert [path.name for path in find_open_to_others([home, tmp_path / "missing"])] == names
     close_home(home)
-    assert [path.name for path in open_to_others([home])] == ["deep", "rows.parquet"], "nobody can pass to these"
-    assert all(close(path) for path in list(open_to_others([home])))
-    assert list(open_to_others([home])) == []
+    assert [path.name for path in find_open_to_others([home])] == ["deep", "rows.parquet"], "nobody can pass to these"
+    assert all(close_to_others(path) for path in list(find_open_to_others([home])))
+    assert list(find_open_to_others([home])) == []
     assert mode(outside) == 0o644, "links are not followed"
-    assert not close(tmp_path / "missing")
+    assert not close_to_others(tmp_path / "missing")
 
 
 def test_closing_a_home_leaves_the_locks_of_its_ledger(tmp_path: Path) -> None:
@@ -123,5 +123,5 @@ def test_a_ledger_that_was_open_to_others_gets_closed_files_beside_it(tmp_path: 
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("create table more (number integer)")
         assert {path.name for path in tmp_path.iterdir()} == {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"}
-        assert list(open_to_others([tmp_path])) == []
+        assert list(find_open_to_others([tmp_path])) == []
     ledger.close()

@@ -14,7 +14,7 @@ from ingest.feedback import as_text
 from ingest.ledger import Ledger, LedgerError
 from ingest.maintenance.restoring_rows import restore_rows
 from ingest.receiving import receive, receive_district
-from ingest.recording import open_office
+from ingest.recording import open_intake
 from ingest.storing import DamagedRows
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -231,6 +231,6 @@ def test_damaged_rows_of_the_previous_quarter_leave_the_file_waiting_until_they_
         states(installation)
     assert waiting.exists()
     assert installation.ledger().submissions() == [earlier]
-    with open_office(installation.settings) as office:
-        restore_rows(office, earlier)
+    with open_intake(installation.settings) as intake:
+        restore_rows(intake, earlier)
     assert states(installation) == ["accepted"]

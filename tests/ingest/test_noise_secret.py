@@ -16,22 +16,22 @@ from ingest.ledger.rotations import ORIGINALS, PERSONS
 from ingest.maintenance.rotating import prune, rotate
 from ingest.noise_secret import draw_noise_secret, noise_secret
 from ingest.persons.keys import load_keys, replace_keys
-from ingest.recording import open_office
+from ingest.recording import open_intake
 from ingest.settings import SettingsError
 
 
 def in_use(installation: Installation) -> bytes:
-    with open_office(installation.settings) as office:
-        return noise_secret(office.keys, office.ledger)
+    with open_intake(installation.settings) as intake:
+        return noise_secret(intake.keys, intake.ledger)
 
 
 def test_secret_is_made_with_the_other_keys_and_stays_when_they_are_rotated(installation: Installation) -> None:
     before = in_use(installation)
     assert len(before) == 32 and before == load_keys(installation.settings.keys).noise_secret
-    with open_office(installation.settings, is_rotating=True) as office:
-        rotate(office, (PERSONS, ORIGINALS))
-    with open_office(installation.settings) as office:
-        prune(office)
+    with open_intake(installation.settings, is_rotating=True) as intake:
+        rotate(intake, (PERSONS, ORIGINALS))
+    with open_intake(installation.settings) as intake:
+        prune(intake)
     keys = load_keys(installation.settings.keys)
     assert (keys.original_version, set(keys.original_keys)) == (2, {2})
     assert in_use(installation) == before
@@ -44,11 +44,11 @@ def test_key_file_from_before_there_was_one_is_read_and_gets_it_once(installatio
     with pytest.raises(SettingsError, match=r"followup keys noise`$"):
         in_use(installation)
     assert [found.is_good for found in examine(installation.settings) if found.what == "keys"] == [False]
-    with open_office(installation.settings) as office:
-        draw_noise_secret(office)
+    with open_intake(installation.settings) as intake:
+        draw_noise_secret(intake)
     assert len(in_use(installation)) == 32
-    with open_office(installation.settings) as office, pytest.raises(SettingsError, match="never rotated"):
-        draw_noise_secret(office)
+    with open_intake(installation.settings) as intake, pytest.raises(SettingsError, match="never rotated"):
+        draw_noise_secret(intake)
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
@@ -60,11 +60,11 @@ def test_lost_secret_is_refused_and_drawn_anew_only_when_asked(installation: Ins
     with pytest.raises(SettingsError, match=r"restore its newest copy.*--draw-anew") as refused:
         in_use(installation)
     assert before.hex() not in str(refused.value)
-    with open_office(installation.settings) as office, pytest.raises(SettingsError, match="--draw-anew"):
-        draw_noise_secret(office)
+    with open_intake(installation.settings) as intake, pytest.raises(SettingsError, match="--draw-anew"):
+        draw_noise_secret(intake)
     assert load_keys(path) == other and noise_fingerprint(installation.ledger()) == remembered
-    with open_office(installation.settings) as office:
-        draw_noise_secret(office, anew=True)
+    with open_intake(installation.settings) as intake:
+        draw_noise_secret(intake, anew=True)
     assert in_use(installation) not in (before, bytes(32))
     assert noise_fingerprint(installation.ledger()) != remembered
 
@@ -77,14 +77,14 @@ def test_killed_between_key_file_and_ledger_it_is_run_again(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, open_office(installation.settings) as office:
+    with monkeypatch.context() as patched, open_intake(installation.settings) as intake:
         patched.setattr("ingest.noise_secret.remember_noise", killed)
         with pytest.raises(KeyboardInterrupt):
-            draw_noise_secret(office, anew=True)
+            draw_noise_secret(intake, anew=True)
     with pytest.raises(SettingsError, match="another noise secret"):
         in_use(installation)
-    with open_office(installation.settings) as office:
-        draw_noise_secret(office, anew=True)
+    with open_intake(installation.settings) as intake:
+        draw_noise_secret(intake, anew=True)
     assert len(in_use(installation)) == 32
 
 

@@ -21,13 +21,13 @@ from ingest.failures import StorageFailure
 from ingest.ledger import ChangeRefused, LedgerError, Submission
 from ingest.maintenance import reimporting
 from ingest.maintenance.erasing import erase_originals, erase_person
-from ingest.maintenance.reimporting import orphans, take_in_from_landing
+from ingest.maintenance.reimporting import reimport_originals, unrecorded_originals
 from ingest.maintenance.restoring_rows import NotRestorable, Restored, restore_rows
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
 from ingest.persons.keys import load_keys
 from ingest.queries import SCHEMA, DamagedQueries, queries_path, read_queries, write_queries
 from ingest.receiving import receive_district
-from ingest.recording import open_office
+from ingest.recording import open_intake
 from ingest.storing import has_rows_as_stored
 
 NAME = "bromma_arenden_2018Q3.csv"
@@ -56,8 +56,8 @@ def forget_ledger(installation: Installation) -> None:
 
 
 def restore(installation: Installation, found: Submission) -> Restored:
-    with open_office(installation.settings) as office:
-        return restore_rows(office, found)
+    with open_intake(installation.settings) as intake:
+        return restore_rows(intake, found)
 
 
 def rows_file(installation: Installation, found: Submission) -> Path:
@@ -133,8 +133,8 @@ def test_what_can_t_be_restored_says_what_else_to_do(installation: Installation)
     with pytest.raises(DamagedOriginal, match="restore landing/"):
         restore(installation, found)
     original.write_bytes(content)
-    with open_office(installation.settings) as office:
-        erase_originals(office, NOW, NOW)
+    with open_intake(installation.settings) as intake:
+        erase_originals(intake, NOW, NOW)
     (_, found) = installation.ledger().submissions()
     with pytest.raises(NotRestorable, match="is erased: restore validated"):
         restore(installation, found)
@@ -154,8 +154,8 @@ def stored(installation: Installation) -> dict[str, bytes]:
 
 
 def take_in(installation: Installation) -> list[str]:
-    with open_office(replace(installation, now="2019-02-01T08:00:00").settings) as office:
-        return [one.state for one in take_in_from_landing(office)]
+    with open_intake(replace(installation, now="2019-02-01T08:00:00").settings) as intake:
+        return [one.state for one in reimport_originals(intake)]
 
 
 def test_a_lost_ledger_is_made_anew_from_the_originals(installation: Installation) -> None:
@@ -164,7 +164,7 @@ def test_a_lost_ledger_is_made_anew_from_the_originals(installation: Installatio
     assert take_in(installation) == ["accepted", "refused", "accepted", "accepted"]
     assert installation.ledger().submissions() == before
     assert stored(installation) == rows
-    assert take_in(installation) == [] and orphans(installation.settings, installation.ledger()) == []
+    assert take_in(installation) == [] and unrecorded_originals(installation.settings, installation.ledger()) == []
 
 
 def test_an_older_ledger_gets_what_it_lacks_and_nothing_older_takes_over(installation: Installation) -> None:
@@ -173,7 +173,7 @@ def test_an_older_ledger_gets_what_it_lacks_and_nothing_older_takes_over(install
         for table in ("finding", "finding_count"):
             connection.exec_driver_sql(f"delete from {table} where submission_id <> '{before[0].submission_id}'")
         connection.exec_driver_sql(f"delete from submission where submission_id <> '{before[0].submission_id}'")
-    assert len(orphans(installation.settings, installation.ledger())) == 3
+    assert len(unrecorded_originals(installation.settings, installation.ledger())) == 3
     later = sent(installation, "bromma_arenden_2018Q4.csv", orsak="vanvård")
     assert take_in(installation) == ["refused", "accepted", "overtaken"]
     assert installation.ledger().in_force(quarter="2018Q4") == [later]
@@ -200,7 +200,7 @@ def test_taking_in_that_is_killed_goes_on_where_it_was(
             take_in(installation)
             os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        assert len(orphans(installation.settings, installation.ledger())) == left
+        assert len(unrecorded_originals(installation.settings, installation.ledger())) == left
     take_in(installation)
     assert installation.ledger().submissions() == before
 
@@ -263,10 +263,10 @@ def test_damaged_rows_that_are_replaced_are_named_with_their_remedy(
 def test_originals_without_a_row_expire_and_hide_nobody(installation: Installation) -> None:
     old, person = sent(installation, NAME), sent(installation, "bromma_arenden_2018Q2.csv")
     forget_ledger(installation)
-    with open_office(installation.settings) as office:
-        done = erase_originals(office, old.submitted_at, NOW)
+    with open_intake(installation.settings) as intake:
+        done = erase_originals(intake, old.submitted_at, NOW)
         assert (done.originals, done.unknown) == (1, 1)
-        assert [path.stem for path in orphans(office.settings, office.ledger)] == [person.submission_id]
+        assert [path.stem for path in unrecorded_originals(intake.settings, intake.ledger)] == [person.submission_id]
         number = base_row("arenden")["personnummer"]
-        assert erase_person(office, number, NOW).unknown == 1
-        assert not orphans(office.settings, office.ledger)
+        assert erase_person(intake, number, NOW).unknown == 1
+        assert not unrecorded_originals(intake.settings, intake.ledger)

@@ -23,7 +23,7 @@ from ingest.explaining import explain
 from ingest.ledger import Submission
 from ingest.ledger.decisions import withdraw
 from ingest.ledger.explanations import explanations_of
-from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, under_way
+from ingest.ledger.rotations import ORIGINALS, PERSONS, person_version, rotations_under_way
 from ingest.maintenance import rotating
 from ingest.maintenance.erasing import erase_originals, erase_person
 from ingest.maintenance.restoring_rows import restore_rows
@@ -33,7 +33,7 @@ from ingest.persons.keys import load_keys, replace_keys
 from ingest.persons.numbers import key_maker
 from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped, wrapped
 from ingest.receiving import receive_district
-from ingest.recording import open_office
+from ingest.recording import open_intake
 from ingest.settings import SettingsError
 
 NOW = datetime(2019, 2, 1)
@@ -44,8 +44,8 @@ OTHER = "20120607-9822"
 
 
 def turn(installation: Installation, *wanted: str) -> Rotated:
-    with open_office(installation.settings, is_rotating=True) as office:
-        return rotate(office, wanted or BOTH)
+    with open_intake(installation.settings, is_rotating=True) as intake:
+        return rotate(intake, wanted or BOTH)
 
 
 def stored(installation: Installation) -> dict[str, tuple[Submission, pa.Table]]:
@@ -128,7 +128,7 @@ def test_persons_go_over_and_all_else_stays(filled: Installation) -> None:
     for path in filled.settings.landing.glob("*/*.bin"):
         assert original_version(path) == 2
         assert decrypt_original(path, path.stem, new)
-    assert under_way(filled.ledger()) == {} and person_version(filled.ledger()) == 2
+    assert rotations_under_way(filled.ledger()) == {} and person_version(filled.ledger()) == 2
 
 
 def test_a_second_rotation_goes_on_from_the_first(filled: Installation) -> None:
@@ -188,11 +188,11 @@ def test_a_resubmission_is_compared_with_rows_of_before_the_rotation(filled: Ins
 def test_a_person_is_erased_after_a_rotation(filled: Installation, is_pruned: bool) -> None:
     turn(filled)
     if is_pruned:
-        with open_office(filled.settings) as office:
-            assert prune(office) == {PERSONS: (1,), ORIGINALS: (1,)}
+        with open_intake(filled.settings) as intake:
+            assert prune(intake) == {PERSONS: (1,), ORIGINALS: (1,)}
         assert set(load_keys(filled.settings.keys).person_keys) == {2}
-    with open_office(filled.settings) as office:
-        done = erase_person(office, base_row("arenden")["personnummer"], NOW)
+    with open_intake(filled.settings) as intake:
+        done = erase_person(intake, base_row("arenden")["personnummer"], NOW)
     assert (done.files, done.rows) == (2, 2)
     assert {rows.num_rows for _, rows in stored(filled).values()} == {0, 1}
     assert {k for s, _ in stored(filled).values() for k in keys(filled, s) if k[1] == 2} == set()
@@ -210,9 +210,9 @@ def test_a_damaged_original_is_named_and_the_others_go_over(filled: Installation
     done = turn(filled, ORIGINALS)
     assert set(done.left) == {str(path.relative_to(filled.settings.home)) for path in (first, cut)}
     assert first.read_bytes() == broken and [original_version(path) for path in others] == [2] * len(others)
-    assert under_way(filled.ledger()) == {}
-    with open_office(filled.settings) as office:
-        assert prune(office)[ORIGINALS] == ()  # the damaged one may come back from a backup's other half
+    assert rotations_under_way(filled.ledger()) == {}
+    with open_intake(filled.settings) as intake:
+        assert prune(intake)[ORIGINALS] == ()  # the damaged one may come back from a backup's other half
 
 
 def test_damaged_rows_in_force_stop_a_rotation_that_has_changed_nothing(filled: Installation) -> None:
@@ -225,7 +225,7 @@ def test_damaged_rows_in_force_stop_a_rotation_that_has_changed_nothing(filled: 
         turn(filled)
     assert filled.ledger().submissions() == before
     assert not list(filled.settings.validated.glob("**/*.k2.parquet"))
-    assert under_way(filled.ledger()) == {}
+    assert rotations_under_way(filled.ledger()) == {}
     path.write_bytes(whole)
     assert turn(filled).versions == {PERSONS: 3, ORIGINALS: 2}
 
@@ -235,8 +235,8 @@ def test_missing_rows_of_an_older_version_are_named_and_do_not_stop_a_rotation(f
     (filled.settings.home / (withdrawn.parquet_path or "")).unlink()
     done = turn(filled, PERSONS)
     assert done.left == (withdrawn.parquet_path,) and done.files == {PERSONS: 1}
-    with open_office(filled.settings) as office:
-        assert prune(office)[PERSONS] == ()
+    with open_intake(filled.settings) as intake:
+        assert prune(intake)[PERSONS] == ()
 
 
 def test_a_key_file_without_the_version_of_the_rows_stops_a_rotation(filled: Installation) -> None:
@@ -252,12 +252,12 @@ def test_a_key_file_without_the_version_of_the_rows_stops_a_rotation(filled: Ins
 
 
 def test_files_that_waited_for_a_rotation_are_not_keyed_with_old_keys(filled: Installation) -> None:
-    with open_office(filled.settings) as office:
+    with open_intake(filled.settings) as intake:
         turn(filled)
-        with pytest.raises(SettingsError, match="run it again"), office.lease(DISTRICT):
+        with pytest.raises(SettingsError, match="run it again"), intake.lease(DISTRICT):
             pass
         with pytest.raises(SettingsError, match="run it again"):
-            erase_originals(office, NOW, NOW)
+            erase_originals(intake, NOW, NOW)
 
 
 # interrupted
@@ -298,7 +298,7 @@ def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
                 act()
     done = turn(filled, PERSONS)  # both are ended, whatever is asked for
     assert done.was_interrupted and load_keys(filled.settings.keys).original_version == 2
-    assert load_keys(filled.settings.keys).person_version == 2 and under_way(filled.ledger()) == {}
+    assert load_keys(filled.settings.keys).person_version == 2 and rotations_under_way(filled.ledger()) == {}
     assert {original_version(path) for path in filled.settings.landing.glob("*/*.bin")} == {2}
     assert len(list(filled.settings.validated.glob("arenden/**/*.parquet"))) == 2
     assert not any("followup keys rotate" in one.said for one in examine(filled.settings))
@@ -306,8 +306,8 @@ def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
 
 def test_status_counts_files_by_version_and_shows_no_key(filled: Installation) -> None:
     turn(filled, PERSONS)
-    with open_office(filled.settings) as office:
-        found = [(u.what, u.version, u.is_in_use, u.is_there, u.files) for u in key_uses(office)]
+    with open_intake(filled.settings) as intake:
+        found = [(u.what, u.version, u.is_in_use, u.is_there, u.files) for u in key_uses(intake)]
     assert found == [(PERSONS, 1, False, True, 0), (PERSONS, 2, True, True, 2), (ORIGINALS, 1, True, True, 4)]
 
 
@@ -324,10 +324,10 @@ def test_a_key_file_is_replaced_whole_and_a_link_to_it_stays(installation: Insta
 def test_originals_of_both_formats_go_over_in_their_format(filled: Installation) -> None:
     """The first format says nothing of when a file came."""
     first, second = sorted(filled.settings.landing.glob("*/*.bin"))[:2]
-    with open_office(filled.settings) as office:
-        sent = read_sent(second, second.stem, office.keys)
-        raw, nonce = decrypt_original(first, first.stem, office.keys), bytes(12)
-        sealed = AESGCM(office.keys.original_keys[1]).encrypt(nonce, raw, first.stem.encode())
+    with open_intake(filled.settings) as intake:
+        sent = read_sent(second, second.stem, intake.keys)
+        raw, nonce = decrypt_original(first, first.stem, intake.keys), bytes(12)
+        sealed = AESGCM(intake.keys.original_keys[1]).encrypt(nonce, raw, first.stem.encode())
         first.write_bytes(b"FOLLOWUP1\0\1" + nonce + sealed)
     turn(filled, ORIGINALS)
     keys = load_keys(filled.settings.keys)
@@ -359,7 +359,7 @@ def test_damaged_rows_are_restored_under_the_key_that_they_have(filled: Installa
     path = filled.settings.home / (found.parquet_path or "")
     whole = path.read_bytes()
     path.unlink()
-    with open_office(filled.settings) as office:
-        assert restore_rows(office, found).rows == found.row_count
+    with open_intake(filled.settings) as intake:
+        assert restore_rows(intake, found).rows == found.row_count
     again = pq.read_table(pa.BufferReader(path.read_bytes()))
     assert again["person_key"].to_pylist() == pq.read_table(pa.BufferReader(whole))["person_key"].to_pylist()

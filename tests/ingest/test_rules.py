@@ -13,11 +13,11 @@ PAIRED = ("expect_rows_to_be_unique_by", "expect_no_restart_within_days", "expec
 """Rules about several rows: their examples, each a row or a list of rows, stand beside the base row."""
 
 
-def declared(dataset: str) -> list[tuple[str, str, str]]:
+def declared_suite(dataset: str) -> list[tuple[str, str, str]]:
     return [(dataset, rule.code, rule.kind) for rule in load_rules(dataset) if rule.needs is None]
 
 
-CASES = [case for dataset in DATASETS for case in declared(dataset)]
+CASES = [case for dataset in DATASETS for case in declared_suite(dataset)]
 
 
 def found(dataset: str, rows: list[dict[str, str]]) -> set[str]:

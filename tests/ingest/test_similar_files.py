@@ -25,8 +25,8 @@ from ingest.quarters import Quarter
 from ingest.reading.tables import read_table
 from ingest.receiving import receive_district
 from ingest.recording import circumstances_of
-from ingest.similar_files import in_common
-from ingest.sketching import FOOTER, KEPT, Cells, Sketch, read_sketch, sketch_of, sketched
+from ingest.similar_files import rows_in_common
+from ingest.sketching import FOOTER, MOST_HASHES, Sketch, SketchColumn, read_sketch, sketch_of, with_sketch
 from ingest.storing import Provenance, rows_to_store, sketch_of_table
 
 LATER = "2020-01-10T08:00:00"
@@ -245,7 +245,7 @@ def test_sketch_is_the_same_under_other_keys_and_other_bytes_of_the_same_rows() 
         return sketch_of_table(table, contract)
 
     one = sketch(csv_bytes("arenden", rows))
-    assert one.rows == 300 and len(one.hashes) == KEPT and not one.is_whole
+    assert one.rows == 300 and len(one.hashes) == MOST_HASHES and not one.is_whole
     for other in (
         sketch(csv_bytes("arenden", rows), throwaway_keys()),
         sketch(csv_bytes("arenden", rows[::-1], "utf-8", ",")),
@@ -260,23 +260,27 @@ def test_share_of_large_files_is_estimated_and_of_small_ones_exact() -> None:
 
     def sketch(start: int, stop: int) -> Sketch:
         numbers, ids = np.arange(start, stop), [f"A-{n}" for n in range(start, stop)]
-        return sketch_of({"arende_id": Cells(numbers - start, ids), "inkom_datum": Cells(numbers % 90)}, contract)
+        return sketch_of(
+            {"arende_id": SketchColumn(numbers - start, ids), "inkom_datum": SketchColumn(numbers % 90)}, contract
+        )
 
     for width, tolerance in ((200, 0.0), (20_000, 0.08)):
         for overlap in (0.0, 0.5, 0.9, 1.0):
             start = round(width * (1 - overlap))
-            share, bits, rows = in_common(sketch(0, width), sketch(start, start + width))
+            share, bits, rows = rows_in_common(sketch(0, width), sketch(start, start + width))
             exact = (width - start) / (width + start)
             assert abs(share - exact) <= tolerance, (width, overlap)
-            assert bits == 17.0 * rows and rows == (width - start if width < KEPT else round(share * KEPT))
+            assert bits == 17.0 * rows and rows == (
+                width - start if width < MOST_HASHES else round(share * MOST_HASHES)
+            )
 
 
 def test_rows_taken_away_leave_the_sketch() -> None:
     contract = load_contracts()["arenden"]
     rows = pa.table({"arende_id": ["A-1", "A-2"]})
-    whole = sketched(rows, contract)
-    left = sketched(whole.slice(1), contract)
-    assert left.schema.metadata == sketched(rows.slice(1), contract).schema.metadata != whole.schema.metadata
+    whole = with_sketch(rows, contract)
+    left = with_sketch(whole.slice(1), contract)
+    assert left.schema.metadata == with_sketch(rows.slice(1), contract).schema.metadata != whole.schema.metadata
 
 
 def test_stored_rows_carry_their_sketch() -> None:
@@ -284,4 +288,4 @@ def test_stored_rows_carry_their_sketch() -> None:
     assert report.table is not None and report.table.sketch is not None
     contract = load_contracts()["arenden"]
     stored = rows_to_store(report.table, contract, Provenance("s", "bromma", "2018Q3", "c", datetime(2018, 10, 1)))
-    assert stored.schema.metadata == report.table.sketch.as_footer() == sketched(stored, contract).schema.metadata
+    assert stored.schema.metadata == report.table.sketch.as_footer() == with_sketch(stored, contract).schema.metadata

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
 from ingest.ledger import Ledger, LedgerError
-from ingest.ledger.opening import place
+from ingest.ledger.opening import shown_location
 from ingest.ledger.tables import installation
 from ingest.ledger.tables import lease as lease_table
 
@@ -185,7 +185,7 @@ def test_what_sqlite_refuses_is_told_in_one_sentence(tmp_path: Path, monkeypatch
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0)
     path = tmp_path / "ledger.sqlite"
     ledger = Ledger(f"sqlite:///{path}")
-    assert place(ledger.engine.url) == str(path)
+    assert shown_location(ledger.engine.url) == str(path)
     with sqlite3.connect(path) as other:
         other.execute("begin immediate")
         with pytest.raises(LedgerError, match="is busy"):

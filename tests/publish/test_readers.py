@@ -13,7 +13,7 @@ from releases_drawn import draw_release
 
 from followup.doctor import Examined, examine
 from followup.permissions import mend
-from ingest.file_permissions import open_to_others
+from ingest.file_permissions import find_open_to_others
 from ingest.settings import Readers, Settings
 from publish.serving import ServingError, serve
 from publish.serving.folder import releases_folder
@@ -156,5 +156,5 @@ def test_nothing_of_home_is_open_when_a_release_is(tmp_path: Path) -> None:
     os.umask(0o077)
     serve(draw_release(tmp_path / "r.duckdb", 1, tables=1), settings)
     examine(settings)
-    assert list(open_to_others([settings.home])) == []
+    assert list(find_open_to_others([settings.home])) == []
     assert settings.published_readers is Readers.EVERYONE

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.ledger import LedgerError
 from ingest.ledger.opening import open_engine
-from ingest.postgres import options
+from ingest.postgres import connection_options
 from ingest.settings import Settings
 from publish.serving import ServingError, roles
 from publish.serving.roles import refusal
@@ -93,5 +93,5 @@ def test_who_holds_the_port_of_the_database_for_bi_gets_no_password(
 
 
 def test_an_address_that_says_how_to_authenticate_goes_before() -> None:
-    assert "require_auth" not in options({"require_auth": "password"}, has_password=True)
-    assert options((), has_password=True)["require_auth"] == "scram-sha-256"
+    assert "require_auth" not in connection_options({"require_auth": "password"}, has_password=True)
+    assert connection_options((), has_password=True)["require_auth"] == "scram-sha-256"

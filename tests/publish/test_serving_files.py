@@ -28,7 +28,7 @@ from publish.serving.csv_files import (
     write_plain,
     write_swedish,
 )
-from publish.serving.release_file import ServedColumn, ServedTable, text
+from publish.serving.release_file import ServedColumn, ServedTable, sql_literal
 
 OLD_DUCKDB = "OLD_DUCKDB_PYTHON"
 """A Python that has DuckDB 1.1 (`python -m venv old && old/bin/pip install duckdb==1.1.3`), for one test."""
@@ -290,6 +290,6 @@ def test_a_quote_in_a_path_or_a_comment_is_no_way_in(tmp_path: Path) -> None:
     folder.mkdir()
     path = draw_release(tmp_path / "release.duckdb", 1).rename(folder / "release.duckdb")
     with duckdb.connect(str(path)) as connection:
-        connection.execute(f"comment on table published.mart_00 is {text(chr(39) + '; drop table x; --')}")
+        connection.execute(f"comment on table published.mart_00 is {sql_literal(chr(39) + '; drop table x; --')}")
     served = serve(path, Settings.model_validate({"home": folder / "home"}))
     assert {table.name: table.comment for table in served.tables}["mart_00"] == "'; drop table x; --"

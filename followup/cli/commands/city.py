@@ -17,7 +17,7 @@ from ingest.quarters import Quarter
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.recording import Office
+    from ingest.recording import IntakeContext
 
 QuarterArgument = Annotated[Quarter, typer.Option("--quarter", "-q", parser=quarter_of, metavar="YYYYQn")]
 DistrictOption = Annotated[str, typer.Option(metavar="CODE", help="A district's code, such as farsta.")]
@@ -135,26 +135,26 @@ def exception_list() -> None:
 def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
     """Take an accepted submission out of force; the version before it, if any, is in force again."""
     from ingest.rechecking import recheck_after
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     settings = Settings()
-    with open_office(settings) as office:
-        found = _submission(office.ledger, submission)
+    with open_intake(settings) as intake:
+        found = _submission(intake.ledger, submission)
         quarter = Quarter.parse(found.reporting_quarter) if found.reporting_quarter else None
         if quarter is not None and found.dataset is not None:
             today = settings.now_date()
-            if decisions.is_closed_to(office.ledger, found.district_code, found.dataset, quarter, today):
+            if decisions.is_closed_to(intake.ledger, found.district_code, found.dataset, quarter, today):
                 raise _fail(f"{quarter} is locked: open an exception for {found.district_code} first.")
-        with office.lease(found.district_code):
+        with intake.lease(found.district_code):
             if found.state == "withdrawn":
                 console.print("It was withdrawn already.")
             else:
                 try:
-                    decisions.withdraw(office.ledger, found, _reason(why), now_naive(settings))
+                    decisions.withdraw(intake.ledger, found, _reason(why), now_naive(settings))
                 except ChangeRefused as error:
                     raise _fail(str(error)) from None
-            again = recheck_after(office, found)
-        left = office.ledger.in_force(
+            again = recheck_after(intake, found)
+        left = intake.ledger.in_force(
             district=found.district_code, dataset=found.dataset, quarter=found.reporting_quarter
         )
     stands = f"version {left[0].version} is in force again" if left else "nothing of that key is in force now"
@@ -199,9 +199,9 @@ def alias_add(
 ) -> None:
     """Let a name mean an intervention of the catalogue, and check the files that were refused for it again."""
     from ingest.folding import fold
-    from ingest.maintenance.reprocessing import standing_refusals
+    from ingest.maintenance.reprocessing import open_refusals
     from ingest.persons.number_search import reads_as_number
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     catalogue = {row["intervention_code"] for row in read_seed("interventions")}
     if means not in catalogue:
@@ -216,11 +216,11 @@ def alias_add(
     if fold(name) in {fold(code) for code in catalogue} and fold(name) != fold(means):
         raise typer.BadParameter("that is another intervention's own code")
     code = "" if district is None else _known_district(district)
-    with open_office(Settings()) as office:
-        decisions.add_local_name(office.ledger, LocalName(code, name.strip(), means), now_naive(office.settings))
+    with open_intake(Settings()) as intake:
+        decisions.add_local_name(intake.ledger, LocalName(code, name.strip(), means), now_naive(intake.settings))
         console.print(f"{name.strip()} means {means} in {district or 'every district'}.", markup=False, highlight=False)
         rules = _rules_of_unknown_interventions()
-        _reprocess(office, standing_refusals(office.ledger, district=district, rules=rules))
+        _reprocess(intake, open_refusals(intake.ledger, district=district, rules=rules))
 
 
 @alias_app.command("list")
@@ -254,29 +254,29 @@ def reprocess(
     rule: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Only those refused by this rule.")] = None,
 ) -> None:
     """Check refused files again from their kept originals, when what refused them lay with the city."""
-    from ingest.maintenance.reprocessing import standing_refusals
-    from ingest.recording import open_office
+    from ingest.maintenance.reprocessing import open_refusals
+    from ingest.recording import open_intake
 
-    with open_office(Settings()) as office:
-        refused = standing_refusals(
-            office.ledger, district=district, dataset=_known_dataset(dataset),
+    with open_intake(Settings()) as intake:
+        refused = open_refusals(
+            intake.ledger, district=district, dataset=_known_dataset(dataset),
             quarter=None if quarter is None else str(quarter), rules=[one.upper() for one in rule or ()],
         )  # fmt: skip
         if submission is not None:
-            wanted = _submission(office.ledger, submission)
+            wanted = _submission(intake.ledger, submission)
             refused = [one for one in refused if one.submission_id == wanted.submission_id]
             if not refused:
                 raise _fail("It is not refused, a later one has followed it, or its original is erased.")
-        if _reprocess(office, refused):
+        if _reprocess(intake, refused):
             raise typer.Exit(Exit.REFUSED)
 
 
-def _reprocess(office: Office, refused: list[Submission]) -> int:
+def _reprocess(intake: IntakeContext, refused: list[Submission]) -> int:
     """Check refused files again and say what became of them; returns how many are refused still."""
     from ingest.maintenance.reprocessing import reprocess as check_again
 
     with reporting.progress(errors) as bar:
-        done = check_again(office, refused, lambda s, n, total: bar(n, total, s.source_file_name))
+        done = check_again(intake, refused, lambda s, n, total: bar(n, total, s.source_file_name))
     still = [one for one in done if one.state != "accepted"]
     for one in done:
         console.print(f"  {one.state}: {one.district_code} {one.source_file_name}", markup=False, highlight=False)
@@ -287,12 +287,12 @@ def _reprocess(office: Office, refused: list[Submission]) -> int:
 def restore_rows(submission: SubmissionArgument) -> None:
     """Store the rows of a submission again from its original, when their file is missing or damaged."""
     from ingest.maintenance.restoring_rows import restore_rows as store_again
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
-    with open_office(Settings()) as office:
-        found = _submission(office.ledger, submission)
+    with open_intake(Settings()) as intake:
+        found = _submission(intake.ledger, submission)
         try:
-            done = store_again(office, found)
+            done = store_again(intake, found)
         except ChangeRefused as error:
             raise _fail(str(error)) from None
     if not done.is_written:
@@ -335,15 +335,15 @@ def erase(
 
 def _erase_originals(settings: Settings, older_than: int | None, yes: bool) -> Exit:
     from ingest.maintenance.erasing import erase_originals
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     days = settings.originals_kept_days if older_than is None else older_than
     before = now_naive(settings) - timedelta(days=days)
     if not yes and not is_agreed(f"Erase the originals of all that was submitted before {before:%Y-%m-%d}?"):
         console.print("Nothing is erased.")
         return Exit.DONE
-    with open_office(settings) as office:
-        done = erase_originals(office, before, now_naive(settings))
+    with open_intake(settings) as intake:
+        done = erase_originals(intake, before, now_naive(settings))
     unknown = f" ({done.unknown} of them belonged to no submission in the ledger)" if done.unknown else ""
     console.print(f"{done.originals} originals are erased{unknown}. Rows in force stay as they are.", highlight=False)
     return Exit.DONE
@@ -351,15 +351,15 @@ def _erase_originals(settings: Settings, older_than: int | None, yes: bool) -> E
 
 def _erase_person(settings: Settings) -> Exit:
     from ingest.maintenance.erasing import NotAPersonNumber, erase_person
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     if not is_terminal():  # a number in a pipe would be in a file or a history
         raise typer.BadParameter("there is no terminal to ask for the number at: run it at one")
     number = typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
-    with open_office(settings) as office:
+    with open_intake(settings) as intake:
         try:
             with reporting.progress(errors) as bar:
-                done = erase_person(office, number, now_naive(settings), bar)
+                done = erase_person(intake, number, now_naive(settings), bar)
         except NotAPersonNumber as error:
             errors.print(f"[red]{error}[/]")
             return Exit.USAGE

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from followup.cli import output as reporting
 from followup.cli.options import Exit, console, errors, is_agreed
-from ingest.ledger.rotations import ORIGINALS, PERSONS, under_way
+from ingest.ledger.rotations import ORIGINALS, PERSONS, rotations_under_way
 from ingest.settings import Settings
 
 keys_app = typer.Typer(
@@ -30,10 +30,10 @@ def register(app: typer.Typer) -> None:
 def status() -> None:
     """Show the versions of each key, which is in use, and how many files are under it. No key is shown."""
     from ingest.maintenance.rotating import key_uses
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
-    with open_office(Settings(), is_rotating=True) as office:
-        uses, begun = key_uses(office), under_way(office.ledger)
+    with open_intake(Settings(), is_rotating=True) as intake:
+        uses, begun = key_uses(intake), rotations_under_way(intake.ledger)
     table = Table("key", "version", "files", "", box=None, pad_edge=False)
     for use in uses:
         told = "in use" if use.is_in_use else "" if use.is_there else "not in the key file: restore its newest copy"
@@ -55,13 +55,13 @@ def rotate(
     marts are built again.
     """
     from ingest.maintenance.rotating import rotate as rotate_keys
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     settings = Settings()
     named_kinds = [what for what, is_named in ((PERSONS, persons), (ORIGINALS, originals)) if is_named]
     wanted = named_kinds or [PERSONS, ORIGINALS]
-    with open_office(settings, is_rotating=True) as office:
-        begun = under_way(office.ledger)
+    with open_intake(settings, is_rotating=True) as intake:
+        begun = rotations_under_way(intake.ledger)
         named = " and ".join(_KEYS[what] for what in begun or wanted)
         console.print(
             f"{'The interrupted rotation goes on' if begun else 'A new version is drawn'}: {named}. All that is stored "
@@ -72,7 +72,7 @@ def rotate(
             console.print("Nothing is changed.")
             return
         with reporting.progress(errors) as bar:
-            done = rotate_keys(office, wanted, bar)
+            done = rotate_keys(intake, wanted, bar)
     for what, version in done.versions.items():
         told = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
         console.print(f"{told[0].upper()}{told[1:]}.", highlight=False)
@@ -106,11 +106,11 @@ def prune(yes: YesOption = False) -> None:
     """Remove from the key file the versions that no stored file is under."""
     from ingest.maintenance.rotating import prune as prune_keys
     from ingest.maintenance.rotating import unused_versions
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     settings = Settings()
-    with open_office(settings) as office:
-        found = [(what, version) for what, versions in unused_versions(office).items() for version in versions]
+    with open_intake(settings) as intake:
+        found = [(what, version) for what, versions in unused_versions(intake).items() for version in versions]
         if not found:
             console.print("Every version in the key file is in use.")
             return
@@ -122,7 +122,7 @@ def prune(yes: YesOption = False) -> None:
         if not yes and not is_agreed(f"Remove them from {settings.keys}?"):
             console.print("Nothing is changed.")
             return
-        removed = prune_keys(office)
+        removed = prune_keys(intake)
     count = sum(map(len, removed.values()))
     console.print(f"{count} versions are removed. Back up {settings.keys}, and erase its older copies.", soft_wrap=True)
 
@@ -140,10 +140,10 @@ def noise(
     is drawn once more, which tells readers more of small counts, and counts against the policy's limit of draws.
     """
     from ingest.noise_secret import draw_noise_secret
-    from ingest.recording import open_office
+    from ingest.recording import open_intake
 
     settings = Settings()
-    with open_office(settings) as office:
+    with open_intake(settings) as intake:
         if draw_anew:
             console.print(
                 "Every figure that was published will be drawn once more. That can't be undone. If there is a backup "
@@ -153,5 +153,5 @@ def noise(
             if not yes and not is_agreed("Is the noise secret lost for good, or known to others?"):
                 console.print("Nothing is changed.")
                 return
-        draw_noise_secret(office, anew=draw_anew)
+        draw_noise_secret(intake, anew=draw_anew)
     console.print(f"The noise secret is in {settings.keys}. Back it up now.", soft_wrap=True, highlight=False)
