@@ -9,14 +9,13 @@ from typing import Literal
 
 import numpy as np
 
+from publish.attack.averaging import normalised
 from publish.attack.figures import FIXED, Figures, Floats
 from publish.attack.likelihood import Deviation
 
 Kind = Literal["added", "removed", "changed"]
-ALIKE = 0.7
-"""Where so large a share of figures above 0 is the same twice, only those are drawn anew that changed."""
-FIRM = 1e4
-"""How much likelier a figure that moved makes it that its count did, where the others were not drawn anew."""
+FEW = 10
+"""Figures up to this are apart where the share is estimated that is not drawn anew: they have fewer records behind."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,11 @@ class ChangesFound:
 
 
 class _Shifts:
-    """How much likelier a pair of figures is where the count behind it rose or fell by one."""
+    """How much likelier a pair of figures is where the count behind it rose or fell by one.
+
+    Some figures are the same twice because nothing in them was drawn anew, which says that their count has not changed;
+    how many, is estimated from how many more are the same than by chance.
+    """
 
     def __init__(self, deviation: Deviation) -> None:
         matrix = deviation.matrix
@@ -50,21 +53,34 @@ class _Shifts:
         same = (matrix * prior[:, None]).T @ matrix
         up = (matrix[:-1] * prior[:-1, None]).T @ matrix[1:]
         self.limit = deviation.top - deviation.most
-        self.variance = 2.0 * max(deviation.variance, 0.05)
-        floor = 1e-9
-        self.by = {1: (up + floor) / (same + floor), -1: (up.T + floor) / (same + floor)}
+        self.variance = 2.0 * max(deviation.variance, 0.01)
+        self.of_shift = {0: normalised(same), 1: normalised(up), -1: normalised(up.T)}
 
-    def ratio(self, before: Floats, after: Floats, shift: int, is_anew: bool) -> Floats:
-        """Of each figure the likelihood with the shift over that without."""
-        if not is_anew:
-            return np.where(before == after, 1.0 / FIRM**0.5, FIRM)
+    def chance(self, before: Floats, after: Floats, shift: int) -> Floats:
+        """Of the second figure, given the first, where it is drawn anew."""
         first, second = before.astype(int), after.astype(int)
         large = np.maximum(first, second) >= self.limit
-        small_first, small_second = np.where(large, 0, first), np.where(large, 0, second)
-        moved = after - before
-        normal = np.exp(np.clip((moved**2 - (moved - shift) ** 2) / (2 * self.variance), -20, 20))
-        ratio: Floats = np.where(large, normal, self.by[shift][small_first, small_second])
+        exact = self.of_shift[shift][np.where(large, 0, first), np.where(large, 0, second)]
+        normal = np.exp(-((after - before - shift) ** 2) / (2 * self.variance)) / np.sqrt(2 * np.pi * self.variance)
+        chance: Floats = np.where(large, np.minimum(normal, 1.0), exact)
+        return chance
+
+    def ratio(self, before: Floats, after: Floats, shift: int, kept: tuple[float, float]) -> Floats:
+        """Of each figure the likelihood with the shift over that without."""
+        share = np.where(np.maximum(before, after) <= FEW, *kept)
+        unmoved = (1.0 - share) * self.chance(before, after, 0) + share * (before == after)
+        ratio: Floats = (self.chance(before, after, shift) + 1e-9) / (unmoved + 1e-9)
         return ratio
+
+    def kept(self, before: Floats, after: Floats) -> tuple[float, float]:
+        """The share of few, and of larger, figures that are not drawn anew."""
+        found = []
+        for is_few in (True, False):
+            rows = ((np.maximum(before, after) <= FEW) == is_few) & (np.maximum(before, after) > 0)
+            by_chance = self.chance(before[rows], before[rows], 0)
+            more = (before[rows] == after[rows]).sum() - by_chance.sum()
+            found.append(float(np.clip(more / max((1.0 - by_chance).sum(), 1e-9), 0.0, 0.999)) if rows.any() else 0.0)
+        return found[0], found[1]
 
 
 def tell(
@@ -85,15 +101,14 @@ def tell(
     names, grids = _grids(before, after, dimension)
     shifts = _Shifts(deviation)
     all_before, all_after = (np.concatenate([grid[at].ravel() for grid in grids]) for at in (0, 1))
-    shown = (all_before > 0) | (all_after > 0)
-    is_anew = not shown.any() or (all_before == all_after)[shown].mean() < ALIKE
+    kept = shifts.kept(all_before, all_after)
     share = (grids[0][0][:, 0] if kind != "added" else grids[0][1][:, 0]) + 0.5
 
     def evidence(shift: int) -> Floats:
         total = np.zeros(len(names))
         for first, second in grids:
             weight = np.maximum(first, second) + 0.5
-            ratio = shifts.ratio(first, second, shift, is_anew)
+            ratio = shifts.ratio(first, second, shift, kept)
             total += np.log((weight / weight.sum(axis=1, keepdims=True) * ratio).sum(axis=1))
         return total
 

@@ -4,6 +4,7 @@ from cities_drawn import attacked, counts, records
 
 from publish.attack.averaging import average, score
 from publish.attack.likelihood import Deviation, prior_of
+from publish.cell_keys.ptable import make_ptable
 
 
 def test_deviation_matrix_has_mean_0_and_no_small_counts():
@@ -16,6 +17,12 @@ def test_deviation_matrix_has_mean_0_and_no_small_counts():
     assert np.allclose(spread[1:5], [4, 6, 6, 4])  # the least: all at 0 and 5
     assert np.allclose(spread[5:], 2, atol=1e-6)
     assert matrix[3, 5] == pytest.approx(3 / 5)
+
+
+def test_deviation_matrix_is_the_one_that_figures_are_drawn_from():
+    """Worked out twice, by code that has nothing in common."""
+    drawn_from = make_ptable(4, 7, 2.0).likelihood(60)
+    assert np.abs(Deviation().matrix - drawn_from[:, : 60 + 8]).max() < 1e-6
 
 
 def test_deviation_that_is_none_leaves_every_count():
