@@ -141,7 +141,10 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
             found.append((same, share, other))
     if not found:
         return []
-    same, share, other = max(found, key=lambda one: (*one[:2], one[2].reporting_quarter or ""))
+    this = str(past.quarter)
+    same, share, other = max(
+        found, key=lambda one: (*one[:2], one[2].reporting_quarter == this, one[2].reporting_quarter or "")
+    )
     unit = load_districts().get(other.district_code)
     others = count_with_noun(len(found) - 1, "annan fil", "andra filer")
     more = f" Även {others} är lika." if len(found) > 1 else ""

@@ -20,6 +20,51 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:([ .,'\u2019\u00a0\u2009\u202f])\d{3})+([.,]
 _MONTH_FIRST = re.compile(r"(\d{1,2})[./](\d{1,2})[./]\d{4}", re.ASCII)
 _SHORT_YEAR = re.compile(r"(\d{1,2}[-./]\d{1,2}[-./]\d{2}|\d{2}-\d{2}-\d{2}|\d{6})", re.ASCII)
 
+_DASH = "[-\u2012-\u2015\u2212]"
+_NUMBER = r"\d{1,9}(?:[ .,]\d{1,9})?"
+_DECIMALS = re.compile(r"\d{1,12}[.,]\d{1,20}", re.ASCII)
+_NEGATIVE = re.compile(rf"{_DASH} ?\d{{1,12}}(?:[.,]\d{{1,20}})?", re.ASCII)
+_EXACT = "skriv det exakta antalet"
+_SMALL_TOO = f"{_EXACT}, också när det är litet: små tal skyddas när de publiceras"
+_LIMIT = r"[<>≤≥]=?|färre än|mindre än|under|högst|max\.?|minst|mer än|fler än|över"
+_ABOUT = r"ca\.?|cirka|c:a|~|≈|ungefär|runt|omkring|drygt|knappt"
+_NO_COUNTS = (
+    (rf"{_DASH}? ?{_NUMBER} ?%|\d{{1,3}} (?:procent|proc\.?)", "en andel: skriv antalet"),
+    (rf"(?:{_LIMIT}) ?{_NUMBER}|{_NUMBER} ?\+", _SMALL_TOO),
+    (rf"{_NUMBER} ?(?:{_DASH}|till|eller|/) ?{_NUMBER}", f"ett intervall: {_EXACT}"),
+    (rf"(?:{_ABOUT}) ?{_NUMBER}.{{0,20}}", f"ett ungefärligt tal: {_EXACT}"),
+    (
+        r"\d{1,9} ?\(.{0,200}\)|\d{1,9} ?[*?!;:.,']+|\d{1,9} ?[a-zåäö]+\.?",
+        "annat än siffror i cellen: skriv bara talet",
+    ),
+    (r"=.{0,300}", "en formel som text: skriv talet"),
+    (r"\d{1,2}:\d{2}(?::\d{2})?", "ett klockslag: formatera cellen som tal och skriv antalet"),
+    (r"true|false|sant|falskt", "sant eller falskt i stället för ett tal: skriv antalet"),
+    (r"[^0-9]{1,300}", "text i stället för ett tal: skriv 0 om det är noll, annars antalet"),
+)
+"""What stands where a count is due, and what to write. Tried in order."""
+_MONTH = r"(?:jan|feb|mar|apr|ma[jy]|jun|jul|aug|sep|o[kc]t|nov|dec)[a-z]*\.?"
+_YEAR = r"(?:19|20)\d\d"
+_NO_DAYS = (
+    (
+        rf"{_MONTH}[ -]?\d{{2,4}}|{_YEAR}[ -]?{_MONTH}|{_YEAR}[-./ ]\d{{1,2}}|\d{{1,2}}/{_YEAR}",
+        "bara år och månad: skriv också dagen",
+    ),
+    (
+        rf"(?:[a-zåäö]+ )?(?:den )?\d{{1,2}}[. -]*{_MONTH}[, -]*\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{2,4}}",
+        "månaden som ord: skriv den med siffror",
+    ),
+    (_YEAR, "bara ett årtal: skriv hela datumet"),
+    (rf"(?:{_YEAR}[ -]?)?(?:v\.?|vecka|w) ?\d{{1,2}}(?:[ -/]*{_YEAR})?", "en vecka: skriv dagen"),
+    (r"[^0-9]{1,300}", "text i stället för ett datum"),
+)
+"""What stands where a day is due, and what to write. Tried in order."""
+
+
+def _first(kinds: tuple[tuple[str, str], ...], text: str) -> str:
+    """What is said of the first kind that a text is of; empty for none."""
+    return next((said for pattern, said in kinds if re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL)), "")
+
 
 def why_unreadable(text: str, column: Column, codes: CodeList | None) -> str:
     """Words in brackets, after a space, on why a cell of a column can't be read; empty where nobody can say.
@@ -75,12 +120,20 @@ def _about_number(text: str, column: Column) -> list[str]:
 
 
 def _about_whole(text: str, column: Column) -> list[str]:
+    """What stands instead of a whole number. Only its kind is said."""
     if text in ("-", "\u2013", "\u2014"):
         return ["ett streck är inget tal: skriv 0 om det är noll"]
+    if not column.personal and (kind := _first(_NO_COUNTS, text)):  # a year of birth is no count
+        return [kind]
     if thousands := _THOUSANDS.fullmatch(text):
         if not column.personal and thousands[1] in ",." and text.count(thousands[1]) == 1:
             return [f"”{text}” kan läsas som tusental eller decimaltal: skriv alla siffror utan skiljetecken"]
         return ["skriv talet utan tusentalsavgränsare"]
+    if _DECIMALS.fullmatch(text):
+        shown = f"”{text}”, " if not column.personal and _HARMLESS.fullmatch(text) else ""
+        return [f"{shown}ett tal med decimaler: skriv antalet som ett helt tal"]
+    if _NEGATIVE.fullmatch(text):
+        return ["ett tal under noll"]
     return [f"”{text}”"] if not column.personal and _HARMLESS.fullmatch(text) else []
 
 
@@ -93,4 +146,6 @@ def _about_date(text: str, column: Column) -> list[str]:
         return []
     if _SHORT_YEAR.fullmatch(text):
         return [f"”{text}”: skriv året med fyra siffror"]
+    if kind := _first(_NO_DAYS, text):
+        return [kind]
     return [f"”{text}”"] if _HARMLESS.fullmatch(text) else []

@@ -98,7 +98,9 @@ def test_file_of_the_quarter_before_is_asked_about(later: Installation) -> None:
     report = checked(later, "arenden", "2018Q3", cases("2018Q2", range(8)))
     assert report.accepted
     (message,) = told(report)
-    assert message.startswith("Alla rader är lika med arenden för Bromma 2018Q2, som gäller.")
+    assert message.startswith(
+        "Alla rader är samma som i filen arenden för Bromma 2018Q2, som redan är inlämnad och gäller."
+    )
     (where,) = told(report, "FIL-087")
     assert where.startswith("De senaste datumen i filen ligger i 2018Q2, inga i 2018Q3.")
 
@@ -107,7 +109,9 @@ def test_file_nearly_like_another_is_asked_about_and_one_that_carries_rows_on_is
     received(later, "arenden", "2018Q2", cases("2018Q2", range(20)))
     nearly = cases("2018Q2", range(18)) + cases("2018Q3", range(2))
     (message,) = told(checked(later, "arenden", "2018Q3", nearly))
-    assert message.startswith("81 % av raderna är lika med arenden för Bromma 2018Q2")  # 18 of 22 different rows
+    assert message.startswith(
+        "81 % av raderna är samma som i filen arenden för Bromma 2018Q2"
+    )  # 18 of 22 different rows
     carried_on = cases("2018Q2", range(9)) + cases("2018Q3", range(11))
     assert told(checked(later, "arenden", "2018Q3", carried_on)) == []
 
@@ -116,7 +120,7 @@ def test_file_of_another_unit_is_asked_about_whatever_its_quarter(later: Install
     received(later, "ungdomsmottagning", "2018Q1", clinics(11, "Farsta UM", "Sköndals UM"), "farsta")
     received(later, "ungdomsmottagning", "2018Q1", clinics(5, "Alviks UM"))
     (message,) = told(checked(later, "ungdomsmottagning", QUARTER, clinics(11, "Farsta UM", "Sköndals UM")))
-    assert message.startswith("Alla rader är lika med ungdomsmottagning för Farsta 2018Q1")
+    assert message.startswith("Alla rader är samma som i filen ungdomsmottagning för Farsta 2018Q1")
     assert told(checked(later, "ungdomsmottagning", QUARTER, clinics(6, "Alviks UM"))) == []
 
 
@@ -125,7 +129,16 @@ def test_more_than_one_file_alike_is_said_and_the_likest_is_named(later: Install
     received(later, "ungdomsmottagning", "2018Q1", rows, "farsta")
     received(later, "ungdomsmottagning", "2018Q2", rows[:5], "farsta")
     (message,) = told(checked(later, "ungdomsmottagning", QUARTER, rows))
-    assert message.startswith("Alla rader är lika med ungdomsmottagning för Farsta 2018Q1, som gäller. Även 1 annan")
+    assert message.startswith("Alla rader är samma som i filen ungdomsmottagning för Farsta 2018Q1, som redan är")
+    assert "Även 1 annan fil är lika." in message
+
+
+def test_file_of_the_same_quarter_is_named_before_equal_ones_of_others(later: Installation) -> None:
+    rows = clinics(11, "Farsta UM", "Sköndals UM")
+    for quarter in ("2018Q1", "2018Q2", "2018Q3"):
+        received(later, "ungdomsmottagning", quarter, rows, "farsta")
+    (message,) = told(checked(later, "ungdomsmottagning", "2018Q2", rows))
+    assert "för Farsta 2018Q2" in message and "Även 2 andra filer är lika." in message
 
 
 def test_correction_of_a_file_is_not_compared_with_what_it_corrects(later: Installation) -> None:
