@@ -36,7 +36,7 @@ from ingest.naming import read_name
 from ingest.persons.keys import load_keys, make_keys
 from ingest.quarters import Quarter
 from ingest.settings import MEGABYTE, Settings
-from synthetic.casefile import draw_cases_file
+from synthetic.large_file import draw_cases_file
 
 DISTRICT, QUARTER = "bromma", Quarter(2018, 3)
 NAME = f"{DISTRICT}_arenden_{QUARTER}.csv"

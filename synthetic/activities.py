@@ -11,8 +11,8 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic.arrivals import receipt_days
+from synthetic.districts import OFFICES, SIZES
 from synthetic.draws import Floats, Table, empty, ordinal, pick, rank_within, stream
-from synthetic.offices import OFFICES, SIZES
 
 TYPES = ("utbildning", "samverkan", "information")
 TRAINING, COLLABORATION, INFORMATION = range(3)

@@ -8,8 +8,8 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import margins
+from synthetic.districts import OFFICES, SIZES, area_table, draw_areas, traits
 from synthetic.draws import Bools, Floats, Ints, Table, day_number, day_of, empty, happens, pick
-from synthetic.offices import OFFICES, SIZES, area_table, draw_areas, traits
 from synthetic.people import DAYS_PER_YEAR, OFODD, OLDEST, People, age_years
 
 FREE, REOPENS, TRANSFER, MEANWHILE_INQUIRY, MEANWHILE_HELP = range(5)

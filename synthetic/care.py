@@ -7,6 +7,7 @@ import numpy as np
 from ingest.quarters import Quarter
 from synthetic import margins
 from synthetic.arrivals import newcomers, office_repeats
+from synthetic.districts import SIZES, area_table, traits
 from synthetic.draws import (
     NEVER,
     Floats,
@@ -19,7 +20,6 @@ from synthetic.draws import (
     weekday_after,
     weekday_before,
 )
-from synthetic.offices import SIZES, area_table, traits
 from synthetic.people import OFODD, OLDEST, RESERV, SKYDDAD, People, age_years
 
 EPISODE = np.dtype(

@@ -6,6 +6,7 @@ import numpy as np
 
 from synthetic import margins
 from synthetic.arrivals import ARRIVAL, FREE, MEANWHILE_HELP, MEANWHILE_INQUIRY, NO_REASON, REOPENS, TRANSFER
+from synthetic.districts import area_table, traits
 from synthetic.draws import (
     NEVER,
     Bools,
@@ -22,7 +23,6 @@ from synthetic.draws import (
     weekday_after,
     weekday_before,
 )
-from synthetic.offices import area_table, traits
 from synthetic.people import BOY, GIRL, OLDEST, People, age_years
 
 CASE = np.dtype(

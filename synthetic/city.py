@@ -10,13 +10,10 @@ from ingest.districts import load_districts
 from ingest.file_permissions import make_folder
 from ingest.locations.local_folder import put_file
 from ingest.quarters import Quarter, quarters_between
-from synthetic.count_views import count_columns
+from synthetic.count_columns import count_columns
+from synthetic.districts import offices_of
 from synthetic.faults import CORRECTED, PlantedFault, plant
-from synthetic.habits import HABITS
-from synthetic.offices import offices_of
-from synthetic.simulation import Simulation
-from synthetic.tables import DrawnTable
-from synthetic.views import (
+from synthetic.file_columns import (
     Columns,
     case_columns,
     cases_shown,
@@ -24,6 +21,9 @@ from synthetic.views import (
     episodes_shown,
     service_columns,
 )
+from synthetic.habits import HABITS
+from synthetic.simulation import Simulation
+from synthetic.tables import DrawnTable
 from synthetic.writing import NOTICE, NOTICE_OTHER_SERIALS, sha256, write_manifest
 
 Progress = Callable[[int, int, str], None]

@@ -11,8 +11,8 @@ import numpy as np
 
 from ingest.districts import load_districts
 from ingest.quarters import Quarter
+from synthetic.districts import OFFICES, SIZES
 from synthetic.draws import Ints, Table, empty, ordinal, stream
-from synthetic.offices import OFFICES, SIZES
 from synthetic.services import WAIT_BANDS
 
 AGES = ("12-14", "15-17", "18-20", "21-22")

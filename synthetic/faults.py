@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from synthetic import edits
+from synthetic import fault_edits
 from synthetic.sheets import Sheet
 from synthetic.tables import DrawnTable
 
@@ -49,7 +49,7 @@ FAULTS: tuple[Fault, ...] = (
         "one row of a UTF-8 file is Windows-1252",
         "reading",
         "FIL-007",
-        edits.mixed_encodings,
+        fault_edits.mixed_encodings,
         ("ostermalm", "kungsholmen", "norra-innerstaden"),
     ),
     Fault(
@@ -58,7 +58,7 @@ FAULTS: tuple[Fault, ...] = (
         "an orsak that no list holds",
         "value",
         "ARE-033",
-        edits.cell("orsak", "Trolldom"),
+        fault_edits.cell("orsak", "Trolldom"),
         ("farsta",),
     ),
     Fault(
@@ -67,7 +67,7 @@ FAULTS: tuple[Fault, ...] = (
         "orsak Missbruk: the child's or the adult's",
         "value",
         "ARE-034",
-        edits.cell("orsak", "Missbruk"),
+        fault_edits.cell("orsak", "Missbruk"),
         ("bromma",),
     ),
     Fault(
@@ -76,7 +76,7 @@ FAULTS: tuple[Fault, ...] = (
         "a personnummer with another last digit",
         "value",
         "ARE-005",
-        edits.wrong_check_digit,
+        fault_edits.wrong_check_digit,
         ("hasselby-vallingby",),
     ),
     Fault(
@@ -85,7 +85,7 @@ FAULTS: tuple[Fault, ...] = (
         "a date with the month first",
         "value",
         "ARE-021",
-        edits.american_date,
+        fault_edits.american_date,
         ("skarpnack",),
     ),
     Fault(
@@ -94,7 +94,7 @@ FAULTS: tuple[Fault, ...] = (
         "a case received after the quarter's end",
         "rule",
         "ARE-022",
-        edits.future_date,
+        fault_edits.future_date,
         ("skarholmen",),
     ),
     Fault(
@@ -103,7 +103,7 @@ FAULTS: tuple[Fault, ...] = (
         "a personnummer as case number",
         "value",
         "FIL-015",
-        edits.number_elsewhere,
+        fault_edits.number_elsewhere,
         ("sodermalm",),
     ),
     Fault(
@@ -112,7 +112,7 @@ FAULTS: tuple[Fault, ...] = (
         "the same case and child twice",
         "rule",
         "ARE-080",
-        edits.repeated_row,
+        fault_edits.repeated_row,
         ("enskede-arsta-vantor",),
     ),
     Fault(
@@ -121,7 +121,7 @@ FAULTS: tuple[Fault, ...] = (
         "an offer without its intervention",
         "rule",
         "ARE-072",
-        edits.cell("insats", "", lambda cells: bool(cells["insats"])),
+        fault_edits.cell("insats", "", lambda cells: bool(cells["insats"])),
         ("kungsholmen",),
     ),
     Fault(
@@ -130,7 +130,7 @@ FAULTS: tuple[Fault, ...] = (
         "a child without personnummer has no running number",
         "rule",
         "ARE-009",
-        edits.cell("lopnummer", "", lambda cells: bool(cells["lopnummer"])),
+        fault_edits.cell("lopnummer", "", lambda cells: bool(cells["lopnummer"])),
         ("norrmalm", "norra-innerstaden"),
     ),
     Fault(
@@ -139,7 +139,7 @@ FAULTS: tuple[Fault, ...] = (
         "beslut_datum is left out",
         "reading",
         "FIL-010",
-        edits.missing_column,
+        fault_edits.missing_column,
         ("bromma",),
     ),
     Fault(
@@ -148,19 +148,19 @@ FAULTS: tuple[Fault, ...] = (
         "an episode ends before it starts",
         "rule",
         "OPP-041",
-        edits.end_before_start,
+        fault_edits.end_before_start,
         ("farsta",),
     ),
-    Fault("short_row", "oppenvard", "a row lacks a field", "reading", "FIL-013", edits.short_row, ("skarpnack",)),
+    Fault("short_row", "oppenvard", "a row lacks a field", "reading", "FIL-013", fault_edits.short_row, ("skarpnack",)),
     Fault(
         "other_district",
         "oppenvard",
         "the file's name is another district's",
         "file",
         "FIL-002",
-        edits.unchanged,
+        fault_edits.unchanged,
         ("hasselby-vallingby",),
-        edits.other_district,
+        fault_edits.other_district,
     ),
     Fault(
         "waiting_counts",
@@ -168,7 +168,7 @@ FAULTS: tuple[Fault, ...] = (
         "the waiting counts don't add up",
         "rule",
         "SER-037",
-        edits.waits_do_not_add_up,
+        fault_edits.waits_do_not_add_up,
         ("skarholmen",),
     ),
     Fault(
@@ -177,7 +177,7 @@ FAULTS: tuple[Fault, ...] = (
         "a row of sums at the end",
         "reading",
         "FIL-014",
-        edits.totals_row,
+        fault_edits.totals_row,
         ("sodermalm",),
     ),
     Fault(
@@ -186,7 +186,7 @@ FAULTS: tuple[Fault, ...] = (
         "two headers that mean the same column",
         "reading",
         "FIL-011",
-        edits.headers_alike,
+        fault_edits.headers_alike,
         ("enskede-arsta-vantor",),
     ),
     Fault("empty_file", "serviceinsatser", "no bytes at all", "file", "FIL-004", lambda _: b"", ("kungsholmen",)),
@@ -196,7 +196,7 @@ FAULTS: tuple[Fault, ...] = (
         "a name of the district's own",
         "file",
         "FIL-001",
-        edits.unchanged,
+        fault_edits.unchanged,
         ("farsta",),
         lambda sheet: f"Serviceinsatser {sheet.quarter.year} kvartal {sheet.quarter.number} (slutlig).csv",
     ),
@@ -206,7 +206,7 @@ FAULTS: tuple[Fault, ...] = (
         "more stay to the end than took part",
         "rule",
         "GRU-048",
-        edits.more_stay_than_came,
+        fault_edits.more_stay_than_came,
         ("hasselby-vallingby", "enskede-arsta-vantor", "bromma"),
     ),
     Fault(
@@ -215,7 +215,7 @@ FAULTS: tuple[Fault, ...] = (
         "the same line twice",
         "rule",
         "UTB-020",
-        edits.repeated_row,
+        fault_edits.repeated_row,
         ("norrmalm", "kungsholmen"),
     ),
     Fault(
@@ -224,7 +224,7 @@ FAULTS: tuple[Fault, ...] = (
         "a workbook with merged cells in the table",
         "reading",
         "FIL-030",
-        edits.merged_cells,
+        fault_edits.merged_cells,
         ("farsta", "skarpnack"),
         ending="xlsx",
     ),
@@ -234,7 +234,7 @@ FAULTS: tuple[Fault, ...] = (
         "more digital visits than visits",
         "rule",
         "UNG-021",
-        edits.more_digital_than_visits,
+        fault_edits.more_digital_than_visits,
         ("sodermalm",),
     ),
     Fault(
@@ -243,7 +243,7 @@ FAULTS: tuple[Fault, ...] = (
         "an activity before the quarter",
         "rule",
         "AKT-017",
-        edits.before_the_quarter,
+        fault_edits.before_the_quarter,
         ("kungsholmen", "bromma"),
     ),
     Fault(
@@ -252,7 +252,7 @@ FAULTS: tuple[Fault, ...] = (
         "more children followed up than went home",
         "rule",
         "SKY-015",
-        edits.more_followed_up_than_went_home,
+        fault_edits.more_followed_up_than_went_home,
         ("skarholmen",),
     ),
     Fault(
@@ -261,7 +261,7 @@ FAULTS: tuple[Fault, ...] = (
         "a routine that is not in place was revised",
         "rule",
         "RUT-009",
-        edits.revised_though_planned,
+        fault_edits.revised_though_planned,
         ("enskede-arsta-vantor",),
     ),
 )

@@ -16,6 +16,7 @@ from datetime import date
 import numpy as np
 
 from ingest.quarters import Quarter
+from synthetic.districts import OFFICES, SIZES, traits
 from synthetic.draws import (
     NEVER,
     Floats,
@@ -30,7 +31,6 @@ from synthetic.draws import (
     stream,
     weekday_after,
 )
-from synthetic.offices import OFFICES, SIZES, traits
 from synthetic.supply import ABUSE, ALL, ILLNESS, VIOLENCE, Supply
 
 STATUSES = ("planerad", "startad", "avslutad", "installd")

@@ -22,8 +22,9 @@ from ingest.quarters import Quarter, quarters_between
 from synthetic import margins
 from synthetic.care import EpisodeDraw
 from synthetic.cases import CASE, NONE, offer_weights
+from synthetic.districts import OFFICE_INDEX, draw_areas
 from synthetic.draws import NEVER, Bools, Floats, Ints, Table, empty, pick, rank_within, stream
-from synthetic.offices import OFFICE_INDEX, draw_areas
+from synthetic.file_columns import case_columns, cases_shown, episode_columns, episodes_shown
 from synthetic.people import BOY, People
 from synthetic.review_plan import (
     AFTER_NOT_OPENED,
@@ -34,7 +35,6 @@ from synthetic.review_plan import (
     plan_review,
 )
 from synthetic.tables import DrawnTable
-from synthetic.views import case_columns, cases_shown, episode_columns, episodes_shown
 from synthetic.writing import NOTICE, sha256, write_manifest
 
 FROM, UNTIL = Quarter(2017, 1), Quarter(2019, 1)

@@ -13,8 +13,8 @@ from datetime import date
 import numpy as np
 
 from ingest.quarters import Quarter
+from synthetic.districts import OFFICES, traits
 from synthetic.draws import NEVER, day_number, stream
-from synthetic.offices import OFFICES, traits
 from synthetic.supply import ABUSE, ILLNESS, VIOLENCE
 
 UNITS = ("barn_unga", "vuxen_missbruk", "socialpsykiatri", "ekonomiskt_bistand", "oppenvard", "annan")

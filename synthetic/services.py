@@ -15,8 +15,8 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic.arrivals import season
+from synthetic.districts import OFFICES, SIZES, traits
 from synthetic.draws import Bools, Floats, Ints, Table, empty, pick, stream
-from synthetic.offices import OFFICES, SIZES, traits
 
 TARGETS = ("barn", "foralder", "familj")
 SEXES = ("kvinna", "man", "okant")

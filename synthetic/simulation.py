@@ -25,11 +25,11 @@ from synthetic.arrivals import (
 from synthetic.care import EPISODE, EpisodeDraw
 from synthetic.cases import CASE, CourseDraw
 from synthetic.clinics import Clinics
+from synthetic.districts import OFFICES, units_of_offices
 from synthetic.draws import Table, day_number, empty, ordinal, rank_within, stream
 from synthetic.groups import Groups
-from synthetic.offices import OFFICES, units_of_offices
+from synthetic.interviews import Protection
 from synthetic.people import People
-from synthetic.protection import Protection
 from synthetic.routines import Routines
 from synthetic.services import Services
 from synthetic.supply import Supply

@@ -23,9 +23,9 @@ import numpy as np
 from ingest.districts import read_seed
 from ingest.quarters import Quarter
 from synthetic.care import PROVIDERS
+from synthetic.districts import OFFICES, traits
 from synthetic.draws import NEVER, day_number, ordinal, stream
 from synthetic.margins import OFFERS, SERVICE_ONLY
-from synthetic.offices import OFFICES, traits
 from synthetic.services import KINDS, Services
 
 FORMS = ("service", "bistand")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest.quarters import Quarter
+from synthetic.file_columns import Columns
 from synthetic.habits import in_workbook
-from synthetic.views import Columns
 from synthetic.workbooks import workbook_bytes
 from synthetic.writing import csv_bytes
 

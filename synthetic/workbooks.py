@@ -13,8 +13,8 @@ from itertools import pairwise
 import xlsxwriter
 
 from ingest.contracts import load_contracts
+from synthetic.file_columns import Columns
 from synthetic.habits import HABITS, header
-from synthetic.views import Columns
 from synthetic.writing import NOTICE, column_order
 
 _CREATED = datetime(2018, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ingest.contracts import load_contracts
 from ingest.locations.local_folder import put_file, read_file
+from synthetic.file_columns import Columns
 from synthetic.habits import HABITS, extra_column, header, quoted
-from synthetic.views import Columns
 
 MANIFEST = "SYNTETISK.json"
 _MANIFEST_AT_MOST = 20_000_000

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from followup.cli import output as reporting
-from followup.cli.commands import city, keys, locking, preview, protecting, releases, service, templates
+from followup.cli.commands import city_decisions, keys, locking, preview, releases, service, suppression, templates
 from followup.cli.options import (
     EXIT_CODES,
     Commands,
@@ -230,10 +230,10 @@ def doctor(
 
 releases.register(app)
 locking.register(app)
-city.register(app)
+city_decisions.register(app)
 templates.register(app)
 preview.register(app)
-protecting.register(app)
+suppression.register(app)
 service.register(app)
 keys.register(app)
 

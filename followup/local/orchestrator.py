@@ -25,8 +25,9 @@ from pathlib import Path
 from rich.console import Console
 
 from followup.local.airflow_client import AirflowClient, AirflowError
-from followup.local.listening import is_ours
+from followup.local.environment import followup_environment
 from followup.local.marked_processes import end, has_ended, marked
+from followup.local.ports import is_ours
 from followup.local.postgres_server import ServerForReaders
 from followup.local.supervisor import (
     COMPONENTS,
@@ -38,7 +39,6 @@ from followup.local.supervisor import (
     start_supervisor,
     write_state,
 )
-from followup.local.variables import followup_environment
 from ingest.file_permissions import close_home, go_private, make_folder, write_private_file
 from ingest.settings import ROOT, Settings, SettingsError
 

@@ -14,8 +14,8 @@ from city import draw
 from typer.testing import CliRunner
 
 from followup.cli.main import app
+from followup.local.environment import followup_environment
 from followup.local.orchestrator import main as orchestrator
-from followup.local.variables import followup_environment
 from ingest.persons.keys import make_keys
 from ingest.settings import ROOT, Settings
 

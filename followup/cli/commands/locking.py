@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from followup.cli import output as reporting
-from followup.cli.commands.city import QuarterArgument, now_naive
+from followup.cli.commands.city_decisions import QuarterArgument, now_naive
 from followup.cli.options import console, is_agreed
 from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.ledger import Ledger, decisions

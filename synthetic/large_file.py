@@ -11,10 +11,10 @@ from ingest.file_permissions import make_folder
 from ingest.quarters import Quarter, quarters_between
 from synthetic.arrivals import newcomers
 from synthetic.cases import CourseDraw
+from synthetic.districts import UNIT_INDEX, offices_of
 from synthetic.draws import Ints, Table, day_number, stream
-from synthetic.offices import UNIT_INDEX, offices_of
+from synthetic.file_columns import Columns, case_columns, cases_shown
 from synthetic.people import People, age_years
-from synthetic.views import Columns, case_columns, cases_shown
 from synthetic.writing import NOTICE, NOTICE_OTHER_SERIALS, encoded, header_line, lines, sha256, write_manifest
 
 _STREAM = 9

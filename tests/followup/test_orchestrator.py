@@ -16,8 +16,8 @@ import pytest
 
 from followup.local import marked_processes, orchestrator
 from followup.local.airflow_client import AirflowError
+from followup.local.environment import followup_environment
 from followup.local.orchestrator import MARK, Orchestrator, Running
-from followup.local.variables import followup_environment
 
 
 def _sleeper(mark: str) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from ingest.checking import Circumstances, check_file
 from ingest.contracts import load_contracts
 from ingest.naming import read_name
 from ingest.persons.keys import Keys, load_keys, make_keys
-from synthetic.count_views import count_columns
+from synthetic.count_columns import count_columns
 from synthetic.simulation import Simulation
 from synthetic.tables import DrawnTable
 from synthetic.workbooks import workbook_bytes

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic import activities, care, clinics, groups, protection, routines, services, supply
+from synthetic import activities, care, clinics, groups, interviews, routines, services, supply
+from synthetic.districts import offices_of, quarterly_id
 from synthetic.draws import Ints, Table, day_number
-from synthetic.offices import offices_of, quarterly_id
+from synthetic.file_columns import Columns, Speller, whole_numbers
 from synthetic.simulation import Simulation
-from synthetic.views import Columns, Speller, whole_numbers
 
 _GROUP_TARGETS = np.array([program.target for program in groups.PROGRAMS])
 _GROUP_CODES = tuple(program.code for program in groups.PROGRAMS)
@@ -34,14 +34,14 @@ def count_columns(simulation: Simulation, unit: str, quarter: Quarter) -> dict[s
     offers = simulation.supply.offers(offices, quarter)
     visits = simulation.clinics.of_offices(offices, quarter)
     arranged = simulation.activities.of_offices(offices, quarter)
-    interviews = simulation.protection.of_offices(offices, quarter)
+    after_interviews = simulation.protection.of_offices(offices, quarter)
     kept = simulation.routines.of_offices(offices, quarter)
     return {
         "grupper": (_group_columns(unit, quarter, planned), planned.size),
         "utbud": (_supply_columns(unit, offers), len(offers)),
         "ungdomsmottagning": (_clinic_columns(unit, simulation.clinics.names, visits), visits.size),
         "aktiviteter": (_activity_columns(unit, arranged), arranged.size),
-        "skyddsuppfoljning": (_protection_columns(unit, interviews), interviews.size),
+        "skyddsuppfoljning": (_protection_columns(unit, after_interviews), after_interviews.size),
         "rutiner": (_routine_columns(unit, kept), len(kept)),
     }
 
@@ -141,7 +141,7 @@ def _activity_columns(unit: str, rows: Table) -> Columns:
 
 def _protection_columns(unit: str, rows: Table) -> Columns:
     return {
-        "tidpunkt": Speller(unit, "skyddsuppfoljning").codes("tidpunkt", protection.TIMES, rows["time"]),
+        "tidpunkt": Speller(unit, "skyddsuppfoljning").codes("tidpunkt", interviews.TIMES, rows["time"]),
         "antal_barnforhor": whole_numbers(rows["all"]),
         "antal_hem_utan_placering": whole_numbers(rows["home"]),
         "antal_uppfoljda_samma_dygn": whole_numbers(rows["same_day"]),

@@ -12,8 +12,8 @@ from readback import quarter, read_file
 from ingest.checking import Circumstances, check_file
 from ingest.naming import read_name
 from ingest.persons.keys import throwaway_keys
-from synthetic import casefile
-from synthetic.casefile import draw_cases_file
+from synthetic import large_file
+from synthetic.large_file import draw_cases_file
 from synthetic.people import People
 
 
@@ -49,7 +49,7 @@ def test_draw_cases_file_holds_nobody_over_20_although_birth_months_are_full(
             super().__init__()
             self._taken += 5 * 31  # every month's reserved numbers are given: children are born months earlier
 
-    monkeypatch.setattr(casefile, "People", Crowded)
+    monkeypatch.setattr(large_file, "People", Crowded)
     path = tmp_path / "farsta_arenden_2018Q3.csv"
     draw_cases_file(path, "farsta", quarter("2018Q3"), 2000, seed=3)
     name = read_name(path.name)

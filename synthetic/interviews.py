@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.quarters import Quarter
+from synthetic.districts import OFFICES, SIZES, traits
 from synthetic.draws import Table, empty, ordinal, stream
-from synthetic.offices import OFFICES, SIZES, traits
 
 TIMES = ("vardag_dag", "vardag_kvall", "helg")
 _STEP = 16

@@ -9,9 +9,9 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import care, margins, services
+from synthetic.districts import area_table, case_id, episode_id, offices_of, running_number
 from synthetic.draws import NEVER, Bools, Ints, Table, day_number
 from synthetic.habits import HABITS, dates, in_workbook, person_numbers, spellings
-from synthetic.offices import area_table, case_id, episode_id, offices_of, running_number
 from synthetic.people import BOY, GIRL, ID_KINDS, RESERV, SAMORDNING, SKYDDAD, UNKNOWN, People, full_numbers
 
 Columns = dict[str, list[str]]
