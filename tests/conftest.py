@@ -62,7 +62,7 @@ def no_connection_beyond_loopback() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files and folders whose tests take long go first, so that no worker is left alone with one at the end."""
-    long = ["test_attack", "system", "airflow", "dbt"]
+    long = ["test_attack", "followup", "dags", "dbt_project"]
 
     def place(item: pytest.Item) -> int:
         return min(
