@@ -1,4 +1,4 @@
-"""Who comes to the city's offices in a quarter: new children with their siblings, and those who come back."""
+"""Children whose cases the districts receive in a quarter: new children with their siblings, and returning ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import margins
-from synthetic.districts import OFFICES, SIZES, area_table, draw_areas, traits
+from synthetic.districts import DISTRICTS, SIZES, area_table, draw_areas, traits
 from synthetic.draws import Bools, Floats, Ints, Table, day_number, day_of, empty, happens, pick
 from synthetic.people import DAYS_PER_YEAR, OFODD, OLDEST, People, age_years
 
 FREE, REOPENS, TRANSFER, MEANWHILE_INQUIRY, MEANWHILE_HELP = range(5)
-"""How an arrival came about: by itself, as a return that is investigated, from another office, or while an
+"""How an arrival came about: by itself, as a return that is investigated, from another district, or while an
 investigation or an intervention is going on."""
 
 ARRIVAL = np.dtype(
     [
         ("event", "i4"),
         ("person", "i4"),
-        ("office", "i1"),
+        ("district", "i1"),
         ("area", "i2"),
         ("receipt", "i4"),
         ("kind", "i1"),
@@ -54,28 +54,28 @@ def season(quarter: Quarter) -> float:
     return float(margins.MONTH_WEIGHTS[first : first + 3].mean() / margins.MONTH_WEIGHTS.mean())
 
 
-def wanted(rng: np.random.Generator, quarter: Quarter, scale: float) -> Ints:
-    """Cases that each office receives in the quarter."""
+def case_counts(rng: np.random.Generator, quarter: Quarter, scale: float) -> Ints:
+    """Draw how many cases each district receives in the quarter."""
     found: Ints = rng.poisson(SIZES * scale * season(quarter))
     return found
 
 
-def newcomers(rng: np.random.Generator, people: People, quarter: Quarter, offices: Ints, fading: float) -> Table:
+def newcomers(rng: np.random.Generator, people: People, quarter: Quarter, districts: Ints, fading: float) -> Table:
     """Arrivals of children not seen before, with siblings.
 
     Args:
         rng: the stream.
         people: gets the new children.
         quarter: the quarter of receipt.
-        offices: office of each event's first child.
+        districts: district of each event's first child.
         fading: factor (0–1) on the history from before the simulation.
 
     Returns:
         ARRIVAL rows in order of event; siblings share event, receipt and home.
     """
-    events = offices.size
+    events = districts.size
     band = pick(rng, margins.AGE_BANDS, events)
-    areas = draw_areas(rng, offices)
+    areas = draw_areas(rng, districts)
     receipt = receipt_days(rng, quarter, events)
     more = np.where(happens(rng, np.array([0.32, 0.30, 0.16, 0.02])[band]), 1 + (rng.random(events) < 0.22), 0)
     event = np.repeat(np.arange(events), more + 1)
@@ -86,7 +86,7 @@ def newcomers(rng: np.random.Generator, people: People, quarter: Quarter, office
     age = np.clip(age, 0.09, np.where(is_first, 20.9, 17.9))
     family = people.new_families(events)[event]
     arrivals = empty(ARRIVAL, event.size)
-    arrivals["event"], arrivals["office"], arrivals["area"] = event, offices[event], areas[event]
+    arrivals["event"], arrivals["district"], arrivals["area"] = event, districts[event], areas[event]
     arrivals["receipt"] = receipt[event]
     arrivals["reason"] = NO_REASON
     arrivals["person"] = people.add(
@@ -105,9 +105,9 @@ def newcomers(rng: np.random.Generator, people: People, quarter: Quarter, office
 
 
 def events_of(arrivals: Table) -> Table:
-    """Returning arrivals ordered and numbered by event: siblings of one earlier event who return on the same day and
-    in the same way come back together."""
-    keys = np.stack([arrivals[name].astype("int64") for name in ("receipt", "office", "event", "kind")], axis=1)
+    """Order and number returning arrivals by event. Siblings of one earlier event who return on the same day and in the
+    same way are one event."""
+    keys = np.stack([arrivals[name].astype("int64") for name in ("receipt", "district", "event", "kind")], axis=1)
     if len(keys) == 0:
         return arrivals
     _, event = np.unique(keys, axis=0, return_inverse=True)
@@ -118,8 +118,8 @@ def events_of(arrivals: Table) -> Table:
     return found
 
 
-def joined(parts: list[Table]) -> Table:
-    """Several numberings of events put behind each other."""
+def concatenated(parts: list[Table]) -> Table:
+    """Concatenate arrivals whose events are each numbered from 0, and renumber the events."""
     offset = 0
     moved = []
     for part in parts:
@@ -142,12 +142,12 @@ def returns(rng: np.random.Generator, people: People, cases: Table) -> Table:
         ARRIVAL rows whose `event` is the earlier case's event; those of children then 21 or still unborn are left out.
     """
     size = cases.size
-    office_returns = traits("opened")[cases["office"]]
+    district_returns = traits("opened")[cases["district"]]
     together = rng.random(int(cases["event"].max()) + 1 if size else 0)
     luck = np.where(rng.random(size) < 0.6, together[cases["event"]], rng.random(size))
     delay_luck = np.where(rng.random(size) < 0.7, rng.random(together.size)[cases["event"]], rng.random(size))
     opened = cases["opened"]
-    level = _return_chance(people, cases) * (0.85 + 0.15 * office_returns)
+    level = _return_chance(people, cases) * (0.85 + 0.15 * district_returns)
     reopens = opened & ~cases["transferred"] & (luck < level)
     reports = opened & ~cases["transferred"] & ~reopens & (luck < level + margins.REPORT_AFTER_INQUIRY)
     ordinary = np.isin(cases["kind"], (FREE, REOPENS, TRANSFER))
@@ -171,8 +171,10 @@ def returns(rng: np.random.Generator, people: People, cases: Table) -> Table:
     found = [_arrivals(rng, cases, rows, receipt, kind) for rows, receipt, kind in branches]
     arrivals = np.concatenate(found)
     person = people.rows[arrivals["person"]]
-    kept: Table = arrivals[(age_years(person["birth"], arrivals["receipt"]) <= OLDEST) & (person["id_kind"] != OFODD)]
-    return kept
+    possible: Table = arrivals[
+        (age_years(person["birth"], arrivals["receipt"]) <= OLDEST) & (person["id_kind"] != OFODD)
+    ]
+    return possible
 
 
 def _return_chance(people: People, cases: Table) -> Floats:
@@ -187,7 +189,7 @@ def _return_chance(people: People, cases: Table) -> Floats:
 def _arrivals(rng: np.random.Generator, cases: Table, rows: Bools, receipt: Ints, kind: int) -> Table:
     earlier = cases[rows]
     found = empty(ARRIVAL, earlier.size)
-    for name in ("event", "person", "office", "area", "reason"):
+    for name in ("event", "person", "district", "area", "reason"):
         found[name] = earlier[name]
     found["receipt"], found["kind"] = receipt[rows].astype("int64"), kind
     found["prior_report"] = True
@@ -199,13 +201,13 @@ def _arrivals(rng: np.random.Generator, cases: Table, rows: Bools, receipt: Ints
     moves = (kind == TRANSFER) | ((kind in (FREE, REOPENS)) & (rng.random(found.size) < margins.MOVED))
     moves = np.broadcast_to(moves, found.shape)
     others = np.tile(SIZES, (int(moves.sum()), 1))
-    others[np.arange(len(others)), found["office"][moves]] = 0.0
+    others[np.arange(len(others)), found["district"][moves]] = 0.0
     if len(others):
-        found["office"][moves] = pick(rng, others)
-        found["area"][moves] = draw_areas(rng, found["office"][moves])
+        found["district"][moves] = pick(rng, others)
+        found["area"][moves] = draw_areas(rng, found["district"][moves])
     return found
 
 
-def office_repeats(counts: Ints) -> Ints:
-    """Each office as many times as its count says."""
-    return np.repeat(np.arange(len(OFFICES)), np.maximum(counts, 0))
+def repeated_districts(counts: Ints) -> Ints:
+    """The index of each district, as many times as its count says."""
+    return np.repeat(np.arange(len(DISTRICTS)), np.maximum(counts, 0))

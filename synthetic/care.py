@@ -1,4 +1,4 @@
-"""Assessed outpatient care: what follows when a family accepts an offer, and some that began otherwise."""
+"""Episodes of assessed outpatient care: those that follow accepted offers, and some that come from outside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import margins
-from synthetic.arrivals import newcomers, office_repeats
+from synthetic.arrivals import newcomers, repeated_districts
 from synthetic.districts import SIZES, area_table, traits
 from synthetic.draws import (
     NEVER,
@@ -24,7 +24,7 @@ from synthetic.people import OFODD, OLDEST, RESERV, SKYDDAD, People, age_years
 
 EPISODE = np.dtype(
     [
-        ("office", "i1"), ("number", "i4"), ("person", "i4"), ("lop", "i4"), ("area", "i2"),
+        ("district", "i1"), ("number", "i4"), ("person", "i4"), ("lop", "i4"), ("area", "i2"),
         ("case_unit", "i1"), ("case_year", "i2"), ("case_number", "i4"), ("case_closed", "i4"), ("receipt", "i4"),
         ("target", "i1"), ("insats", "i1"), ("provider", "i1"), ("applied", "i4"), ("decided", "i4"), ("start", "i4"),
         ("end", "i4"), ("cause", "i1"), ("goal", "i1"), ("sessions", "i2"), ("followed", "i4"), ("method", "i1"),
@@ -78,7 +78,7 @@ class EpisodeDraw:
         accepted = cases[cases["offered"] & cases["accepted"] & (cases["insats"] != margins.SERVICE_ONLY)]
         rng, size = self.rng, accepted.size
         found = empty(EPISODE, size)
-        for name in ("office", "person", "lop", "area", "receipt", "insats"):
+        for name in ("district", "person", "lop", "area", "receipt", "insats"):
             found[name] = accepted[name]
         for name in ("unit", "year", "number", "closed"):
             found[f"case_{name}"] = accepted[name]
@@ -93,14 +93,14 @@ class EpisodeDraw:
         """Decisions without a case of ours: the application is dated instead."""
         rng = self.rng
         events = rng.poisson(SIZES * self.scale * _OUTSIDE)
-        arrivals = newcomers(rng, self.people, self.quarter, office_repeats(events), 1.0)
+        arrivals = newcomers(rng, self.people, self.quarter, repeated_districts(events), 1.0)
         unborn = self.people.rows["id_kind"][arrivals["person"]] == OFODD
         arrivals = arrivals[~unborn]
         found = empty(EPISODE, arrivals.size)
-        for name in ("office", "person", "area", "receipt"):
+        for name in ("district", "person", "area", "receipt"):
             found[name] = arrivals[name]
         found["lop"] = self.people.running_numbers(
-            arrivals["person"].astype("int64"), arrivals["office"].astype("int64")
+            arrivals["person"].astype("int64"), arrivals["district"].astype("int64")
         )
         found["insats"] = pick(rng, margins.OFFER_SHARES[:-1], arrivals.size)
         found["applied"] = arrivals["receipt"]
@@ -110,7 +110,7 @@ class EpisodeDraw:
 
     def _course(self, episodes: Table) -> None:
         rng, size = self.rng, episodes.size
-        insats, office = episodes["insats"].astype("int64"), episodes["office"].astype("int64")
+        insats, district = episodes["insats"].astype("int64"), episodes["district"].astype("int64")
         decided = episodes["decided"].astype("int64")
         targets = np.array([_TARGET_WEIGHTS.get(code, (0.85, 0.05, 0.10)) for code in margins.OFFERS])
         episodes["target"] = pick(rng, targets[insats]) if size else 0
@@ -120,13 +120,13 @@ class EpisodeDraw:
         providers = np.stack([own, rest * 0.7, city, rest * 0.2, rest * 0.1], axis=1)
         episodes["provider"] = pick(rng, providers) if size else 0
         pilot = episodes["receipt"] >= area_table().pilot_from[episodes["area"]]
-        mean = _START_WAIT[insats] * traits("start_wait")[office] * np.where(pilot, 0.75, 1.0)
+        mean = _START_WAIT[insats] * traits("start_wait")[district] * np.where(pilot, 0.75, 1.0)
         start = weekday_after(decided + np.rint(rng.gamma(1.6, 1 / 1.6, size) * mean).astype("int64"))
         length = np.rint(rng.gamma(3.0, 1 / 3.0, size) * _LENGTH[insats]).astype("int64") + 7
         chance = _CAUSE_WEIGHTS / _CAUSE_WEIGHTS.sum()
         weights = np.tile(chance, (size, 1))
-        weights[:, COMPLETED] *= traits("completed")[office] * np.where(pilot, 1.15, 1.0)
-        weights[:, BY_FAMILY] /= traits("completed")[office] ** 2
+        weights[:, COMPLETED] *= traits("completed")[district] * np.where(pilot, 1.15, 1.0)
+        weights[:, BY_FAMILY] /= traits("completed")[district] ** 2
         cause = pick(rng, weights) if size else np.zeros(0, dtype="int64")
         length = np.where((cause == COMPLETED) | (cause == 3), length, np.maximum(length * 0.6, 5).astype("int64"))
         end = weekday_before(start + length)
@@ -151,7 +151,7 @@ class EpisodeDraw:
 
     def _results(self, episodes: Table) -> None:
         rng, size = self.rng, episodes.size
-        office, cause = episodes["office"].astype("int64"), episodes["cause"].astype("int64")
+        district, cause = episodes["district"].astype("int64"), episodes["cause"].astype("int64")
         completed = (cause == COMPLETED)[:, None]
         goals: Floats = np.where(completed, np.array([0.42, 0.40, 0.08, 0.10]), np.array([0.06, 0.28, 0.30, 0.36]))
         goals = np.where((cause == NOT_STARTED)[:, None], np.array([0.0, 0.0, 0.05, 0.95]), goals)
@@ -160,7 +160,7 @@ class EpisodeDraw:
         rate = _SESSIONS_A_MONTH[episodes["insats"].astype("int64")]
         sessions = rng.poisson(np.maximum(months, 0) * rate)
         episodes["sessions"] = np.clip(np.where(months > 0, np.maximum(sessions, 1), 0), 0, 500)
-        chance = traits("followed_up")[office] * np.where(cause == COMPLETED, 1.1, 0.75)
+        chance = traits("followed_up")[district] * np.where(cause == COMPLETED, 1.1, 0.75)
         chance = np.where((cause == NOT_STARTED) | (cause == DIED), 0.03, np.minimum(chance, 0.95))
         delay = np.where(rng.random(size) < 0.45, 0, rng.integers(1, 110, size))
         followed = happens(rng, chance, size)

@@ -1,4 +1,4 @@
-"""The course of a case, drawn whole at receipt: what a file shows is cut off at its quarter's end (`views`)."""
+"""The course of a case, drawn whole at receipt: what a file shows is cut off at its quarter's end (`file_columns`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from synthetic.people import BOY, GIRL, OLDEST, People, age_years
 
 CASE = np.dtype(
     [
-        ("event", "i4"), ("person", "i4"), ("office", "i1"), ("area", "i2"), ("kind", "i1"), ("lop", "i4"),
+        ("event", "i4"), ("person", "i4"), ("district", "i1"), ("area", "i2"), ("kind", "i1"), ("lop", "i4"),
         ("unit", "i1"), ("year", "i2"), ("number", "i4"), ("receipt", "i4"),
         ("application", "?"), ("applies_to", "i1"), ("source", "i1"), ("reason", "i1"), ("second", "i1"),
         ("third", "i1"), ("lives", "i1"), ("assessed", "i4"), ("decided", "i4"), ("opened", "?"), ("why_not", "i1"),
@@ -41,7 +41,7 @@ NONE = -1
 
 
 class CourseDraw:
-    """Draws the course of one generation of arrivals; siblings of an event mostly share their lot."""
+    """Draws the course of one generation of arrivals; siblings of an event mostly have the same course."""
 
     def __init__(self, rng: np.random.Generator, people: People, arrivals: Table) -> None:
         self.rng = rng
@@ -58,7 +58,7 @@ class CourseDraw:
         self.band = np.searchsorted(margins.BAND_STARTS, age, side="right") - 1
         areas = area_table()
         self.level = areas.socioeconomic[arrivals["area"]]
-        self.office = arrivals["office"].astype("int64")
+        self.district = arrivals["district"].astype("int64")
         self.pilot_from = areas.pilot_from[arrivals["area"]]
         self.inherited = arrivals["reason"]
 
@@ -77,7 +77,7 @@ class CourseDraw:
         Returns:
             The cases, and the share used.
         """
-        self._why()
+        self._reasons_and_sources()
         self._assessment()
         share = self._opening(opened_share)
         self._investigation()
@@ -85,7 +85,7 @@ class CourseDraw:
         self._closing()
         return self.cases, share
 
-    def _why(self) -> None:
+    def _reasons_and_sources(self) -> None:
         """Reason, source and kind of arrival, one for the event."""
         rng, cases, first = self.rng, self.cases, self.first
         weights = margins.REASON_BY_BAND[self.band[first]].copy()
@@ -129,13 +129,13 @@ class CourseDraw:
     def _assessment(self) -> None:
         """When it is decided whether to investigate, and whether a pre-assessment is dated at all."""
         rng, cases = self.rng, self.cases
-        mean = traits("assessment_days")[self.office]
+        mean = traits("assessment_days")[self.district]
         urgent = np.isin(cases["reason"], (margins.VIOLENCE, margins.ASSAULT))
         quick = cases["kind"] > REOPENS
         hurry = np.where(quick, 0.15, np.where(urgent, 0.55, 1.0))
         spread = rng.gamma(2.2, 1 / 2.2, self.events)[self.event]
         days = np.minimum(np.floor(spread * mean * hurry), 12)
-        late = ~quick & ~urgent & (self.shared(1.0) < traits("late_assessment")[self.office])
+        late = ~quick & ~urgent & (self.shared(1.0) < traits("late_assessment")[self.district])
         days = np.where(late, 15 + np.floor(rng.exponential(7.0, self.events)[self.event]), days).astype("int64")
         cases["decided"] = weekday_after(cases["receipt"] + days)
         undated = cases["application"] & (self.shared(1.0) < 0.6)
@@ -151,7 +151,7 @@ class CourseDraw:
             given = (margins.INVESTIGATED * self.size - int(forced.sum())) / max(int(free.sum()), 1)
             given = float(np.clip(given, 0.05, 0.9))
         weight = margins.OPENED_BY_REASON[cases["reason"]] * margins.OPENED_BY_BAND[self.band]
-        weight = weight * traits("opened")[self.office] * np.array([1.06, 1.0, 0.93])[self.level]
+        weight = weight * traits("opened")[self.district] * np.array([1.06, 1.0, 0.93])[self.level]
         weight = weight * np.where(cases["application"], 1.6, 1.0)
         chance = np.zeros(self.size)
         chance[free] = calibrated(given, weight[free])
@@ -176,8 +176,8 @@ class CourseDraw:
         rng, cases = self.rng, self.cases
         start = cases["start"].astype("int64")
         pilot = cases["receipt"] >= self.pilot_from
-        quick = traits("quick")[self.office] * np.where(pilot, 1.5, 1.0)
-        late = traits("late")[self.office]
+        quick = traits("quick")[self.district] * np.where(pilot, 1.5, 1.0)
+        late = traits("late")[self.district]
         prolonged = 0.10
         luck = self.shared()
         fraction = rng.beta(2.2, 1.5, self.events)[self.event]
@@ -200,10 +200,10 @@ class CourseDraw:
         cases["transferred"] = cases["opened"] & (self.shared(1.0) < margins.TRANSFERRED)
 
     def _outcome(self) -> None:
-        """Who was listened to, what was offered, and the answer."""
+        """Whether the child was heard and the school contacted, what was offered, and the answer."""
         rng, cases = self.rng, self.cases
         rows = np.flatnonzero(cases["opened"])
-        band, level, office = self.band[rows], self.level[rows], self.office[rows]
+        band, level, district = self.band[rows], self.level[rows], self.district[rows]
         reason, source = cases["reason"][rows], cases["source"][rows]
         helped, known = cases["prior_help"][rows], cases["prior_inquiry"][rows]
         weight = margins.HEARD_BY_BAND[band] * np.where(helped, 1.08, 1.0) * np.array([0.94, 1.0, 1.08])[level]
@@ -214,7 +214,7 @@ class CourseDraw:
         weight = margins.SCHOOL_BY_BAND[band] * margins.SCHOOL_BY_SEX[self.sex[rows]] * np.where(known, 1.08, 1.0)
         weight = weight * np.array([1.08, 1.0, 0.9])[level]
         cases["school"][rows] = happens(rng, calibrated_by(margins.SCHOOL_CONTACTED, at_school.astype("int64"), weight))
-        weight = margins.OFFERED_BY_REASON[reason] * margins.OFFERED_BY_BAND[band] * traits("offered")[office]
+        weight = margins.OFFERED_BY_REASON[reason] * margins.OFFERED_BY_BAND[band] * traits("offered")[district]
         weight = weight * np.where(helped, 1.15, 1.0) * np.array([1.06, 1.0, 0.93])[level]
         weight = weight * np.where(source == margins.PRESCHOOL, 1.25, np.where(source == margins.POLICE, 0.85, 1.0))
         weight = weight * np.where(cases["transferred"][rows], 0.0, 1.0)
@@ -231,7 +231,7 @@ class CourseDraw:
         several = happens(rng, margins.MORE_THAN_ONE_OFFER, rows.size)
         cases["offers"][rows] = np.where(several, 2 + (rng.random(rows.size) < 0.2), 1)
         pilot = cases["receipt"][rows] >= self.pilot_from[rows]
-        weight = margins.ACCEPTED_BY_BAND[self.band[rows]] * traits("accepted")[self.office[rows]]
+        weight = margins.ACCEPTED_BY_BAND[self.band[rows]] * traits("accepted")[self.district[rows]]
         weight = weight * np.array([0.94, 1.0, 1.07])[self.level[rows]] * np.where(pilot, 1.06, 1.0)
         weight = weight * np.where(cases["application"][rows], 1.2, 1.0)
         cases["accepted"][rows] = happens(rng, calibrated(margins.ACCEPTED, weight))

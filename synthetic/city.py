@@ -11,7 +11,7 @@ from ingest.file_permissions import make_folder
 from ingest.locations.local_folder import put_file
 from ingest.quarters import Quarter, quarters_between
 from synthetic.count_columns import count_columns
-from synthetic.districts import offices_of
+from synthetic.districts import districts_of
 from synthetic.faults import CORRECTED, PlantedFault, plant
 from synthetic.file_columns import (
     Columns,
@@ -77,14 +77,14 @@ def draw_city(
     is, and, for all but `oppenvard`, whatever the first one from 2018Q1 is.
 
     Args:
-        out: gets `<district>/<district>_<dataset>_<quarter>.csv`, or `.xlsx` where a district keeps it in Excel.
+        out: gets `<district>/<district>_<dataset>_<quarter>.csv`, or `.xlsx` where a district uses Excel.
         first: first quarter with files.
         last: last quarter with files.
         scale: 1 gives some 300–900 rows of cases a district and quarter.
         seed: not negative.
-        faults: whether some of the last quarter's files are broken (`faults.FAULTS`); the correct ones then stand
-            under `out/_corrected/`.
-        on_progress: told after each file.
+        faults: whether some of the last quarter's files are broken (`faults.FAULTS`); the correct ones are then
+            in `out/_corrected/`.
+        on_progress: called after each file.
 
     Raises:
         ValueError: last is before first, the scale is not above 0, or the seed is negative.
@@ -135,7 +135,7 @@ def _unit_columns(
     cases = cases_shown(unit, quarter, simulation.cases)
     episodes = episodes_shown(unit, quarter, simulation.episodes)
     by_referrer = "hanvisad_fran" not in HABITS[unit].left_out
-    cells = simulation.services.of_offices(offices_of(unit), by_referrer=by_referrer)
+    cells = simulation.services.of_districts(districts_of(unit), by_referrer=by_referrer)
     return {
         "arenden": (case_columns(unit, quarter, people, cases), cases.size),
         "oppenvard": (episode_columns(unit, quarter, people, episodes, first), episodes.size),
@@ -147,7 +147,7 @@ def _unit_columns(
 def _write(
     out: Path, file: DrawnFile, content: bytes, fault: PlantedFault | None, checksums: dict[Path, dict[str, str]]
 ) -> DrawnFile:
-    """Write one file, or its broken version with the correct one aside."""
+    """Write one file; with a fault the broken version, and the correct one in `_corrected`."""
     folder = make_folder(out, file.district)
     listed = checksums.setdefault(folder, {})
     if fault is None:

@@ -1,6 +1,6 @@
 """Youth clinics: visits, who comes for the first time, and how long they waited.
 
-An office has one or two clinics, named after its areas; they keep their names when districts merge. That the wait
+A district has one or two clinics, named after its areas; they keep their names when districts merge. That the wait
 differs sharply between clinics is the city's finding (Kartläggning öppenvård barn och unga, 2019), as is that mostly
 girls come; all figures are invented.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest.districts import load_districts
 from ingest.quarters import Quarter
-from synthetic.districts import OFFICES, SIZES
+from synthetic.districts import DISTRICTS, SIZES
 from synthetic.draws import Ints, Table, empty, ordinal, stream
 from synthetic.services import WAIT_BANDS
 
@@ -20,9 +20,9 @@ _SEX_SHARES = (0.735, 0.255, 0.010)
 """Girls, boys, unknown."""
 _AGE_SHARES = ((0.07, 0.41, 0.37, 0.15), (0.05, 0.33, 0.41, 0.21), (0.05, 0.40, 0.40, 0.15))
 _VISITS = 420
-"""Visits to an average office's clinics in a quarter."""
+"""Visits to an average district's clinics in a quarter."""
 _TWO_FROM = 375
-"""Offices that receive so many cases a quarter, or more, have two clinics."""
+"""Districts that receive so many cases a quarter, or more, have two clinics."""
 _NEW = 0.21
 _STEP = 14
 
@@ -39,7 +39,7 @@ class Clinics:
     """All clinics of the city."""
 
     def __init__(self, seed: int, scale: float) -> None:
-        """Found them.
+        """Draw each clinic's district, name, size, wait and share of digital visits.
 
         Args:
             seed: not negative.
@@ -48,20 +48,20 @@ class Clinics:
         self.seed, self.scale = seed, scale
         rng = stream(seed, _STEP)
         names: list[str] = []
-        office: list[int] = []
-        for place, found in enumerate(OFFICES):
+        district: list[int] = []
+        for place, found in enumerate(DISTRICTS):
             areas = load_districts().areas(found.code)
             for area in areas[: 2 if found.size >= _TWO_FROM else 1]:
                 names.append(f"Ungdomsmottagningen {area.name}")
-                office.append(place)
+                district.append(place)
         self.names = tuple(names)
-        self._office = np.array(office)
-        each = np.bincount(self._office)[self._office]
-        self._visits = _VISITS * (SIZES / SIZES.mean())[self._office] / each * rng.uniform(0.7, 1.3, len(names))
+        self._district = np.array(district)
+        each = np.bincount(self._district)[self._district]
+        self._visits = _VISITS * (SIZES / SIZES.mean())[self._district] / each * rng.uniform(0.7, 1.3, len(names))
         self._wait = np.exp(rng.normal(2.4, 0.6, len(names)))
         self._digital = rng.uniform(0.02, 0.16, len(names))
 
-    def of_offices(self, offices: tuple[int, ...], quarter: Quarter) -> Table:
+    def of_districts(self, districts: tuple[int, ...], quarter: Quarter) -> Table:
         """VISIT rows of a unit's clinics, by clinic, sex and age band; those without a visit are left out."""
         rng = stream(self.seed, _STEP, ordinal(quarter))
         shares = np.array([sex * np.array(ages) for sex, ages in zip(_SEX_SHARES, _AGE_SHARES, strict=True)])
@@ -74,7 +74,7 @@ class Clinics:
         since_2020 = 0.12 if quarter >= Quarter(2020, 2) else 0.0
         rows["digital"] = rng.binomial(visits, self._digital[clinic] + since_2020)
         self._waits(rng, rows)
-        found: Table = rows[np.isin(self._office[clinic], offices) & (visits > 0)]
+        found: Table = rows[np.isin(self._district[clinic], districts) & (visits > 0)]
         return found
 
     def _waits(self, rng: np.random.Generator, rows: Table) -> None:

@@ -1,6 +1,6 @@
-"""What a unit's files show of groups, supply, youth clinics, activities, follow-up after interviews and routines.
+"""The columns of a unit's files of groups, supply, youth clinics, activities, interviews and routines.
 
-As in `views`: nothing later than the quarter's end, and the columns under the contract's names.
+As in `file_columns`: nothing later than the quarter's end, and the columns under the contract's names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import activities, care, clinics, groups, interviews, routines, services, supply
-from synthetic.districts import offices_of, quarterly_id
+from synthetic.districts import districts_of, quarterly_id
 from synthetic.draws import Ints, Table, day_number
 from synthetic.file_columns import Columns, Speller, whole_numbers
 from synthetic.simulation import Simulation
@@ -29,20 +29,20 @@ _WAITS = {
 
 def count_columns(simulation: Simulation, unit: str, quarter: Quarter) -> dict[str, tuple[Columns, int]]:
     """Columns and rows of the unit's six files of the quarter, by dataset."""
-    offices = offices_of(unit)
-    planned = simulation.groups.shown(offices, quarter)
-    offers = simulation.supply.offers(offices, quarter)
-    visits = simulation.clinics.of_offices(offices, quarter)
-    arranged = simulation.activities.of_offices(offices, quarter)
-    after_interviews = simulation.protection.of_offices(offices, quarter)
-    kept = simulation.routines.of_offices(offices, quarter)
+    districts = districts_of(unit)
+    planned = simulation.groups.shown(districts, quarter)
+    offers = simulation.supply.offers(districts, quarter)
+    visits = simulation.clinics.of_districts(districts, quarter)
+    arranged = simulation.activities.of_districts(districts, quarter)
+    after_interviews = simulation.interviews.of_districts(districts, quarter)
+    routines_of_unit = simulation.routines.of_districts(districts, quarter)
     return {
         "grupper": (_group_columns(unit, quarter, planned), planned.size),
         "utbud": (_supply_columns(unit, offers), len(offers)),
         "ungdomsmottagning": (_clinic_columns(unit, simulation.clinics.names, visits), visits.size),
         "aktiviteter": (_activity_columns(unit, arranged), arranged.size),
-        "skyddsuppfoljning": (_protection_columns(unit, after_interviews), after_interviews.size),
-        "rutiner": (_routine_columns(unit, kept), len(kept)),
+        "skyddsuppfoljning": (_interview_columns(unit, after_interviews), after_interviews.size),
+        "rutiner": (_routine_columns(unit, routines_of_unit), len(routines_of_unit)),
     }
 
 
@@ -51,8 +51,8 @@ def _indices(values: list[int]) -> Ints:
 
 
 def _ids(rows: Table, letter: str) -> list[str]:
-    fields = (rows[name].tolist() for name in ("office", "quarter", "number"))
-    return [quarterly_id(office, letter, when, number) for office, when, number in zip(*fields, strict=True)]
+    fields = (rows[name].tolist() for name in ("district", "quarter", "number"))
+    return [quarterly_id(district, letter, when, number) for district, when, number in zip(*fields, strict=True)]
 
 
 def _group_columns(unit: str, quarter: Quarter, rows: Table) -> Columns:
@@ -79,7 +79,7 @@ def _group_columns(unit: str, quarter: Quarter, rows: Table) -> Columns:
         "anmalda": whole_numbers(groups.applied_by(rows, quarter)),
         **{column: whole_numbers(np.where(began, rows[name], 0)) for column, name in full.items()},
         "fullfoljt": whole_numbers(np.where(status == groups.ENDED, rows["completed"], 0)),
-        "i_ko": whole_numbers(groups.in_line(rows, quarter)),
+        "i_ko": whole_numbers(groups.queue_length(rows, quarter)),
         "vantetid_summa_dagar": whole_numbers(rows["waited_days"], began & (came > 0)),
         "oppen_for_andra_stadsdelar": spell.yes_no("oppen_for_andra_stadsdelar", rows["open"]),
         "riktad_till": spell.codes("riktad_till", supply.DIRECTED, rows["directed"]),
@@ -139,7 +139,7 @@ def _activity_columns(unit: str, rows: Table) -> Columns:
     }
 
 
-def _protection_columns(unit: str, rows: Table) -> Columns:
+def _interview_columns(unit: str, rows: Table) -> Columns:
     return {
         "tidpunkt": Speller(unit, "skyddsuppfoljning").codes("tidpunkt", interviews.TIMES, rows["time"]),
         "antal_barnforhor": whole_numbers(rows["all"]),

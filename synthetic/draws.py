@@ -1,6 +1,6 @@
-"""Random draws, probabilities that keep to a margin, and days as whole numbers.
+"""Random draws, probabilities fitted to given shares, and days as whole numbers.
 
-Days are counted from 1970-01-01 (NumPy's `datetime64[D]`); `NEVER` stands for a day that does not come.
+Days are counted from 1970-01-01 (NumPy's `datetime64[D]`); `NEVER` is a day that does not come.
 """
 
 from __future__ import annotations

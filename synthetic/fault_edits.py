@@ -1,6 +1,6 @@
-"""What is done to a drawn file to break it: each takes it apart and returns the bytes that are dropped instead.
+"""Edits that break a drawn file: each takes a sheet and returns the bytes that are sent instead.
 
-What each means, and which rule it must trip, stands in `faults`.
+`faults` says what each means, and which rule must refuse it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Broken files, one fault each: what districts do send, to see that intake says what is wrong with it."""
+"""Broken files, one fault each, as districts do send them: intake must refuse each by its rule."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a unit's file shows of the city: the rows open in a quarter, as they stood at its end, spelled its way.
+"""The columns of a unit's files of cases, outpatient care and service interventions, written in the unit's way.
 
-Nothing later than the quarter's end is shown. Each function returns the file's columns under the contract's names.
+A file shows the rows that were open in the quarter, as they were at its end, and nothing later. Each function returns
+the columns under the contract's names.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic import care, margins, services
-from synthetic.districts import area_table, case_id, episode_id, offices_of, running_number
+from synthetic.districts import area_table, case_id, districts_of, episode_id, running_number
 from synthetic.draws import NEVER, Bools, Ints, Table, day_number
 from synthetic.habits import HABITS, dates, in_workbook, person_numbers, spellings
 from synthetic.people import BOY, GIRL, ID_KINDS, RESERV, SAMORDNING, SKYDDAD, UNKNOWN, People, full_numbers
@@ -57,26 +58,26 @@ def _person_columns(speller: Speller, people: People, rows: Table) -> Columns:
     by_year = (kind == RESERV) | (kind == SKYDDAD)
     sex = np.where((person["sex"] == UNKNOWN) & numbered, GIRL, person["sex"])
     shown = ~numbered | (HABITS[speller.unit].id_types == "always")
-    lop = zip(rows["office"].tolist(), rows["lop"].tolist(), numbered.tolist(), strict=True)
+    lop = zip(rows["district"].tolist(), rows["lop"].tolist(), numbered.tolist(), strict=True)
     return {
         "id_typ": speller.codes("id_typ", ID_KINDS, kind, shown),
         "personnummer": person_numbers(speller.unit, numbers, numbered),
-        "lopnummer": ["" if has_number else running_number(office, number) for office, number, has_number in lop],
+        "lopnummer": ["" if has_number else running_number(district, number) for district, number, has_number in lop],
         "fodelsear": whole_numbers(year, by_year),
         "kon": speller.codes("kon", _SEXES, np.where(sex == GIRL, 0, np.where(sex == BOY, 1, 2))),
         "omrade": speller.codes("omrade", area_table().codes, rows["area"], (kind != SKYDDAD)),
     }
 
 
-def unit_of(unit: str, rows: Table) -> Bools:
-    """Which rows belong to the offices of a unit."""
-    return np.isin(rows["office"], offices_of(unit))
+def is_of_unit(unit: str, rows: Table) -> Bools:
+    """Whether the unit reports each row's district."""
+    return np.isin(rows["district"], districts_of(unit))
 
 
 def cases_shown(unit: str, quarter: Quarter, cases: Table) -> Table:
     """Cases open on any day of the quarter, in order of receipt and number."""
     first, last = day_number(quarter.start), day_number(quarter.end)
-    shown = cases[unit_of(unit, cases) & (cases["receipt"] <= last) & (cases["closed"] >= first)]
+    shown = cases[is_of_unit(unit, cases) & (cases["receipt"] <= last) & (cases["closed"] >= first)]
     return shown[np.lexsort((shown["person"], shown["number"], shown["unit"], shown["receipt"]))]
 
 
@@ -124,8 +125,8 @@ def case_columns(unit: str, quarter: Quarter, people: People, cases: Table) -> C
 def episodes_shown(unit: str, quarter: Quarter, episodes: Table) -> Table:
     """Episodes decided and in force in the quarter, or ended in the two quarters before it."""
     last, since = day_number(quarter.end), day_number(quarter.back(2).start)
-    shown = episodes[unit_of(unit, episodes) & (episodes["decided"] <= last) & (episodes["end"] >= since)]
-    return shown[np.lexsort((shown["number"], shown["office"], shown["decided"]))]
+    shown = episodes[is_of_unit(unit, episodes) & (episodes["decided"] <= last) & (episodes["end"] >= since)]
+    return shown[np.lexsort((shown["number"], shown["district"], shown["decided"]))]
 
 
 def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table, first: Quarter) -> Columns:
@@ -141,7 +142,7 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
     followed = ended & (episodes["followed"] <= last)
     fields = (episodes[name].tolist() for name in ("case_unit", "case_year", "case_number"))
     ids = zip(named.tolist(), *fields, strict=True)
-    own = zip(episodes["office"].tolist(), episodes["number"].tolist(), strict=True)
+    own = zip(episodes["district"].tolist(), episodes["number"].tolist(), strict=True)
     return {
         "insats_id": [episode_id(*parts) for parts in own],
         "arende_id": [case_id(*parts) if is_named else "" for is_named, *parts in ids],
@@ -163,7 +164,7 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
 
 
 def service_columns(unit: str, cells: Table) -> Columns:
-    """The columns of `serviceinsatser` for cells from `Services.of_offices`."""
+    """The columns of `serviceinsatser` for cells from `Services.of_districts`."""
     spell = Speller(unit, "serviceinsatser")
     kinds = services.KINDS
     code = np.array([services.SERVICE_CODES.index(kind.code) for kind in kinds])[cells["kind"]]

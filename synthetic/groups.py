@@ -4,7 +4,7 @@ A group keeps its number from the quarter in which it is planned until it has en
 a quarter is drawn from that quarter's stream alone, so any quarter's file can be made without those before it.
 
 The city has found it hard to fill the groups, of parents and of children (kartläggning 2011), and that one district
-has a queue where another has free seats (Kartläggning öppenvård barn och unga, 2019); so demand differs by office and
+has a queue where another has free seats (Kartläggning öppenvård barn och unga, 2019); so demand differs by district and
 programme. How full they are in figures, 60–95 % of the seats, is invented.
 """
 
@@ -16,7 +16,7 @@ from datetime import date
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic.districts import OFFICES, SIZES, traits
+from synthetic.districts import DISTRICTS, SIZES, traits
 from synthetic.draws import (
     NEVER,
     Floats,
@@ -36,20 +36,20 @@ from synthetic.supply import ABUSE, ALL, ILLNESS, VIOLENCE, Supply
 STATUSES = ("planerad", "startad", "avslutad", "installd")
 PLANNED, STARTED, ENDED, CANCELLED = range(4)
 WHY_CANCELLED = ("for_fa_anmalda", "personal", "lokal", "annat")
-_STEP, _OFFICE_STEP = 12, 13
+_STEP, _DISTRICT_STEP = 12, 13
 _LONGEST = 7
 """No group is still of interest so many quarters after the one in which it was planned."""
 
 GROUP = np.dtype(
     [
-        ("office", "i1"), ("quarter", "i4"), ("number", "i4"), ("program", "i1"), ("directed", "i1"),
+        ("district", "i1"), ("quarter", "i4"), ("number", "i4"), ("program", "i1"), ("directed", "i1"),
         ("noted", "i4"), ("planned", "i4"), ("start", "i4"), ("end", "i4"), ("cancelled", "i4"), ("why", "i1"),
         ("seats", "i2"), ("applied", "i2"), ("girls", "i2"), ("boys", "i2"), ("mothers", "i2"), ("fathers", "i2"),
         ("by_services", "i2"), ("completed", "i2"), ("queue", "i2"), ("waited_days", "i4"), ("open", "?"),
     ]
 )  # fmt: skip
 """`quarter` is the ordinal of the one in which it was planned; `noted`, `planned`, `start`, `end` and `cancelled` are
-days, NEVER where they don't come."""
+days, or NEVER."""
 PARTS = ("girls", "boys", "mothers", "fathers")
 
 
@@ -98,29 +98,29 @@ class Groups:
     """All groups of the city, drawn when asked for."""
 
     def __init__(self, seed: int, scale: float, supply: Supply) -> None:
-        """Start without any.
+        """Draw how much demand each district has for each programme; groups are drawn when asked for.
 
         Args:
             seed: not negative.
             scale: 1 gives some 5–15 groups a district and quarter.
-            supply: a group is only planned for a service that the office offers.
+            supply: a group is only planned for a service that the district offers.
         """
         self.seed, self.scale, self.supply = seed, scale, supply
         self._planned: dict[Quarter, Table] = {}
-        size = (len(OFFICES), len(PROGRAMS))
-        rng = stream(seed, _OFFICE_STEP)
+        size = (len(DISTRICTS), len(PROGRAMS))
+        rng = stream(seed, _DISTRICT_STEP)
         self._demand = np.exp(rng.normal(-0.06, 0.22, size))
         self._eagerness = rng.uniform(0.7, 1.3, size)
-        self._openness = rng.uniform(0.25, 0.75, len(OFFICES))
+        self._openness = rng.uniform(0.25, 0.75, len(DISTRICTS))
 
-    def shown(self, offices: tuple[int, ...], quarter: Quarter) -> Table:
+    def shown(self, districts: tuple[int, ...], quarter: Quarter) -> Table:
         """Groups of a unit that were planned, ran or ended in the quarter, in order of their planned start."""
         first, last = day_number(quarter.start), day_number(quarter.end)
         found = np.concatenate([self._planned_in(quarter.back(n)) for n in range(_LONGEST + 1)])
         over = np.minimum(found["end"], found["cancelled"])
-        mine = np.isin(found["office"], offices)
+        mine = np.isin(found["district"], districts)
         shown: Table = found[mine & (found["noted"] <= last) & (over >= first)]
-        order = np.lexsort((shown["number"], shown["quarter"], shown["office"], shown["planned"]))
+        order = np.lexsort((shown["number"], shown["quarter"], shown["district"], shown["planned"]))
         return np.take(shown, order)
 
     def _planned_in(self, quarter: Quarter) -> Table:
@@ -133,29 +133,29 @@ class Groups:
     def _draw(self, quarter: Quarter) -> Table:
         """The groups planned in a quarter, with their whole course."""
         rng = stream(self.seed, _STEP, ordinal(quarter))
-        kinds, office, directed = self._who(rng, quarter)
+        kinds, district, directed = self._planned_groups(rng, quarter)
         groups = empty(GROUP, kinds.size)
-        groups["office"], groups["program"], groups["directed"] = office, kinds, directed
+        groups["district"], groups["program"], groups["directed"] = district, kinds, directed
         groups["quarter"] = ordinal(quarter)
-        groups["number"] = rank_within(office) + 1
+        groups["number"] = rank_within(district) + 1
         self._calendar(rng, groups, quarter)
         self._people(rng, groups)
         return groups
 
-    def _who(self, rng: np.random.Generator, quarter: Quarter) -> tuple[Ints, Ints, Ints]:
+    def _planned_groups(self, rng: np.random.Generator, quarter: Quarter) -> tuple[Ints, Ints, Ints]:
         pairs: list[tuple[int, int, int]] = []
-        for where in range(len(OFFICES)):
+        for where in range(len(DISTRICTS)):
             for place, program in enumerate(PROGRAMS):
                 at = self.supply.directed(program.code, where)
                 if self.supply.offered(program.code, at, where, quarter):
                     pairs.append((place, where, at))
-        kinds, office, directed = np.array(pairs, dtype="int64").reshape(-1, 3).T
-        mean = np.array([program.a_quarter for program in PROGRAMS])[kinds] * self._eagerness[office, kinds]
-        counts = rng.poisson(mean * (SIZES / SIZES.mean())[office] * self.scale)
-        return np.repeat(kinds, counts), np.repeat(office, counts), np.repeat(directed, counts)
+        kinds, district, directed = np.array(pairs, dtype="int64").reshape(-1, 3).T
+        mean = np.array([program.a_quarter for program in PROGRAMS])[kinds] * self._eagerness[district, kinds]
+        counts = rng.poisson(mean * (SIZES / SIZES.mean())[district] * self.scale)
+        return np.repeat(kinds, counts), np.repeat(district, counts), np.repeat(directed, counts)
 
     def _calendar(self, rng: np.random.Generator, groups: Table, quarter: Quarter) -> None:
-        """When it is planned for, when it starts and ends, or is cancelled."""
+        """Set the days on which each group is planned to start, starts and ends."""
         size = groups.size
         first, last = day_number(quarter.start), day_number(quarter.end)
         noted = rng.integers(first, last - 5, size)
@@ -169,12 +169,12 @@ class Groups:
         groups["end"] = start + 7 * weeks + _holiday(start, start + 7 * weeks)
 
     def _people(self, rng: np.random.Generator, groups: Table) -> None:
-        """Who applies, who comes, who stays, and whether there are enough to start."""
-        size, program, office = groups.size, groups["program"].astype("int64"), groups["office"].astype("int64")
+        """Set how many apply, take part and complete, and cancel groups with too few."""
+        size, program, district = groups.size, groups["program"].astype("int64"), groups["district"].astype("int64")
         low = np.array([program.seats[0] for program in PROGRAMS])[program]
         high = np.array([program.seats[1] for program in PROGRAMS])[program]
         seats = rng.integers(low, high + 1)
-        demand = self._demand[office, program]
+        demand = self._demand[district, program]
         applied = rng.poisson(seats * 0.95 * demand)
         few = (applied < 0.6 * seats) & happens(rng, 0.75, size)
         off = few | happens(rng, _CALLED_OFF, size)
@@ -187,16 +187,16 @@ class Groups:
         self._parts(rng, groups, came)
         share = np.array([_BY_SERVICES.get(code, 0.3) for code in range(6)])[groups["directed"]]
         groups["by_services"] = rng.binomial(came, share)
-        groups["completed"] = rng.binomial(came, np.minimum(0.82 * traits("completed")[office], 0.97))
+        groups["completed"] = rng.binomial(came, np.minimum(0.82 * traits("completed")[district], 0.97))
         line = rng.poisson(seats * np.maximum(demand - 1.0, 0) * 0.3)
         groups["queue"] = np.where(off, 0, np.maximum(applied - seats, 0) // 2 + line)
-        wait = np.array([program.wait for program in PROGRAMS])[program] * traits("start_wait")[office]
+        wait = np.array([program.wait for program in PROGRAMS])[program] * traits("start_wait")[district]
         groups["waited_days"] = np.where(came > 0, np.rint(rng.gamma(1.4 * np.maximum(came, 1), 1 / 1.4) * wait), 0)
         lonely = np.where(demand < 0.95, 1.4, 0.7)
-        groups["open"] = happens(rng, np.clip(self._openness[office] * lonely, 0, 1))
+        groups["open"] = happens(rng, np.clip(self._openness[district] * lonely, 0, 1))
         why = np.where(few, 0, 1 + pick(rng, np.array([0.55, 0.15, 0.30]), size))
-        told = groups["planned"] - rng.integers(-6, 15, size)
-        groups["cancelled"] = np.where(off, np.maximum(told, groups["noted"] + 1), NEVER)
+        called_off = groups["planned"] - rng.integers(-6, 15, size)
+        groups["cancelled"] = np.where(off, np.maximum(called_off, groups["noted"] + 1), NEVER)
         groups["why"] = np.where(off, why, -1)
         for name in ("start", "end"):
             groups[name] = np.where(off, NEVER, groups[name])
@@ -232,8 +232,8 @@ def applied_by(groups: Table, quarter: Quarter) -> Ints:
     return found
 
 
-def in_line(groups: Table, quarter: Quarter) -> Ints:
-    """Who waits for a place at the quarter's end: beside a group that runs, or beyond the seats of one to come."""
+def queue_length(groups: Table, quarter: Quarter) -> Ints:
+    """How many wait for a place at the quarter's end: beside a started group, or beyond the seats of a planned one."""
     state = status(groups, quarter)
     beyond = np.maximum(applied_by(groups, quarter) - groups["seats"], 0)
     found: Ints = np.where(state == STARTED, groups["queue"], np.where(state == PLANNED, beyond, 0))
@@ -243,7 +243,7 @@ def in_line(groups: Table, quarter: Quarter) -> Ints:
 def _in_term(rng: np.random.Generator, days: Ints, first: int) -> Ints:
     """Move days in the summer and at Christmas to the term's first weeks, and any other to a working day.
 
-    `first` is the first year that the days lie in; they lie in the next at most.
+    The days are in the year `first` or the next.
     """
     moved = days.copy()
     for year in (first - 1, first, first + 1):

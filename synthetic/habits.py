@@ -1,4 +1,4 @@
-"""How each district writes its files: bytes, headers, dates, codes, personnummer. A district keeps its habits."""
+"""How each district writes its files: bytes, headers, dates, codes, personnummer. A district's habits never change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Habit:
     extra: str | None = None
     """A column of the district's own, in what its case system exports."""
     workbooks: bool = False
-    """Whether what is kept by hand comes as Excel workbooks."""
+    """Whether datasets that no case system exports are sent as Excel workbooks."""
 
 
 HABITS: dict[str, Habit] = {
@@ -84,7 +84,7 @@ HABITS: dict[str, Habit] = {
 }
 
 _EXPORTED = ("arenden", "oppenvard", "serviceinsatser")
-"""Datasets that come out of a case system; the others are kept by hand."""
+"""Datasets that a case system exports; the others are filled in by hand."""
 
 _SPOKEN = {
     "kon": {"kvinna": "Flicka", "man": "Pojke", "okant": "Okänd"},

@@ -1,7 +1,7 @@
-"""Follow-up of children after a police interview at Barnahus: few, and the fewer followed up the later in the day.
+"""Police interviews of children at Barnahus: how many go home afterwards, and how many of those are followed up.
 
-That children go home without anybody looking in, in evenings and at weekends above all, is what many districts said in
-2018 (Kartläggning öppenvård barn och unga, 2019). The counts are invented.
+Many districts said in 2018 that children go home without follow-up, mostly in evenings and at weekends
+ (Kartläggning öppenvård barn och unga, 2019). The counts are invented.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic.districts import OFFICES, SIZES, traits
+from synthetic.districts import DISTRICTS, SIZES, traits
 from synthetic.draws import Table, empty, ordinal, stream
 
 TIMES = ("vardag_dag", "vardag_kvall", "helg")
 _STEP = 16
 _A_QUARTER = np.array([9.0, 1.6, 0.9])
-"""Interviews of an average office's children by the time at which they take place."""
+"""Interviews of an average district's children by the time at which they take place."""
 _HOME = np.array([0.84, 0.80, 0.78])
 _SAME_DAY = np.array([0.58, 0.22, 0.12])
 _WITHIN_THREE = np.array([0.62, 0.55, 0.45])
@@ -24,11 +24,11 @@ _WITHIN_THREE = np.array([0.62, 0.55, 0.45])
 INTERVIEW = np.dtype([("time", "i1"), ("all", "i4"), ("home", "i4"), ("same_day", "i4"), ("within_three", "i4")])
 
 
-class Protection:
-    """Interviews of all offices' children, drawn when asked for."""
+class Interviews:
+    """Interviews of all districts' children, drawn when asked for."""
 
     def __init__(self, seed: int, scale: float) -> None:
-        """Remember what they are drawn from.
+        """Store what the draws depend on; nothing is drawn yet.
 
         Args:
             seed: not negative.
@@ -36,7 +36,7 @@ class Protection:
         """
         self.seed, self.scale = seed, scale
 
-    def of_offices(self, offices: tuple[int, ...], quarter: Quarter) -> Table:
+    def of_districts(self, districts: tuple[int, ...], quarter: Quarter) -> Table:
         """INTERVIEW rows of a unit, one for each time, also where there were none."""
         rng = stream(self.seed, _STEP, ordinal(quarter))
         size = (SIZES / SIZES.mean())[:, None] * traits("opened")[:, None] ** 2
@@ -46,7 +46,7 @@ class Protection:
         within_three = same_day + rng.binomial(home - same_day, _WITHIN_THREE)
         rows = empty(INTERVIEW, len(TIMES))
         rows["time"] = np.arange(len(TIMES))
-        mine = np.isin(np.arange(len(OFFICES)), offices)
+        mine = np.isin(np.arange(len(DISTRICTS)), districts)
         for name, counts in (
             ("all", interviews),
             ("home", home),

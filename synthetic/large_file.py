@@ -1,4 +1,4 @@
-"""One large file of cases, for measuring intake: the city's look at any number of rows."""
+"""One `arenden` file with any number of rows, for measuring intake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.file_permissions import make_folder
 from ingest.quarters import Quarter, quarters_between
 from synthetic.arrivals import newcomers
 from synthetic.cases import CourseDraw
-from synthetic.districts import UNIT_INDEX, offices_of
+from synthetic.districts import UNIT_INDEX, districts_of
 from synthetic.draws import Ints, Table, day_number, stream
 from synthetic.file_columns import Columns, case_columns, cases_shown
 from synthetic.people import People, age_years
@@ -20,7 +20,7 @@ from synthetic.writing import NOTICE, NOTICE_OTHER_SERIALS, encoded, header_line
 _STREAM = 9
 _EVENTS_AT_A_TIME = 60_000
 _QUARTERS_BEFORE = 2
-"""Cases still open may have been received so many quarters earlier."""
+"""Cases that are still open may have been received this many quarters earlier."""
 
 
 def draw_cases_file(
@@ -39,8 +39,8 @@ def draw_cases_file(
 
     Args:
         path: the file; its folder is made.
-        district: whose areas, codes and way of writing.
-        quarter: the quarter at whose end the cases stand.
+        district: a reporting unit: its areas, codes and way of writing.
+        quarter: the file shows the cases as they are at this quarter's end.
         rows: rows besides the header.
         seed: not negative.
         bad_share: share of rows (0–1) with one error each: an unknown code, an impossible date, a wrong check digit, a
@@ -51,7 +51,7 @@ def draw_cases_file(
         The notice that the file is synthetic, in Swedish.
 
     Raises:
-        ValueError: the district has no offices, or bad_share is not within 0–1.
+        ValueError: there is no such unit, or bad_share is not within 0–1.
         NumberSpaceFull: more rows than there are numbers for children.
     """
     if load_districts().get(district) is None or district not in UNIT_INDEX or not 0 <= bad_share <= 1:
@@ -66,9 +66,9 @@ def draw_cases_file(
             cases = _cases(rng, people, district, quarter)
             cases["number"] += numbered
             numbered = int(cases["number"].max(initial=numbered))
-            shown = _young(people, cases_shown(district, quarter, cases))[: rows - written]
+            shown = _not_over_20(people, cases_shown(district, quarter, cases))[: rows - written]
             columns = case_columns(district, quarter, people, shown)
-            _spoil(rng, columns, _positions(rng, bad_share, shown.size), quarter)
+            _plant_errors(rng, columns, _positions(rng, bad_share, shown.size), quarter)
             plain = encoding.replace("-sig", "")
             handle.write(encoded(district, lines(district, "arenden", columns), plain))
             written += shown.size
@@ -86,14 +86,14 @@ def _positions(rng: np.random.Generator, share: float, size: int) -> Ints:
 
 def _cases(rng: np.random.Generator, people: People, district: str, quarter: Quarter) -> Table:
     """Cases of newcomers received in the quarter or shortly before it, numbered from 1."""
-    offices = np.array(offices_of(district))
+    indices = np.array(districts_of(district))
     parts: list[Table] = []
     events = 0
     for received in quarters_between(quarter.back(_QUARTERS_BEFORE), quarter):
         size = _EVENTS_AT_A_TIME // (_QUARTERS_BEFORE + 1)
-        arrivals = newcomers(rng, people, received, offices[rng.integers(0, offices.size, size)], 1.0)
+        arrivals = newcomers(rng, people, received, indices[rng.integers(0, indices.size, size)], 1.0)
         cases, _ = CourseDraw(rng, people, arrivals).run(None)
-        cases["lop"] = people.running_numbers(cases["person"].astype("int64"), cases["office"].astype("int64"))
+        cases["lop"] = people.running_numbers(cases["person"].astype("int64"), cases["district"].astype("int64"))
         cases["unit"], cases["year"] = UNIT_INDEX[district], received.year
         cases["number"] = cases["event"] + events + 1
         events += size
@@ -101,12 +101,12 @@ def _cases(rng: np.random.Generator, people: People, district: str, quarter: Qua
     return np.concatenate(parts)
 
 
-def _young(people: People, cases: Table) -> Table:
-    """Cases of children up to 20: where a birth month's numbers run out, children are born earlier than drawn."""
+def _not_over_20(people: People, cases: Table) -> Table:
+    """Keep cases of children up to 20: where a month has no numbers left, a child gets an earlier month of birth."""
     return cases[age_years(people.rows["birth"][cases["person"]], cases["receipt"]) <= 20]
 
 
-def _spoil(rng: np.random.Generator, columns: Columns, rows: Ints, quarter: Quarter) -> None:
+def _plant_errors(rng: np.random.Generator, columns: Columns, rows: Ints, quarter: Quarter) -> None:
     """Put one error into each of the rows."""
     kinds = rng.integers(0, 5, rows.size)
     for row, kind in zip(rows.tolist(), kinds.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""The shares that the drawn city keeps to.
+"""The shares that the city is drawn from.
 
 Where a figure is published, it is the one of a district's review of its cases of 2017 (delrapport 2019, Modell för
 tidigt socialt stöd); the rest is invented so that its stated orders and differences come out.

@@ -3,7 +3,7 @@
 Synthetic personnummer carry the serials 980–989, the range set aside for test numbers: five per sex and birth day.
 A month's days and serials are filled in a fixed scattered order, so that the whole range can be used. Only when a
 month and those before it are full does a child get another serial; `People.outside_reserved` counts them. When these
-are used up, too, it gets a coordination number.
+are used up too, it gets a coordination number.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PERSON = np.dtype(
         ("id_kind", "i1"),
         ("serial", "i2"),
         ("family", "i4"),
-        ("lop_office", "i1"),
+        ("lop_district", "i1"),
         ("lop", "i4"),
     ]
 )
@@ -105,7 +105,7 @@ class People:
         new["birth"] = np.where(unborn, receipt + rng.integers(20, 220, size), new["birth"])
         unknown = unborn | ((kind == RESERV) & (rng.random(size) < 0.08))
         new["sex"] = np.where(unknown & (sex is None), UNKNOWN, new["sex"])
-        new["lop_office"] = -1
+        new["lop_district"] = -1
         first = self.count
         self._grow(size)
         self._rows[first : self.count] = new
@@ -167,20 +167,20 @@ class People:
         self.families += count
         return np.arange(self.families - count, self.families)
 
-    def running_numbers(self, persons: Ints, offices: Ints) -> Ints:
-        """The running number of each child in the office of its case; 0 for children with a number of their own.
+    def running_numbers(self, persons: Ints, districts: Ints) -> Ints:
+        """The running number of each child in the district of its case; 0 for children with a number of their own.
 
-        A child keeps its running number for as long as it stays with an office, and gets a new one in another.
+        A child keeps its running number for as long as it stays with a district, and gets a new one in another.
         """
         without = np.unique(persons[self._rows["id_kind"][persons] >= RESERV])
         place = np.full(self.count, -1)
-        place[persons[::-1]] = offices[::-1]
-        moved = without[self._rows["lop_office"][without] != place[without]]
-        for office in np.unique(place[moved]):
-            here = moved[place[moved] == office]
-            self._rows["lop"][here] = self._last_lop[office] + 1 + np.arange(here.size)
-            self._rows["lop_office"][here] = office
-            self._last_lop[office] += here.size
+        place[persons[::-1]] = districts[::-1]
+        moved = without[self._rows["lop_district"][without] != place[without]]
+        for district in np.unique(place[moved]):
+            here = moved[place[moved] == district]
+            self._rows["lop"][here] = self._last_lop[district] + 1 + np.arange(here.size)
+            self._rows["lop_district"][here] = district
+            self._last_lop[district] += here.size
         return np.where(self._rows["id_kind"][persons] >= RESERV, self._rows["lop"][persons], 0)
 
 

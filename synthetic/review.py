@@ -1,9 +1,9 @@
 """A district's review of its cases of 2017, drawn so that it comes out with the published percentages.
 
 Source: Modell för tidigt socialt stöd, delrapport 2019 (a district's own review: pre-assessments of 2017 that were not
-opened, and investigations started in 2017). Where the report gives a percentage, the whole numbers here lie within its
-rounding; where it gives a number (2,281 cases, 1,750 persons, 278 offered, 20 of them more than one), it is that
-number. What it only puts in order (which reasons are opened most) keeps the order; the rest is invented.
+opened, and investigations started in 2017). Where the report gives a percentage, the whole numbers here round to it.
+Where it gives a number (2,281 cases, 1,750 persons, 278 offered, 20 of them more than one), it is that number. Where it
+gives only an order (which reasons are opened most), the order is the same. The rest is invented.
 
 Two sentences of the report contradict its figures and are not followed: 27 % offered of all cases (278 of 2,281 is
 12 %), and which age is offered most.
@@ -22,7 +22,7 @@ from ingest.quarters import Quarter, quarters_between
 from synthetic import margins
 from synthetic.care import EpisodeDraw
 from synthetic.cases import CASE, NONE, offer_weights
-from synthetic.districts import OFFICE_INDEX, draw_areas
+from synthetic.districts import DISTRICT_INDEX, draw_areas
 from synthetic.draws import NEVER, Bools, Floats, Ints, Table, empty, pick, rank_within, stream
 from synthetic.file_columns import case_columns, cases_shown, episode_columns, episodes_shown
 from synthetic.people import BOY, People
@@ -93,9 +93,9 @@ def draw_review(out: Path, districts: tuple[str, ...] = ("hasselby-vallingby",),
     people = People()
     plan, bands = plan_review(rng, people)
     cases = _cases(rng, people, plan, bands)
-    _share(stream(seed, _STEP, 1), people, cases, [OFFICE_INDEX[district] for district in districts])
+    _assign_districts(stream(seed, _STEP, 1), people, cases, [DISTRICT_INDEX[district] for district in districts])
     episodes = EpisodeDraw(stream(seed, _STEP, 2), people, FROM, 0.0).run(cases)
-    episodes["number"] = rank_within(episodes["office"].astype("int64")) + 1
+    episodes["number"] = rank_within(episodes["district"].astype("int64")) + 1
     written: list[Path] = []
     for district in districts:
         folder = make_folder(out, district)
@@ -121,28 +121,28 @@ def _tables(
     )
 
 
-def _share(rng: np.random.Generator, people: People, cases: Table, offices: list[int]) -> None:
-    """Give each child's cases to an office, number them and place them in an area of it."""
-    home = rng.integers(0, len(offices), people.count)[cases["person"]]
+def _assign_districts(rng: np.random.Generator, people: People, cases: Table, districts: list[int]) -> None:
+    """Give each child's cases a district (of these indices), a number and an area."""
+    home = rng.integers(0, len(districts), people.count)[cases["person"]]
     order = np.lexsort((cases["receipt"], cases["person"]))
     later = np.zeros(cases.size, dtype=bool)
     later[order] = rank_within(cases["person"][order].astype("int64")) > 0
     moved = later & (rng.random(cases.size) < _MOVING)
-    place = np.where(moved, (home + 1) % len(offices), home)
-    cases["office"] = np.array(offices)[place]
-    cases["unit"] = cases["office"]
-    cases["area"] = draw_areas(rng, cases["office"].astype("int64"))
+    place = np.where(moved, (home + 1) % len(districts), home)
+    cases["district"] = np.array(districts)[place]
+    cases["unit"] = cases["district"]
+    cases["area"] = draw_areas(rng, cases["district"].astype("int64"))
     years = cases["receipt"].astype("datetime64[D]").astype("datetime64[Y]").astype("int64") + 1970
     cases["year"] = years
     order = np.argsort(cases["receipt"], kind="stable")
     numbers = np.empty(cases.size, dtype="int64")
-    numbers[order] = rank_within((cases["office"].astype("int64") * 10_000 + years)[order]) + 1
+    numbers[order] = rank_within((cases["district"].astype("int64") * 10_000 + years)[order]) + 1
     cases["number"] = numbers
-    cases["lop"] = people.running_numbers(cases["person"].astype("int64"), cases["office"].astype("int64"))
+    cases["lop"] = people.running_numbers(cases["person"].astype("int64"), cases["district"].astype("int64"))
 
 
 def _cases(rng: np.random.Generator, people: People, plan: Table, bands: Ints) -> Table:
-    """The planned cases with all that the review counts."""
+    """The planned cases with every field that the review counts."""
     cases = empty(CASE, plan.size)
     role, band = plan["role"].astype("int64"), bands[plan["person"] - plan["person"].min()]
     reviewed = np.isin(role, (FIRST, SECOND))
@@ -155,24 +155,24 @@ def _cases(rng: np.random.Generator, people: People, plan: Table, bands: Ints) -
     cases["end"] = np.where(cases["opened"], plan["end"], NEVER)
     for name in ("prolonged_at", "prolonged_to", "answered"):
         cases[name] = NEVER
-    _why(rng, cases, band, reviewed, unopened)
+    _reasons_and_sources(rng, cases, band, reviewed, unopened)
     luck = rng.random(plan.size)
-    told = luck < margins.PRIOR_REPORT[band]
+    reported = luck < margins.PRIOR_REPORT[band]
     helped = luck < margins.PRIOR_HELP[band]
     cases["prior_inquiry"] = plan["prior"]
-    cases["prior_report"] = plan["prior"] | told
+    cases["prior_report"] = plan["prior"] | reported
     cases["prior_help"] = plan["prior"] & helped
     _not_opened(rng, cases)
     sex = people.rows["sex"][cases["person"]]
-    _talks(rng, cases, np.flatnonzero(reviewed), sex)
+    _conversations(rng, cases, np.flatnonzero(reviewed), sex)
     _offers(rng, cases, np.flatnonzero(reviewed), band)
-    _others(rng, cases, np.flatnonzero(cases["opened"] & ~reviewed))
+    _cases_outside_review(rng, cases, np.flatnonzero(cases["opened"] & ~reviewed))
     closed = np.where(cases["offered"], cases["answered"], cases["end"])
     cases["closed"] = np.where(cases["opened"], closed, cases["decided"])
     return cases
 
 
-def _why(rng: np.random.Generator, cases: Table, band: Ints, reviewed: Bools, unopened: Bools) -> None:
+def _reasons_and_sources(rng: np.random.Generator, cases: Table, band: Ints, reviewed: Bools, unopened: Bools) -> None:
     """Reason, source, and whether it is an application."""
     cases["reason"] = pick(rng, margins.REASON_BY_BAND[band])
     cases["source"] = pick(rng, margins.SOURCE_BY_BAND[band])
@@ -180,8 +180,8 @@ def _why(rng: np.random.Generator, cases: Table, band: Ints, reviewed: Bools, un
         (np.flatnonzero(reviewed), OPENED_BY_REASON, OPENED_BY_SOURCE, APPLICATIONS),
         (np.flatnonzero(unopened), OTHERS_BY_REASON, OTHERS_BY_SOURCE, OTHER_APPLICATIONS),
     ):
-        cases["reason"][rows] = _allotted(rng, by_reason, margins.REASON_BY_BAND[band[rows]])
-        cases["source"][rows] = _allotted(rng, by_source, margins.SOURCE_BY_BAND[band[rows]])
+        cases["reason"][rows] = _draw_exactly(rng, by_reason, margins.REASON_BY_BAND[band[rows]])
+        cases["source"][rows] = _draw_exactly(rng, by_source, margins.SOURCE_BY_BAND[band[rows]])
         may = np.isin(cases["source"][rows], (margins.THE_CHILD, margins.GUARDIAN))
         cases["application"][rows] = chosen(rng, applications, may)
     applies = pick(rng, np.array([0.48, 0.46, 0.06]), cases.size)
@@ -191,8 +191,8 @@ def _why(rng: np.random.Generator, cases: Table, band: Ints, reviewed: Bools, un
     cases["lives"] = np.where(adult, pick(rng, np.array([0.30, 0.14, 0.22, 0.34]), cases.size), NONE)
 
 
-def _allotted(rng: np.random.Generator, counts: Ints, weights: Floats) -> Ints:
-    """A choice per row such that each is made exactly so many times, by and large as the rows' weights have it."""
+def _draw_exactly(rng: np.random.Generator, counts: Ints, weights: Floats) -> Ints:
+    """Draw a choice per row, each exactly as often as `counts` says, in proportion to the row's weights."""
     left = counts.copy()
     found = np.empty(len(weights), dtype="int64")
     for row in rng.permutation(len(weights)):
@@ -210,8 +210,8 @@ def _not_opened(rng: np.random.Generator, cases: Table) -> None:
     cases["referred"] = np.where(~cases["opened"] & (rng.random(cases.size) < 0.3), referred, NONE)
 
 
-def _talks(rng: np.random.Generator, cases: Table, rows: Ints, sex: Ints) -> None:
-    """Whom one has listened to: the child by reason, the school by source and sex."""
+def _conversations(rng: np.random.Generator, cases: Table, rows: Ints, sex: Ints) -> None:
+    """Whether the child was heard (by reason) and the school contacted (by source and sex)."""
     reason = cases["reason"][rows]
     for code, count in HEARD.items():
         cases["heard"][rows] |= chosen(rng, count, reason == code)
@@ -238,14 +238,14 @@ def _offers(rng: np.random.Generator, cases: Table, rows: Ints, band: Ints) -> N
     cases["insats"] = NONE
     given = rows[cases["offered"][rows]]
     fits = offer_weights(cases[given], band[given]) / margins.OFFER_SHARES
-    cases["insats"][given] = _allotted(rng, OFFERS, fits)
+    cases["insats"][given] = _draw_exactly(rng, OFFERS, fits)
     cases["offers"][given] = np.where(chosen(rng, MORE_THAN_ONE, np.ones(given.size)), 2, 1)
     cases["accepted"][given] = chosen(rng, ACCEPTED, margins.ACCEPTED_BY_BAND[band[given]])
     cases["answered"][given] = cases["end"][given]
 
 
-def _others(rng: np.random.Generator, cases: Table, rows: Ints) -> None:
-    """Investigations outside the review: returns, and other children's."""
+def _cases_outside_review(rng: np.random.Generator, cases: Table, rows: Ints) -> None:
+    """What became of investigations outside the review: returns, and those of other children."""
     cases["heard"][rows] = rng.random(rows.size) < 0.5
     cases["school"][rows] = rng.random(rows.size) < 0.3
     cases["offered"][rows] = rng.random(rows.size) < 0.3

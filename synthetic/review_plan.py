@@ -1,7 +1,7 @@
 """Who is in the drawn review, and when each of their cases is decided and concluded.
 
 A person's cases of 2017 are planned together: investigations of one child never overlap or follow each other within a
-week, and a child that counts as investigated once only has no earlier investigation to tell of.
+week, and a child that counts as investigated only once has no earlier investigation.
 """
 
 from __future__ import annotations
@@ -105,12 +105,12 @@ def plan_review(rng: np.random.Generator, people: People) -> tuple[Table, Ints]:
 
 
 def _add(rng: np.random.Generator, people: People, band: Ints, sex: Ints, kind: Ints) -> int:
-    """Children born in their band's months; the index of the first."""
+    """Add children born in the months of their band; returns the index of the first."""
     known = day_number(date(2017, 1, 15))
     earliest, latest = (np.array([day_number(span[side]) for span in _BIRTHS])[band] for side in (0, 1))
     birth = rng.integers(earliest, latest)
     numbered = kind == PERSONNUMMER
-    # Of the others only the year is told, so the middle of the band's years.
+    # Files give only the year of the others' birth, so take the middle of the band's years.
     birth = np.where(numbered, birth, (earliest + latest) // 2)
     families = people.new_families(band.size)
     added = people.add(
@@ -130,7 +130,7 @@ class _Planner:
         """One or two investigations of 2017, those that follow, and the cases that were not opened."""
         others = cases - 1 - twice
         plain = not (twice or returning or known)
-        # Who is investigated only once has told of other worries before it, so none of them has one to look back on.
+        # A child that is investigated only once has its other cases before it, so none of them has an earlier one.
         earliest = _FIRST + 180 if plain and others else _FIRST
         start = self._workday(earliest, _FIRST + 110 if twice else _LAST)
         end = self._investigation(FIRST, start, known, short=bool(twice))

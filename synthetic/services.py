@@ -1,9 +1,9 @@
-"""Service interventions, as counts: who begins, goes on and ends, how long they waited, and who stands in line.
+"""Service interventions as counts: how many begin, go on and end, how long they waited, and how many are in the queue.
 
-Each cell (an intervention and target group of an office, cut by sex, age band and referrer) carries its stock from
+Each cell (an intervention and target group of a district, cut by sex, age band and referrer) carries its stock from
 quarter to quarter: ongoing = ongoing before + new − completed − interrupted, so the sum over any cells does too.
 
-One of the fourteen offices has no advice talks (råd- och stödsamtal) as a service, as the city found in 2019
+One of the fourteen districts has no advice talks (råd- och stödsamtal) as a service, as the city found in 2019
 (Kartläggning öppenvård barn och unga); which one is drawn.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.quarters import Quarter
 from synthetic.arrivals import season
-from synthetic.districts import OFFICES, SIZES, traits
+from synthetic.districts import DISTRICTS, SIZES, traits
 from synthetic.draws import Bools, Floats, Ints, Table, empty, pick, stream
 
 TARGETS = ("barn", "foralder", "familj")
@@ -28,8 +28,8 @@ REFERRERS = (
 WAIT_BANDS = np.array([0, 8, 15, 31, 91])
 """First day of each band of waiting; the last has no end."""
 _SEED_CELLS = 4
-_WITHOUT_TALKS = len(OFFICES)
-"""Key of the stream that says which office has no advice talks as a service."""
+_WITHOUT_TALKS = len(DISTRICTS)
+"""Key of the stream that says which district has no advice talks as a service."""
 
 
 @dataclass(frozen=True)
@@ -77,55 +77,55 @@ SERVICE_CODES = tuple(dict.fromkeys(kind.code for kind in KINDS))
 
 CELL = np.dtype(
     [
-        ("office", "i1"), ("kind", "i1"), ("sex", "i1"), ("age", "i1"), ("referrer", "i1"), ("mean", "f8"),
+        ("district", "i1"), ("kind", "i1"), ("sex", "i1"), ("age", "i1"), ("referrer", "i1"), ("mean", "f8"),
         ("new", "i4"), ("ongoing", "i4"), ("completed", "i4"), ("interrupted", "i4"), ("sessions", "i4"),
         ("followed", "i4"), ("queue", "i4"), ("better", "i4"), ("same", "i4"), ("worse", "i4"),
         ("waited_0", "i4"), ("waited_1", "i4"), ("waited_2", "i4"), ("waited_3", "i4"), ("waited_4", "i4"),
         ("waited_days", "i4"),
     ]
 )  # fmt: skip
-COUNTS = tuple(name for name in CELL.names or () if name not in ("office", "kind", "sex", "age", "referrer", "mean"))
+COUNTS = tuple(name for name in CELL.names or () if name not in ("district", "kind", "sex", "age", "referrer", "mean"))
 
 
 class Services:
-    """The cells of all offices, as they stand at the end of the quarter drawn last."""
+    """The cells of all districts at the end of the quarter that was drawn last."""
 
     def __init__(self, seed: int, scale: float) -> None:
-        talks = int(stream(seed, _SEED_CELLS, _WITHOUT_TALKS).integers(len(OFFICES)))
+        talks = int(stream(seed, _SEED_CELLS, _WITHOUT_TALKS).integers(len(DISTRICTS)))
         rows: list[tuple[int, int, int, int, int, float]] = []
-        for office in range(len(OFFICES)):
-            rng = stream(seed, _SEED_CELLS, office)
-            size = SIZES[office] / SIZES.mean() * scale
+        for district in range(len(DISTRICTS)):
+            rng = stream(seed, _SEED_CELLS, district)
+            size = SIZES[district] / SIZES.mean() * scale
             for kind, spec in enumerate(KINDS):
                 offered = rng.random() < spec.share
                 volume = spec.new * size * rng.uniform(0.7, 1.3)
                 shares = _cell_shares(rng, spec)
                 if offered:
-                    rows += [(office, kind, *cell, volume * share) for cell, share in shares]
+                    rows += [(district, kind, *cell, volume * share) for cell, share in shares]
         self.cells = empty(CELL, len(rows))
-        for position, name in enumerate(("office", "kind", "sex", "age", "referrer", "mean")):
+        for position, name in enumerate(("district", "kind", "sex", "age", "referrer", "mean")):
             self.cells[name] = [row[position] for row in rows]
         is_talk = np.array([spec.code == "rad_och_stod" for spec in KINDS])[self.cells["kind"]]
-        self._reported: Bools = ~(is_talk & (self.cells["office"] == talks))
+        self._reported: Bools = ~(is_talk & (self.cells["district"] == talks))
         stay = _spec("stay")[self.cells["kind"]]
         self.cells["ongoing"] = np.rint(self.cells["mean"] * 0.8 / (1 - stay))
         self._pace = traits("start_wait")
 
-    def offered(self, office: int) -> tuple[str, ...]:
-        """Codes of the services that an office counts, and so offers, in every quarter."""
-        kinds = np.unique(self.cells["kind"][(self.cells["office"] == office) & self._reported])
+    def offered(self, district: int) -> tuple[str, ...]:
+        """Codes of the services that a district counts, and so offers, in every quarter."""
+        kinds = np.unique(self.cells["kind"][(self.cells["district"] == district) & self._reported])
         return tuple(dict.fromkeys(KINDS[kind].code for kind in kinds.tolist()))
 
     def run_quarter(self, rng: np.random.Generator, quarter: Quarter) -> None:
         """Draw the quarter's counts of every cell."""
         cells = self.cells
-        kind, office = cells["kind"].astype("int64"), cells["office"].astype("int64")
+        kind, district = cells["kind"].astype("int64"), cells["district"].astype("int64")
         before = cells["ongoing"].astype("int64")
         new = rng.poisson(cells["mean"] * season(quarter))
         stay = _spec("stay")[kind]
         leaving = rng.binomial(before, 1 - stay) + rng.binomial(new, 0.2)
-        completed = rng.binomial(leaving, np.clip(0.76 * traits("completed")[office], 0, 0.97))
-        followed = rng.binomial(leaving, traits("followed_up")[office] * 0.8)
+        completed = rng.binomial(leaving, np.clip(0.76 * traits("completed")[district], 0, 0.97))
+        followed = rng.binomial(leaving, traits("followed_up")[district] * 0.8)
         rated = rng.binomial(followed, 0.85)
         better = rng.binomial(rated, 0.62)
         same = rng.binomial(rated - better, 0.8)
@@ -140,10 +140,10 @@ class Services:
             ("same", same),
             ("worse", rated - better - same),
             ("sessions", np.where(new > 0, np.maximum(sessions, new), sessions)),
-            ("queue", rng.poisson(cells["mean"] * np.minimum(_spec("wait")[kind] * self._pace[office] / 90, 0.8))),
+            ("queue", rng.poisson(cells["mean"] * np.minimum(_spec("wait")[kind] * self._pace[district] / 90, 0.8))),
         ):
             cells[name] = values
-        self._waits(rng, new, _spec("wait")[kind] * self._pace[office])
+        self._waits(rng, new, _spec("wait")[kind] * self._pace[district])
 
     def _waits(self, rng: np.random.Generator, new: Ints, mean: Floats) -> None:
         """Days that each new participant waited, counted by band and added up."""
@@ -155,9 +155,9 @@ class Services:
             self.cells[f"waited_{position}"] = counts.reshape(-1, WAIT_BANDS.size)[:, position]
         self.cells["waited_days"] = np.bincount(owner, weights=days, minlength=new.size)
 
-    def of_offices(self, offices: tuple[int, ...], *, by_referrer: bool) -> Table:
-        """The cells that a unit reports: those of its offices, added up by key, without the empty ones."""
-        cells: Table = self.cells[np.isin(self.cells["office"], offices) & self._reported].copy()
+    def of_districts(self, districts: tuple[int, ...], *, by_referrer: bool) -> Table:
+        """The cells that a unit reports: those of its districts, added up by key, without the empty ones."""
+        cells: Table = self.cells[np.isin(self.cells["district"], districts) & self._reported].copy()
         if not by_referrer:
             cells["referrer"] = -1
         keys = np.stack([cells[name].astype("int64") for name in ("kind", "sex", "age", "referrer")], axis=1)
@@ -179,7 +179,7 @@ def _spec(name: str) -> Floats:
 
 
 def _cell_shares(rng: np.random.Generator, spec: Kind) -> list[tuple[tuple[int, int, int], float]]:
-    """((sex, age band, referrer), share) of the cells that an office reports of a kind."""
+    """((sex, age band, referrer), share) of the cells that a district reports of a kind."""
     if spec.target == 1:
         groups = [((0, 4), 0.68), ((1, 4), 0.32)]
         referrers = np.array([14, 9, 26, 4, 5, 0, 10, 12, 1, 1, 16, 2], dtype="float64")
@@ -195,10 +195,10 @@ def _cell_shares(rng: np.random.Generator, spec: Kind) -> list[tuple[tuple[int, 
             for sex, half in ((0, 0.47), (1, 0.53))
         ]
         referrers = np.array([30, 2, 1, 8, 4, 4, 12, 20, 8, 6, 4, 1], dtype="float64")
-    kept = np.unique(pick(rng, referrers, 4 if spec.new > 12 else 2))
-    weights = referrers[kept] / referrers[kept].sum()
+    chosen = np.unique(pick(rng, referrers, 4 if spec.new > 12 else 2))
+    weights = referrers[chosen] / referrers[chosen].sum()
     return [
         ((sex, age, int(ref)), share * float(part))
         for (sex, age), share in groups
-        for ref, part in zip(kept, weights, strict=True)
+        for ref, part in zip(chosen, weights, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The city's clock: one quarter after another, each from its own random streams.
+"""The simulation of the city: one quarter after another, each drawn from its own random streams.
 
 The simulation always begins at the same quarter, a year before the first that is usually drawn, so that the first
 file already carries cases on, and so that any window of quarters of one seed shows the same city.
@@ -15,20 +15,20 @@ from synthetic import margins
 from synthetic.activities import Activities
 from synthetic.arrivals import (
     ARRIVAL,
+    case_counts,
+    concatenated,
     events_of,
-    joined,
     newcomers,
-    office_repeats,
+    repeated_districts,
     returns,
-    wanted,
 )
 from synthetic.care import EPISODE, EpisodeDraw
 from synthetic.cases import CASE, CourseDraw
 from synthetic.clinics import Clinics
-from synthetic.districts import OFFICES, units_of_offices
+from synthetic.districts import DISTRICTS, units_of_districts
 from synthetic.draws import Table, day_number, empty, ordinal, rank_within, stream
 from synthetic.groups import Groups
-from synthetic.interviews import Protection
+from synthetic.interviews import Interviews
 from synthetic.people import People
 from synthetic.routines import Routines
 from synthetic.services import Services
@@ -48,10 +48,10 @@ def beginning(first: Quarter) -> Quarter:
 
 
 class Simulation:
-    """The city between two quarters.
+    """The city at the end of the quarter that was drawn last.
 
-    Attributes hold what is still of use to a file: `cases` not closed before the current quarter, `episodes` not
-    ended before the two quarters before it.
+    Attributes hold what a file can still show: `cases` that were not closed before the quarter, `episodes` that did not
+    end before the two quarters before it.
     """
 
     def __init__(self, first: Quarter, *, scale: float, seed: int) -> None:
@@ -73,18 +73,18 @@ class Simulation:
         self.groups = Groups(seed, scale, self.supply)
         self.clinics = Clinics(seed, scale)
         self.activities = Activities(seed, scale)
-        self.protection = Protection(seed, scale)
+        self.interviews = Interviews(seed, scale)
         self.routines = Routines(seed)
         self._pending = empty(ARRIVAL)
         self._events = 0
         self._case_numbers: dict[tuple[int, int], int] = {}
-        self._episode_numbers = np.zeros(len(OFFICES), dtype="int64")
+        self._episode_numbers = np.zeros(len(DISTRICTS), dtype="int64")
 
     def run_quarter(self) -> Quarter:
         """Draw the next quarter's arrivals and all that follows from them.
 
         Returns:
-            The quarter that the state now stands for.
+            The quarter that was drawn; the attributes hold the state at its end.
         """
         quarter = self.quarter
         start = day_number(quarter.start)
@@ -93,10 +93,10 @@ class Simulation:
         self.cases = np.concatenate([self.cases[self.cases["closed"] >= start], received])
         draw = EpisodeDraw(stream(self.seed, _CARE, ordinal(quarter)), self.people, quarter, self.scale)
         begun = draw.run(received)
-        begun["number"] = self._episode_numbers[begun["office"]] + rank_within(begun["office"]) + 1
-        self._episode_numbers += np.bincount(begun["office"], minlength=len(OFFICES))
-        kept = self.episodes["end"] >= day_number(quarter.back(2).start)
-        self.episodes = np.concatenate([self.episodes[kept], begun])
+        begun["number"] = self._episode_numbers[begun["district"]] + rank_within(begun["district"]) + 1
+        self._episode_numbers += np.bincount(begun["district"], minlength=len(DISTRICTS))
+        is_recent = self.episodes["end"] >= day_number(quarter.back(2).start)
+        self.episodes = np.concatenate([self.episodes[is_recent], begun])
         self.services.run_quarter(stream(self.seed, _SERVICES, ordinal(quarter)), quarter)
         self.quarter = quarter.next()
         return quarter
@@ -108,16 +108,20 @@ class Simulation:
         is_due = self._pending["receipt"] <= last_day
         due = self._pending[is_due]
         waiting = [self._pending[~is_due]]
-        target = wanted(rng, quarter, self.scale)
-        fresh = target * (1 - _RETURNING_WITHIN_QUARTER) - np.bincount(due["office"], minlength=len(OFFICES))
-        events = np.floor(np.maximum(fresh, 0) / _CHILDREN_PER_EVENT + rng.random(len(OFFICES))).astype("int64")
+        target = case_counts(rng, quarter, self.scale)
+        fresh = target * (1 - _RETURNING_WITHIN_QUARTER) - np.bincount(due["district"], minlength=len(DISTRICTS))
+        events = np.floor(np.maximum(fresh, 0) / _CHILDREN_PER_EVENT + rng.random(len(DISTRICTS))).astype("int64")
         fading = math.exp(-(ordinal(quarter) - self._begun) / margins.PRIOR_FADES_IN_QUARTERS)
-        arrivals = joined([newcomers(rng, self.people, quarter, office_repeats(events), fading), events_of(due)])
+        arrivals = concatenated(
+            [newcomers(rng, self.people, quarter, repeated_districts(events), fading), events_of(due)]
+        )
         share: float | None = None
         generations: list[Table] = []
         while arrivals.size:
             cases, share = CourseDraw(rng, self.people, arrivals).run(share)
-            cases["lop"] = self.people.running_numbers(cases["person"].astype("int64"), cases["office"].astype("int64"))
+            cases["lop"] = self.people.running_numbers(
+                cases["person"].astype("int64"), cases["district"].astype("int64")
+            )
             following = returns(rng, self.people, cases)
             following["event"] += self._events
             cases["event"] += self._events
@@ -131,8 +135,8 @@ class Simulation:
 
     def _number(self, cases: Table, quarter: Quarter) -> None:
         """Case numbers in order of receipt, one for the siblings of an event."""
-        units = np.array(units_of_offices(quarter))
-        cases["unit"] = units[cases["office"]]
+        units = np.array(units_of_districts(quarter))
+        cases["unit"] = units[cases["district"]]
         cases["year"] = quarter.year
         _, first, event = np.unique(cases["event"], return_index=True, return_inverse=True)
         order = np.lexsort((cases["event"][first], cases["receipt"][first], cases["unit"][first]))

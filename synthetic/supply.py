@@ -1,15 +1,13 @@
-"""What each office offers, and in which form: it changes slowly, and the other counts follow from it.
+"""What each district offers, and in which form. It changes slowly, and groups are planned from it.
 
 Every line (an intervention in one form, directed at somebody) carries the days on which it was planned, began and
-ended, and how often its page on the web is renewed; a quarter's file is a look at them, so that any quarter can be
-looked at without those before it.
+ended, and how often its page on the web is renewed. So any quarter's file can be made without those before it.
 
-Published figures that are kept to, for the usual seed and any other: parents can have advice talks (råd- och
-stödsamtal) as a service in 13 of 14 districts (Kartläggning öppenvård barn och unga, 2019); 13 districts have support
-groups for children of parents with addiction, mental illness or violence, and 8 plan one (Barnstöd Stockholm, 2006;
-here the state of 2018Q1). Nearly all have Komet, and of children's groups Skilda världar is the most common besides
-those (kartläggning 2011). Few interventions follow evidence-based methods (delrapport 2019): the catalogue says which.
-The rest is invented.
+Published figures that hold with every seed: parents can have advice talks (råd- och stödsamtal) as a service in 13 of
+14 districts (Kartläggning öppenvård barn och unga, 2019); 13 districts have support groups for children of parents with
+addiction, mental illness or violence, and 8 plan one (Barnstöd Stockholm, 2006; here the state of 2018Q1). Nearly all
+have Komet, and of children's groups Skilda världar is the most common besides those (kartläggning 2011). Few
+interventions follow evidence-based methods (delrapport 2019): the catalogue says which. The rest is invented.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import numpy as np
 from ingest.districts import read_seed
 from ingest.quarters import Quarter
 from synthetic.care import PROVIDERS
-from synthetic.districts import OFFICES, traits
+from synthetic.districts import DISTRICTS, traits
 from synthetic.draws import NEVER, day_number, ordinal, stream
 from synthetic.margins import OFFERS, SERVICE_ONLY
 from synthetic.services import KINDS, Services
@@ -55,7 +53,7 @@ _AS_OF = Quarter(2018, 1)
 _LONG_AGO = day_number(date(1995, 1, 1))
 _CITY_RUN = ("maria_ungdom", "framtid_stockholm", "kriscentrum", "familjeradgivning")
 
-# (code, target group, chance that an office offers it) of services without counts of their own in `services`.
+# (code, target group, chance that a district offers it) of services without counts of their own in `services`.
 _MORE: tuple[tuple[str, int, float], ...] = (
     ("active_parenting", 1, 0.35),
     ("machofabriken", 0, 0.5),
@@ -104,9 +102,9 @@ _CONTENT = {
 
 @dataclass(frozen=True)
 class Line:
-    """One intervention of an office in one form, with its whole history. Days are day numbers."""
+    """One intervention of a district in one form, with its whole history. Days are day numbers."""
 
-    office: int
+    district: int
     code: str
     form: int
     directed: int
@@ -128,7 +126,7 @@ class Line:
     """Days between the page's renewals."""
 
     def status(self, quarter: Quarter) -> int | None:
-        """Position in `STATUSES` at the quarter's end; None when nothing is said of the line.
+        """Position in `STATUSES` at the quarter's end; None when the file leaves the line out.
 
         What has ended is listed for a year more.
         """
@@ -158,92 +156,91 @@ class Offer:
 
 
 class Supply:
-    """The lines of all offices."""
+    """The lines of all districts."""
 
     def __init__(self, seed: int, services: Services) -> None:
         """Draw them.
 
         Args:
             seed: not negative.
-            services: whose counts stand in `serviceinsatser`; what an office counts it offers, always.
+            services: the counts of `serviceinsatser`; a district offers every service that it counts.
         """
         self.seed, self._counted = seed, services
         rng = stream(seed, _STEP)
-        order = rng.permutation(len(OFFICES))
+        order = rng.permutation(len(DISTRICTS))
         self._without_groups = int(order[_WITH_SUPPORT_GROUPS])
         self._planning = frozenset(order[-_PLANNING_THEM:].tolist())
-        self._by_decision = int(rng.integers(len(OFFICES)))
-        """The office that gives Komet after an assessment, which the catalogue doesn't know."""
-        self.lines = tuple(line for office in range(len(OFFICES)) for line in self._office_lines(office))
+        self._by_decision = int(rng.integers(len(DISTRICTS)))
+        """The district that gives Komet after an assessment, which the catalogue doesn't know."""
+        self.lines = tuple(line for district in range(len(DISTRICTS)) for line in self._district_lines(district))
         self._services: dict[tuple[int, str, int], list[Line]] = {}
         for line in self.lines:
             if FORMS[line.form] == "service":
-                self._services.setdefault((line.office, line.code, line.directed), []).append(line)
+                self._services.setdefault((line.district, line.code, line.directed), []).append(line)
 
-    def _office_lines(self, office: int) -> list[Line]:
-        draw = _LineDraw(self.seed, office)
-        found = [draw.line(code, 0, _target(code)) for code in self._counted.offered(office)]
+    def _district_lines(self, district: int) -> list[Line]:
+        draw = _LineDraw(self.seed, district)
+        found = [draw.line(code, 0, _target(code)) for code in self._counted.offered(district)]
         for code, target, share in _MORE:
             if draw.rng.random() < share:
                 found.append(draw.line(code, 0, target, changing=True))
         for code in (*OFFERS[:SERVICE_ONLY], *OFFERS[SERVICE_ONLY + 1 :]):
             found.append(draw.line(code, 1, 2 if code in ("familjebehandling", "tryggare_barn") else 0))
-        if office == self._by_decision:
+        if district == self._by_decision:
             found.append(draw.line("komet", 1, 1))
         return self._with_support_groups(draw, found)
 
     def _with_support_groups(self, draw: _LineDraw, lines: list[Line]) -> list[Line]:
-        """See to it that an office offers groups for children of parents with problems, or directs none at them, and
-        that it plans one, or not, in 2018Q1."""
+        """Add groups for children of parents with problems: 13 districts offer one, and 8 plan one, in 2018Q1."""
         codes = list(_SUPPORT_CODES)
         if draw.rng.random() < 0.5:
             codes.reverse()
-        if draw.office == self._without_groups:
+        if draw.district == self._without_groups:
             lines = [replace(x, directed=ALL) if x.code in _BARNGRUPPER else x for x in lines]
         else:
             lines.append(draw.line(codes.pop(), 0, 0))
-        if draw.office in self._planning:
+        if draw.district in self._planning:
             start = day_number(_AS_OF.end) + int(draw.rng.integers(120, 700))
             begun = replace(draw.line(codes.pop(), 0, 0), planned_from=day_number(_AS_OF.back(1).start))
             lines.append(replace(begun, offered_from=start, web_first=start + int(draw.rng.integers(0, 120))))
         return lines
 
-    def offers(self, offices: tuple[int, ...], quarter: Quarter) -> list[Offer]:
-        """What a unit lists: the lines of its offices, one for each intervention, form and directed_at."""
+    def offers(self, districts: tuple[int, ...], quarter: Quarter) -> list[Offer]:
+        """What a unit lists: the lines of its districts, one for each intervention, form and directed_at."""
         found: dict[tuple[str, int, int], Offer] = {}
         for line in self.lines:
-            status = line.status(quarter) if line.office in offices else None
+            status = line.status(quarter) if line.district in districts else None
             if status is None:
                 continue
             key = (line.code, line.form, line.directed)
             offer = Offer(line, status, self._wait(line, quarter) if status == 0 else None, line.web_date(quarter))
             before = found.get(key)
-            found[key] = offer if before is None else _together(before, offer)
+            found[key] = offer if before is None else _merged(before, offer)
         return list(found.values())
 
-    def offered(self, code: str, directed: int, office: int, quarter: Quarter) -> bool:
-        """Whether an office offers the service at the quarter's end."""
-        return any(line.status(quarter) == 0 for line in self._services.get((office, code, directed), ()))
+    def offered(self, code: str, directed: int, district: int, quarter: Quarter) -> bool:
+        """Whether a district offers the service at the quarter's end."""
+        return any(line.status(quarter) == 0 for line in self._services.get((district, code, directed), ()))
 
-    def directed(self, code: str, office: int) -> int:
-        """Whom the office directs the service at."""
-        return ALL if code in _BARNGRUPPER and office == self._without_groups else DIRECTED_AT.get(code, ALL)
+    def directed(self, code: str, district: int) -> int:
+        """Whom the district directs the service at."""
+        return ALL if code in _BARNGRUPPER and district == self._without_groups else DIRECTED_AT.get(code, ALL)
 
     def _wait(self, line: Line, quarter: Quarter) -> int:
         """Days to wait for it now: around the line's own, a little different each quarter."""
-        rng = stream(self.seed, _STEP, line.office, _CODES.index(line.code), line.form, ordinal(quarter))
-        pace = traits("start_wait")[line.office]
+        rng = stream(self.seed, _STEP, line.district, _CODES.index(line.code), line.form, ordinal(quarter))
+        pace = traits("start_wait")[line.district]
         days: float = line.wait * float(pace) * math.exp(rng.normal(0, 0.18))
         return round(days)
 
 
 class _LineDraw:
-    """Draws the lines of one office."""
+    """Draws the lines of one district."""
 
-    def __init__(self, seed: int, office: int) -> None:
-        self.office = office
-        self.rng = stream(seed, _STEP, office)
-        self._poor = bool(traits("opened")[office] > 1.05)
+    def __init__(self, seed: int, district: int) -> None:
+        self.district = district
+        self.rng = stream(seed, _STEP, district)
+        self._poor = bool(traits("opened")[district] > 1.05)
 
     def line(self, code: str, form: int, target: int, *, changing: bool = False) -> Line:
         rng = self.rng
@@ -259,7 +256,7 @@ class _LineDraw:
         entry = _CATALOGUE[code]
         evidence = EVIDENCE.index(entry["evidence_based"])
         return Line(
-            office=self.office,
+            district=self.district,
             code=code,
             form=form,
             directed=DIRECTED_AT.get(code, ALL),
@@ -321,9 +318,9 @@ def _target(code: str) -> int:
     return next(kind.target for kind in KINDS if kind.code == code)
 
 
-def _together(one: Offer, other: Offer) -> Offer:
-    """A line that several offices of a unit have: offered if any offers it, with all their languages, the newest page,
-    and the longest wait."""
+def _merged(one: Offer, other: Offer) -> Offer:
+    """Merge a line that several districts of a unit have: offered if one offers it, all languages, the newest page and
+    the longest wait."""
     best, rest = (one, other) if one.status <= other.status else (other, one)
     languages = tuple(dict.fromkeys((*best.line.languages, *rest.line.languages)))
     waits = [offer.wait_days for offer in (one, other) if offer.wait_days is not None]

@@ -1,4 +1,4 @@
-"""One drawn file before it is bytes: its columns, and how the unit hands them in."""
+"""One drawn file before it is bytes: its columns, and its bytes as the unit writes them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Puts columns into an Excel workbook, for the districts that keep what they count in Excel.
+"""Puts columns into an Excel workbook, for the districts that fill in their counts in Excel.
 
-The table stands on the first sheet, with its headers on the first row; dates are real dates and counts real numbers. A
+The table is on the first sheet, its headers on the first row; dates are real dates and counts real numbers. A
 second sheet, "Läs mig", says that it is synthetic. Equal columns give equal bytes.
 """
 

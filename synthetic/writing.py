@@ -1,4 +1,4 @@
-"""Puts columns into a file's bytes, and keeps the list of what is synthetic beside them."""
+"""Writes columns as the bytes of a file, and the list of synthetic files beside them."""
 
 from __future__ import annotations
 
