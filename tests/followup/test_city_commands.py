@@ -145,7 +145,7 @@ def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run
 def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
     place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("followup.cli.commands.city.is_terminal", lambda: True)
+    monkeypatch.setattr("followup.cli.commands.city_decisions.is_terminal", lambda: True)
     followup("build")
     drawn = place.root.parent / "drawn" / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
     number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
