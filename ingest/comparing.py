@@ -1,100 +1,33 @@
-"""What a resubmission changes: its rows against those of the version in force, by the contract's row key.
-
-Holds nothing personal: counts, names of columns, row numbers.
-"""
+"""Comparing a checked file with the version in force."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
+from ingest.checking import CheckReport
 from ingest.contracts import Contract, load_contracts
 from ingest.failures import in_words
 from ingest.ledger import Ledger, Submission
 from ingest.persons.keys import Keys, fingerprint
+from ingest.row_changes import Changes, compare_rows
 from ingest.storing import DamagedRows, Provenance, read_rows, rows_to_store
 
-if TYPE_CHECKING:
-    from ingest.checking import CheckReport
-
 log = logging.getLogger(__name__)
-LISTED_ROWS = 200
-"""Row numbers kept of each kind; all rows are counted."""
-_PERSON = "person_key"
-
-
-@dataclass(frozen=True)
-class RowsChanged:
-    """How many rows there are of one kind, and the numbers of the first, as Excel numbers them."""
-
-    count: int
-    first: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """A file against the version in force.
-
-    Attributes:
-        version: the version in force.
-        added, changed: rows of the new file.
-        gone: rows of the version in force.
-        by_column: column and in how many of the changed rows it differs; most first.
-        is_replacing: whether the new file takes the version's place here and now.
-    """
-
-    version: int
-    added: RowsChanged
-    gone: RowsChanged
-    changed: RowsChanged
-    by_column: tuple[tuple[str, int], ...]
-    is_replacing: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        rows = {"added": self.added, "gone": self.gone, "changed": self.changed}
-        return {
-            "version": self.version,
-            **{kind: found.count for kind, found in rows.items()},
-            "by_column": [{"column": column, "count": count} for column, count in self.by_column],
-            "rows": {kind: list(found.first) for kind, found in rows.items()},
-        }
-
-    def as_text(self, shown: int) -> Iterator[str]:
-        """Lines of Swedish text, with at most so many row numbers of each kind."""
-        head = f"Jämfört med version {self.version}{', som ersätts' if self.is_replacing else ' som gäller'}"
-        if not (self.added.count or self.gone.count or self.changed.count):
-            yield f"  {head}: samma rader."
-            return
-        columns = ", ".join(f"{column} {count}" for column, count in self.by_column)
-        kinds = [(self.added, "tillkommer"), (self.gone, "försvinner"), (self.changed, "ändras")]
-        told = [(found, verb) for found, verb in kinds if found.count]
-        counted = [f"{found.count} {verb}" for found, verb in told]
-        counted[0] = counted[0].replace(" ", " rad " if told[0][0].count == 1 else " rader ", 1)
-        if self.by_column:
-            counted[-1] += f" ({columns})"
-        yield f"  {head}: {', '.join(counted)}."
-        for found, verb in told:
-            where = f" i version {self.version}" if verb == "försvinner" else ""
-            numbers = ", ".join(map(str, found.first[:shown]))
-            more = f" … och {found.count - shown} till" if found.count > shown else ""
-            yield f"    {verb.capitalize()}: rad {numbers}{more}{where}"
 
 
 def with_changes(
     report: CheckReport, ledger: Ledger, home: Path, keys: Keys, *, is_replacing: bool = False
 ) -> CheckReport:
-    """A report with what its file would change, when it would be taken in and a version is in force already.
+    """Add to a report what its file would change, if it would be taken in and a version is in force already.
 
-    With `is_replacing` the words say that it is taken in now. Never raises: of rows in force that can't be read, or
-    were keyed with other keys, nothing is said.
+    With `is_replacing` the text says that the file is taken in now. Never raises: when rows in force can't be read, or
+    have other keys, the report stays as it is.
     """
     name = report.name
     if not report.accepted or report.table is None or None in (name.district, name.dataset, name.quarter):
@@ -113,7 +46,7 @@ def with_changes(
 
 
 def _are_keyed_alike(current: Submission, ledger: Ledger, keys: Keys) -> bool:
-    """Whether rows in force have the person keys that these keys give; else every row would seem to be another's."""
+    """Whether rows in force have the person keys that these keys give; if not, every row would seem to differ."""
     is_same_version = current.person_key_version == keys.person_version
     return is_same_version and ledger.claim("person_keys", fingerprint(keys)) == fingerprint(keys)
 
@@ -123,80 +56,3 @@ def _compare(report: CheckReport, contract: Contract, current: Submission, home:
     nowhere = Provenance("", "", "", "", datetime.fromtimestamp(0, UTC).replace(tzinfo=None))
     after = rows_to_store(report.table, contract, nowhere)
     return compare_rows(read_rows(home, current), after, contract, current.version or 0)
-
-
-def compare_rows(before: pa.Table, after: pa.Table, contract: Contract, version: int) -> Changes:
-    """Compare two tables of stored rows.
-
-    Args:
-        before: rows in force; columns that a newer contract has added may be missing and are not compared.
-        after: rows of the new file.
-        contract: the dataset's: its row key says which rows are the same one.
-        version: of the rows in force.
-
-    Raises:
-        duckdb.Error: a column that the key needs is missing.
-    """
-    key = [_PERSON if name == "person" else name for name in contract.row_key]
-    compared = _compared(contract, key, frozenset(before.column_names))
-    differs = "".join(f", {test} as {_quoted(name)}" for name, test in compared.items())
-    with duckdb.connect() as connection:
-        connection.register("before_rows", before)
-        connection.register("after_rows", after)
-        is_unique = all(_is_unique(connection, rows, key) for rows in ("before_rows", "after_rows"))
-        # Rows that share a key, which no rule lets in today, are told apart by their order.
-        twin = "0" if is_unique else f"row_number() over (partition by {', '.join(key)} order by source_row_number)"
-        same = " and ".join(f"b.{name} is not distinct from a.{name}" for name in [*key, "twin"])
-        connection.execute(
-            f"""
-            create temp table pairs as
-            with b as (select *, {twin} as twin from before_rows), a as (select *, {twin} as twin from after_rows)
-            select b.source_row_number as row_before, a.source_row_number as row_after{differs}
-            from b full join a on {same}
-            """
-        )
-        both = "row_before is not null and row_after is not null"
-        any_differs = " or ".join(map(_quoted, compared)) or "false"
-        sums = ", ".join(f"count(*) filter ({_quoted(name)})" for name in compared)
-        counted = connection.execute(f"select {sums or 0} from pairs where {both}").fetchone() or ()
-        by_column = [(name, int(count)) for name, count in zip(compared, counted, strict=False) if count]
-
-        def rows(column: str, where: str) -> RowsChanged:
-            found = f"from pairs where {where}"
-            (count,) = connection.execute(f"select count(*) {found}").fetchone() or (0,)
-            first = connection.execute(f"select {column} {found} order by 1 limit {LISTED_ROWS}").fetchall()
-            return RowsChanged(int(count), tuple(int(number) for (number,) in first))
-
-        return Changes(
-            version,
-            rows("row_after", "row_before is null"),
-            rows("row_before", "row_after is null"),
-            rows("row_after", f"{both} and ({any_differs})"),
-            tuple(sorted(by_column, key=lambda pair: -pair[1])),
-        )
-
-
-def _is_unique(connection: duckdb.DuckDBPyConnection, rows: str, key: list[str]) -> bool:
-    counted = connection.execute(f"select count(*), count(distinct row({', '.join(key)})) from {rows}").fetchone()
-    return counted is not None and counted[0] == counted[1]
-
-
-def _quoted(name: str) -> str:
-    return f'"differs_{name}"'
-
-
-def _compared(contract: Contract, key: list[str], before: frozenset[str]) -> dict[str, str]:
-    """Column of the contract → SQL that says whether a pair of rows differs in it."""
-    tests = {}
-    if contract.about_persons:
-        if _PERSON not in key:
-            tests["personnummer"] = f"b.{_PERSON} is distinct from a.{_PERSON}"
-        # Of a person with a number the birth date follows from it; of others from the year.
-        tests["fodelsear"] = (
-            f"b.{_PERSON} is not distinct from a.{_PERSON} and b.birth_date is distinct from a.birth_date"
-        )
-        tests["id_typ"] = "b.id_typ is distinct from a.id_typ"
-    for column in contract.stored_columns:
-        if column.name not in key and column.name in before:
-            tests[column.name] = f"b.{column.name} is distinct from a.{column.name}"
-    return tests

@@ -11,11 +11,11 @@ import pytest
 from files import DISTRICT, QUARTER, Installation, base_row, csv_bytes
 
 from followup.checking import check_paths
-from ingest.comparing import Changes, RowsChanged, compare_rows
 from ingest.contracts import load_contracts
 from ingest.feedback import as_json, as_text
 from ingest.persons.keys import make_keys
 from ingest.receiving import receive_district
+from ingest.row_changes import Changes, RowsChanged, compare_rows
 from ingest.storing import stored_schema
 
 Rows = list[dict[str, str]]
