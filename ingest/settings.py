@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, model_validator
@@ -20,12 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
-_SET_WITH_HOME = {"keys": "a key file outside that folder", "inbox": "the folder that holds the drop locations"}
-"""Settings whose defaults belong to the installation at the default home, and what they are set to."""
+_READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox")
 
 
 class SettingsError(Exception):
     """A setting is missing or can't be read; the message says which and what to do."""
+
+
+def _not_set(variable: str, place: str) -> SettingsError:
+    return SettingsError(f"{variable} is not set: where FOLLOWUP_HOME is, set it too, to {place}")
 
 
 class Readers(StrEnum):
@@ -37,16 +40,20 @@ class Readers(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Where state is and how the installation behaves. Every field is `FOLLOWUP_<NAME>` in the environment; empty is as
-    absent. Where `home` is set, `keys` and `inbox` have no default: to read one that is not set raises SettingsError.
+    """Where state is and how the installation behaves.
+
+    Every setting is `FOLLOWUP_<NAME>` in the environment; empty is as absent. Where `home` is set, `keys` and `inbox`
+    have no default: reading one that is not set raises SettingsError.
     """
 
     model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse")
-    inbox: str = Field("data/inbox", description="parent of the drop locations that districts.yml names")
+    given_inbox: str | None = Field(
+        None, alias="FOLLOWUP_INBOX", description="parent of the drop locations that districts.yml names"
+    )
     now_text: str | None = Field(None, alias="FOLLOWUP_NOW", description="ISO time, or @FILE holding one")
-    keys: Path = Field(Path("data/keys.json"), description="key file; never inside home")
+    given_keys: Path | None = Field(None, alias="FOLLOWUP_KEYS", description="key file; never inside home")
     ledger_url: str | None = Field(None, description="SQLAlchemy URL; default a SQLite file under home")
     districts: Path = Field(ROOT / "ingest" / "districts.yml", description="drop locations")
     settle_seconds: int = Field(
@@ -94,8 +101,15 @@ class Settings(BaseSettings):
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_names(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Let programs say `keys` and `inbox` as they say the other settings."""
+        aliases = {name: f"FOLLOWUP_{name.removeprefix('given_').upper()}" for name in _READ_BY_PROPERTY}
+        return {aliases.get(name, name): value for name, value in given.items()}
+
     @model_validator(mode="after")
-    def _keep_together(self) -> Self:
+    def _place_in_home(self) -> Self:
         """Where FOLLOWUP_HOME is set, places that are not set are in it."""
         if self.names_its_home:
             for name, place in {
@@ -107,17 +121,32 @@ class Settings(BaseSettings):
                     self.__dict__[name] = self.home / place
         return self
 
-    if not TYPE_CHECKING:  # a checker would take every name for an attribute
+    @property
+    def keys(self) -> Path:
+        """The key file.
 
-        def __getattribute__(self, name: str) -> Any:
-            """Refuse a default that belongs to another installation: SettingsError says which variable to set."""
-            value = super().__getattribute__(name)
-            if name in _SET_WITH_HOME and self.names_its_home and name not in self.model_fields_set:
-                variable = f"FOLLOWUP_{name.upper()}"
-                raise SettingsError(
-                    f"{variable} is not set: where FOLLOWUP_HOME is, set it too, to {_SET_WITH_HOME[name]}"
-                )
-            return value
+        Raises:
+            SettingsError: FOLLOWUP_HOME is set and FOLLOWUP_KEYS is not: the default belongs to another installation.
+        """
+        if self.given_keys is None and self.names_its_home:
+            raise _not_set("FOLLOWUP_KEYS", "a key file outside that folder")
+        return self.given_keys or Path("data/keys.json")
+
+    @property
+    def inbox(self) -> str:
+        """The folder or address that `${FOLLOWUP_INBOX}` means in districts.yml.
+
+        Raises:
+            SettingsError: FOLLOWUP_HOME is set and FOLLOWUP_INBOX is not: the default belongs to another installation.
+        """
+        if self.given_inbox is None and self.names_its_home:
+            raise _not_set("FOLLOWUP_INBOX", "the folder that holds the drop locations")
+        return self.given_inbox or "data/inbox"
+
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """The environment variables that are settings."""
+        return frozenset(field.alias or f"FOLLOWUP_{name.upper()}" for name, field in cls.model_fields.items())
 
     @property
     def names_its_home(self) -> bool:

@@ -273,8 +273,8 @@ class Orchestrator:
 
 def installation_variables() -> dict[str, str]:
     """Those of `followup_environment` that are settings and hold no password."""
-    known = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields} | {"FOLLOWUP_NOW"}
-    known.discard("FOLLOWUP_LEDGER_URL")  # may hold a password, and so may variables that districts.yml names
+    # The ledger's URL may hold a password, and so may variables that districts.yml names.
+    known = Settings.variables() - {"FOLLOWUP_LEDGER_URL"}
     return {name: value for name, value in followup_environment().items() if name in known}
 
 
