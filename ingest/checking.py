@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
-from ingest.comparing import Changes
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
@@ -33,6 +32,7 @@ from ingest.quarters import Quarter
 from ingest.reading.needed_columns import missing_columns
 from ingest.reading.tables import RawTable, read_table
 from ingest.reading.totals import distinct_cells
+from ingest.row_changes import Changes
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
 from ingest.similar_files import SIMILAR_FILE, find_dates_outside_quarter, find_similar_files

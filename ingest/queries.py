@@ -12,13 +12,13 @@ import errno
 import hashlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.checking import CheckReport
 from ingest.checks.suites import ABOUT_ABSENT_ROWS
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract
@@ -26,9 +26,6 @@ from ingest.failures import StorageFailure
 from ingest.persons.keys import Keys
 from ingest.persons.wrapping import unwrapped
 from ingest.storing import write_rows
-
-if TYPE_CHECKING:
-    from ingest.checking import CheckReport
 
 WHOLE_FILE = "*"
 """The row key of a rule about the file."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+import posixpath
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest.checking import check_file
@@ -271,15 +273,21 @@ def receive_district(
             remove_unfinished([*own, *settings.validated.glob(f"*/*/{district_code}")])
             with Source(district_code, locations[district_code]) as source:
                 waiting = source.waiting()
-                if source.never_read:
-                    told = ", ".join(source.never_read)
-                    log.warning(
-                        "%s: no files, so they stay where they are and nobody reads them: %s", district_code, told
-                    )
+                _log_names_not_taken(source)
                 if not waiting and not ledger.uncleared(district_code):
                     return DistrictReceipt(district_code, ())
                 run = ReceivingRun(intake, source, source.synthetic_checksums())
                 return DistrictReceipt(district_code, _receive_files(run, waiting, quarter, on_file))
+
+
+def _log_names_not_taken(source: Source) -> None:
+    """Log, once per run, the names in a drop location that no run takes."""
+    if source.passed_over:
+        names = ", ".join(source.passed_over)
+        log.info("%s: passed over, as programs leave such files: %s", source.district_code, names)
+    if source.never_read:
+        names = ", ".join(source.never_read)
+        log.warning("%s: no files, so they stay where they are and nobody reads them: %s", source.district_code, names)
 
 
 @dataclass(frozen=True)
@@ -310,17 +318,33 @@ def districts_to_visit(settings: Settings, inbox: str | None = None) -> list[str
     return visit
 
 
-def warn_of_unknown_folders(inbox: str, codes: Iterable[str]) -> None:
-    """Say which folders under an inbox are no unit's: nobody reads what lies there."""
-    known = set(codes)
+def warn_of_unknown_folders(settings: Settings, inbox: str | None = None) -> None:
+    """Log the folders beside the drop locations that no run reads.
+
+    Args:
+        settings: the installation's.
+        inbox: the folder to look in; None means FOLLOWUP_INBOX, where districts.yml has drop locations in it.
+
+    Raises:
+        SettingsError: districts.yml can't be read.
+    """
+    locations = load_drop_locations(settings, inbox)
+    urls = [location.url for location in locations.values() if location.kind == "folder"]
+    if inbox is None:
+        with suppress(SettingsError):  # not set: then no location is in it
+            inbox = settings.inbox.rstrip("/")
+    if inbox is None or not any(url.startswith(f"{inbox.rstrip('/')}/") for url in urls):
+        return
+    read = {posixpath.basename(url) for url in urls}
     try:
         with os.scandir(inbox) as found:
             names = sorted(e.name for e in found if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
     except OSError:
-        return  # that it can't be listed is told of each unit
+        return  # reported for each unit
     for name in names:
-        if name not in known:
-            log.warning("%s: no unit has this code, so nobody reads the folder in %s", shown_name(name), inbox)
+        if name not in read:
+            why = "no unit has this code" if load_districts().get(name) is None else "districts.yml does not name it"
+            log.warning("%s: %s, so nobody reads the folder in %s", shown_name(name), why, inbox)
 
 
 def _has_files(code: str, location: DropLocation) -> bool:
@@ -345,8 +369,7 @@ def receive(
     """
     done: list[DistrictReceipt] = []
     unreachable: list[DropLocationUnreachable] = []
-    if inbox is not None:
-        warn_of_unknown_folders(inbox, load_drop_locations(settings, inbox))
+    warn_of_unknown_folders(settings, inbox)
     for code in districts_to_visit(settings, inbox):
 
         def report(receipt: FileReceipt, number: int, total: int, code: str = code) -> None:

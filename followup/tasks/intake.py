@@ -54,9 +54,10 @@ def districts_to_collect(quarter: str | None = None, districts: Sequence[str] | 
         SettingsError: a district asked for has no drop location.
         ValueError: the quarter is not written YYYYQn.
     """
-    from ingest.receiving import districts_to_visit
+    from ingest.receiving import districts_to_visit, warn_of_unknown_folders
 
     settings = settings_of_task()
+    warn_of_unknown_folders(settings)  # by this task alone: once per run
     located = load_drop_locations(settings)
     if districts:
         unknown = sorted(set(districts) - set(located))

@@ -32,6 +32,8 @@ RECEIVED = "received"
 _MANIFEST_AT_MOST = 20_000_000
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".swp")
 _UNFINISHED_SECONDS = 24 * 3600
+_OF_PROGRAMS = ("~$", ".~lock.", ".ds_store", "._", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
+"""How the files that Excel, LibreOffice, Finder and Explorer leave in a folder begin, in small letters."""
 _WHAT: dict[Kind, str] = {
     "file": "an upload that broke off",
     "folder": "a folder",
@@ -101,6 +103,8 @@ class Source:
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
             raise DropLocationUnreachable(district_code, reason(error, location)) from None
         self._manifest: Entry | None = None
+        self.passed_over: tuple[str, ...] = ()
+        """Names, fit to be shown, of the files that programs left in the last listing (`~$….xlsx`, `Thumbs.db`)."""
         self.never_read: tuple[str, ...] = ()
         """Names, fit to be shown, of what the last listing held and no run will ever take."""
 
@@ -142,7 +146,8 @@ class Source:
     def waiting(self) -> list[WaitingFile]:
         """Files that wait, by name, each with whether it is settled.
 
-        Unfinished uploads, hidden files, folders, links and the manifest are left alone; see `never_read`.
+        Unfinished uploads, hidden files, files that programs leave, folders, links and the manifest are left alone: see
+        `passed_over` and `never_read`.
 
         Raises:
             DropLocationUnreachable: the location can't be listed.
@@ -154,6 +159,7 @@ class Source:
             entries = self._connection.list(_MOST_NAMES)
             files = [entry for entry in entries if entry.kind == "file" and not _is_left_alone(entry.name)]
             growing = unsettled(self._connection, files, settle_seconds)
+        self.passed_over = _passed_over(entries)
         self.never_read = _never_read(entries)
         self._manifest = next((entry for entry in entries if entry.name == MANIFEST), None)
         return [
@@ -285,8 +291,19 @@ def _numbered(name: str, number: str) -> str:
 
 
 def _is_left_alone(name: str) -> bool:
-    """Whether a name says that the file is no submission: hidden, unfinished, or the manifest."""
-    return name == MANIFEST or name.startswith((".", "~")) or name.lower().endswith(_UNFINISHED)
+    """Whether a name says that the file is no submission: hidden, a program's own, unfinished, or the manifest."""
+    return (
+        name == MANIFEST
+        or name.startswith((".", "~"))
+        or name.lower().startswith(_OF_PROGRAMS)
+        or name.lower().endswith(_UNFINISHED)
+    )
+
+
+def _passed_over(entries: list[Entry]) -> tuple[str, ...]:
+    """Names of the files that programs leave beside the files that they show or have open."""
+    named = [e.name for e in entries if e.kind == "file" and e.name.lower().startswith(_OF_PROGRAMS)]
+    return tuple(shown_name(name) for name in sorted(named)[:_MOST_SHOWN])
 
 
 def _never_read(entries: list[Entry]) -> tuple[str, ...]:

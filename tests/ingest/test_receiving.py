@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
 
+from followup.tasks.intake import districts_to_collect
 from ingest.ledger import Submission
 from ingest.originals import DamagedOriginal, decrypt_original
 from ingest.persons.keys import load_keys, make_keys
@@ -256,5 +257,48 @@ def test_folder_that_is_no_units_is_warned_of(installation: Installation, caplog
     for name in ("bromma", "Brommma", "gamla-stan", ".cache"):
         (inbox / name).mkdir(parents=True, exist_ok=True)
     receive(installation.settings, inbox=str(inbox))
-    told = [record.getMessage().partition(":")[0] for record in caplog.records if "no unit" in record.getMessage()]
-    assert told == ["Brommma", "gamla-stan"]
+    assert unread_folders(caplog) == ["Brommma", "gamla-stan"]
+
+
+def unread_folders(caplog: pytest.LogCaptureFixture) -> list[str]:
+    messages = [record.getMessage() for record in caplog.records]
+    return [message.partition(":")[0] for message in messages if "nobody reads the folder" in message]
+
+
+def test_task_that_lists_districts_warns_of_folders_that_no_task_reads(
+    installation: Installation, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = installation.root / "districts.yml"
+    declared.write_text("districts:\n  bromma: {url: '${FOLLOWUP_INBOX}/bromma'}\n")
+    settings = installation.settings.model_copy(update={"districts": declared})
+    monkeypatch.setattr("followup.tasks.intake.settings_of_task", lambda: settings)
+    installation.drop(NAME, GOOD)
+    for name in ("Brommma", "farsta"):
+        (installation.root / "inbox" / name).mkdir()
+    assert districts_to_collect() == [DISTRICT]
+    assert unread_folders(caplog) == ["Brommma", "farsta"]
+    caplog.clear()
+    receive_district(settings, DISTRICT)
+    assert unread_folders(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "~$bromma_arenden_2018Q3.xlsx",
+        ".~lock.bromma_arenden_2018Q3.ods#",
+        ".DS_Store",
+        "._x.csv",
+        "Thumbs.db",
+        "Desktop.ini",
+    ],
+)
+def test_file_that_a_program_leaves_is_passed_over_and_logged_once(
+    name: str, installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = installation.drop(name, b"anna andersson")
+    installation.drop(NAME, GOOD)
+    with caplog.at_level("INFO", "ingest"):
+        assert [receipt.file_name for receipt in take(installation).files] == [NAME]
+    assert [record.getMessage().count(name) for record in caplog.records if name in record.getMessage()] == [1]
+    assert left.read_bytes() == b"anna andersson"
