@@ -83,8 +83,8 @@ def attack(
         figures: every published figure of the release, and perhaps of releases before it.
         declared: what readers know of them.
         deviation: the public parameters.
-        truth: every true count of the release, published or not, as `published`; it chooses which cells are looked at
-            and scores what was found, and takes no part in finding it.
+        truth: every true count of the releases, published or not, as `published`, by the same `release`; it
+            chooses which cells are looked at and scores what was found, and takes no part in finding it.
         limits: the policy's.
         known: what is known of a child besides unit and period.
         beside: durations, pairs of releases, files.

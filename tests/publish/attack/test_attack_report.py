@@ -2,6 +2,7 @@ import dataclasses
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from cities_drawn import counts, drawn, records, release, truth
 
@@ -55,6 +56,26 @@ def test_attack_is_cut_short_by_time_and_says_so(city):
     report, _ = attacked(city, Deviation(), seconds=0.01)
     assert report.is_cut_short
     assert report.samples <= 1
+
+
+def test_attack_of_two_releases_uses_both_draws():
+    """A quarter is restated: twenty records more, everything of that unit and quarter drawn anew."""
+    cases = records(8, units=("norr", "soder"), quarters=("2018Q1",), size=40)
+    released, true = [], []
+    for number, rows in enumerate((cases.slice(20), cases), start=1):
+        made = counts(rows, MEASURES, years=False)
+        released.append(release(made, drawn(made, 8), release=number))
+        true.append(made.drop(["key_sum", "true"]).append_column("published", made["true"]))
+        true[-1] = true[-1].append_column("release", pa.array([number] * len(made)))
+    figures, truths = (Figures.from_table(pa.concat_tables(tables)) for tables in (released, true))
+    for most_changed in (None, 20):
+        declared = dataclasses.replace(DECLARED, most_changed=most_changed)
+        report = attack(figures, declared, Deviation(), truths, samples_wanted=1)
+        assert (report.bounds.exact, report.bounds.misled) == (0, 0)
+        assert 0 < report.bounds.cells < 500
+    # Told that nothing has changed, which is wrong, the attacker is misled: so the second draw takes part.
+    report = attack(figures, dataclasses.replace(DECLARED, most_changed=0), Deviation(), truths, samples_wanted=1)
+    assert report.bounds.misled > 0 or report.bounds.narrower > 0
 
 
 def test_breaches_name_every_figure_over_its_limit(city):
