@@ -97,7 +97,7 @@ def attack(
     limits, beside, begun = limits or Limits(), beside or Beside(), time.monotonic()
     random = np.random.default_rng(seed)
     changes = successive.score(beside.trials, deviation) if beside.trials else None
-    told = tuple((name, durations.score(rows, true, deviation)) for name, rows, true in beside.durations)
+    of_durations = tuple((name, durations.score(rows, true, deviation)) for name, rows, true in beside.durations)
     in_files = files.inspect(beside.folder, beside.secrets) if beside.folder else ()
     found, families = _Found(), len(families_of(figures, declared))
     until = None if full else begun + seconds
@@ -125,7 +125,7 @@ def attack(
         _pooled(all_of_n.AllFound, found.all_of_n),
         _pooled(presence.PresenceFound, found.presence),
         changes,
-        told,
+        of_durations,
         in_files,
     )
 

@@ -86,8 +86,8 @@ def _by_dimension(
             asked[:, place["unit"]] = city
             at_city[:, code] = cells.find(asked) if city >= 0 else -1
         shown = np.where(parts >= 0, cells.published[parts], UNKNOWN)
-        told = (shown > 0).any(axis=1)
-        chosen, parts, at_city, shown = chosen[told], parts[told], at_city[told], shown[told]
+        has_part = (shown > 0).any(axis=1)
+        chosen, parts, at_city, shown = chosen[has_part], parts[has_part], at_city[has_part], shown[has_part]
         if len(chosen):
             of_city = np.where(at_city >= 0, np.maximum(cells.published[at_city], 0), 0) + 0.5
             of_city[:, 0] = 0.0

@@ -67,19 +67,19 @@ def normalised(chance: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Guesses:
-    """Guesses of some cells' true counts by an attacker who knows more or less; `told` knows that it is small."""
+    """Guesses of some cells' true counts by an attacker who knows more or less; `small_by_…` knows that it is small."""
 
     cells: Rows
     by_prior: Counts
     by_figure: Counts
     by_least_squares: Counts
-    """Without a prior, and told that it is not 0."""
+    """Without a prior, and knowing that it is not 0."""
     by_sums: Counts
     sure: Floats
     """How likely the attacker holds the guess by all sums."""
-    told_by_prior: Counts
-    told_by_figure: Counts
-    told_by_sums: Counts
+    small_by_prior: Counts
+    small_by_figure: Counts
+    small_by_sums: Counts
 
 
 def average(
@@ -105,7 +105,7 @@ def average(
         most_relations: the size of a block. Sums over periods, divisions and units take part as far as it allows.
         most_groups: of measure, unit and period; None for all.
         until: `time.monotonic()` at which to stop.
-        small: whoever is told that a count is small is told that it is from 1 to this.
+        small: counts from 1 to this are small, and `small_by_…` knows it of each cell.
         earlier: [cell, draw] published counts of the same cells in earlier releases that were drawn anew; −1 for none.
     """
     sums, beliefs = system.equalities, beliefs_of(system, deviation)
@@ -225,9 +225,9 @@ class AveragingFound:
     by_figure: float
     by_least_squares: float
     by_sums: float
-    told_by_prior: float
-    told_by_figure: float
-    told_by_sums: float
+    small_by_prior: float
+    small_by_figure: float
+    small_by_sums: float
     sure: int
     """Guesses of small counts that the attacker holds for likelier than 90 %, …"""
     sure_right: int
@@ -235,10 +235,10 @@ class AveragingFound:
 
     @property
     def points(self) -> float:
-        """Percentage points over the better of prior and own figure: the worse of plain and told."""
+        """Percentage points over the better of prior and own figure, whether it knows that it is small or not."""
         plain = self.by_sums - max(self.by_prior, self.by_figure)
-        told = max(self.told_by_sums, self.by_least_squares) - max(self.told_by_prior, self.told_by_figure)
-        return 100.0 * max(plain, told)
+        knowing = max(self.small_by_sums, self.by_least_squares) - max(self.small_by_prior, self.small_by_figure)
+        return 100.0 * max(plain, knowing)
 
 
 def score(guesses: Guesses, true: Counts, small: int = 4) -> AveragingFound:
@@ -254,9 +254,9 @@ def score(guesses: Guesses, true: Counts, small: int = 4) -> AveragingFound:
         right(guesses.by_figure),
         right(guesses.by_least_squares),
         right(guesses.by_sums),
-        right(guesses.told_by_prior),
-        right(guesses.told_by_figure),
-        right(guesses.told_by_sums),
+        right(guesses.small_by_prior),
+        right(guesses.small_by_figure),
+        right(guesses.small_by_sums),
         int(sure.sum()),
         int((guesses.by_sums == true)[sure].sum()),
     )

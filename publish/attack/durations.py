@@ -46,7 +46,7 @@ class TrueDurations:
 
 @dataclass(frozen=True)
 class DurationsFound:
-    """What was told rightly."""
+    """What was inferred rightly."""
 
     rows: int
     count_by_mean: int
@@ -116,8 +116,8 @@ def score(rows: Durations, truth: TrueDurations, deviation: Deviation, small: in
     """What follows from each row, held against what is behind it."""
     candidates, fits = counts_left(rows, deviation)
     one = (fits.sum(axis=1) == 1) & (deviation.high(rows.published) > deviation.low(rows.published))
-    told = candidates[np.arange(len(fits)), fits.argmax(axis=1)] == truth.count
-    by_mean = int((one & told & (truth.count <= LARGEST)).sum())
+    right = candidates[np.arange(len(fits)), fits.argmax(axis=1)] == truth.count
+    by_mean = int((one & right & (truth.count <= LARGEST)).sum())
     in_band = 0
     if len(rows.grouped_median) and len(truth.in_band):
         left = bands_left(rows, deviation)

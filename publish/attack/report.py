@@ -76,10 +76,10 @@ class AttackReport:
 
     def breaches(self, limits: Limits) -> tuple[Breach, ...]:
         """What the policy forbids, in the order of the attacks."""
-        told = [
+        given_away = [
             found.count_by_mean + found.band_by_grouped_median + found.largest_by_total for _, found in self.durations
         ]
-        is_told_by_row = self.presence.sure > max(limits.sure, self.presence.sure_absent)
+        is_small_by_row = self.presence.sure > max(limits.sure, self.presence.sure_absent)
         measured = (
             ("small counts exact", max(self.bounds.exact, self.programs.exact), limits.exact),
             (
@@ -93,8 +93,8 @@ class AttackReport:
             ("one record changed", self.changes.points if self.changes else 0.0, limits.change_points),
             ("attributes surer than allowed", self.attributes.sure, 0),
             ("parts at the cap without being marked", self.all_of_n.over_cap, 0),
-            ("presence told by rows of zeros", self.presence.rows_true if is_told_by_row else 0, 0),
-            ("durations", sum(told), limits.durations),
+            ("presence sure by rows of zeros", self.presence.rows_true if is_small_by_row else 0, 0),
+            ("durations", sum(given_away), limits.durations),
             ("files", len(self.files), 0),
         )
         return tuple(Breach(name, float(found), float(limit)) for name, found, limit in measured if found > limit)

@@ -1,4 +1,4 @@
-"""Two releases that differ by one record: what do the figures that moved tell of it?"""
+"""Two releases that differ by one record: what can be inferred of it from the figures that moved?"""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class ChangesFound:
-    """How often the record's code was told, by dimension."""
+    """How often the record's code was inferred, by dimension."""
 
     trials: int
     by_dimension: tuple[tuple[str, int, float, float], ...]
-    """(dimension, trials, share told right, share by chance: the likeliest code before)."""
+    """(dimension, trials, share inferred rightly, share by chance: the likeliest code before)."""
     points: float
     """Percentage points over chance in the worst dimension, less what so few trials leave to luck."""
 
@@ -65,14 +65,14 @@ class _Shifts:
         chance: Floats = np.where(large, np.minimum(normal, 1.0), exact)
         return chance
 
-    def ratio(self, before: Floats, after: Floats, shift: int, kept: tuple[float, float]) -> Floats:
+    def ratio(self, before: Floats, after: Floats, shift: int, shares: tuple[float, float]) -> Floats:
         """Of each figure the likelihood with the shift over that without."""
-        share = np.where(np.maximum(before, after) <= FEW, *kept)
+        share = np.where(np.maximum(before, after) <= FEW, *shares)
         unmoved = (1.0 - share) * self.chance(before, after, 0) + share * (before == after)
         ratio: Floats = (self.chance(before, after, shift) + 1e-9) / (unmoved + 1e-9)
         return ratio
 
-    def kept(self, before: Floats, after: Floats) -> tuple[float, float]:
+    def share_unmoved(self, before: Floats, after: Floats) -> tuple[float, float]:
         """The share of few, and of larger, figures that are not drawn anew."""
         found = []
         for is_few in (True, False):
@@ -83,7 +83,7 @@ class _Shifts:
         return found[0], found[1]
 
 
-def tell(
+def infer(
     before: Figures, after: Figures, kind: Kind, dimension: str, deviation: Deviation
 ) -> tuple[str | tuple[str, str], str | tuple[str, str]]:
     """The record's likeliest code by what moved, and by chance: by the shares before it.
@@ -101,14 +101,14 @@ def tell(
     names, grids = _grids(before, after, dimension)
     shifts = _Shifts(deviation)
     all_before, all_after = (np.concatenate([grid[at].ravel() for grid in grids]) for at in (0, 1))
-    kept = shifts.kept(all_before, all_after)
+    unmoved = shifts.share_unmoved(all_before, all_after)
     share = (grids[0][0][:, 0] if kind != "added" else grids[0][1][:, 0]) + 0.5
 
     def evidence(shift: int) -> Floats:
         total = np.zeros(len(names))
         for first, second in grids:
             weight = np.maximum(first, second) + 0.5
-            ratio = shifts.ratio(first, second, shift, kept)
+            ratio = shifts.ratio(first, second, shift, unmoved)
             total += np.log((weight / weight.sum(axis=1, keepdims=True) * ratio).sum(axis=1))
         return total
 
@@ -120,8 +120,8 @@ def tell(
     pairs = list(permutations(range(len(names)), 2))
     by_chance = [chance[old] + chance[new] for old, new in pairs]
     belief = np.array([given + went[old] + came[new] for given, (old, new) in zip(by_chance, pairs, strict=True)])
-    told, guessed = pairs[int(belief.argmax())], pairs[int(np.argmax(by_chance))]
-    return (names[told[0]], names[told[1]]), (names[guessed[0]], names[guessed[1]])
+    inferred, guessed = pairs[int(belief.argmax())], pairs[int(np.argmax(by_chance))]
+    return (names[inferred[0]], names[inferred[1]]), (names[guessed[0]], names[guessed[1]])
 
 
 def _grids(before: Figures, after: Figures, dimension: str) -> tuple[list[str], list[tuple[Floats, Floats]]]:
@@ -160,8 +160,8 @@ def score(trials: Sequence[Trial], deviation: Deviation) -> ChangesFound:
     results: dict[str, list[tuple[bool, bool]]] = {}
     for trial in trials:
         for dimension, code in trial.codes.items():
-            told, guessed = tell(trial.before, trial.after, trial.kind, dimension, deviation)
-            results.setdefault(dimension, []).append((told == code, guessed == code))
+            inferred, guessed = infer(trial.before, trial.after, trial.kind, dimension, deviation)
+            results.setdefault(dimension, []).append((inferred == code, guessed == code))
     by_dimension, points = [], 0.0
     for dimension, pairs in sorted(results.items()):
         right, chance = np.array(pairs, dtype=float).T

@@ -60,8 +60,8 @@ def test_average_of_unprotected_city_finds_every_count():
 def test_average_of_drawn_city_finds_no_more_than_some():
     found, *_ = found_in(2, Deviation())
     assert found.cells > 500
-    assert 0.3 < found.told_by_figure < 0.7
-    assert found.told_by_sums < 0.75
+    assert 0.3 < found.small_by_figure < 0.7
+    assert found.small_by_sums < 0.75
     assert found.sure < 0.05 * found.cells
 
 
@@ -78,7 +78,7 @@ def test_average_bites_where_sums_have_no_deviation():
     cells.published[cells.row >= 0] = np.where(cells.is_exact, counted, cells.published)[cells.row >= 0]
     guesses = average(system, Deviation(), small, most_relations=1500)
     after = score(guesses, counted[guesses.cells], 4)
-    assert after.told_by_sums > before.told_by_sums + 0.15
+    assert after.small_by_sums > before.small_by_sums + 0.15
     assert after.points > 20
 
 
@@ -92,5 +92,5 @@ def test_average_joins_earlier_draws():
     draws = (random.random((len(counted), 6, 1)) > chances).sum(axis=2)
     once = average(system, Deviation(), small, most_relations=1500)
     often = average(system, Deviation(), small, most_relations=1500, earlier=draws)
-    gained = score(often, counted[often.cells], 4).told_by_figure - score(once, counted[once.cells], 4).told_by_figure
+    gained = score(often, counted[often.cells], 4).small_by_figure - score(once, counted[once.cells], 4).small_by_figure
     assert gained > 0.1

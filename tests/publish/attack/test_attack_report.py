@@ -31,7 +31,7 @@ def test_attack_of_unprotected_release_breaks_it(city):
     assert report.figures == len(figures)
     assert report.bounds.exact == report.bounds.cells > 1000
     assert report.insider.exact == report.insider.cells > 0
-    assert report.averaging.told_by_figure == report.averaging.told_by_sums == 1.0
+    assert report.averaging.small_by_figure == report.averaging.small_by_sums == 1.0
     broken = {breach.attack for breach in report.breaches(Limits())}
     assert {"small counts exact", "small counts exact for an insider", "attributes surer than allowed"} <= broken
 
@@ -83,7 +83,7 @@ def test_breaches_name_every_figure_over_its_limit(city):
     broken = dataclasses.replace(
         report,
         bounds=dataclasses.replace(report.bounds, exact=2, narrower=9),
-        averaging=dataclasses.replace(report.averaging, told_by_sums=0.9, told_by_prior=0.4, told_by_figure=0.5),
+        averaging=dataclasses.replace(report.averaging, small_by_sums=0.9, small_by_prior=0.4, small_by_figure=0.5),
         insider_gained=1,
     )
     found = {breach.attack: breach.found for breach in broken.breaches(Limits())}
