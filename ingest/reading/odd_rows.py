@@ -18,6 +18,8 @@ from ingest.folding import fold
 
 _DASHES = re.compile(r"[-=_*~+.\u2013\u2014\u2500-\u257f|]+")
 _NOTE = re.compile(r"\*|(källa|kalla|obs|anm|anmärkning|not|fotnot|kommentar|preliminär\w*)\b", re.IGNORECASE)
+_REPEATED = "Raden upprepar rubrikerna. Ta bort den: rubrikerna ska bara stå på första raden."
+_ANOTHER = "Här börjar en annan tabell, med rubrikerna för {}. Lämna den som en egen fil, och ta bort den ur den här."
 _SEARCHED = 4
 """Code columns in which a repeated header or a dash is sought."""
 _MOST_CANDIDATES = 10_000
@@ -27,6 +29,16 @@ _MOST_CANDIDATES = 10_000
 @lru_cache(maxsize=16)
 def _known(dataset: str) -> frozenset[str]:
     return frozenset(load_contracts()[dataset].header_lookup())
+
+
+@lru_cache(maxsize=1)
+def _every_header() -> frozenset[str]:
+    return frozenset().union(*map(_known, load_contracts()))
+
+
+def _another_table(folded: Sequence[str]) -> str:
+    """The dataset whose headers these cells are; empty for none."""
+    return next((name for name in load_contracts() if _known(name).issuperset(folded)), "")
 
 
 def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | None:
@@ -41,9 +53,12 @@ def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | Non
     if len(filled) > 1 and all(_DASHES.fullmatch(text) for text in filled):
         return file_finding("FIL-066", row=row)
     known = _known(contract.dataset)
-    headers = sum(fold(text[:200]) in known for text in filled)
+    folded = [fold(text[:200]) for text in filled]
+    headers = sum(text in known for text in folded)
     if headers > 1 and 2 * headers >= len(filled):
-        return file_finding("FIL-065", row=row)
+        return file_finding("FIL-065", row=row, what=_REPEATED)
+    if len(filled) > 2 and not headers and (other := _another_table(folded)):
+        return file_finding("FIL-065", row=row, what=_ANOTHER.format(other))
     required = len(always_filled(contract.dataset))
     if len(filled) == 1 and required > 1:
         if _DASHES.fullmatch(filled[0]) and len(filled[0]) > 1:
@@ -81,9 +96,8 @@ def odd_rows(
     coded = sorted((c for c in named if c.type == "code"), key=lambda c: c.name not in required)[:_SEARCHED]
     maybe = np.zeros(table.num_rows, dtype=bool)
     unfilled = np.ones(table.num_rows, dtype=bool) if any(c.name in required for c in coded) else maybe.copy()
-    known = _known(contract.dataset)
     for column in coded:
-        headed, empty = _by_spelling(table[column.name], encoding, known)
+        headed, empty = _by_spelling(table[column.name], encoding, _every_header())
         maybe |= headed
         if column.name in required:
             unfilled &= empty
@@ -99,6 +113,9 @@ def odd_rows(
         if (odd := odd_row(cells, int(numbers[at]), contract)) is not None:
             is_odd[at] = True
             found.append(odd)
+            if odd.message.startswith(_ANOTHER[:20]):  # what follows is of that table
+                is_odd[at:] = True
+                break
     return is_odd, found
 
 

@@ -22,6 +22,8 @@ _DATE_LETTERS = "ymdhs"
 _SHOWN_AS_THEY_ARE = " -/()+:'"
 """What Excel shows without quotes. Other signs (comma, full stop, per cent) change the number."""
 _LONGEST = 255
+BUILT_IN_SHARES = {9: "0%", 10: "0.00%"}
+"""Formats that files name by number alone."""
 
 
 Parts = tuple[str | None, ...]
@@ -40,10 +42,29 @@ class Template:
     positive: Parts
     zero: Parts | None
 
-    def shown(self, number: int) -> str | None:
-        """A whole number of zero or more as it is shown; None where the template doesn't say."""
+    def shown(self, value: bytes | float) -> str | None:
+        """A whole number of zero or more as it is shown; None where the template doesn't say, and for other numbers."""
+        number = whole(value)
+        if number is None:
+            return None
         parts = self.positive if number else self.zero
         return None if parts is None else _filled(parts, str(number))
+
+
+@dataclass(frozen=True)
+class Share:
+    """A format that shows a number as a share: 1 as `100%`. A count so shown is none, whatever number is stored."""
+
+    hundredfold: bool
+    """Excel's own sign multiplies by a hundred; one in quotes does not."""
+
+    def shown(self, value: bytes | float) -> str | None:
+        """A number as it is shown, rounded to what Excel stores; None for what is none."""
+        try:
+            number = float(value) * (100 if self.hundredfold else 1)
+        except ValueError:
+            return None
+        return f"{number:.13g}%"
 
 
 def _filled(parts: Parts, digits: str) -> str:
@@ -142,6 +163,17 @@ def only_looks_like_a_date(code: str) -> bool:
     sections = _sections(code)
     words = [word for section in sections for word in section.words]
     return bool(words) and not any(map(_is_of_a_date, words)) and not any(s.is_elapsed for s in sections)
+
+
+@lru_cache(maxsize=4096)
+def shown_by(code: str) -> Template | Share | None:
+    """How a format shows numbers that are shown with a fixed run of digits or as a share; None for other formats."""
+    if "%" not in code:
+        return template(code)
+    section = _sections(code)[0]
+    if any("%" in part for part in section.parts if part):
+        return Share(hundredfold="%" in re.sub(r'"[^"]*"|\\.', "", code.partition(";")[0]))
+    return template(code)
 
 
 @lru_cache(maxsize=4096)

@@ -25,11 +25,14 @@ _SHOWN_NUMBER = re.compile(
     rb"<table:table-cell\b(?=[^<>]*\boffice:value-type=\"float\")(?=[^<>]*\boffice:value=\"([^\"<>]*)\")([^<>]*)>"
     rb"\s*<text:p>(?=0\d|\d+[-/]|[^<\d]*(?:[A-Za-z]|\xc3[\x80-\xbf])\d)([^<>.,%:]*)(?=</text:p>\s*</table:table-cell>)"
 )
+_SHARE = re.compile(
+    rb"<table:table-cell\b(?=[^<>]*\boffice:value-type=\"percentage\")([^<>/]*(?:/[^<>/]+)*)(>\s*<text:p>)"
+)
 _NUMBER_ATTRIBUTES = re.compile(rb"\s(?:office|calcext):value(?:-type)?=\"[^\"]*\"")
 
 
 def padded_as_text(content: bytes) -> bytes:
-    """Whole numbers that are shown with a fixed number of digits (`000123`, `2018-0123`) as the text that is shown."""
+    """Whole numbers that are shown with fixed digits (`000123`, `2018-0123`), and shares, as the text that is shown."""
 
     def as_text(found: re.Match[bytes]) -> bytes:
         number, digits = whole(found[1]), re.sub(rb"\D", b"", found[3])
@@ -38,7 +41,12 @@ def padded_as_text(content: bytes) -> bytes:
         attributes = _NUMBER_ATTRIBUTES.sub(b"", found[2])
         return b'<table:table-cell office:value-type="string"' + attributes + b"><text:p>" + found[3]
 
-    return _SHOWN_NUMBER.sub(as_text, content)
+    return _SHARE.sub(_share_as_text, _SHOWN_NUMBER.sub(as_text, content))
+
+
+def _share_as_text(found: re.Match[bytes]) -> bytes:
+    """A share as the text that is shown (`100%`): the number behind it is no count."""
+    return b'<table:table-cell office:value-type="string"' + _NUMBER_ATTRIBUTES.sub(b"", found[1]) + found[2]
 
 
 def tables(content: bytes) -> list[bytes]:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.workbooks.number_formats import Template, only_looks_like_a_date, template, whole
+from ingest.workbooks.number_formats import BUILT_IN_SHARES, Share, Template, only_looks_like_a_date, shown_by
 from ingest.workbooks.refusals import DAMAGED, LOCKED, MOST_SHEETS, OTHER_KIND, TOO_LARGE, Refused
 
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -136,7 +136,7 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
         stream = _Compound(raw).stream("Workbook", "Book", "WORKBOOK", "BOOK")
         if not stream:
             raise Refused(OTHER_KIND, kind="ett dokument i ett äldre Officeformat")
-        bounds, codes, formats = [], {}, []
+        bounds, codes, formats = [], dict(BUILT_IN_SHARES), []
         for kind, content in _records(stream, 0):
             if kind == _FILEPASS:
                 raise Refused(LOCKED)
@@ -149,7 +149,7 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
             if len(bounds) > MOST_SHEETS:
                 raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
         styles = _Styles(
-            {place: how for place, number in enumerate(formats) if (how := template(codes.get(number, "")))},
+            {place: how for place, number in enumerate(formats) if (how := shown_by(codes.get(number, "")))},
             frozenset(place for place, number in enumerate(formats) if only_looks_like_a_date(codes.get(number, ""))),
         )
         return [_sheet(stream, offset, (state & 3) != 0, styles) for offset, state in bounds]
@@ -159,16 +159,16 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
 
 @dataclass(frozen=True)
 class _Styles:
-    """Numbers of cell styles: how those show numbers that have a fixed number of digits; those that are no dates."""
+    """Numbers of cell styles: how those show numbers that have fixed digits or are shares; those that are no dates."""
 
-    templates: dict[int, Template]
+    templates: dict[int, Template | Share]
     false_dates: frozenset[int]
 
     def shown(self, style: int, value: float) -> str | float | None:
         """What stands in a cell, where calamine gives back something else."""
-        how, number = self.templates.get(style), whole(value)
-        if how is not None and number is not None:
-            return how.shown(number)
+        how = self.templates.get(style)
+        if how is not None and (text := how.shown(value)) is not None:
+            return text
         return value if style in self.false_dates else None
 
 

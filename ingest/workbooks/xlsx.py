@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
-from ingest.workbooks.number_formats import Template, only_looks_like_a_date, template, whole
+from ingest.workbooks.number_formats import BUILT_IN_SHARES, Share, Template, only_looks_like_a_date, shown_by
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^<>]*)>")
 _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^<>]*)>")
@@ -119,16 +119,14 @@ def without_false_dates(styles: bytes) -> bytes:
     return styles[:begin] + _NUMBER_FORMAT.sub(plain, styles[begin:end]) + styles[end:]
 
 
-def templates(styles: bytes) -> dict[int, Template]:
-    """Number of a cell style → how it shows whole numbers, for styles with a fixed number of digits."""
+def templates(styles: bytes) -> dict[int, Template | Share]:
+    """Number of a cell style → how it shows numbers, for styles with a fixed number of digits and for shares."""
     begin, end = _part(styles, b"numFmts")
-    formats: dict[int, Template] = {}
+    formats = {number: how for number, code in BUILT_IN_SHARES.items() if (how := shown_by(code))}
     for found in _NUMBER_FORMAT.finditer(styles, begin, end):
-        number, shown = _FORMAT_ID.search(found[1]), template(_code(found[1]))
+        number, shown = _FORMAT_ID.search(found[1]), shown_by(_code(found[1]))
         if number and shown:
             formats[int(number[1])] = shown
-    if not formats:
-        return {}
     begin, end = _part(styles, b"cellXfs")
     numbers = (_FORMAT_ID.search(style[1]) for style in _STYLE.finditer(styles, begin, end))
     return {
@@ -138,8 +136,8 @@ def templates(styles: bytes) -> dict[int, Template]:
     }
 
 
-def padded_as_text(sheet: bytes, shown: Mapping[int, Template]) -> bytes:
-    """The sheet with whole numbers of these styles turned into the text that Excel shows: `000123`."""
+def padded_as_text(sheet: bytes, shown: Mapping[int, Template | Share]) -> bytes:
+    """The sheet with numbers of these styles turned into the text that Excel shows: `000123`, `100%`."""
     if not shown:
         return sheet
     styles = b"|".join(b"%d" % style for style in shown)
@@ -150,10 +148,9 @@ def padded_as_text(sheet: bytes, shown: Mapping[int, Template]) -> bytes:
 
     def as_text(found: re.Match[bytes]) -> bytes:
         kind = _KIND.search(found[1])
-        number = whole(found[4])
-        if (kind is not None and kind[1] != b"n") or number is None:
+        if kind is not None and kind[1] != b"n":
             return found[0]
-        text = shown[int(found[2])].shown(number)
+        text = shown[int(found[2])].shown(found[4])
         if text is None:
             return found[0]
         start = found[1].replace(kind[0], b"") if kind is not None else found[1]

@@ -96,3 +96,9 @@ def test_every_rule_about_files_is_shown_with_an_example_on_the_page() -> None:
         rule.message_sv.format(**rule.example)  # KeyError for a placeholder without example
     said = page()
     assert "{" not in said.partition("## aktiviteter")[0]
+
+
+def test_second_table_below_is_named_once_and_its_rows_are_not_read() -> None:
+    first, second = (csv_bytes(name, [base_row(name)]) for name in ("ungdomsmottagning", "skyddsuppfoljning"))
+    padded = b"".join(line + b";" * 7 + b"\r\n" for line in second.splitlines())
+    assert "Här börjar en annan tabell, med rubrikerna för skyddsuppfoljning." in only_message(first + padded)

@@ -14,7 +14,7 @@ from ingest.contracts import load_contracts
 from ingest.reading.tables import read_table
 from ingest.reading.times_of_day import read_time
 from ingest.reading.turned_into_dates import guesses
-from ingest.workbooks.number_formats import only_looks_like_a_date, template
+from ingest.workbooks.number_formats import only_looks_like_a_date, shown_by, template
 
 SER = "bromma_serviceinsatser_2018Q3.csv"
 UNG = "bromma_ungdomsmottagning_2018Q3.csv"
@@ -65,6 +65,29 @@ def test_template_shows_fixed_digits_as_excel_does(code: str, number: int, shown
 )  # fmt: skip
 def test_template_is_none_of_other_formats(code: str) -> None:
     assert template(code) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "shown"),
+    [("0%", 1, "100%"), ("0.00%", 0.125, "12.5%"), ('0"%"', 50, "50%"), ("0\\%", 50, "50%"), ("#,##0 %;-0 %", 0, "0%"),
+     ("0", 1, None), ("yyyy", 1, None), ("000", 1, "001")],
+)  # fmt: skip
+def test_share_is_shown_as_one_whatever_number_is_stored(code: str, number: float, shown: str | None) -> None:
+    found = shown_by(code)
+    assert (None if found is None else found.shown(number)) == shown
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "xls", "ods"])
+def test_share_for_a_count_is_an_error_in_every_kind_of_workbook(ending: str) -> None:
+    cells = typed("skyddsuppfoljning", base_row("skyddsuppfoljning"))
+    shown = Shown(1, "0%", "100%")
+    open_cell = (
+        '<table:table-cell office:value-type="percentage" office:value="1"><text:p>100%</text:p></table:table-cell>'
+    )
+    make = {"xlsx": workbook, "xls": old_workbook, "ods": open_document}[ending]
+    rows = [labels("skyddsuppfoljning"), [cells[0], open_cell if ending == "ods" else shown, *cells[2:]]]
+    report = check(make({"A": rows}), f"bromma_skyddsuppfoljning_2018Q3.{ending}")
+    assert not report.accepted and "en andel: skriv antalet" in next(report.findings()).message
 
 
 def test_template_leaves_zero_to_its_own_section() -> None:

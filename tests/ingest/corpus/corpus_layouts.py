@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 
 from cases import Case, cells, headers, refused, row, table, text
-from corpus_books import Cell, typed, workbook
+from corpus_books import Cell, Shown, book_of, typed, workbook
 
 UNG, RUT = "ungdomsmottagning", "rutiner"
 
@@ -61,7 +61,24 @@ def layouts() -> Iterator[Case]:
     yield refused("layouts/four_empty_sheets.xlsx", workbook({f"Blad{n}": [] for n in range(1, 5)}), "FIL-004")
 
 
+def other_tables() -> Iterator[Case]:
+    """A second table below the first."""
+    sky = [headers("skyddsuppfoljning"), cells("skyddsuppfoljning", row("skyddsuppfoljning"))]
+    first = [headers(UNG), cells(UNG, row(UNG))]
+    padded = [[*record, *[""] * (len(first[0]) - len(record))] for record in sky]
+    yield refused("layouts/another_table_below.csv", text([*first, *padded]).encode(), "FIL-065", dataset=UNG)
+    below: list[list[Cell]] = [[*first[0]], typed(UNG), [], *[[*record] for record in sky]]
+    yield refused("layouts/another_table_below.xlsx", workbook({"Blad1": below}), "FIL-065", dataset=UNG)
+
+
+def shares() -> Iterator[Case]:
+    """Shares where counts are due, as Excel holds them: 100 % is the number 1."""
+    for name, cell in (("whole", Shown(1, "0%")), ("half", Shown(0.5, "0.0%")), ("in_quotes", Shown(50, '0"%"'))):
+        raw = book_of("skyddsuppfoljning", antal_barnforhor=cell)
+        yield refused(f"shares/{name}.xlsx", raw, "SKY-005", dataset="skyddsuppfoljning")
+
+
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (other_kinds, layouts):
+    for group in (other_kinds, layouts, other_tables, shares):
         yield from group()
