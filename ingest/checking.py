@@ -35,7 +35,7 @@ from ingest.reading.totals import distinct_cells
 from ingest.row_changes import Changes
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
-from ingest.similar_files import SIMILAR_FILE, find_dates_outside_quarter, find_similar_files
+from ingest.similar_files import SIMILAR_FILE, find_dates_outside_quarter, find_other_titles, find_similar_files
 from ingest.storing import sketch_of_table
 from ingest.unreadable_cells import why_unreadable
 
@@ -206,6 +206,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
     conformed = replace(conformed, sketch=sketch_of_table(conformed, contract))
+    findings.extend(find_other_titles(table.titles, name.district, name.quarter))
     findings.extend(find_dates_outside_quarter(conformed, contract, name.quarter))
     findings.extend(find_similar_files(conformed, contract, circumstances.past))
     history = look_back(name.dataset, conformed, circumstances.past)

@@ -136,6 +136,22 @@ def _quarter(folded: str) -> tuple[Quarter | None, str]:
     return None, folded
 
 
+def quarter_in(text: str) -> Quarter | None:
+    """The quarter that a title names by a word for one (`kv 2 2018`, `Q2 2018`, `apr-jun 2018`); no bare date."""
+    folded = fold(re.sub(r"[^\w\s./-]", " ", text[:_COMPARED]))
+    if re.search(r"(?:q|kv|qtr|quarter|jan|apr|jul|okt|oct)", folded) is None:
+        return None
+    folded = re.sub(r"20\d\d_\d\d_\d\d", "_", folded)
+    return _quarter(folded)[0]
+
+
+def unit_in(text: str) -> str | None:
+    """The code of the unit that a title names exactly; None for none."""
+    words = [word for word in fold(re.sub(r"[^\w\s./-]", " ", text[:_COMPARED])).split("_") if word]
+    runs = ["_".join(words[at : at + size]) for size in range(_LONGEST_RUN, 0, -1) for at in range(len(words))]
+    return next((_units()[run] for run in runs if run in _units()), None)
+
+
 def _nearest(words: list[str], known: dict[str, str]) -> str | None:
     """What the words name, several together before single ones, exactly before nearly; None where nothing is near."""
     words = words[:_WORDS]

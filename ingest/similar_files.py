@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -24,6 +25,7 @@ from ingest.failures import in_words
 from ingest.findings import Finding, count_with_noun, file_finding
 from ingest.history import Past
 from ingest.ledger import Submission
+from ingest.name_guesses import quarter_in, unit_in
 from ingest.quarters import Quarter
 from ingest.sentinels import DATE_BAD, day_number
 from ingest.sketching import MOST_HASHES, Sketch, read_sketch
@@ -184,6 +186,25 @@ def find_dates_outside_quarter(table: ConformedTable, contract: Contract, quarte
     where = _quarter_of(int(newest[read].max()))
     what = f"De senaste datumen i filen ligger i {where}, inga i {quarter}."
     return [file_finding("FIL-087", row_key=str(where), what=what)]
+
+
+def find_other_titles(titles: Sequence[str], district_code: str, quarter: Quarter) -> list[Finding]:
+    """A query when a sheet's name or title names another quarter or unit than the file's name, and never the file's.
+
+    Only quarters and units as we write them are said, nothing of the titles.
+    """
+    quarters = [found for found in map(quarter_in, titles) if found]
+    units = [found for found in map(unit_in, titles) if found]
+    said = []
+    if quarters and quarter not in quarters:
+        said.append(str(quarters[0]))
+    if units and not _family(district_code) & set(units):
+        unit = load_districts().get(units[0])
+        said.append(units[0] if unit is None else unit.name)
+    if not said:
+        return []
+    what = " och ".join(said)
+    return [file_finding("FIL-088", row_key=what, what=what, named=f"{district_code} {quarter}")]
 
 
 def _quarter_of(day: int) -> Quarter:

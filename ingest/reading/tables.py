@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -57,6 +57,7 @@ class RawTable:
         findings: faults and queries of the file as such.
         explained: contract column → rows (as Excel numbers them) about whose cell a finding names the cause: what
             rules say of that cell follows from it.
+        titles: of a workbook's sheet: its name, and cells above the headers; they may be anything, and are not shown.
     """
 
     columns: dict[str, pa.ChunkedArray]
@@ -67,6 +68,7 @@ class RawTable:
     hints: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = field(default=())
     explained: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    titles: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -310,9 +312,10 @@ def _read_workbook(raw: bytes, contract: Contract, ending: str) -> RawTable:
     table = _parsed_body(sheet.body, layout, ";")
     findings = [*wrong_ending(ending, sheet.kind), *sheet.findings]
     numbers = sheet.row_numbers
-    return _table_of_rows(
+    read = _table_of_rows(
         table, layout, contract, "utf-8", numbers, findings, has_marks=True, unused=sheet.unused, days=sheet.days
     )
+    return replace(read, titles=sheet.titles)
 
 
 def _without_hint(raw: bytes) -> bytes:

@@ -26,7 +26,7 @@ _MOST_COLUMNS = 16_384
 """Excel's own limit; what is beyond is a broken reference."""
 _MOST_LAID_OUT = 40_000_000
 """Rows × columns up to the furthest cell: calamine lays out all of them."""
-_WIDEST = 702
+_WIDEST, _TITLE_CELLS = 702, 10
 _EMPTY, _NO_HEADERS, _TOO_WIDE, _LONG_CELL, _LONG_TIME = "FIL-004", "FIL-021", "FIL-022", "FIL-023", "FIL-062"
 
 Range = tuple[tuple[int, int], tuple[int, int]]
@@ -86,6 +86,7 @@ class _Marks:
     hidden_rows: frozenset[int]
     hidden_columns: frozenset[int]
     merged: Iterable[Range]
+    name: str
 
 
 def read_workbook(raw: bytes, request: SheetRequest) -> SheetReply:
@@ -230,7 +231,7 @@ def _read_xlsx(package: Package, request: SheetRequest) -> SheetReply:
     del content, changed
     sheet = _sheet(_load(plain), chosen.position)
     merged = sheet.merged_cell_ranges or ()
-    marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged)
+    marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged, entry.name)
     return _read(lambda: _rows(sheet), chosen, marks, request)
 
 
@@ -253,6 +254,7 @@ def _read_ods(package: Package, request: SheetRequest) -> SheetReply:
         ods.hidden_rows(table),
         ods.hidden_columns(table, _WIDEST),
         list(ods.merged(table)),
+        workbook.sheet_names[chosen.position],
     )
     return _read(lambda: _rows(sheet), chosen, marks, request)
 
@@ -265,7 +267,15 @@ def _read_xls(raw: bytes, request: SheetRequest) -> SheetReply:
         raise Refused(DAMAGED)
     old, sheet = sheets[chosen.position], _sheet(workbook, chosen.position)
     merged = sheet.merged_cell_ranges or ()
-    marks = _Marks("xls", len(sheets), old.hidden, old.hidden_rows, old.hidden_columns, merged)
+    marks = _Marks(
+        "xls",
+        len(sheets),
+        old.hidden,
+        old.hidden_rows,
+        old.hidden_columns,
+        merged,
+        workbook.sheet_names[chosen.position],
+    )
     return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, request)
 
 
@@ -335,10 +345,17 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
         "headers": list(header.cells),
         "header_row": header.index + 1,
         "above": header.above,
+        "titles": [text[:200] for text in (marks.name, *_above(rows(), header)) if text.strip()],
         "kept": filled,
         "dates": {str(place): days for place, days in body.dates.items()},
     }
     return SheetReply(facts, body.csv, body.numbers.tobytes())
+
+
+def _above(rows: Iterator[list[Any]], header: HeaderRow) -> Iterator[str]:
+    """The first cells of the rows above the headers."""
+    for row in islice(rows, min(header.index, LOOKED_AT)):
+        yield from (text_of(cell) for cell in row[:_TITLE_CELLS])
 
 
 def _refuse_merged(merged: Iterable[Range], header: int, last_column: int) -> None:

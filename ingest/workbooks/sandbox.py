@@ -50,6 +50,7 @@ class SheetText:
         row_numbers: int32, each row as Excel numbers it.
         findings: what is odd about the workbook.
         days: column of the contract → rows whose cell is a date although none is due, and the days.
+        titles: the sheet's name, and cells above the headers.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class SheetText:
     row_numbers: npt.NDArray[np.int32]
     findings: tuple[Finding, ...]
     days: dict[str, list[tuple[int, str]]]
+    titles: tuple[str, ...]
 
 
 def is_workbook(raw: bytes) -> bool:
@@ -104,6 +106,7 @@ def read_sheet(raw: bytes, contract: Contract, most_columns: int) -> SheetText:
         np.frombuffer(numbers, np.int32),
         tuple(_oddities(facts, headers, contract)),
         _days(facts["dates"], headers, contract),
+        tuple(facts["titles"]),
     )
 
 

@@ -6,6 +6,7 @@ import unicodedata
 
 import pytest
 
+from ingest.name_guesses import quarter_in, unit_in
 from ingest.naming import read_name
 
 RIGHT = "bromma_arenden_2018Q3"
@@ -82,3 +83,21 @@ def test_cause_is_named(name: str, cause: str) -> None:
 def test_unknown_dataset_lists_those_that_are_with_their_titles() -> None:
     said = message("bromma_placeringar_2018Q3.csv")
     assert "oppenvard (Biståndsbedömd öppenvård)" in said and "Menades" not in said
+
+
+@pytest.mark.parametrize(
+    ("title", "quarter", "unit"),
+    [
+        ("Rapport Farsta, kvartal 2 2018", "2018Q2", "farsta"),
+        ("Q3 2018", "2018Q3", None),
+        ("Enskede-Årsta-Vantör april-juni 2018", "2018Q2", "enskede-arsta-vantor"),
+        ("Uttag 2018-10-02", None, None),
+        ("Uttaget 2018-04-02 kl 3", None, None),
+        ("Blad1", None, None),
+    ],
+)
+def test_title_names_a_quarter_by_its_word_and_a_unit_exactly(
+    title: str, quarter: str | None, unit: str | None
+) -> None:
+    found = quarter_in(title)
+    assert (None if found is None else str(found), unit_in(title)) == (quarter, unit)

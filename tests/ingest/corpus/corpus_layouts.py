@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 
-from cases import Case, cells, headers, refused, row, table, text
+from cases import Case, cells, headers, refused, row, table, taken, text
 from corpus_books import Cell, Shown, book_of, typed, workbook
 
 UNG, RUT = "ungdomsmottagning", "rutiner"
@@ -78,7 +78,18 @@ def shares() -> Iterator[Case]:
         yield refused(f"shares/{name}.xlsx", raw, "SKY-005", dataset="skyddsuppfoljning")
 
 
+def titles() -> Iterator[Case]:
+    """What the sheet says of itself."""
+    rows: list[list[Cell]] = [[*headers(UNG)], typed(UNG)]
+    yield taken("titles/sheet_of_another_quarter.xlsx", workbook({"Kv 2 2018": rows}), "FIL-088", dataset=UNG)
+    yield taken("titles/sheet_of_this_quarter.xlsx", workbook({"Q3 2018 Bromma": rows}), dataset=UNG)
+    above: list[list[Cell]] = [["Farsta, april-juni 2018"], *rows]
+    yield taken("titles/row_of_another_unit.xlsx", workbook({"Blad1": above}), "FIL-034 FIL-088", dataset=UNG)
+    dated: list[list[Cell]] = [["Uttag 2018-10-02 ur VISS"], *rows]
+    yield taken("titles/day_of_the_export.xlsx", workbook({"Blad1": dated}), "FIL-034", dataset=UNG)
+
+
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (other_kinds, layouts, other_tables, shares):
+    for group in (other_kinds, layouts, other_tables, shares, titles):
         yield from group()
