@@ -26,10 +26,15 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#- The `group by` of a mart's cells: its keys with every breakdown, and with the breakdowns in `also`. -#}
-{% macro grouping_sets(keys, dimensions, also=[]) -%}
+{#- The `group by` of a mart's cells: its keys with every breakdown. -#}
+{% macro grouping_sets(keys, dimensions) -%}
+    {{ grouping_sets_of(keys, breakdowns(dimensions)) }}
+{%- endmacro %}
+
+{#- The same with breakdowns that are listed. -#}
+{% macro grouping_sets_of(keys, listed) -%}
     grouping sets (
-    {%- for breakdown in breakdowns(dimensions) + also %}
+    {%- for breakdown in listed %}
         ({{ (keys + breakdown) | join(', ') }}){{ "," if not loop.last }}
     {%- endfor %}
     )

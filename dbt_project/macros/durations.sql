@@ -2,7 +2,8 @@
     Durations, from counts by whole day: of what has ended (`closed`) and of what was still going on when last known
     (`censored`). Expects the CTE `day_counts`, one row per cell and day: the columns of `cell`, `whole_days`, `closed`,
     `censored`. Makes the CTE `durations`, one row per cell: of the closed only `closed_n`, `closed_mean_days`,
-    `closed_median_days` and `closed_p90_days`, and of all `km_median_days`.
+    `closed_median_days`, `closed_p90_days` and their two longest days `closed_largest` and `closed_second` (0 where there
+    are none), and of all `km_median_days`.
 
     Kaplan-Meier (E. L. Kaplan, P. Meier, JASA 53, 1958): the share still going on after day t is the product, over the
     days up to t, of 1 - closed / at risk; those censored on a day are at risk on that day. The median is the first day
@@ -69,6 +70,8 @@ durations as (
         sum(closed * whole_days) / cast(nullif(max(closed_n), 0) as double) as closed_mean_days,
         {{ quantile_of_counts(0.5) | indent(8) }} as closed_median_days,
         {{ quantile_of_counts(0.9) | indent(8) }} as closed_p90_days,
+        coalesce(min(case when closed_n > 0 and closed_so_far = closed_n then whole_days end), 0) as closed_largest,
+        coalesce(min(case when closed_n > 1 and closed_so_far >= closed_n - 1 then whole_days end), 0) as closed_second,
         -- rounding must not move a share of exactly a half
         min(case when surviving_share <= 0.5 + 1e-9 then whole_days end) as km_median_days
     from surviving

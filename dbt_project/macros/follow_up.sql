@@ -53,10 +53,13 @@
     cast({{ dbt.dateadd('year', years, birth_date) }} as date)
 {%- endmacro %}
 
-{#- The denominator of a rate of return, summed over the reasons of return: each reason is a share of all followed. -#}
+{#-
+    The denominator of a rate of return with its key, summed over the reasons of return: each reason is a share of all
+    followed.
+-#}
 {% macro followed_denominator(rate, columns) -%}
-    cast(sum({{ rate }}_denominator) over (
-        partition by
-            group_number, {{ columns | join(', ') }}, return_reason_side <> 'alla', return_reason_code <> 'alla'
-    ) as integer)
+    {%- set reasons = 'partition by group_number, ' ~ columns | join(', ')
+        ~ ", return_reason_side <> 'alla', return_reason_code <> 'alla'" -%}
+    cast(sum({{ rate }}_denominator) over ({{ reasons }}) as integer) as {{ rate }}_denominator,
+    {{ as_key('sum(' ~ rate ~ '_denominator__key) over (' ~ reasons ~ ')') }} as {{ rate }}_denominator__key
 {%- endmacro %}

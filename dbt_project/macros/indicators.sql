@@ -5,6 +5,7 @@
     `scope`         the rows of the cohort that it is about,
     `denominator`   the rows of the scope that count, `numerator` those of them that reached what is measured,
     `awaited`       the rows of the scope that can still enter the denominator, by time or by a coming file,
+    `numerator_key` the record key of the numerator's rows, where it is another than the cohort's,
     `ripening`      the rows that can still change the rate, where these are more than the awaited.
     A row in which the event could not yet have happened is not in the denominator: the facts' flags say what is due,
     followed or answered.
@@ -65,7 +66,7 @@
     {%- for days in follow_up_days() -%}
         {%- do found.update({'re_referral_rate_' ~ days: {
             'cohort_basis': 'avslutad', 'scope': 'is_concluded', 'denominator': 'is_followed_' ~ days, 'numerator': 'is_returned_' ~ days,
-            'awaited': 'is_awaited_' ~ days,
+            'numerator_key': 'return_record_key', 'awaited': 'is_awaited_' ~ days,
         }}) -%}
     {%- endfor -%}
     {%- for ages, first, last in [('0_12', 0, 12), ('13_20', 13, 20)] -%}
@@ -77,50 +78,59 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#- Numerator and denominator of an indicator, counted over the rows that pass `condition`; 0 when it is `false`. -#}
-{% macro indicator_counts(code, condition='true') -%}
-    {%- if condition == 'false' -%}
-    0 as {{ code }}_numerator,
-    0 as {{ code }}_denominator
-    {%- else -%}
+{#-
+    Numerator and denominator of an indicator, counted over the rows that pass `condition`, with their keys. `key` is the
+    rows' record key; none means the cohort's.
+-#}
+{% macro indicator_counts(code, condition='true', key=none) -%}
     {%- set indicator = indicators()[code] -%}
-    {{ rate_counts(code, indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ') and ' ~ condition) }}
-    {%- endif -%}
+    {{ rate_counts_with_keys(
+        code, indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ') and ' ~ condition,
+        key or cohorts()[indicator.cohort_basis].record_key, indicator.numerator_key
+    ) }}
+{%- endmacro %}
+
+{#- Which of `counts`, pairs of a name and a condition, counts the rows that pass `condition`: its name. -#}
+{% macro count_of(counts, condition) -%}
+    {%- for count, counts_when in counts if counts_when == condition -%}
+        {{ return(count) }}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error('nothing counts ' ~ condition) }}
 {%- endmacro %}
 
 {#-
     The cohorts, by `cohort_basis`: the fact that holds the rows, the event that decides a row's quarter (its quarter, date
-    and age band), and the dataset whose file of that quarter must be in force.
+    and age band), its record key, and the dataset whose file of that quarter must be in force.
 -#}
 {% macro cohorts() -%}
     {{ return({
         'inkommen': {
             'fact': 'fct_case', 'quarter': 'received_quarter', 'date': 'received_date',
-            'age_band': 'age_band_at_receipt', 'dataset': 'arenden',
+            'age_band': 'age_band_at_receipt', 'dataset': 'arenden', 'record_key': 'received_record_key',
         },
         'avgjord': {
             'fact': 'fct_case', 'quarter': 'decided_quarter', 'date': 'decided_date',
-            'age_band': 'age_band_at_decision', 'dataset': 'arenden',
+            'age_band': 'age_band_at_decision', 'dataset': 'arenden', 'record_key': 'decided_record_key',
         },
         'paborjad': {
             'fact': 'fct_investigation', 'quarter': 'started_quarter', 'date': 'investigation_start_date',
-            'age_band': 'age_band_at_start', 'dataset': 'arenden',
+            'age_band': 'age_band_at_start', 'dataset': 'arenden', 'record_key': 'started_record_key',
         },
         'avslutad': {
             'fact': 'fct_investigation', 'quarter': 'concluded_quarter', 'date': 'investigation_end_date',
-            'age_band': 'age_band_at_conclusion', 'dataset': 'arenden',
+            'age_band': 'age_band_at_conclusion', 'dataset': 'arenden', 'record_key': 'concluded_record_key',
         },
         'allt_avslutat': {
             'fact': 'fct_closing', 'quarter': 'closed_quarter', 'date': 'closing_date',
-            'age_band': 'age_band_at_closing', 'dataset': 'arenden',
+            'age_band': 'age_band_at_closing', 'dataset': 'arenden', 'record_key': 'record_key',
         },
         'beslutad': {
             'fact': 'fct_outpatient_episode', 'quarter': 'decided_quarter', 'date': 'decision_date',
-            'age_band': 'age_band_at_decision', 'dataset': 'oppenvard',
+            'age_band': 'age_band_at_decision', 'dataset': 'oppenvard', 'record_key': 'decided_record_key',
         },
         'upphord': {
             'fact': 'fct_outpatient_episode', 'quarter': 'ended_quarter', 'date': 'end_date',
-            'age_band': 'age_band_at_end', 'dataset': 'oppenvard',
+            'age_band': 'age_band_at_end', 'dataset': 'oppenvard', 'record_key': 'ended_record_key',
         },
     }) }}
 {%- endmacro %}
@@ -148,13 +158,17 @@
     {{ "facts." ~ cohort.quarter ~ " < facts.first_known_quarter" if cohort.dataset == 'oppenvard' else "false" }}
 {%- endmacro %}
 
-{#- The columns of an indicator, named by its code: in scope, awaited, ripening, lost, unlinkable, and the rate's counts. -#}
+{#-
+    The columns of an indicator, named by its code: in scope, awaited, ripening, lost, unlinkable, and the rate's counts.
+    What a release publishes of them has its keys.
+-#}
 {% macro indicator_columns(code) -%}
     {%- set indicator = indicators()[code] -%}
     {%- set in_scope = '(' ~ indicator.scope ~ ')' -%}
+    {%- set key = cohorts()[indicator.cohort_basis].record_key -%}
     {%- set closings = cohorts()[indicator.cohort_basis].fact == 'fct_closing' -%}
-    {{ count_where(in_scope) }} as {{ code }}_in_scope,
-    {{ count_where(in_scope ~ ' and (' ~ indicator.awaited ~ ')') }} as {{ code }}_awaited,
+    {{ count_with_key(code ~ '_in_scope', in_scope, key) }},
+    {{ count_with_key(code ~ '_awaited', in_scope ~ ' and (' ~ indicator.awaited ~ ')', key) }},
     coalesce(bool_or({{ in_scope }} and ({{ indicator.ripening or indicator.awaited }})), false) as {{ code }}_is_ripening,
     {{ '0' if closings else count_where(in_scope ~ ' and is_lost') }} as {{ code }}_lost,
     {{ '0' if closings else count_where(in_scope ~ ' and not is_linkable') }} as {{ code }}_unlinkable,

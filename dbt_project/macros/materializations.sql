@@ -25,3 +25,49 @@
     {%- do adapter.commit() -%}
     {{- return({'relations': [relation]}) -}}
 {%- endmacro %}
+
+{#-
+    A mart: its contract's columns as a table in the schema of marts, and all its columns, the private ones too, as a
+    table in the schema `keyed`. A column is private when it is not in the contract; its name has two underscores
+    (`cases__key`). Only the release reads `keyed`.
+-#}
+{% materialization mart, adapter='duckdb' %}
+    {%- set mart = this.incorporate(type='table') -%}
+    {%- set keyed = this.incorporate(path={'schema': 'keyed'}, type='table') -%}
+    {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+    {{- run_hooks(pre_hooks) -}}
+    {%- call statement('all_columns') -%}
+        create or replace table {{ keyed }} as (
+            {{ model.compiled_code }}
+        )
+    {%- endcall -%}
+    {%- do assert_private_columns_are_named_so(keyed) -%}
+    {%- call statement('main') -%}
+        {{ get_create_table_as_sql(False, mart, contract_columns_of(keyed)) }}
+    {%- endcall -%}
+    {%- do persist_docs(mart, model) -%}
+    {{- run_hooks(post_hooks) -}}
+    {%- do adapter.commit() -%}
+    {{- return({'relations': [mart]}) -}}
+{% endmaterialization %}
+
+{% macro contract_columns_of(keyed) -%}
+    select {{ model.columns.keys() | join(', ') }} from {{ keyed }}
+{%- endmacro %}
+
+{#- A column is in the contract, or private and named so; a key is a 32-bit number without a sign. -#}
+{% macro assert_private_columns_are_named_so(keyed) -%}
+    {%- set wrong = [] -%}
+    {%- for column in get_column_schema_from_query('select * from ' ~ keyed) -%}
+        {%- if (column.name in model.columns) == ('__' in column.name)
+            or (column.name.endswith('__key') and column.dtype != 'UINTEGER') -%}
+            {%- do wrong.append(column.name ~ ' ' ~ column.dtype) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if wrong -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ': a column is in the contract, or private and named with two underscores, a key (`__key`) a uinteger: '
+            ~ wrong | join(', ')
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}

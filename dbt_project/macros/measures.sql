@@ -100,10 +100,18 @@
     {{ wilson_limit(numerator, denominator, 'high') }} as {{ name }}_high
 {%- endmacro %}
 
-{#- A duration's four columns (number, mean, median, 90th percentile), over the rows that pass `condition` and have it. -#}
-{% macro duration(name, days, condition) -%}
+{#-
+    A duration's four columns (number, mean, median, 90th percentile), over the rows that pass `condition` and have it.
+    With `key`, the rows' record key, also what a release makes of it: the number's key and `sum_with_largest`.
+-#}
+{% macro duration(name, days, condition, key=none) -%}
     {%- set known = condition ~ ' and ' ~ days ~ ' is not null' -%}
+    {%- if key -%}
+    {{ count_with_key(name ~ '_n', known, key) }},
+    {{ sum_with_largest(name, days, known, key) }},
+    {%- else -%}
     {{ count_where(known) }} as {{ name }}_n,
+    {%- endif %}
     avg({{ days }}) filter (where {{ known }}) as {{ name }}_mean_days,
     cast({{ one_of_quantiles(days, [0.5, 0.9], 1, known) }} as double) as {{ name }}_median_days,
     cast({{ one_of_quantiles(days, [0.5, 0.9], 2, known) }} as double) as {{ name }}_p90_days

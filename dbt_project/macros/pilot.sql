@@ -38,12 +38,12 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- Numerator and denominator of each of the four cells, summed over rows of counts. -#}
+{#- Numerator and denominator of each of the four cells with their keys, summed over rows of counts. -#}
 {% macro pilot_cell_counts() -%}
     {%- for cell, sign in pilot_cells() -%}
         {%- set is_of_it = ('' if 'pilot' in cell else 'not ') ~ 'is_pilot_area and ' ~ ('' if 'after' in cell else 'not ') ~ 'is_after' -%}
         {%- for part in ['numerator', 'denominator'] -%}
-            {{ sum_of('cell_' ~ part, is_of_it) }} as {{ cell }}_{{ part }}
+            {{ sum_cells_with_key(cell ~ '_' ~ part, is_of_it, count='cell_' ~ part) }}
             {{- "," if not loop.last }}
 {% endfor -%}
         {{ "," if not loop.last }}

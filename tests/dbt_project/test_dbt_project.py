@@ -107,10 +107,13 @@ def test_every_mart_has_an_exposure_with_an_owner(manifest: Any) -> None:
 
 
 def test_comments_of_tables_and_columns_are_in_the_warehouse(warehouse: Warehouse) -> None:
-    (table,) = warehouse.rows("select comment from duckdb_tables() where table_name = 'mart_case_flow'")
+    (table,) = warehouse.rows(
+        "select comment from duckdb_tables() where schema_name = 'marts' and table_name = 'mart_case_flow'"
+    )
     assert table["comment"].startswith("One row per ")
     (column,) = warehouse.rows(
-        "select comment from duckdb_columns() where table_name = 'mart_case_flow' and column_name = 'persons'"
+        "select comment from duckdb_columns() "
+        "where schema_name = 'marts' and table_name = 'mart_case_flow' and column_name = 'persons'"
     )
     assert "Not additive" in column["comment"]
 

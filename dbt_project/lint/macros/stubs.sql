@@ -4,7 +4,8 @@
 {% macro clock_date() %}current_date{% endmacro %}
 {% macro division_date() %}current_date{% endmacro %}
 {% macro division_name() %}today{% endmacro %}
-{% macro grouping_sets(keys, dimensions, also=[]) %}grouping sets ((district_code)){% endmacro %}
+{% macro grouping_sets(keys, dimensions) %}grouping sets ((district_code)){% endmacro %}
+{% macro grouping_sets_of(keys, listed) %}grouping sets ((district_code)){% endmacro %}
 {% macro breakdown_columns(dimensions) %}{% for columns in dimensions %}{% set outer = loop %}{% for column in columns %}{{ column }}{{ "," if not (outer.last and loop.last) }}
         {% endfor %}{% endfor %}{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}

@@ -23,7 +23,12 @@ select
         else 0
     end as free_seat_count,
     coalesce(reported.is_open_to_others, false) as is_open_to_others,
-    reported.planned_start_date
+    reported.planned_start_date,
+    {{ record_key([
+        'reported.group_key',
+        "coalesce(interventions.category, 'okand')",
+        "coalesce(reported.intervention_code, 'okand')",
+    ]) }} as record_key
 from {{ ref('int_groups__reported') }} as reported
 left join {{ ref('interventions') }} as interventions
     on reported.intervention_code = interventions.intervention_code

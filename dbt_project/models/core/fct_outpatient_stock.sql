@@ -10,6 +10,10 @@ stock as (
     select
         episodes.episode_key,
         episodes.district_code,
+        coalesce(episodes.intervention_code, 'okand') as intervention_code,
+        coalesce(episodes.target_group, 'okand') as target_group,
+        coalesce(episodes.provider, 'okand') as provider,
+        coalesce(episodes.sex, 'okant') as sex,
         quarters.reporting_quarter,
         quarters.quarter_end_date,
         episodes.start_date,
@@ -34,5 +38,9 @@ select
     {{ age_band('age_at_quarter_end') }} as age_band_at_quarter_end,
     coalesce(start_date <= quarter_end_date, false) as is_ongoing,
     coalesce(start_date > quarter_end_date, true) as is_waiting,
-    quarter_end_date
+    quarter_end_date,
+    -- the quarter is not in it: an episode that goes on for a year is drawn once, not four times
+    {{ record_key([
+        'episode_key', 'intervention_code', 'target_group', 'provider', 'sex', age_band('age_at_quarter_end'),
+    ]) }} as record_key
 from stock

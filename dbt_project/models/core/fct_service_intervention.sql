@@ -29,5 +29,9 @@ select
     wait_known_count,
     wait_summed_count,
     wait_sum_days,
-    submitted_at
+    submitted_at,
+    {{ record_key([
+        'district_code', 'reporting_quarter', 'intervention_category', 'intervention_code', 'target_group', 'sex', 'age_band',
+        'referred_from',
+    ]) }} as record_key
 from {{ ref('int_services__in_force') }}

@@ -14,6 +14,7 @@ select
     cast(waited_15_30_days_count as integer) as waited_15_30_days_count,
     cast(waited_31_90_days_count as integer) as waited_31_90_days_count,
     cast(waited_over_90_days_count as integer) as waited_over_90_days_count,
-    cast(queue_count as integer) as queue_count
+    cast(queue_count as integer) as queue_count,
+    record_key
 from {{ ref('int_waits__combined') }}
 where wait_known_count > 0 or wait_summed_count > 0 or queue_count > 0

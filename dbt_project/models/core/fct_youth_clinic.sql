@@ -19,5 +19,6 @@ select
     wait_known_count,
     wait_summed_count,
     wait_sum_days,
-    submitted_at
+    submitted_at,
+    {{ record_key(['district_code', 'reporting_quarter', 'clinic', 'sex', 'clinic_age_band']) }} as record_key
 from {{ ref('int_youth_clinics__in_force') }}

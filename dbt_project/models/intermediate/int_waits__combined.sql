@@ -14,7 +14,8 @@ with service as (
         intervention_category,
         intervention_code,
         {{ counts | join(',\n        ') }},
-        queue_count
+        queue_count,
+        record_key
     from {{ ref('fct_service_intervention') }}
 ),
 
@@ -27,7 +28,8 @@ youth_clinic as (
         'ingen' as intervention_category,
         'ingen' as intervention_code,
         {{ counts | join(',\n        ') }},
-        0 as queue_count
+        0 as queue_count,
+        record_key
     from {{ ref('fct_youth_clinic') }}
 ),
 
@@ -48,7 +50,8 @@ parenting_programme as (
         0 as waited_15_30_days_count,
         0 as waited_31_90_days_count,
         0 as waited_over_90_days_count,
-        0 as queue_count
+        0 as queue_count,
+        record_key
     from {{ ref('fct_group') }}
     where
         is_started
@@ -72,7 +75,8 @@ parenting_queue as (
         0 as waited_15_30_days_count,
         0 as waited_31_90_days_count,
         0 as waited_over_90_days_count,
-        queue_count
+        queue_count,
+        record_key
     from {{ ref('fct_group_quarter') }}
     where intervention_category = 'foraldrautbildning' and queue_count > 0
 ),
@@ -97,7 +101,8 @@ assessed as (
         intervention_category,
         intervention_code,
         wait_total_days as wait_days,
-        0 as queue_count
+        0 as queue_count,
+        started_record_key as record_key
     from {{ ref('fct_outpatient_episode') }}
     where started_quarter >= first_known_quarter and wait_total_days is not null
 
@@ -111,7 +116,8 @@ assessed as (
         episodes.intervention_category,
         episodes.intervention_code,
         null as wait_days,
-        1 as queue_count
+        1 as queue_count,
+        stock.record_key
     from {{ ref('fct_outpatient_stock') }} as stock
     inner join {{ ref('fct_outpatient_episode') }} as episodes
         on stock.episode_key = episodes.episode_key
@@ -127,7 +133,8 @@ select
     intervention_code,
     cast(null as integer) as wait_days,
     {{ counts | join(',\n    ') }},
-    queue_count
+    queue_count,
+    record_key
 from reported_counts
 
 union all
@@ -148,5 +155,6 @@ select
     case when wait_days between 15 and 30 then 1 else 0 end as waited_15_30_days_count,
     case when wait_days between 31 and 90 then 1 else 0 end as waited_31_90_days_count,
     case when wait_days > 90 then 1 else 0 end as waited_over_90_days_count,
-    queue_count
+    queue_count,
+    record_key
 from assessed

@@ -10,29 +10,30 @@
 ] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'cohort_basis'] -%}
 {%- set cohorts = [
-    ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true', ['investigation_rate']),
-    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'is_decided', ['investigation_rate']),
-    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'is_concluded', [
-        'offer_rate', 'acceptance_rate', 'given_rate', 'child_heard_rate', 'school_contacted_rate'
-    ]),
+    ('inkommen', 'received_quarter', 'age_band_at_receipt', 'true', 'received_record_key'),
+    ('avgjord', 'decided_quarter', 'age_band_at_decision', 'is_decided', 'decided_record_key'),
+    ('avslutad', 'concluded_quarter', 'age_band_at_conclusion', 'is_concluded', 'concluded_record_key'),
 ] -%}
+{#- each rate with the cohorts that have it -#}
+{%- set rates = {
+    'investigation_rate': "'inkommen', 'avgjord'", 'offer_rate': "'avslutad'", 'acceptance_rate': "'avslutad'",
+    'given_rate': "'avslutad'", 'child_heard_rate': "'avslutad'", 'school_contacted_rate': "'avslutad'",
+} -%}
 {%- set columns = dimensions | sum(start=[]) -%}
-{%- set rates = cohorts[1][4] + cohorts[2][4] -%}
 {%- set counts = [
     ('decided', 'is_decided'),
     ('investigations', 'is_investigated'),
     ('concluded', 'is_concluded'),
     ('offered', 'is_offered'),
+    ('answered', 'is_answered'),
     ('accepted', 'is_accepted'),
     ('child_heard', 'is_child_heard'),
     ('school_contacted', 'is_school_contacted'),
-    ('lost', 'is_lost'),
-    ('unlinkable', 'not is_linkable'),
 ] -%}
 
 -- 1. What is known of each unit's quarter, in each cohort
 with unit_quarters as (
-    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
+    {%- for cohort_basis, quarter, age_band, condition, record_key in cohorts %}
     select
         district_code,
         '{{ cohort_basis }}' as cohort_basis,
@@ -83,19 +84,19 @@ groups as (
 -- 2. Counts. Cases are counted once, in their own unit; other units' counts are sums of these, which is much less work
 -- than to count every case again for the merged unit and the city.
 unit_cells as (
-    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
+    {%- for cohort_basis, quarter, age_band, condition, record_key in cohorts %}
     select
         district_code,
         '{{ cohort_basis }}' as cohort_basis,
         {{ quarter }} as reporting_quarter,
         {{ breakdown_columns(dimensions) | indent(8) }},
+        {{ count_with_key('cases', 'true', record_key) | indent(8) }},
         {%- for count, counts_when in counts %}
-        {{ count_where(counts_when) }} as {{ count }},
+        {{ count_with_key(count, counts_when, record_key) | indent(8) }},
         {%- endfor %}
-        {%- for rate_name in rates %}
-        {{ indicator_counts(rate_name, 'true' if rate_name in cohort_rates else 'false') | indent(8) }},
-        {%- endfor %}
-        cast(count(*) as integer) as cases
+        {{ key_sum('person_record_key') }} as case_persons__key,
+        {{ count_where('is_lost') }} as lost,
+        {{ count_where('not is_linkable') }} as unlinkable
     from (
         select
             *,
@@ -117,16 +118,15 @@ group_cells as (
     select
         memberships.group_number,
         {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
-        {{ sum_of('unit_cells.cases') }} as cases,
+        min(memberships.cohort_basis) as cohort_basis,
+        {{ sum_cells_with_key('cases', cells='unit_cells') | indent(8) }},
         {%- for count, counts_when in counts %}
-        {{ sum_of('unit_cells.' ~ count) }} as {{ count }},
+        {{ sum_cells_with_key(count, cells='unit_cells') | indent(8) }},
+        {{ sum_cells_with_key('rated_' ~ count, 'not memberships.is_survivor', 'unit_cells', count) | indent(8) }},
         {%- endfor %}
-        {%- for rate_name in rates %}
-        {%- for part in ['numerator', 'denominator'] %}
-        {{ sum_of('unit_cells.' ~ rate_name ~ '_' ~ part, 'not memberships.is_survivor') }}
-            as {{ rate_name }}_{{ part }},
-        {%- endfor %}
-        {%- endfor %}
+        {{ key_sum('unit_cells.case_persons__key') }} as case_persons__key,
+        {{ sum_of('unit_cells.lost') }} as lost,
+        {{ sum_of('unit_cells.unlinkable') }} as unlinkable,
         bool_and(memberships.is_survivor) as is_survivors_only
     from unit_cells
     inner join memberships
@@ -140,16 +140,20 @@ group_cells as (
     select
         memberships.group_number,
         {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
+        memberships.cohort_basis,
         unit_cells.cases,
+        unit_cells.cases__key,
         {%- for count, counts_when in counts %}
-        unit_cells.{{ count }},
+        {%- for column in with_keys([count]) %}
+        unit_cells.{{ column }},
         {%- endfor %}
-        {%- for rate_name in rates %}
-        {%- for part in ['numerator', 'denominator'] %}
-        case when memberships.is_survivor then 0 else unit_cells.{{ rate_name }}_{{ part }} end
-            as {{ rate_name }}_{{ part }},
+        {%- for column in with_keys([count]) %}
+        case when memberships.is_survivor then 0 else unit_cells.{{ column }} end as rated_{{ column }},
         {%- endfor %}
         {%- endfor %}
+        unit_cells.case_persons__key,
+        unit_cells.lost,
+        unit_cells.unlinkable,
         memberships.is_survivor as is_survivors_only
     from unit_cells
     inner join memberships
@@ -160,16 +164,17 @@ group_cells as (
 
 -- 3. Persons. In every cell, persons = cases - repetitions. A repetition is a case of a person who has another case in
 -- the same cell. Most children have one case in a quarter, so only the others are looked at: a distinct count of
--- persons in every breakdown would take many times longer.
+-- persons in every breakdown would take many times longer. The persons' key is made in the same way.
 repeated_persons as (
-    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
+    {%- for cohort_basis, quarter, age_band, condition, record_key in cohorts %}
     select
         '{{ cohort_basis }}' as cohort_basis,
         {{ quarter }} as reporting_quarter,
-        person_key
+        person_key,
+        person_record_key
     from {{ ref('fct_case') }}
     where {{ condition }}
-    group by {{ quarter }}, person_key
+    group by {{ quarter }}, person_key, person_record_key
     having count(*) > 1
     {%- if not loop.last %}
 
@@ -187,12 +192,13 @@ numbered_persons as (
 ),
 
 repeated_cases as (
-    {%- for cohort_basis, quarter, age_band, condition, cohort_rates in cohorts %}
+    {%- for cohort_basis, quarter, age_band, condition, record_key in cohorts %}
     select
         cases.district_code,
         '{{ cohort_basis }}' as cohort_basis,
         cases.{{ quarter }} as reporting_quarter,
         numbered_persons.person_number,
+        cases.person_record_key,
         {%- for column in columns if column != 'age_band' %}
         cases.{{ column }},
         {%- endfor %}
@@ -215,6 +221,7 @@ group_cases as (
     select
         memberships.group_number,
         repeated_cases.person_number,
+        repeated_cases.person_record_key,
         {{ dimension_columns('repeated_cases', dimensions) | indent(4) }}
     from repeated_cases
     inner join memberships
@@ -227,12 +234,13 @@ group_persons as (
     select
         group_number,
         person_number,
+        person_record_key,
         {%- for column in columns %}
         case when min({{ column }}) <> max({{ column }}) then 'differs' else min({{ column }}) end as {{ column }},
         {%- endfor %}
         count(*) as cases
     from group_cases
-    group by group_number, person_number
+    group by group_number, person_number, person_record_key
     having count(*) > 1
 ),
 
@@ -242,6 +250,7 @@ repetitions as (
     select
         group_number,
         {{ columns | join(',\n        ') }},
+        person_record_key,
         null as person_number
     from group_persons
     where cases = 2
@@ -251,6 +260,7 @@ repetitions as (
     select
         group_cases.group_number,
         {{ dimension_columns('group_cases', dimensions) | indent(4) }},
+        group_cases.person_record_key,
         group_cases.person_number
     from group_cases
     inner join group_persons
@@ -265,7 +275,10 @@ repetition_cells as (
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
         cast(count(*) - count(distinct person_number) filter (where person_number is not null) as integer)
-            as repetitions
+            as repetitions,
+        {{ key_sum('person_record_key') }} as repeated__key,
+        -- each of these persons once; a multiple of 2^32 tells two persons with the same record key apart
+        {{ as_key("coalesce(sum(distinct person_number * 4294967296 + person_record_key), 0)") }} as counted_once__key
     from repetitions
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
@@ -273,7 +286,22 @@ repetition_cells as (
 cells as (
     select
         group_cells.*,
-        group_cells.cases - coalesce(repetition_cells.repetitions, 0) as persons
+        {%- for rate_name, rate_cohorts in rates.items() %}
+        {%- for part in ['numerator', 'denominator'] %}
+        {%- for suffix in ['', '__key'] %}
+        case
+            when group_cells.cohort_basis in ({{ rate_cohorts }})
+                then group_cells.rated_{{ count_of(counts, indicators()[rate_name][part]) }}{{ suffix }}
+            else 0
+        end as {{ rate_name }}_{{ part }}{{ suffix }},
+        {%- endfor %}
+        {%- endfor %}
+        {%- endfor %}
+        group_cells.cases - coalesce(repetition_cells.repetitions, 0) as persons,
+        {{ as_key(
+            'group_cells.case_persons__key + 4294967296 - coalesce(repetition_cells.repeated__key, 0)'
+            ' + coalesce(repetition_cells.counted_once__key, 0)'
+        ) }} as persons__key
     from group_cells
     left join repetition_cells
         on
@@ -310,6 +338,10 @@ select
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of([
+        'cases', 'persons', 'decided', 'investigations', 'concluded', 'offered', 'accepted', 'child_heard',
+        'school_contacted',
+    ] + rate_count_names(rates))) }}
 from cells
 {{ join_groups() }}
 {{ join_completeness('groups', 'arenden') }}

@@ -37,13 +37,12 @@ finest as (
         '{{ code }}' as indicator_code,
         '{{ indicator.cohort_basis }}' as cohort_basis,
         '{{ cohorts()[indicator.cohort_basis].dataset }}' as dataset,
-        {{ code }}_in_scope as in_scope,
-        {{ code }}_awaited as awaited,
+        {%- for column in with_keys(['in_scope', 'awaited', 'numerator', 'denominator']) %}
+        {{ code }}_{{ column }} as {{ column }},
+        {%- endfor %}
         {{ code }}_is_ripening as is_ripening,
         {{ code }}_lost as lost,
-        {{ code }}_unlinkable as unlinkable,
-        {{ code }}_numerator as numerator,
-        {{ code }}_denominator as denominator
+        {{ code }}_unlinkable as unlinkable
     from {{ indicator.cohort_basis }}
     where {{ code }}_in_scope > 0
     {%- if not loop.last %}
@@ -84,10 +83,10 @@ cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {{ sum_of('in_scope') }} as in_scope,
-        {{ sum_of('awaited') }} as awaited,
-        {{ sum_of('numerator', 'not is_survivor') }} as numerator,
-        {{ sum_of('denominator', 'not is_survivor') }} as denominator,
+        {{ sum_cells_with_key('in_scope') | indent(8) }},
+        {{ sum_cells_with_key('awaited') | indent(8) }},
+        {{ sum_cells_with_key('numerator', 'not is_survivor') | indent(8) }},
+        {{ sum_cells_with_key('denominator', 'not is_survivor') | indent(8) }},
         {{ sum_of('lost') }} as lost,
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
@@ -114,6 +113,7 @@ select
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of(['in_scope', 'awaited', 'numerator', 'denominator'])) }}
 from cells
 {{ join_groups() }}
 {{ join_completeness_by_column('groups', 'groups.dataset') }}

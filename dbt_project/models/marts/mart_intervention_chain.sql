@@ -1,5 +1,8 @@
 {%- set dimensions = [['intervention_category', 'intervention_code'], ['sex'], ['age_band']] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set steps = [
+    'accepted', 'linked', 'started', 'ended', 'completed', 'goal_reached', 'goal_reached_in_part', 'followed_up',
+] -%}
 
 -- 1. The episode that an accepted offer led to: the one that names the case; of several, the one with the offered
 -- intervention, else the first decided
@@ -40,6 +43,8 @@ offers as (
         investigations.is_linkable,
         investigations.is_followed_365,
         investigations.is_returned_365,
+        investigations.concluded_record_key,
+        investigations.return_record_key,
         linked.case_key is not null as is_linked,
         coalesce(linked.is_lost, false) as is_lost,
         coalesce(linked.is_started, false) as is_started,
@@ -78,11 +83,9 @@ cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
-        cast(count(*) as integer) as offered,
-        {%- for step in [
-            'accepted', 'linked', 'started', 'ended', 'completed', 'goal_reached', 'goal_reached_in_part', 'followed_up'
-        ] %}
-        {{ count_where('is_' ~ step) }} as {{ step }},
+        {{ count_with_key('offered', 'true', 'concluded_record_key') | indent(8) }},
+        {%- for step in steps %}
+        {{ count_with_key(step, 'is_' ~ step, 'concluded_record_key') | indent(8) }},
         {%- endfor %}
         {{ indicator_counts('re_referral_rate_365', 'not is_survivor') | indent(8) }},
         {{ count_where('is_lost') }} as lost,
@@ -99,20 +102,16 @@ select
     'avslutad' as cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     cells.offered,
-    cells.accepted,
-    cells.linked,
-    cells.started,
-    cells.ended,
-    cells.completed,
-    cells.goal_reached,
-    cells.goal_reached_in_part,
-    cells.followed_up,
+    {%- for step in steps %}
+    cells.{{ step }},
+    {%- endfor %}
     {{ rate('re_referral_rate_365') | indent(4) }},
     not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of(['offered'] + steps + rate_count_names(['re_referral_rate_365']))) }}
 from cells
 {{ join_groups() }}
 {{ join_mart_completeness('groups', 'mart_intervention_chain') }}

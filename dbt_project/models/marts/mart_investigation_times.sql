@@ -12,8 +12,8 @@ with finest as (
         investigations.age_band_at_start as age_band,
         investigations.socioeconomic,
         investigations.observed_days as whole_days,
-        count(*) as investigations,
-        {{ count_where('investigations.is_concluded') }} as closed,
+        {{ count_with_key('investigations', 'true', 'investigations.started_record_key') | indent(8) }},
+        {{ count_with_key('closed', 'investigations.is_concluded', 'investigations.started_record_key') | indent(8) }},
         {{ count_where('investigations.is_lost') }} as lost,
         {{ count_where('not investigations.is_linkable') }} as unlinkable
     from {{ ref('fct_investigation') }} as investigations
@@ -48,8 +48,11 @@ cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {{ sum_of('investigations') }} as investigations,
-        {{ sum_of('closed') }} as concluded,
+        {{ sum_cells_with_key('investigations') | indent(8) }},
+        {{ sum_cells_with_key('concluded', count='closed') | indent(8) }},
+        {{ key_sum('closed__key', 'not is_survivor') }} as investigation_time_n__key,
+        {{ sum_of('closed * whole_days', 'not is_survivor') }} as investigation_time__sum,
+        {{ key_sum('closed__key * whole_days % 4294967296', 'not is_survivor') }} as investigation_time__sum__key,
         {{ sum_of('lost') }} as lost,
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
@@ -92,6 +95,10 @@ select
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of(['investigations', 'concluded', 'investigation_time_n'])
+        + with_keys(['investigation_time__sum'])) }},
+    coalesce(durations.closed_largest, 0) as investigation_time__largest,
+    coalesce(durations.closed_second, 0) as investigation_time__second
 from numbered_cells as cells
 {{ join_groups() }}
 left join durations

@@ -12,6 +12,12 @@
     ('started', 'started_quarter', 'age_band_at_start'),
     ('ended', 'ended_quarter', 'age_band_at_end'),
 ] -%}
+{%- set waits = ['wait_investigation', 'wait_to_start', 'wait_total'] -%}
+{%- set counts = ['decided', 'started', 'ended', 'ongoing', 'waiting'] -%}
+{%- set rates = [
+    'not_started_90_days_rate', 'completion_rate', 'goal_full_rate', 'goal_partial_rate', 'goal_none_rate',
+    'goal_not_assessed_rate', 'follow_up_rate',
+] -%}
 {%- set episode_columns = [
     'episode_key', 'district_code', 'intervention_category', 'intervention_code', 'target_group', 'provider', 'sex',
     'session_count', 'wait_investigation_days', 'wait_to_start_days', 'wait_total_days', 'wait_to_start_observed_days',
@@ -26,6 +32,7 @@ with events as (
     select
         episodes.{{ episode_columns | join(',\n        episodes.') }},
         '{{ event }}' as event_name,
+        episodes.{{ event }}_record_key as record_key,
         {{ "episodes.end_reason <> 'ej_paborjad'" if event == 'ended' else 'false' }} as is_end_of_started,
         episodes.{{ quarter }} as reporting_quarter,
         episodes.{{ age_band }} as age_band,
@@ -43,6 +50,7 @@ with events as (
     select
         episodes.{{ episode_columns | join(',\n        episodes.') }},
         case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
+        stock.record_key,
         false as is_end_of_started,
         stock.reporting_quarter,
         stock.age_band_at_quarter_end as age_band,
@@ -67,27 +75,31 @@ cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {%- for event in ['decided', 'started', 'ended', 'ongoing', 'waiting'] %}
-        {{ count_where("event_name = '" ~ event ~ "'") }} as {{ event }},
+        {%- for event in counts %}
+        {{ count_with_key(event, "event_name = '" ~ event ~ "'") | indent(8) }},
         {%- endfor %}
-        {{ sum_of('session_count', "event_name = 'ended'") }} as sessions,
+        {{ sum_with_key('sessions', 'session_count', "event_name = 'ended'") | indent(8) }},
+        {{ largest_two('sessions', 'session_count', "event_name = 'ended'") | indent(8) }},
         -- an episode has a row for each of its events in the quarter
         cast(count(distinct episode_key) filter (where is_lost) as integer) as lost,
         cast(count(distinct episode_key) filter (where not is_linkable) as integer) as unlinkable,
         bool_and(is_survivor) as is_survivors_only,
-        {{ indicator_counts('not_started_90_days_rate', "event_name = 'decided' and not is_survivor") | indent(8) }},
+        {{ indicator_counts('not_started_90_days_rate', "event_name = 'decided' and not is_survivor", 'record_key')
+            | indent(8) }},
         {{ duration('wait_investigation', 'wait_investigation_days',
-            "event_name = 'decided' and not is_survivor") | indent(8) }},
-        {{ duration('wait_to_start', 'wait_to_start_days', "event_name = 'started' and not is_survivor") | indent(8) }},
-        {{ duration('wait_total', 'wait_total_days', "event_name = 'started' and not is_survivor") | indent(8) }},
-        {{ indicator_counts('completion_rate', 'is_end_of_started and not is_survivor') | indent(8) }},
+            "event_name = 'decided' and not is_survivor", 'record_key') | indent(8) }},
+        {{ duration('wait_to_start', 'wait_to_start_days',
+            "event_name = 'started' and not is_survivor", 'record_key') | indent(8) }},
+        {{ duration('wait_total', 'wait_total_days',
+            "event_name = 'started' and not is_survivor", 'record_key') | indent(8) }},
+        {{ indicator_counts('completion_rate', 'is_end_of_started and not is_survivor', 'record_key') | indent(8) }},
         {%- for share, attainment in [
             ('full', 'helt'), ('partial', 'delvis'), ('none', 'inte'), ('not_assessed', 'ej_bedomd')
         ] %}
-        {{ rate_counts('goal_' ~ share ~ '_rate', "goal_attainment = '" ~ attainment ~ "'",
+        {{ rate_counts_with_keys('goal_' ~ share ~ '_rate', "goal_attainment = '" ~ attainment ~ "'",
             'is_end_of_started and not is_survivor') | indent(8) }},
         {%- endfor %}
-        {{ indicator_counts('follow_up_rate', 'is_end_of_started and not is_survivor') | indent(8) }}
+        {{ indicator_counts('follow_up_rate', 'is_end_of_started and not is_survivor', 'record_key') | indent(8) }}
     from unit_rows
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),
@@ -149,7 +161,7 @@ select
     cells.waiting,
     cells.sessions,
     {{ rate('not_started_90_days_rate') | indent(4) }},
-    {%- for wait in ['wait_investigation', 'wait_to_start', 'wait_total'] %}
+    {%- for wait in waits %}
     cells.{{ wait }}_n,
     cells.{{ wait }}_mean_days,
     cells.{{ wait }}_median_days,
@@ -158,16 +170,17 @@ select
     medians.wait_to_start_km_median_days,
     medians.wait_total_km_median_days,
     {{ rate('completion_rate') | indent(4) }},
-    {{ rate('goal_full_rate') | indent(4) }},
-    {{ rate('goal_partial_rate') | indent(4) }},
-    {{ rate('goal_none_rate') | indent(4) }},
-    {{ rate('goal_not_assessed_rate') | indent(4) }},
-    {{ rate('follow_up_rate') | indent(4) }},
+    {%- for rate_name in rates[2:] %}
+    {{ rate(rate_name) | indent(4) }},
+    {%- endfor %}
     not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of(
+        counts + ['sessions', 'wait_investigation_n', 'wait_to_start_n', 'wait_total_n'] + rate_count_names(rates)
+    ) + ['sessions__largest', 'sessions__second'] + sum_names(waits)) }}
 from numbered_cells as cells
 {{ join_groups() }}
 left join medians

@@ -1,5 +1,6 @@
 {%- set dimensions = [['sex'], ['age_band'], ['socioeconomic']] -%}
 {%- set keys = ['pilot_start_date', 'indicator_code'] -%}
+{%- set rates = pilot_cells() | map('first') | list -%}
 
 with pilots as (
     select distinct pilot_from_date as pilot_start_date
@@ -26,7 +27,9 @@ with pilots as (
         facts.{{ cohort.date }} >= pilots.pilot_start_date as is_after,
         {{ is_before_first_file(cohort) }} as is_before_first_file,
         {{ count_where(indicator.scope) }} as in_scope,
-        {{ rate_counts('cell', indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ')'
+        {{ rate_counts_with_keys(
+            'cell', indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ')',
+            'facts.' ~ cohort.record_key, indicator.numerator_key
         ) | indent(8) }}
     from {{ ref(cohort.fact) }} as facts
     inner join pilots
@@ -136,6 +139,7 @@ select
     estimated.difference_in_differences + 1.959963984540054e0 * estimated.difference_standard_error
         as difference_in_differences_high,
     {{ completeness_columns() }}
+    {{- private_columns('estimated', keys_of(rate_count_names(rates))) }}
 from estimated
 left join completeness
     on

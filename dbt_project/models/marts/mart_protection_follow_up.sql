@@ -21,21 +21,23 @@ cells as (
     select
         {{ keys | join(',\n        ') }},
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {{ sum_of('interview_count') }} as interviews,
-        {{ sum_of('home_without_placement_count') }} as home_without_placement,
-        {{ sum_of('followed_up_same_day_count') }} as followed_up_same_day,
-        {{ sum_of('followed_up_within_3_days_count') }} as followed_up_within_3_days
+        {{ sum_with_key('interviews', 'interview_count') | indent(8) }},
+        {{ sum_with_key('home_without_placement', 'home_without_placement_count') | indent(8) }},
+        {{ sum_with_key('followed_up_same_day', 'followed_up_same_day_count') | indent(8) }},
+        {{ sum_with_key('followed_up_within_3_days', 'followed_up_within_3_days_count') | indent(8) }}
     from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ zero_filled(keys, dimensions, counts) }},
+{{ zero_filled(keys, dimensions, with_keys(counts)) }},
 
 measured as (
     select
         {%- for rate_name, numerator, denominator in rates %}
-        {{ numerator }} as {{ rate_name }}_numerator,
-        {{ denominator }} as {{ rate_name }}_denominator,
+        {%- for suffix in ['', '__key'] %}
+        {{ numerator }}{{ suffix }} as {{ rate_name }}_numerator{{ suffix }},
+        {{ denominator }}{{ suffix }} as {{ rate_name }}_denominator{{ suffix }},
+        {%- endfor %}
         {%- endfor %}
         *
     from zero_filled
@@ -59,6 +61,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
+    {{- private_columns('measured', keys_of(counts + rate_count_names(rates | map('first') | list))) }}
 from measured
 {{ join_bases('measured') }}
 {{ join_completeness('measured', 'skyddsuppfoljning') }}

@@ -50,20 +50,40 @@ groups as (
 ),
 
 -- 2. Counts in every breakdown
+-- In a breakdown by the reason of return, a row has the key of its return.
 summed as (
+    {%- for record_key in ['concluded_record_key', 'return_record_key'] %}
     select
         group_number,
-        {{ breakdown_columns(dimensions + [return_reason]) | indent(8) }},
-        cast(count(*) as integer) as concluded,
-        {{ count_where('is_transferred') }} as transferred,
-        {{ count_where('is_awaited_365') }} as awaited,
+        {%- if loop.first %}
+        {{ breakdown_columns(dimensions) | indent(8) }},
+        'alla' as return_reason_side,
+        'alla' as return_reason_code,
+        {%- else %}
+        {%- for column in columns %}
+        {{ "coalesce(" ~ column ~ ", 'alla')" if column.startswith('reason_') else "'alla'" }} as {{ column }},
+        {%- endfor %}
+        {{ breakdown_columns([return_reason]) | indent(8) }},
+        {%- endif %}
+        {{ count_with_key('concluded', 'true', record_key) | indent(8) }},
+        {{ count_with_key('transferred', 'is_transferred', record_key) | indent(8) }},
+        {{ count_with_key('awaited', 'is_awaited_365', record_key) | indent(8) }},
         {%- for rate_name in rates %}
         {{ indicator_counts(rate_name, 'not is_survivor') | indent(8) }},
         {%- endfor %}
         {{ count_where('not is_linkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
     from unit_rows
-    group by {{ grouping_sets(['group_number'], dimensions, return_cuts) | indent(4) }}
+    {%- if loop.first %}
+    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
+    {%- else %}
+    group by {{ grouping_sets_of(['group_number'], return_cuts) | indent(4) }}
+    {%- endif %}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 -- 3. A reason of return is a share of all that were followed, with or without a return, whatever its reason
@@ -73,12 +93,10 @@ shared as (
         {{ columns | join(',\n        ') }},
         return_reason_side,
         return_reason_code,
-        concluded,
-        transferred,
-        awaited,
+        {{ with_keys(['concluded', 'transferred', 'awaited']) | join(',\n        ') }},
         {%- for rate_name in rates %}
-        {{ rate_name }}_numerator,
-        {{ followed_denominator(rate_name, columns) | indent(8) }} as {{ rate_name }}_denominator,
+        {{ with_keys([rate_name ~ '_numerator']) | join(', ') }},
+        {{ followed_denominator(rate_name, columns) | indent(8) }},
         {%- endfor %}
         unlinkable,
         is_survivors_only
@@ -109,6 +127,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     cells.unlinkable
+    {{- private_columns('cells', keys_of(['concluded', 'transferred', 'awaited'] + rate_count_names(rates))) }}
 from cells
 {{ join_groups() }}
 {{ join_completeness('groups', 'arenden') }}

@@ -13,6 +13,10 @@
     'cancellation_rate_numerator', 'cancellation_rate_denominator',
     'completion_rate_numerator', 'completion_rate_denominator',
 ] -%}
+{#- of these, what counts persons; groups and seats are published exactly -#}
+{%- set persons = counts[5:12] + [
+    'fill_rate_numerator', 'seat_use_rate_numerator', 'completion_rate_numerator', 'completion_rate_denominator',
+] -%}
 
 -- 1. Groups by cohort: the same group is in the quarter of its start, of its planned start and of its end
 with cohorts as (
@@ -84,31 +88,31 @@ cells as (
         {{ count_where('is_cancelled') }} as groups_cancelled,
         {{ count_where("is_cancelled and cancelled_reason = 'for_fa_anmalda'") }} as groups_cancelled_for_too_few,
         {{ sum_of('seat_count', 'is_started') }} as seats,
-        {{ sum_of('registered_count') }} as registered,
-        {{ sum_of('participant_count') }} as participants,
-        {{ sum_of('girl_count') }} as girls,
-        {{ sum_of('boy_count') }} as boys,
-        {{ sum_of('mother_count') }} as mothers,
-        {{ sum_of('father_count') }} as fathers,
-        {{ sum_of('completed_count') }} as completed,
+        {%- for count, counted in [
+            ('registered', 'registered'), ('participants', 'participant'), ('girls', 'girl'), ('boys', 'boy'),
+            ('mothers', 'mother'), ('fathers', 'father'), ('completed', 'completed'),
+        ] %}
+        {{ sum_with_key(count, counted ~ '_count') | indent(8) }},
+        {%- endfor %}
         {{ count_where('is_lost') }} as lost,
         bool_and(is_survivor) as is_survivors_only,
-        {{ sum_of('participant_count', "cohort_basis = 'startad' and not is_survivor") }} as fill_rate_numerator,
+        {{ sum_with_key('fill_rate_numerator', 'participant_count', "cohort_basis = 'startad' and not is_survivor")
+            | indent(8) }},
         {{ sum_of('seat_count', "cohort_basis = 'startad' and not is_survivor") }} as fill_rate_denominator,
-        {{ sum_of('participant_count', "cohort_basis = 'planerad' and is_started and not is_survivor") }}
-            as seat_use_rate_numerator,
+        {{ sum_with_key('seat_use_rate_numerator', 'participant_count',
+            "cohort_basis = 'planerad' and is_started and not is_survivor") | indent(8) }},
         {{ sum_of('seat_count', "cohort_basis = 'planerad' and (is_started or is_cancelled) and not is_survivor") }}
             as seat_use_rate_denominator,
         -- of the groups that have started or been cancelled
         {{ rate_counts('cancellation_rate', 'is_cancelled',
             "cohort_basis = 'planerad' and (is_started or is_cancelled) and not is_survivor") | indent(8) }},
-        {{ sum_of('completed_count', "cohort_basis = 'avslutad'") }} as completion_rate_numerator,
-        {{ sum_of('participant_count', "cohort_basis = 'avslutad'") }} as completion_rate_denominator
+        {{ sum_with_key('completion_rate_numerator', 'completed_count', "cohort_basis = 'avslutad'") | indent(8) }},
+        {{ sum_with_key('completion_rate_denominator', 'participant_count', "cohort_basis = 'avslutad'") | indent(8) }}
     from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ zero_filled(keys, dimensions, counts, ['is_survivors_only']) }},
+{{ zero_filled(keys, dimensions, counts + keys_of(persons), ['is_survivors_only']) }},
 
 -- 4. Ranks: each district's share of filled seats, with simultaneous intervals for all districts of the cell
 by_division as (
@@ -201,6 +205,7 @@ select
     {{ completeness_columns() }},
     by_division.lost,
     0 as unlinkable
+    {{- private_columns('by_division', keys_of(persons)) }}
 from by_division
 left join ranks
     on

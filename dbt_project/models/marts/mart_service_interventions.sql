@@ -14,6 +14,13 @@
     ('waited_15_30_days', 'waited_15_30_days_count'), ('waited_31_90_days', 'waited_31_90_days_count'),
     ('waited_over_90_days', 'waited_over_90_days_count'), ('wait_n', 'wait_known_count'),
 ] -%}
+{%- set summed = counts + [('wait__summed_n', 'wait_summed_count'), ('wait__sum', 'wait_sum_days')] -%}
+{%- set names = summed | map('first') | list -%}
+{%- set largest = ['sessions__largest', 'sessions__second', 'wait__largest', 'wait__second'] -%}
+{%- set rates = {
+    'completion_rate': ('completed_count', 'completed_count + interrupted_count'),
+    'follow_up_rate': ('followed_up_count', 'completed_count + interrupted_count'),
+} -%}
 
 with unit_rows as (
     {{ numbered_rows_per_unit(ref('fct_service_intervention'), keys) }}
@@ -58,15 +65,15 @@ cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {%- for measure, count_column in counts %}
-        {{ sum_of(count_column) }} as {{ measure }},
+        {%- for measure, count_column in summed %}
+        {{ sum_with_key(measure, count_column) | indent(8) }},
         {%- endfor %}
-        {{ sum_of('wait_summed_count') }} as wait_summed_n,
-        {{ sum_of('wait_sum_days') }} as wait_sum_days,
-        {{ sum_of('completed_count') }} as completion_rate_numerator,
-        {{ sum_of('completed_count + interrupted_count') }} as completion_rate_denominator,
-        {{ sum_of('followed_up_count') }} as follow_up_rate_numerator,
-        {{ sum_of('completed_count + interrupted_count') }} as follow_up_rate_denominator
+        {%- for rate_name, parts in rates.items() %}
+        {{ sum_with_key(rate_name ~ '_numerator', parts[0]) | indent(8) }},
+        {{ sum_with_key(rate_name ~ '_denominator', parts[1]) | indent(8) }},
+        {%- endfor %}
+        {{ largest_two('sessions', 'session_count') | indent(8) }},
+        {{ largest_two('wait', 'wait_sum_days') | indent(8) }}
     from unit_rows
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 
@@ -77,15 +84,14 @@ cells as (
         {%- for column in dimensions | sum(start=[]) %}
         'alla' as {{ column }},
         {%- endfor %}
-        {%- for measure, count_column in counts %}
-        0 as {{ measure }},
+        {%- for count in names + rate_count_names(rates) %}
+        0 as {{ count }},
+        {{ as_key('0') }} as {{ count }}__key,
         {%- endfor %}
-        0 as wait_summed_n,
-        0 as wait_sum_days,
-        0 as completion_rate_numerator,
-        0 as completion_rate_denominator,
-        0 as follow_up_rate_numerator,
-        0 as follow_up_rate_denominator
+        0 as sessions__largest,
+        0 as sessions__second,
+        0 as wait__largest,
+        0 as wait__second
     from groups
     where group_number < 0
 )
@@ -99,7 +105,7 @@ select
     {%- for measure, count_column in counts %}
     cells.{{ measure }},
     {%- endfor %}
-    {{ mean_days('cells.wait_sum_days', 'cells.wait_summed_n') }} as wait_mean_days,
+    {{ mean_days('cells.wait__sum', 'cells.wait__summed_n') }} as wait_mean_days,
     {{ grouped_median_days('cells.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('cells.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('completion_rate') | indent(4) }},
@@ -110,6 +116,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
+    {{- private_columns('cells', keys_of(names[:-2] + rate_count_names(rates)) + with_keys(names[-2:]) + largest) }}
 from cells
 {{ join_groups() }}
 {{ join_completeness('groups', 'serviceinsatser') }}

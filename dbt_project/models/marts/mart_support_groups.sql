@@ -1,6 +1,8 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set dimensions = [['directed_at']] -%}
 {%- set datasets = ['grupper', 'utbud', 'rutiner'] -%}
+{#- what counts persons; groups, districts and routines are published exactly -#}
+{%- set persons = ['children', 'girls', 'boys'] + rate_count_names(['social_services_rate']) -%}
 
 with group_rows as (
     {{ rows_per_unit('fct_group') }}
@@ -85,14 +87,14 @@ group_cells as (
         {{ count_where("event_name = 'started'") }} as groups_started,
         {{ count_where("event_name = 'ended'") }} as groups_ended,
         {{ count_where("event_name = 'cancelled'") }} as groups_cancelled,
-        {{ sum_of('girl_count', "event_name = 'started'") }} as girls,
-        {{ sum_of('boy_count', "event_name = 'started'") }} as boys,
-        {{ sum_of('child_count', "event_name = 'started'") }} as children,
+        {{ sum_with_key('girls', 'girl_count', "event_name = 'started'") | indent(8) }},
+        {{ sum_with_key('boys', 'boy_count', "event_name = 'started'") | indent(8) }},
+        {{ sum_with_key('children', 'child_count', "event_name = 'started'") | indent(8) }},
         -- of the groups that report how their participants came; survivors (a quarter without a file) have no rate
-        {{ sum_of('social_services_count', "event_name = 'started' and is_covered") }}
-            as social_services_rate_numerator,
-        {{ sum_of('participant_count', "event_name = 'started' and is_covered and social_services_count is not null") }}
-            as social_services_rate_denominator,
+        {{ sum_with_key('social_services_rate_numerator', 'social_services_count',
+            "event_name = 'started' and is_covered") | indent(8) }},
+        {{ sum_with_key('social_services_rate_denominator', 'participant_count',
+            "event_name = 'started' and is_covered and social_services_count is not null") | indent(8) }},
         cast(count(distinct group_key) filter (where is_lost) as integer) as lost,
         bool_or(can_change) as is_ripening
     from events
@@ -174,6 +176,9 @@ zero_filled as (
         coalesce(group_cells.social_services_rate_{{ part }}, 0) as social_services_rate_{{ part }},
         coalesce(routine_cells.routine_rate_{{ part }}, 0) as routine_rate_{{ part }},
         {%- endfor %}
+        {%- for key in keys_of(persons) %}
+        coalesce(group_cells.{{ key }}, 0) as {{ key }},
+        {%- endfor %}
         coalesce(group_cells.lost, 0) as lost,
         bool_or(coalesce(group_cells.is_ripening, false)) over (
             partition by
@@ -234,6 +239,7 @@ select
     {{ completeness_columns() }},
     zero_filled.lost,
     0 as unlinkable
+    {{- private_columns('zero_filled', keys_of(persons)) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
 {%- for dataset, alias in [('grupper', 'group_files'), ('utbud', 'supply_files'), ('rutiner', 'routine_files')] %}

@@ -1,3 +1,7 @@
+{#- what free seats are published from: the seats of planned groups, and those registered for them -#}
+{%- set own = ['own_seats__planned', 'own_seats__registered', 'own_seats__registered__key'] -%}
+{%- set others = ['seats__planned', 'seats__registered', 'seats__registered__key'] -%}
+
 -- 1. Each unit's queue and free seats, by intervention
 with units as (
     select
@@ -17,7 +21,14 @@ unit_stock as (
         stock.reporting_quarter,
         stock.intervention_category,
         stock.intervention_code,
-        {{ sum_of('stock.queue_count') }} as queue,
+        {{ sum_with_key('queue', 'stock.queue_count', 'true', 'stock.record_key') | indent(8) }},
+        {%- for name, condition in [
+            ('own_seats', "stock.group_status = 'planerad'"),
+            ('seats', "stock.group_status = 'planerad' and stock.is_open_to_others"),
+        ] %}
+        {{ sum_of('stock.seat_count', condition) }} as {{ name }}__planned,
+        {{ sum_with_key(name ~ '__registered', 'stock.registered_count', condition, 'stock.record_key') | indent(8) }},
+        {%- endfor %}
         {{ sum_of('stock.free_seat_count') }} as own_seats_free,
         {{ sum_of('stock.free_seat_count', 'stock.is_open_to_others') }} as seats_free,
         min(stock.planned_start_date) filter (where stock.is_open_to_others and stock.free_seat_count > 0)
@@ -48,8 +59,15 @@ pairs as (
         queues.intervention_code,
         seats.district_code as seats_district_code,
         queues.queue,
+        queues.queue__key,
         queues.own_seats_free,
+        {%- for column in own %}
+        queues.{{ column }},
+        {%- endfor %}
         seats.seats_free,
+        {%- for column in others %}
+        seats.{{ column }},
+        {%- endfor %}
         seats.earliest_start_date
     from queues
     inner join unit_stock as seats
@@ -71,8 +89,11 @@ mart_rows as (
         intervention_code,
         seats_district_code,
         queue,
+        queue__key,
         own_seats_free,
+        {{ own | join(',\n        ') }},
         seats_free,
+        {{ others | join(',\n        ') }},
         1 as districts_with_seats,
         earliest_start_date
     from pairs
@@ -87,8 +108,14 @@ mart_rows as (
         queues.intervention_code,
         'alla' as seats_district_code,
         queues.queue,
+        queues.queue__key,
         queues.own_seats_free,
+        {%- for column in own %}
+        queues.{{ column }},
+        {%- endfor %}
         {{ sum_of('pairs.seats_free') }} as seats_free,
+        {{ sum_of('pairs.seats__planned') }} as seats__planned,
+        {{ sum_cells_with_key('seats__registered', cells='pairs') | indent(8) }},
         {{ count_where('pairs.seats_free > 0') }} as districts_with_seats,
         min(pairs.earliest_start_date) as earliest_start_date
     from queues
@@ -105,7 +132,9 @@ mart_rows as (
         queues.intervention_category,
         queues.intervention_code,
         queues.queue,
-        queues.own_seats_free
+        queues.queue__key,
+        queues.own_seats_free,
+        queues.{{ own | join(',\n        queues.') }}
 )
 
 select
@@ -129,6 +158,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
+    {{- private_columns('mart_rows', ['queue__key'] + own + others) }}
 from mart_rows
 left join {{ ref('fct_completeness') }} as completeness
     on

@@ -3,8 +3,9 @@
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'wait_kind'] -%}
 {%- set counts = [
     'wait_n', 'waited_0_7_days', 'waited_8_14_days', 'waited_15_30_days', 'waited_31_90_days', 'waited_over_90_days',
-    'queue', 'wait_summed_n', 'wait_sum_days', 'counted_in_bands_n',
+    'queue',
 ] -%}
+{%- set private = with_keys(['wait__summed_n', 'wait__sum']) + ['wait__largest', 'wait__second'] -%}
 {%- set kinds = [
     ('service', 'serviceinsatser'), ('youth_clinic', 'ungdomsmottagning'), ('parenting_programme', 'grupper'),
     ('assessed', 'oppenvard'),
@@ -67,23 +68,23 @@ cells as (
     select
         {{ keys | join(',\n        ') }},
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {{ sum_of('wait_summed_count') }} as wait_summed_n,
-        {{ sum_of('wait_sum_days') }} as wait_sum_days,
         {{ sum_of('wait_known_count') }} as counted_in_bands_n,
-        cast(sum(greatest(wait_known_count, wait_summed_count)) as integer) as wait_n,
-        {{ sum_of('waited_0_7_days_count') }} as waited_0_7_days,
-        {{ sum_of('waited_8_14_days_count') }} as waited_8_14_days,
-        {{ sum_of('waited_15_30_days_count') }} as waited_15_30_days,
-        {{ sum_of('waited_31_90_days_count') }} as waited_31_90_days,
-        {{ sum_of('waited_over_90_days_count') }} as waited_over_90_days,
-        {{ sum_of('queue_count') }} as queue,
+        {{ sum_with_key('wait_n', 'greatest(wait_known_count, wait_summed_count)') | indent(8) }},
+        {%- for count in counts[1:] %}
+        {{ sum_with_key(count, count ~ '_count') | indent(8) }},
+        {%- endfor %}
+        {{ sum_with_key('wait__summed_n', 'wait_summed_count') | indent(8) }},
+        {{ sum_with_largest('wait', 'wait_sum_days') | indent(8) }},
         cast({{ quantile('wait_days', 0.5, 'wait_days is not null') }} as double) as wait_median_days,
         cast({{ quantile('wait_days', 0.9, 'wait_days is not null') }} as double) as wait_p90_days
     from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ zero_filled(keys, dimensions, counts, ['wait_median_days', 'wait_p90_days'], ['dataset', 'is_covered']) }}
+{{ zero_filled(
+    keys, dimensions, with_keys(counts) + private + ['counted_in_bands_n'], ['wait_median_days', 'wait_p90_days'],
+    ['dataset', 'is_covered']
+) }}
 
 select
     zero_filled.district_code,
@@ -99,7 +100,7 @@ select
     zero_filled.waited_15_30_days,
     zero_filled.waited_31_90_days,
     zero_filled.waited_over_90_days,
-    {{ mean_days('zero_filled.wait_sum_days', 'zero_filled.wait_summed_n') }} as wait_mean_days,
+    {{ mean_days('zero_filled.wait__sum', 'zero_filled.wait__summed_n') }} as wait_mean_days,
     {{ grouped_median_days('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_band,
     zero_filled.wait_median_days,
@@ -111,6 +112,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
+    {{- private_columns('zero_filled', keys_of(counts) + private) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
 {{ join_completeness_by_column('zero_filled', 'zero_filled.dataset') }}

@@ -6,9 +6,12 @@
     ('waited_15_30_days', 'waited_15_30_days_count'), ('waited_31_90_days', 'waited_31_90_days_count'),
     ('waited_over_90_days', 'waited_over_90_days_count'), ('wait_n', 'wait_known_count'),
 ] -%}
-{%- set summed = [
-    'wait_summed_n', 'wait_sum_days', 'digital_visit_rate_numerator', 'digital_visit_rate_denominator',
+{%- set summed = counts + [
+    ('digital_visit_rate_numerator', 'digital_visit_count'), ('digital_visit_rate_denominator', 'visit_count'),
+    ('wait__summed_n', 'wait_summed_count'), ('wait__sum', 'wait_sum_days'),
 ] -%}
+{%- set names = summed | map('first') | list -%}
+{%- set largest = ['wait__largest', 'wait__second'] -%}
 
 with reporting_units as (
     {{ reporting_units('ungdomsmottagning') }}
@@ -22,18 +25,15 @@ cells as (
     select
         {{ keys | join(',\n        ') }},
         {{ breakdown_columns(dimensions) | indent(8) }},
-        {%- for measure, count_column in counts %}
-        {{ sum_of(count_column) }} as {{ measure }},
+        {%- for measure, count_column in summed %}
+        {{ sum_with_key(measure, count_column) | indent(8) }},
         {%- endfor %}
-        {{ sum_of('wait_summed_count') }} as wait_summed_n,
-        {{ sum_of('wait_sum_days') }} as wait_sum_days,
-        {{ sum_of('digital_visit_count') }} as digital_visit_rate_numerator,
-        {{ sum_of('visit_count') }} as digital_visit_rate_denominator
+        {{ largest_two('wait', 'wait_sum_days') | indent(8) }}
     from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-{{ zero_filled(keys, dimensions, counts | map('first') | list + summed) }}
+{{ zero_filled(keys, dimensions, with_keys(names) + largest) }}
 
 select
     zero_filled.district_code,
@@ -46,7 +46,7 @@ select
     {%- for measure, count_column in counts %}
     zero_filled.{{ measure }},
     {%- endfor %}
-    {{ mean_days('zero_filled.wait_sum_days', 'zero_filled.wait_summed_n') }} as wait_mean_days,
+    {{ mean_days('zero_filled.wait__sum', 'zero_filled.wait__summed_n') }} as wait_mean_days,
     {{ grouped_median_days('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('digital_visit_rate') | indent(4) }},
@@ -56,6 +56,7 @@ select
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
+    {{- private_columns('zero_filled', keys_of(names[:-2]) + with_keys(names[-2:]) + largest) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
 {{ join_completeness('zero_filled', 'ungdomsmottagning') }}
