@@ -167,13 +167,13 @@ def shared_salts(keys: CellKeys, rank: npt.ArrayLike) -> CellKeys:
 
     Args:
         keys: all cells of a release.
-        rank: n whole numbers from 0 to 255: of the cells that count the same, the one of the lowest rank gives the
+        rank: n whole numbers from 0 to 65,535: of the cells that count the same, the one of the lowest rank gives the
             salt (a quarter before a year, a district before the city).
 
     Returns:
         The same cells; measure and key sum as they were.
     """
-    ranks = np.broadcast_to(_whole(rank, np.uint8), len(keys))
+    ranks = np.broadcast_to(_whole(rank, np.uint16), len(keys))
     if not len(keys):
         return keys
     same = (keys.measure.astype(np.uint64) << np.uint64(32)) | keys.key_sum

@@ -116,8 +116,8 @@ class PersonCount(_Declared):
         measure: its measure; where that depends on the row, by the value of the mart's column `measure_by`. The rows
             of a value that is not listed count nobody in this column.
         where_cut: dimension → the measure of rows that are cut by it, where it is another one.
-        part_of: the column of the same row that it is a part of: it is cut to that, and capped below it where the row
-            is a sensitive breakdown. By the values of `measure_by` where it depends on the row.
+        part_of: the column of the same row whose part it is, where all of n would say something of each: it is capped
+            below its whole in sensitive breakdowns. By the values of `measure_by` where it depends on the row.
         unit: the column of the unit in which is counted, where it is not `district_code`.
         keyed_by: `count` where the mart has no key sum: a figure of its own, that adds up to no other.
     """

@@ -1,0 +1,1 @@
+"""Releases: made from the keyed marts, certified, approved, written for readers."""

@@ -1,0 +1,98 @@
+"""Which rows are published: none that only its presence would say something, none broken down too finely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from publish.marts.declared import Mart
+from publish.policy import CellKeyPolicy
+from publish.release.deriving import Published, is_sensitive
+from publish.release.keyed import Flags, Rows
+from publish.release.periods import TOTAL
+
+NO_CUT = "total"
+
+
+def is_published(found: Published, policy: CellKeyPolicy) -> Flags:
+    """Which rows are published, by published figures alone."""
+    mart, rows = found.rows.mart, found.rows
+    shown = np.zeros(len(rows), np.bool_)
+    counts = [*mart.person_counts, *(name for name in mart.exact if _is_number(rows, name))]
+    for column in counts:
+        shown |= found.count(column) != 0
+    if not counts or mart.shown_with is not None or _is_of_facts(mart):
+        shown[:] = True
+    if mart.shown_with is not None:
+        shown &= found.counts[mart.shown_with] > 0
+    sensitive = is_sensitive(rows)
+    if sensitive.any():
+        shown &= ~sensitive | _is_of_large_whole(found, sensitive, policy.too_few)
+    return shown
+
+
+def _is_of_facts(mart: Mart) -> bool:
+    """Whether a mart counts no persons by itself: then that a row is there says nothing of anybody."""
+    return mart.published == "always"
+
+
+def _is_number(rows: Rows, column: str) -> bool:
+    kind = str(rows.table[column].type)
+    return kind.startswith(("int", "uint"))
+
+
+def _is_of_large_whole(found: Published, sensitive: Flags, least: int) -> Flags:
+    """Of sensitive rows: whether one of the mart's wholes is large enough where they are not broken down so."""
+    mart, rows = found.rows.mart, found.rows
+    size = np.max([found.counts[name] for name in mart.whole], axis=0)
+    own_key, whole_key = _keys(rows, set(mart.sensitive))
+    order = np.argsort(own_key[~sensitive])
+    keys, sizes = own_key[~sensitive][order], size[~sensitive][order]
+    if not len(keys):
+        return np.zeros(len(rows), np.bool_)
+    at = np.minimum(np.searchsorted(keys, whole_key), len(keys) - 1)
+    large: Flags = (keys[at] == whole_key) & (sizes[at] >= least)
+    return large
+
+
+def _keys(rows: Rows, sensitive: set[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Of each row a number of its keys and dimensions, and the same with the sensitive ones not cut by."""
+    own, whole = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for column in (*rows.mart.keys, *rows.mart.columns_of_dimensions):
+        codes, names = rows.codes(column)
+        own = own * (len(names) + 1) + codes + 1
+        without = names.index(TOTAL) if column in sensitive and TOTAL in names else None
+        whole = whole * (len(names) + 1) + (codes if without is None else np.int64(without)) + 1
+    return own, whole
+
+
+def cuts_of(rows: Rows) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """What each row is cut by (`total`, `sex`, `age_band+sex`): the innermost column of each dimension, in order."""
+    return cut_names([list(dimension) for dimension in rows.mart.dimensions], [
+        [rows.is_cut_by(column) for column in dimension] for dimension in rows.mart.dimensions
+    ], len(rows))  # fmt: skip
+
+
+def cut_names(
+    dimensions: Sequence[Sequence[str]], is_cut: Sequence[Sequence[Flags]], length: int
+) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """The same from flags: the one place where a cut is named."""
+    number, base = np.zeros(length, np.int64), 1
+    for dimension, flags in zip(dimensions, is_cut, strict=True):
+        depth = np.zeros(length, np.int64)
+        for place, flag in enumerate(flags, 1):
+            depth = np.where(flag, place, depth)
+        number += depth * base
+        base *= len(dimension) + 1
+    found, codes = np.unique(number, return_inverse=True)
+    names = []
+    for one in found.tolist():
+        cut, rest = [], one
+        for dimension in dimensions:
+            rest, depth = divmod(rest, len(dimension) + 1)
+            if depth:
+                cut.append(dimension[depth - 1])
+        names.append("+".join(sorted(cut)) or NO_CUT)
+    return codes.astype(np.int32), names

@@ -1,0 +1,145 @@
+"""Making a release's figures: from the keyed marts to what readers get, the same for the same data, keys and policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.ledger.draws import Draw
+from publish.cell_keys.keys import Group
+from publish.cell_keys.ptable import PTable, make_ptable
+from publish.cell_keys.revisions import Decided, decide
+from publish.marts.declared import Mart, Measures
+from publish.policy import CellKeyPolicy
+from publish.release.choosing import is_published
+from publish.release.deriving import Method, Published, derive
+from publish.release.drawing import Drawing
+from publish.release.equity import derive_equity
+from publish.release.groups import published_groups, salts_of
+from publish.release.held import Held, hold
+from publish.release.keyed import Flags, KeyedMart, Rows, keyed_warehouse, read_mart
+from publish.release.periods import quarters_in
+from publish.release.pilot import derive_pilot_effect
+from publish.release.vacancies import derive_vacancies
+
+EQUITY, PILOT, VACANCIES = "mart_equity", "mart_pilot_effect", "mart_vacancies"
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The figures of a release.
+
+    Attributes:
+        marts: mart → its published figures, of all rows that could be published.
+        chosen: mart → which of its rows are published.
+        decided: what the release does with each group of figures.
+        ptable: with which the counts deviate.
+        drawn: mart → column → drawn counts, before parts are cut to their wholes: for the attacks.
+    """
+
+    marts: Mapping[str, Published]
+    chosen: Mapping[str, Flags]
+    decided: Sequence[Decided]
+    ptable: PTable
+
+    def held(self) -> list[Group]:
+        """Groups whose correction waits."""
+        return [one.group for one in self.decided if one.decision == "held"]
+
+    def quarters(self) -> list[str]:
+        """The quarters of which counts of persons are published."""
+        periods = {(one.group.period_kind, one.group.period) for one in self.decided if one.salt}
+        return sorted(
+            {quarter for period in periods for quarter in quarters_in(period) if len(quarters_in(period)) == 1}
+        )
+
+
+def make(
+    warehouse: Path,
+    declared: Mapping[str, Mart],
+    measures: Measures,
+    policy: CellKeyPolicy,
+    secret: bytes,
+    *,
+    earlier: Sequence[Draw] = (),
+    locked: Collection[str] = (),
+    current: Path | None = None,
+    until: str | None = None,
+    is_yearly_revision: bool = False,
+    on_step: Callable[[str], None] = lambda what: None,
+) -> Made:
+    """Make the figures of a release.
+
+    Args:
+        warehouse: the private file with the schema `keyed`.
+        declared, measures: from `publish.marts.declared`.
+        policy: of the cell keys.
+        secret: the installation's noise secret.
+        earlier: draws of all releases that have gone out.
+        locked: quarters whose figures are final.
+        current: the file of the current release, for figures whose correction waits.
+        until: no later quarter.
+        is_yearly_revision: whether corrections that waited are taken in now.
+        on_step: called with what is being done.
+
+    Raises:
+        NotKeyed: the warehouse lacks a mart or column.
+        WarehouseFailed: it can't be read.
+    """
+    ptable = make_ptable(policy.js, policy.greatest_deviation, policy.variance)
+    with keyed_warehouse(warehouse) as connection:
+        read: list[KeyedMart] = []
+        for name, mart in declared.items():
+            on_step(f"reading {name}")
+            read.append(read_mart(connection, mart, until=until))
+        found = connection.execute(
+            "select district_code from warehouse.core.dim_district where kind = 'district'"
+        ).fetchall()
+    districts = {str(code) for (code,) in found}
+    on_step("drawing salts")
+    salts = salts_of(read, measures, secret)
+    wanted = published_groups(read)
+    groups = {group: salt for group, salt in salts.items() if group in wanted}
+    decided = decide(
+        groups, earlier, cap=policy.draws, sealed=sealed_periods(groups, locked), is_yearly_revision=is_yearly_revision
+    )
+    is_held = {one.group for one in decided if one.decision == "held"}
+    held = [hold(one.rows, is_held, current) for one in read]
+    return _figures(held, measures, decided, Method(policy, ptable, secret), districts, on_step)
+
+
+def sealed_periods(groups: Collection[Group], locked: Collection[str]) -> set[tuple[str, str]]:
+    """Periods of groups all of whose quarters are locked."""
+    periods = {(group.period_kind, group.period) for group in groups}
+    return {one for one in periods if quarters_in(one) and set(quarters_in(one)) <= set(locked)}
+
+
+def _figures(
+    held: Sequence[Held],
+    measures: Measures,
+    decided: Sequence[Decided],
+    method: Method,
+    districts: Collection[str],
+    on_step: Callable[[str], None],
+) -> Made:
+    rows: list[Rows] = [one.rows for one in held]
+    on_step("drawing counts")
+    drawing = Drawing(rows, measures, {one.group: one.salt for one in decided}, method.secret, method.ptable)
+    drawn, shifts = drawing.counts(), drawing.shifts()
+    marts: dict[str, Published] = {}
+    for one, counts, shift in zip(held, drawn, shifts, strict=True):
+        name = one.rows.mart.mart
+        on_step(f"deriving {name}")
+        marts[name] = derive(one.rows, one.counts(counts), shift, method)
+        one.restore(marts[name])
+    if VACANCIES in marts:
+        derive_vacancies(marts[VACANCIES])
+    if PILOT in marts:
+        derive_pilot_effect(marts[PILOT], method.ptable)
+    if EQUITY in marts:
+        derive_equity(marts[EQUITY], marts, districts, method.ptable)
+    chosen = {name: is_published(found, method.policy) for name, found in marts.items()}
+    if EQUITY in marts:
+        chosen[EQUITY] = marts[EQUITY].counts.pop("is_there") > 0
+    return Made(marts, chosen, decided, method.ptable)

@@ -1,0 +1,175 @@
+"""A small keyed warehouse: cases of a few districts in the shape of a mart, with a declaration of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from publish.marts.declared import Mart, Measures
+
+QUARTERS = ("2018Q1", "2018Q2", "2018Q3")
+DISTRICTS = ("bromma", "farsta")
+
+MEASURES = Measures.model_validate(
+    {
+        "families": {
+            "avslutad": {"what": "concluded"},
+            "retur": {"what": "back", "follows": "avslutad"},
+        },
+        "measures": {
+            "avslutad.concluded": {"what": "concluded"},
+            "avslutad.offered": {"what": "of them offered"},
+            "retur.followed": {"what": "of them followed", "drawn_as": "avslutad.concluded"},
+            "retur.returned": {"what": "of these returned"},
+        },
+    }
+)
+KEYS = ["district_code", "district_basis", "reporting_quarter", "cohort_basis"]
+ALWAYS = {
+    "flags": ["is_cohort_complete", "is_survivors_only"],
+    "yes_no": ["late"],
+    "completeness": ["districts_in_force", "districts_expected"],
+}
+FLOW = Mart.model_validate(
+    {
+        "mart": "mart_flow",
+        "published": "complete",
+        "keys": KEYS,
+        "dimensions": [["reason_side", "reason_code"], ["sex"], ["age_band"]],
+        "sensitive": ["reason_side", "reason_code"],
+        "whole": ["concluded"],
+        "person_counts": {
+            "concluded": "avslutad.concluded",
+            "offered": {"measure": "avslutad.offered", "part_of": "concluded"},
+            "rate_denominator": "avslutad.concluded",
+            "rate_numerator": {"measure": "avslutad.offered", "part_of": "rate_denominator"},
+        },
+        "rates": ["rate"],
+        **ALWAYS,
+    }
+)
+RETURN = Mart.model_validate(
+    {
+        "mart": "mart_return",
+        "published": "complete",
+        "keys": KEYS,
+        "dimensions": [["sex"]],
+        "person_counts": {
+            "concluded": "avslutad.concluded",
+            "back_denominator": "retur.followed",
+            "back_numerator": "retur.returned",
+        },
+        "rates": ["back"],
+        **ALWAYS,
+    }
+)
+MARTS = {mart.mart: mart for mart in (FLOW, RETURN)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A concluded investigation."""
+
+    name: str
+    district: str = "bromma"
+    quarter: str = "2018Q1"
+    sex: str = "kvinna"
+    age_band: str = "6-12"
+    reason_code: str = "vald"
+    is_offered: bool = False
+    is_followed: bool = True
+    is_returned: bool = False
+
+    def key(self, content: str = "") -> int:
+        """Its record key, by its name and what it is cut by."""
+        text = "|".join((self.name, self.sex, self.age_band, self.reason_code, content))
+        return int.from_bytes(hashlib.md5(text.encode(), usedforsecurity=False).digest()[:4], "big") | 1
+
+
+def cases(each: int = 30, *, districts: Sequence[str] = DISTRICTS, quarters: Sequence[str] = QUARTERS) -> list[Case]:
+    """Cases of all kinds in every district and quarter."""
+    return [
+        Case(
+            f"{district}-{quarter}-{number}",
+            district,
+            quarter,
+            "kvinna" if number % 2 else "man",
+            ("0-5", "6-12", "13-17")[number % 3],
+            ("vald", "skola", "missbruk", "halsa")[number % 4],
+            is_offered=number % 3 == 0,
+            is_returned=number % 7 == 0,
+        )
+        for district in districts
+        for quarter in quarters
+        for number in range(each)
+    ]
+
+
+def changed(given: Iterable[Case], name: str, **what: object) -> list[Case]:
+    """The same, one of them changed."""
+    return [replace(case, **what) if case.name == name else case for case in given]
+
+
+_CUTS = (
+    "(), (sex), (age_band), (reason_side), (reason_side, reason_code), (sex, age_band), (reason_side, sex), "
+    "(reason_side, reason_code, sex), (reason_side, reason_code, age_band), (reason_side, sex, age_band), "
+    "(reason_side, reason_code, sex, age_band)"
+)
+
+
+def write_warehouse(path: Path, given: Iterable[Case], *, incomplete: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write the keyed marts of the cases; `incomplete` quarters (district or city, quarter) can still change."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema keyed; create schema core")
+        connection.execute("create table core.dim_district (district_code varchar, kind varchar)")
+        connection.executemany("insert into core.dim_district values (?, 'district')", [[one] for one in DISTRICTS])
+        connection.execute(
+            "create table record (unit varchar, quarter varchar, sex varchar, age_band varchar, reason_side varchar, "
+            "reason_code varchar, offered boolean, followed boolean, returned boolean, key ubigint)"
+        )
+        rows = [
+            [unit, one.quarter, one.sex, one.age_band, "barn" if one.reason_code == "vald" else "vuxna",
+             one.reason_code, one.is_offered, one.is_followed, one.is_followed and one.is_returned, one.key()]
+            for one in given for unit in (one.district, "stockholm")
+        ]  # fmt: skip
+        connection.executemany("insert into record values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        _mart(connection, "mart_flow", ["reason_side", "reason_code", "sex", "age_band"], _CUTS, {
+            "concluded": "true", "offered": "offered", "rate_denominator": "true", "rate_numerator": "offered",
+        }, ["rate"], incomplete)  # fmt: skip
+        _mart(connection, "mart_return", ["sex"], "(), (sex)", {
+            "concluded": "true", "back_denominator": "followed", "back_numerator": "followed and returned",
+        }, ["back"], incomplete)  # fmt: skip
+        connection.execute("drop table record")
+    return path
+
+
+def _mart(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    dimensions: Sequence[str],
+    cuts: str,
+    counts: dict[str, str],
+    rates: Sequence[str],
+    incomplete: Sequence[tuple[str, str]],
+) -> None:
+    sets = cuts.replace("(", "(unit, quarter, ").replace(", )", ")")
+    told = ", ".join(
+        f"count(*) filter (where {condition})::integer as {count}, "
+        f"(coalesce(sum(key) filter (where {condition}), 0) % 4294967296)::uinteger as {count}__key"
+        for count, condition in counts.items()
+    )
+    waiting = " or ".join(f"(unit = '{unit}' and quarter = '{quarter}')" for unit, quarter in incomplete) or "false"
+    connection.execute(
+        f"create table keyed.{name} as select unit as district_code, basis as district_basis, "
+        f"quarter as reporting_quarter, 'avslutad' as cohort_basis, "
+        f"{', '.join(f'''coalesce({one}, 'alla') as {one}''' for one in dimensions)}, {told}, "
+        f"{', '.join(f'null::double as {one}{end}' for one in rates for end in ('', '_low', '_high'))}, "
+        f"not ({waiting}) as is_cohort_complete, false as is_survivors_only, 0 as late, 1 as districts_in_force, "
+        f"1 as districts_expected from record cross join (values ('as_submitted'), ('today')) as bases (basis) "
+        f"group by grouping sets ({sets.replace('(unit, quarter', '(unit, quarter, basis')})"
+    )

@@ -1,0 +1,165 @@
+"""Figures of a release that are computed from published ones only: grouped medians, vacancies, the pilot, equity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from publish.cell_keys.ptable import make_ptable
+from publish.derive.grouped import grouped_medians
+from publish.marts.declared import load_marts
+from publish.policy import load_policy
+from publish.release.deriving import Published
+from publish.release.equity import derive_equity
+from publish.release.keyed import Rows
+from publish.release.pilot import derive_pilot_effect
+from publish.release.vacancies import derive_vacancies
+
+POLICY = load_policy().cell_keys
+PTABLE = make_ptable(POLICY.js, POLICY.greatest_deviation, POLICY.variance)
+
+
+def counts(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(values, np.int64)
+
+
+def test_grouped_medians_are_interpolated_in_the_band_of_published_counts() -> None:
+    # 10, 20, 10: the median is the 20th, the 10th of 20 in the band of 8 to 14: 7.5 + 10/20 · 7 = 11
+    # 30 in the last band: open, so no days; 19 in all: too few
+    found = grouped_medians(
+        [counts(10, 0, 9), counts(20, 5, 0), counts(10, 0, 0), counts(0, 0, 0), counts(0, 30, 10)], 20
+    )
+    assert found.days[0] == 11
+    assert np.isnan(found.days[1:]).all()
+    assert found.band.tolist() == ["8_14_days", "over_90_days", None]
+    assert found.is_too_few.tolist() == [False, False, True]
+    with pytest.raises(ValueError, match="5 bands"):
+        grouped_medians([counts(1)], 20)
+
+
+def vacancies(rows: list[tuple[str, int, int, int, int, int]]) -> Published:
+    """(seats district, queue, own planned, own registered as published, planned, registered as published)."""
+    mart = load_marts()["mart_vacancies"]
+    columns = {
+        "district_code": ["bromma"] * len(rows),
+        "district_basis": ["today"] * len(rows),
+        "reporting_quarter": ["2018Q1"] * len(rows),
+        "cohort_basis": ["handelse"] * len(rows),
+        "intervention_category": ["barngrupp"] * len(rows),
+        "intervention_code": ["trappan"] * len(rows),
+        "seats_district_code": [row[0] for row in rows],
+        "own_seats__planned": [row[2] for row in rows],
+        "seats__planned": [row[4] for row in rows],
+    }
+    drawn = {
+        "queue": counts(*(row[1] for row in rows)),
+        "own_seats__registered": counts(*(row[3] for row in rows)),
+        "seats__registered": counts(*(row[5] for row in rows)),
+    }
+    return Published(Rows(mart, pa.table(columns)), drawn)
+
+
+def test_free_seats_are_seats_less_those_registered_as_published() -> None:
+    found = vacancies([("alla", 12, 10, 6, 30, 0), ("farsta", 12, 10, 6, 20, 5), ("skarpnack", 12, 10, 6, 10, 12)])
+    derive_vacancies(found)
+    assert found.counts["own_seats_free"].tolist() == [4, 4, 4]
+    # Skarpnäck has registered more than it has seats: its row is left out, as is shown by a queue of 0
+    assert found.counts["seats_free"].tolist() == [15, 15, 0]
+    assert found.counts["queue"].tolist() == [12, 12, 0]
+    assert found.counts["places_possible"].tolist() == [12, 12, 0]
+    assert found.counts["districts_with_seats"].tolist() == [1, 1, 1]
+
+
+def test_the_pilots_effect_is_of_published_rates_with_the_deviations_in_its_error() -> None:
+    names = ("pilot_before_rate", "pilot_after_rate", "line_before_rate", "line_after_rate")
+    parts, wholes = (40, 60, 50, 55), (100, 100, 100, 100)
+    mart = load_marts()["mart_pilot_effect"]
+    found = Published(
+        Rows(mart, pa.table({"indicator_code": ["acceptance_rate"] * 2})),
+        {f"{name}_numerator": counts(part, 3) for name, part in zip(names, parts, strict=True)}
+        | {f"{name}_denominator": counts(whole, 10) for name, whole in zip(names, wholes, strict=True)},
+    )
+    for name, part in zip(names, parts, strict=True):
+        found.numbers[name] = np.array([part / 100, np.nan])
+    derive_pilot_effect(found, PTABLE)
+    assert found.numbers["difference_in_differences"][0] == pytest.approx(0.60 - 0.40 - (0.55 - 0.50))
+    v = POLICY.variance
+    variance = sum((p * (1 - p) / 100 + (v + p * p * v) / 100**2) for p in (0.4, 0.6, 0.5, 0.55))
+    assert found.numbers["difference_standard_error"][0] == pytest.approx(variance**0.5, rel=1e-6)
+    assert found.numbers["difference_in_differences_low"][0] == pytest.approx(0.15 - 1.959964 * variance**0.5, abs=1e-5)
+    assert found.too_few.tolist() == [False, True]
+
+
+def equity_rows(measure: str, form: str, units: list[str], numbers: list[tuple[float, float]]) -> Published:
+    mart = load_marts()["mart_equity"]
+    many = len(units)
+    columns = {
+        "district_code": units,
+        "district_basis": ["today"] * many,
+        "reporting_quarter": ["2018Q1"] * many,
+        "cohort_basis": ["handelse"] * many,
+        "measure_family": ["x"] * many,
+        "measure": [measure] * many,
+        "measure_form": [form] * many,
+        "numerator": [one for one, _ in numbers],
+        "denominator": [other for _, other in numbers],
+    }
+    return Published(Rows(mart, pa.table(columns)), {})
+
+
+def concluded(units: list[str], parts: list[int], wholes: list[int]) -> Published:
+    mart = load_marts()["mart_case_flow"]
+    many = len(units)
+    columns: dict[str, list[str]] = {name: ["alla"] * many for name in mart.columns_of_dimensions}
+    columns |= {"district_code": units, "district_basis": ["today"] * many, "reporting_quarter": ["2018Q1"] * many}
+    columns["cohort_basis"] = ["avslutad"] * many
+    found = Published(
+        Rows(mart, pa.table(columns)),
+        {"school_contacted_rate_numerator": counts(*parts), "school_contacted_rate_denominator": counts(*wholes)},
+    )
+    rate = np.array([part / whole if whole >= 20 else np.nan for part, whole in zip(parts, wholes, strict=True)])
+    for end, away in (("", 0), ("_low", -0.1), ("_high", 0.1)):
+        found.numbers[f"school_contacted_rate{end}"] = rate + away
+    return found
+
+
+def test_equity_is_of_published_rates_and_compares_districts_only() -> None:
+    units = ["bromma", "farsta", "skarpnack", "socialjour", "stockholm"]
+    found = equity_rows("school_contacted_rate", "andel", units, [(1.0, 2.0)] * 5)
+    source = concluded(units, [10, 30, 5, 40, 85], [40, 50, 12, 50, 152])
+    derive_equity(found, {"mart_case_flow": source}, {"bromma", "farsta", "skarpnack"}, PTABLE)
+    assert found.numbers["value"][:2].tolist() == [0.25, 0.6]
+    assert np.isnan(found.numbers["value"][2])
+    assert found.numbers["numerator"].tolist() == [10, 30, 5, 40, 85]
+    assert found.numbers["value_low"][0] == pytest.approx(0.15)
+    assert found.numbers["gap"][0] == pytest.approx(0.25 - 85 / 152)
+    city = {
+        name: found.numbers[name][4] for name in ("districts_compared", "value_lowest", "value_highest", "value_ratio")
+    }
+    assert city == {
+        "districts_compared": 2,
+        "value_lowest": 0.25,
+        "value_highest": 0.6,
+        "value_ratio": pytest.approx(2.4),
+    }
+    mean, deviation = 0.425, (2 * 0.175**2) ** 0.5
+    assert found.numbers["coefficient_of_variation"][4] == pytest.approx(deviation / mean)
+    assert np.isnan(found.numbers["districts_compared"][:4]).all()
+    assert found.too_few.tolist() == [False, False, True, False, False]
+
+
+def test_equity_of_what_is_no_person_is_exact_and_without_a_figure_there_is_no_row() -> None:
+    found = equity_rows(
+        "collaboration_activities_per_1000", "per_1000", ["bromma", "stockholm"], [(12.0, 4000.0), (0.0, 0.0)]
+    )
+    derive_equity(found, {}, {"bromma"}, PTABLE)
+    assert found.numbers["value"][0] == 3.0
+    # Poisson's score limits of 12 over 4 thousand
+    assert found.numbers["value_low"][0] == pytest.approx(
+        (12 + 1.92073 - 1.959964 * (12 + 0.960365) ** 0.5) / 4, abs=1e-4
+    )
+    assert found.counts["is_there"].tolist() == [1, 0]
+    unknown = equity_rows("school_contacted_rate", "andel", ["bromma"], [(1.0, 2.0)])
+    derive_equity(unknown, {}, {"bromma"}, PTABLE)
+    assert unknown.counts["is_there"].tolist() == [0]
