@@ -12,7 +12,7 @@ from followup.local.orchestrator import HOME_VARIABLE, installation_variables
 from ingest.file_permissions import write_private_file
 from ingest.settings import ROOT
 
-UNIT = "followup.local.service"
+UNIT = "followup.service"
 _TEMPLATE = """\
 # Airflow of the follow-up warehouse. Written by `followup service install`; settings: {environment_file}
 [Unit]

@@ -89,8 +89,8 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["service", "install", "--to", str(tmp_path), *who])
     assert done.exit_code == 0, done.output
     assert "daemon-reload" in done.output
-    assert "enable --now followup.local.service" in done.output
-    assert {path.name for path in tmp_path.iterdir()} == {"followup.local.service", "followup.env"}
+    assert "enable --now followup.service" in done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"followup.service", "followup.env"}
     assert CliRunner().invoke(app, ["service", "remove", "--to", str(tmp_path), *who]).exit_code == 0
 
 
