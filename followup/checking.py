@@ -63,7 +63,7 @@ def write_feedback(folder: Path, reports: Sequence[CheckReport]) -> list[Path]:
     Two files of one name (from two folders) get a number between name and ending.
 
     Returns:
-        Where they lie, in the order given.
+        The paths of the workbooks, in the order given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []

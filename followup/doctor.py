@@ -32,26 +32,26 @@ _HARD_LINKS = Path("/proc/sys/fs/protected_hardlinks")
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One thing looked at."""
+class DoctorFinding:
+    """The result of one check."""
 
     what: str
     is_good: bool
-    said: str
+    message: str
 
 
-def examine(settings: Settings) -> list[Examined]:
-    """Look everything over; never raises for what is wrong, and changes nothing but creating an empty ledger."""
+def run_doctor(settings: Settings) -> list[DoctorFinding]:
+    """Run every check. What is wrong never raises. Changes nothing, but makes an empty ledger where there is none."""
     found = [_clock(settings), _keys(settings), _declared()]
     try:
         ledger = Ledger(settings.ledger)
     except LedgerError as error:
-        return [*found, Examined("ledger", False, str(error))]
+        return [*found, DoctorFinding("ledger", False, str(error))]
     try:
         try:
             found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
-            found.append(Examined("ledger", False, str(error)))
+            found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
         found += [_warehouse(settings), *_published(settings), _database(settings), _modes(settings), _disk(settings)]
     finally:
@@ -81,88 +81,88 @@ def make_local_folders(settings: Settings) -> list[str]:
     return made
 
 
-def _clock(settings: Settings) -> Examined:
+def _clock(settings: Settings) -> DoctorFinding:
     try:
         now = settings.now()
     except SettingsError as error:
-        return Examined("clock", False, str(error))
+        return DoctorFinding("clock", False, str(error))
     rehearsed = " (rehearsed: FOLLOWUP_NOW is set)" if settings.now_text else ""
-    return Examined("clock", True, f"{now:%Y-%m-%d %H:%M} UTC{rehearsed}")
+    return DoctorFinding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC{rehearsed}")
 
 
-def _keys(settings: Settings) -> Examined:
+def _keys(settings: Settings) -> DoctorFinding:
     try:
         keys = load_keys(settings.keys)
     except SettingsError as error:
-        return Examined("keys", False, str(error))
+        return DoctorFinding("keys", False, str(error))
     if settings.keys.absolute().is_relative_to(settings.home.absolute()):
-        return Examined("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
+        return DoctorFinding("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
     if settings.keys.stat().st_mode & 0o077:
-        return Examined("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
+        return DoctorFinding("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
     if keys.noise_secret is None:
-        return Examined(
+        return DoctorFinding(
             "keys",
             False,
             f"{settings.keys} has no noise secret: restore its newest copy; if it was made before there "
             "was one, followup keys noise",
         )
-    return Examined("keys", True, f"{settings.keys}, person key version {keys.person_version}")
+    return DoctorFinding("keys", True, f"{settings.keys}, person key version {keys.person_version}")
 
 
-def _declared() -> Examined:
+def _declared() -> DoctorFinding:
     try:
         counts = {dataset: len(load_rules(dataset)) for dataset in load_contracts()}
     except (ContractError, OSError, ValueError) as error:
-        return Examined("contracts", False, str(error))
-    return Examined("contracts", True, ", ".join(f"{dataset}: {count} rules" for dataset, count in counts.items()))
+        return DoctorFinding("contracts", False, str(error))
+    return DoctorFinding("contracts", True, ", ".join(f"{dataset}: {count} rules" for dataset, count in counts.items()))
 
 
-def _ledger(ledger: Ledger) -> Examined:
+def _ledger(ledger: Ledger) -> DoctorFinding:
     ledger.require_writable()
-    return Examined(
+    return DoctorFinding(
         "ledger", True, f"{shown_location(ledger.engine.url)}, {len(ledger.in_force())} submissions in force"
     )
 
 
-def _rotation(ledger: Ledger) -> list[Examined]:
+def _rotation(ledger: Ledger) -> list[DoctorFinding]:
     if begun := rotations_under_way(ledger):
-        told = (
+        message = (
             f"of {' and '.join(sorted(begun))} has begun and not ended: wait for it, or run followup keys rotate again"
         )
-        return [Examined("rotation of keys", False, told)]
+        return [DoctorFinding("rotation of keys", False, message)]
     return []
 
 
-def _files(settings: Settings, ledger: Ledger) -> Examined:
+def _files(settings: Settings, ledger: Ledger) -> DoctorFinding:
     wrong = []
     for found in ledger.in_force():
         path = settings.home / (found.parquet_path or "")
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != found.parquet_sha256:
             wrong.append(found.submission_id)
     if wrong:
-        return Examined(
+        return DoctorFinding(
             "files in force", False, f"{len(wrong)} missing or changed: followup restore-rows {' '.join(wrong[:1])}"
         )
-    return Examined("files in force", True, "all there, checksums right")
+    return DoctorFinding("files in force", True, "all there, checksums right")
 
 
-def _originals(settings: Settings, ledger: Ledger) -> Examined:
+def _originals(settings: Settings, ledger: Ledger) -> DoctorFinding:
     if found := unrecorded_originals(settings, ledger):
-        told = f"{len(found)} in landing/ belong to no submission in the ledger: followup receive --from-landing"
+        message = f"{len(found)} in landing/ belong to no submission in the ledger: followup receive --from-landing"
         days = settings.originals_kept_days
         limit = settings.now().timestamp() - days * 86400
         if old := sum(path.stat().st_mtime <= limit for path in found):
-            told += f"; {old} of them are older than {days} days: followup erase --originals"
-        return Examined("originals", False, told)
-    return Examined("originals", True, "each belongs to a submission")
+            message += f"; {old} of them are older than {days} days: followup erase --originals"
+        return DoctorFinding("originals", False, message)
+    return DoctorFinding("originals", True, "each belongs to a submission")
 
 
-def _locations(settings: Settings) -> list[Examined]:
+def _locations(settings: Settings) -> list[DoctorFinding]:
     try:
         locations = load_drop_locations(settings)
         visited = districts_to_visit(settings)
     except SettingsError as error:
-        return [Examined("drop locations", False, str(error))]
+        return [DoctorFinding("drop locations", False, str(error))]
     wrong, kinds = [], Counter[str]()
     for code in visited:
         try:
@@ -170,17 +170,19 @@ def _locations(settings: Settings) -> list[Examined]:
                 source.listed()
         except DropLocationUnreachable as error:
             wrong.append(
-                Examined(f"drop location {code}", False, f"out of reach: {error.reason}; see {settings.districts}")
+                DoctorFinding(f"drop location {code}", False, f"out of reach: {error.reason}; see {settings.districts}")
             )
             continue
         kinds[locations[code].kind] += 1
         if source.never_read:
-            told = f"nobody reads what is no file, a link, or an upload that broke off: {', '.join(source.never_read)}"
-            wrong.append(Examined(f"drop location {code}", False, told))
+            message = (
+                f"nobody reads what is no file, a link, or an upload that broke off: {', '.join(source.never_read)}"
+            )
+            wrong.append(DoctorFinding(f"drop location {code}", False, message))
     readable = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return [
         *wrong,
-        Examined(
+        DoctorFinding(
             "drop locations",
             bool(kinds) or not wrong,
             f"{kinds.total()} can be read{f' ({readable})' if kinds else ''}",
@@ -188,7 +190,7 @@ def _locations(settings: Settings) -> list[Examined]:
     ]
 
 
-def _hard_links() -> list[Examined]:
+def _hard_links() -> list[DoctorFinding]:
     """Whether a district could link other users' files into its drop location; only Linux says."""
     try:
         setting = _HARD_LINKS.read_text(encoding="ascii").strip()
@@ -196,72 +198,76 @@ def _hard_links() -> list[Examined]:
         return []
     if setting != "0":
         return []
-    told = "warning: users may link files of others (fs.protected_hardlinks is 0): sysctl -w fs.protected_hardlinks=1"
-    return [Examined("hard links", True, told)]
+    message = (
+        "warning: users may link files of others (fs.protected_hardlinks is 0): sysctl -w fs.protected_hardlinks=1"
+    )
+    return [DoctorFinding("hard links", True, message)]
 
 
-def _warehouse(settings: Settings) -> Examined:
+def _warehouse(settings: Settings) -> DoctorFinding:
     if not settings.warehouse.exists():
-        return Examined("warehouse", True, "not built yet")
+        return DoctorFinding("warehouse", True, "not built yet")
     try:
         with open_warehouse(settings.warehouse) as connection:
             found = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
     except WarehouseFailed as failed:
-        return Examined("warehouse", False, str(failed))
-    return Examined("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+        return DoctorFinding("warehouse", False, str(failed))
+    return DoctorFinding("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
 
 
-def _published(settings: Settings) -> list[Examined]:
+def _published(settings: Settings) -> list[DoctorFinding]:
     """What readers open: which release, who may read it, what an earlier version left elsewhere."""
     link = settings.published
     try:
         if link.is_dir() and not link.is_symlink():
-            told = f"{link} is a folder: let FOLLOWUP_PUBLISHED name the link that is made in it, {link / 'current'}"
-            return [Examined("published", False, told)]
+            message = f"{link} is a folder: let FOLLOWUP_PUBLISHED name the link that is made in it, {link / 'current'}"
+            return [DoctorFinding("published", False, message)]
         if link.is_symlink() and not link.exists():
-            told = f"{link} leads to nothing: followup release serve, or mount the disk that it leads to"
-            return [Examined("published", False, told)]
+            message = f"{link} leads to nothing: followup release serve, or mount the disk that it leads to"
+            return [DoctorFinding("published", False, message)]
         release = current_folder(settings)
     except OSError as error:
-        return [Examined("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")]
+        return [
+            DoctorFinding("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")
+        ]
     if wrong := wrongly_set(releases_folder(settings), settings):
-        told = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
-        found = [Examined("published", False, told)]
+        message = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
+        found = [DoctorFinding("published", False, message)]
     else:
         known = read_identity(release) if release else None
         what = f"{link}, release {known.release_id}" if known else "nothing yet"
-        told = "; ".join((f"{what}, for {readers(settings)}", *hindrances(settings)))
-        found = [Examined("published", True, told)]
+        message = "; ".join((f"{what}, for {readers(settings)}", *hindrances(settings)))
+        found = [DoctorFinding("published", True, message)]
     left = permissions.left_by_earlier_versions(settings)
     if left and release is None:
-        told = f"{left[0]} is where an earlier version published; `followup release serve` publishes at {link}"
-        found.append(Examined("published before", True, told))
+        message = f"{left[0]} is where an earlier version published; `followup release serve` publishes at {link}"
+        found.append(DoctorFinding("published before", True, message))
     elif left:
-        told = f"readers open {link} now; remove what an earlier version published: rm -r {' '.join(map(str, left))}"
-        found.append(Examined("published before", False, told))
+        message = f"readers open {link} now; remove what an earlier version published: rm -r {' '.join(map(str, left))}"
+        found.append(DoctorFinding("published before", False, message))
     return found
 
 
-def _modes(settings: Settings) -> Examined:
+def _modes(settings: Settings) -> DoctorFinding:
     """Nobody but this service's user may open anything else."""
     if wrong := permissions.open_paths(settings):
-        return Examined("permissions", False, f"{_named(wrong)} open to other users: {permissions.MEND}")
-    return Examined("permissions", True, "only this service's user can open what is not published")
+        return DoctorFinding("permissions", False, f"{_named(wrong)} open to other users: {permissions.MEND}")
+    return DoctorFinding("permissions", True, "only this service's user can open what is not published")
 
 
 def _named(paths: list[Path]) -> str:
     return f"{paths[0]} is" if len(paths) == 1 else f"{len(paths)} files and folders, {paths[0]} among them, are"
 
 
-def _database(settings: Settings) -> Examined:
+def _database(settings: Settings) -> DoctorFinding:
     if not has_database(settings):
-        return Examined("database for BI", True, "none: releases go to files")
+        return DoctorFinding("database for BI", True, "none: releases go to files")
     try:
-        return Examined("database for BI", True, describe_database(settings))
+        return DoctorFinding("database for BI", True, describe_database(settings))
     except ServingError as error:
-        return Examined("database for BI", False, str(error))
+        return DoctorFinding("database for BI", False, str(error))
 
 
-def _disk(settings: Settings) -> Examined:
+def _disk(settings: Settings) -> DoctorFinding:
     free = shutil.disk_usage(settings.home if settings.home.exists() else ".").free / 1e9
-    return Examined("disk", free >= _LEAST_FREE_GIGABYTES, f"{free:.0f} GB free")
+    return DoctorFinding("disk", free >= _LEAST_FREE_GIGABYTES, f"{free:.0f} GB free")

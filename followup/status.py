@@ -70,11 +70,11 @@ class OpenQuery:
 
 @dataclass(frozen=True)
 class SubmissionStatus:
-    """The whole picture.
+    """The status of all expected files.
 
     Attributes:
         lines: one per expected file.
-        refusals: what stands refused, also files whose name can't be read.
+        refusals: the newest refused files, also those whose name can't be read.
         to_lock: quarters with something in force that are old enough to be locked and are not.
         open_queries: when asked for; of each rule and file at most the first FINDINGS_PER_RULE.
     """
@@ -87,7 +87,7 @@ class SubmissionStatus:
 
 @dataclass(frozen=True)
 class LockedOut:
-    """What a quarter that is locked now would go without.
+    """What locking a quarter now would shut out.
 
     Attributes:
         missing: dataset → codes of the units that report in the quarter and have nothing in force.

@@ -47,7 +47,7 @@ class TemplateColumn:
 
 
 def file_name(contract: Contract, district: District | None, quarter: Quarter | None, ending: str) -> str:
-    """The name under which the filled-in file is submitted; of a general template one that is seen to be none."""
+    """The name under which the filled-in file is submitted; for a general template a name that can't be submitted."""
     if district is None or quarter is None:
         parts = [district.code if district else None, contract.dataset, str(quarter) if quarter else None]
         return f"mall_{'_'.join(part for part in parts if part)}.{ending}"
@@ -75,7 +75,7 @@ def template_columns(
             column,
             tuple(_offered(contract, column, district, local_names)),
             _must(column, rules),
-            tuple(_told(rule) for rule in rules if rule.column == column.name and "{codes}" not in rule.message_sv),
+            tuple(f"{rule.code}: {rule.message_sv}" for rule in rules if _is_shown_at(column, rule)),
         )
         for column in contract.columns
     ]
@@ -102,8 +102,8 @@ def _must(column: Column, rules: list[Rule]) -> str:
     return "Frivillig; kolumnen får tas bort." if column.optional else "Kolumnen ska finnas; cellen får vara tom."
 
 
-def _told(rule: Rule) -> str:
-    return f"{rule.code}: {rule.message_sv}"
+def _is_shown_at(column: Column, rule: Rule) -> bool:
+    return rule.column == column.name and "{codes}" not in rule.message_sv
 
 
 def as_template(
@@ -115,8 +115,9 @@ def as_template(
     """The template as a workbook.
 
     The first sheet is named after the dataset and bears the headers, each with a comment; code columns have
-    drop-downs (their lists lie on a hidden sheet, under names), days are formatted as days, and numbers of persons,
-    identifiers and codes as text, so that Excel leaves them as they are typed. The second sheet tells how to fill in.
+    drop-downs (their lists are on a hidden sheet, as named ranges), days are formatted as days, and numbers of persons,
+    identifiers and codes as text, so that Excel leaves them as they are typed. The second sheet says how to fill in
+    the first.
 
     Args:
         contract: the dataset's.
@@ -170,7 +171,7 @@ def _comment(one: TemplateColumn) -> str:
 def _validation(one: TemplateColumn) -> dict[str, Any] | None:
     """Excel's check of what is typed. Intake decides; so another spelling that it knows is a warning, no stop."""
     column = one.column
-    told = {"input_title": column.label_sv[:32], "input_message": f"{one.must} {one.form}"[:255]}
+    hint = {"input_title": column.label_sv[:32], "input_message": f"{one.must} {one.form}"[:255]}
     wrong = {"error_title": column.label_sv[:32], "error_type": "warning"}
     if one.codes:
         several = column.type == "code_list"
@@ -179,7 +180,7 @@ def _validation(one: TemplateColumn) -> dict[str, Any] | None:
             "source": f"={_list_name(column)}",
             "show_error": not several,
             "error_message": "Värdet finns inte i listan.",
-            **told,
+            **hint,
             **wrong,
         }
     if column.type == "date":
@@ -188,7 +189,7 @@ def _validation(one: TemplateColumn) -> dict[str, Any] | None:
             "validate": "date",
             **limits,
             "error_message": "Skriv ett datum, till exempel 2018-09-30.",
-            **told,
+            **hint,
             **wrong,
         }
     if column.type == "integer":
@@ -197,10 +198,10 @@ def _validation(one: TemplateColumn) -> dict[str, Any] | None:
             "criteria": ">=",
             "value": 0,
             "error_message": "Skriv ett heltal.",
-            **told,
+            **hint,
             **wrong,
         }
-    return {"validate": "any", **told}
+    return {"validate": "any", **hint}
 
 
 def _write_lists(book: Any, sheet: Any, columns: list[TemplateColumn]) -> None:

@@ -1,1 +1,1 @@
-"""Building the warehouse: a snapshot of the ledger, dbt on DuckDB, the swap; and what a build would change."""
+"""Building the warehouse: a snapshot of the ledger, dbt on DuckDB, the swap; previews and the figure diff."""

@@ -32,15 +32,15 @@ from publish.warehouse import is_damaged
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_OF_STORAGE = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization) Error|\[Errno \d+\]")
-"""In a node's message: no fault of the model or of the data."""
+_STORAGE_ERROR = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization) Error|\[Errno \d+\]")
+"""In a node's message: storage failed, not the model or the data."""
 _MEMORY = 9 << 29
 """Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one seed, model or test. `seconds` is its run time."""
+    """The outcome of one seed, model or test. `seconds` is its run time."""
 
     name: str
     kind: str
@@ -61,7 +61,7 @@ class BuildResult:
 
 @dataclass(frozen=True)
 class FileBuilt:
-    """A warehouse file that was built: what became of each node, and what its models say of themselves."""
+    """A warehouse file that was built: the outcome of each node, and the manifest of its models."""
 
     nodes: tuple[NodeResult, ...]
     described: Manifest
@@ -134,7 +134,7 @@ def _build(
     seconds = time.monotonic() - began
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
-    keep_manifest(built.described, settings)  # first: no warehouse without what it says of itself
+    keep_manifest(built.described, settings)  # first: no warehouse without its manifest
     upcoming.replace(settings.warehouse)
     ledger.record_build(Build(fingerprint, "built", started, seconds, None))
     shutil.rmtree(folder / "target", ignore_errors=True)
@@ -148,7 +148,7 @@ def _require_one_key_version(snapshot: Snapshot) -> None:
 
 
 def _require_rows_as_stored(settings: Settings, snapshot: Snapshot) -> None:
-    """Before dbt reads them: a file whose bytes were changed may still be read, and give other figures."""
+    """Raise DamagedRows where a file is not what was stored: dbt may still read it, and give other figures."""
     wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
     if wrong:
         first = damaged_rows(settings.home, wrong[0])
@@ -188,15 +188,15 @@ def build_file(
     _remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     try:
-        kept = _kept_parsed(settings, warehouse)
-        nodes, reason, described = _run_dbt(variables, warehouse, folder, kept, with_tests, on_node)
+        parsed = _parsed_file(settings, warehouse)
+        nodes, reason, described = _run_dbt(variables, warehouse, folder, parsed, with_tests, on_node)
     finally:
         _close_connections()
     failed = [node for node in nodes if node.status in _FAILED]
     if described is None or reason is not None or failed:
         _remove(warehouse)
-        for said in (reason, *(node.message for node in failed)):
-            if _OF_STORAGE.search(said or "") and (cause := cause_in(said or "")) is not None:
+        for message in (reason, *(node.message for node in failed)):
+            if _STORAGE_ERROR.search(message or "") and (cause := cause_in(message or "")) is not None:
                 raise StorageFailure(sentence(cause, place_of(warehouse, settings)))
         raise BuildFailed(nodes, reason)
     return FileBuilt(nodes, described)
@@ -205,11 +205,11 @@ def build_file(
 def _remove(warehouse: Path) -> None:
     for leftover in (warehouse, Path(f"{warehouse}.wal")):
         leftover.unlink(missing_ok=True)
-    shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # what DuckDB had no memory for
+    shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # what DuckDB wrote to disk when memory was short
 
 
 def memory_allowed() -> str:
-    """What DuckDB may use in a build, in its words: at most half of the machine's memory."""
+    """The memory that DuckDB may use in a build, as its setting is written: at most half of the machine's."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return f"{min(_MEMORY, physical // 2) >> 20}MiB"
 
@@ -218,18 +218,18 @@ def _run_dbt(
     variables: dict[str, str],
     warehouse: Path,
     folder: Path,
-    kept: Path,
+    parsed: Path,
     with_tests: bool,
     on_node: Callable[[NodeResult], None] | None,
 ) -> tuple[tuple[NodeResult, ...], str | None, Manifest | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
-    The project is parsed once and kept as the file `kept`, and what it says of itself beside it, until one of its files
-    changes; what builds differ in is looked at when a model is compiled.
+    The project is parsed once and stored as the file `parsed`, its manifest beside it, until a file of the project
+    changes. What differs from build to build is read when a model is compiled.
 
     Returns:
-        What became of each node, why dbt could not run at all (None when it ran), and what the models say of themselves
-        (None when dbt could not read them).
+        The outcome of each node, why dbt could not run at all (None when it ran), and the manifest of the models (None
+        when dbt could not read them).
     """
     from dbt.cli.main import dbtRunner
 
@@ -260,16 +260,16 @@ def _run_dbt(
         "--target-path",
         str(folder / "target"),
     ]
-    # dbt's own logs make lines of thousands of events that are then dropped
+    # dbt would format thousands of events for logs of its own that nobody reads
     arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
     arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
-    manifest, described = _parsed_before(kept)
+    manifest, described = _read_parsed(parsed)
     if manifest is not None:
         arguments.append("--no-write-json")
     with _build_log(folder / "logs") as log, _gc_paused():
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     if manifest is None:
-        described = _keep_parsed(folder / "target", kept)
+        described = _store_parsed(folder / "target", parsed)
     nodes = tuple(done.values())
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
@@ -278,8 +278,8 @@ def _run_dbt(
     return nodes, None, described
 
 
-class _Lines(RotatingFileHandler):
-    """A log that may lack lines: where the disk is full the build itself says so."""
+class _BestEffortLog(RotatingFileHandler):
+    """A log that may lack lines: when the disk is full the build itself fails with that message."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name is logging's)
         """Instead of a traceback on standard error."""
@@ -287,9 +287,9 @@ class _Lines(RotatingFileHandler):
 
 @contextmanager
 def _build_log(folder: Path) -> Iterator[logging.Logger]:
-    """What builds say of themselves, as `dbt.log`; older ones are kept up to some megabytes."""
+    """The log of builds, `dbt.log` in a folder; older logs stay until they take some megabytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = _Lines(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
+    lines = _BestEffortLog(folder / "dbt.log", maxBytes=5 << 20, backupCount=3, encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))
     log = logging.Logger("dbt", logging.INFO)
     log.addHandler(lines)
@@ -301,7 +301,7 @@ def _build_log(folder: Path) -> Iterator[logging.Logger]:
 
 @contextmanager
 def _gc_paused() -> Iterator[None]:
-    """Python looks for cycles again and again in the parsed project, which lives as long as the build."""
+    """Pause garbage collection: it would search the parsed project again and again, and free nothing of it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -311,49 +311,49 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _kept_parsed(settings: Settings, warehouse: Path) -> Path:
-    """Where the parsed project is kept; its name changes with whatever it is made of."""
+def _parsed_file(settings: Settings, warehouse: Path) -> Path:
+    """The file of the parsed project; its name changes with everything that it is made of."""
     from dbt.version import get_installed_version
 
     folder = (settings.parsed or settings.home / "build" / "parsed").absolute()
-    # the database that models are in is named after the warehouse's file, and where seeds lie is part of what is parsed
+    # the database that models are in is named after the warehouse's file, and the parsed project holds paths of seeds
     database, place = warehouse.name.partition(".")[0], sha256(str(PROJECT).encode()).hexdigest()[:8]
     version = get_installed_version().to_version_string(skip_matcher=True)
     return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
 
 
-def _keep_parsed(target: Path, kept: Path) -> Manifest | None:
-    """Keep what dbt has parsed, and what it says of itself, in the place of what older files of the project said.
+def _store_parsed(target: Path, parsed: Path) -> Manifest | None:
+    """Store what dbt has parsed, and its manifest, and remove those of older files of the project.
 
     Returns:
-        What it says of itself; None where dbt could not parse it.
+        The manifest; None where dbt could not parse the project.
     """
-    fresh, told = target / "partial_parse.msgpack", target / "manifest.json"
-    if not (fresh.exists() and told.exists()):
+    new, manifest = target / "partial_parse.msgpack", target / "manifest.json"
+    if not (new.exists() and manifest.exists()):
         return None
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    digest = kept.name.partition("-")[0]
-    for old in (*kept.parent.glob("*.msgpack"), *kept.parent.glob("*.json")):
+    parsed.parent.mkdir(parents=True, exist_ok=True)
+    digest = parsed.name.partition("-")[0]
+    for old in (*parsed.parent.glob("*.msgpack"), *parsed.parent.glob("*.json")):
         if not old.name.startswith(digest):
             old.unlink(missing_ok=True)
-    write_whole(kept.with_suffix(".json"), told.read_bytes())
-    write_whole(kept, fresh.read_bytes())
-    return distil(json.loads(told.read_bytes()))
+    write_whole(parsed.with_suffix(".json"), manifest.read_bytes())
+    write_whole(parsed, new.read_bytes())
+    return distil(json.loads(manifest.read_bytes()))
 
 
-def _parsed_before(kept: Path) -> tuple[Any, Manifest | None]:
-    """The parsed project that an earlier build left, and what it says of itself; None twice where one can't be read."""
-    from dbt.contracts.graph.manifest import Manifest as Parsed
+def _read_parsed(parsed: Path) -> tuple[Any, Manifest | None]:
+    """The parsed project that an earlier build stored, and its manifest; None twice where one can't be read."""
+    from dbt.contracts.graph.manifest import Manifest as ParsedProject
 
     try:
-        described = distil(json.loads(kept.with_suffix(".json").read_bytes()))
-        return Parsed.from_msgpack(kept.read_bytes()), described
+        described = distil(json.loads(parsed.with_suffix(".json").read_bytes()))
+        return ParsedProject.from_msgpack(parsed.read_bytes()), described
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
         return None, None
 
 
 def _close_connections() -> None:
-    """Close the connections that dbt keeps, so that the file is whole and free."""
+    """Close the connections that dbt leaves open, so that the file is whole and free."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     environment = DuckDBConnectionManager._ENV

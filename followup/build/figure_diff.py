@@ -16,7 +16,7 @@ from publish.warehouse import reading_warehouse
 CITY = "stockholm"
 """District code of the whole city's rows (core.dim_district)."""
 WHOLE = "alla"
-"""What a column that a row is not cut by holds."""
+"""The value of a column that the row is not broken down by."""
 _DISTRICT, _QUARTER = "district_code", "reporting_quarter"
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER", "FLOAT", "DOUBLE", "DECIMAL")
 _ROUNDING = 1e-9
@@ -27,11 +27,11 @@ Value = int | float | bool | None
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure that moves. A row that is not there has None for every measure.
+    """One figure that differs. A row that is on one side only has None for every measure on the other.
 
     Attributes:
         key: the columns that say which row it is.
-        cuts: by how many columns the row is cut; 0 is a total.
+        cuts: by how many columns the row is broken down; 0 is a total.
     """
 
     key: Mapping[str, str]
@@ -42,14 +42,14 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class MartMovement:
-    """What moves in one mart.
+class MartDiff:
+    """The figures that differ in one mart.
 
     Attributes:
         figures: those of the district and quarter, totals first; at most as many as were asked for.
-        here: how many those are in all.
-        other_quarters: how many of the same district's other quarters move.
-        city: of the whole city, whatever quarter. elsewhere: of other districts, or of none.
+        here: the count of all those.
+        other_quarters: the count in the same district's other quarters.
+        city: the count in the whole city's rows, of any quarter. elsewhere: of other districts, or of none.
     """
 
     mart: str
@@ -61,7 +61,7 @@ class MartMovement:
 
     @property
     def total(self) -> int:
-        """All figures of the mart that move."""
+        """The count of all figures of the mart that differ."""
         return self.here + self.other_quarters + self.city + self.elsewhere
 
 
@@ -71,7 +71,7 @@ class KeyNotDeclared(Exception):
 
 @lru_cache(maxsize=4)
 def mart_keys(project: Path) -> dict[str, tuple[str, ...]]:
-    """The columns that tell a mart's rows apart, by mart, as its YAML declares and its test holds."""
+    """The key columns of each mart, as its YAML declares them (`unique_combination`, which is tested)."""
     keys = {}
     for path in sorted((project / "models" / "marts").rglob("*.yml")):
         for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models") or []:
@@ -81,7 +81,7 @@ def mart_keys(project: Path) -> dict[str, tuple[str, ...]]:
     return keys
 
 
-def movements(before: Path, after: Path, district: str, quarter: str, most: int | None) -> list[MartMovement]:
+def diff_marts(before: Path, after: Path, district: str, quarter: str, most: int | None) -> list[MartDiff]:
     """Compare the marts of two warehouses.
 
     Args:
@@ -90,7 +90,7 @@ def movements(before: Path, after: Path, district: str, quarter: str, most: int 
         most: figures listed per mart; None lists all.
 
     Returns:
-        A movement for each mart in which something moves, by name.
+        A diff for each mart in which a figure differs, in order of name.
 
     Raises:
         KeyNotDeclared: a mart without a declared key.
@@ -104,8 +104,8 @@ def movements(before: Path, after: Path, district: str, quarter: str, most: int 
             "select table_name from duckdb_tables() where database_name = 'new' and schema_name = 'marts' "
             "intersect select table_name from duckdb_tables() where database_name = 'old' and schema_name = 'marts'"
         ).fetchall()
-        compared = [_movement(connection, str(mart), district, quarter, most) for (mart,) in sorted(found)]
-    return [movement for movement in compared if movement.total]
+        compared = [_diff_mart(connection, str(mart), district, quarter, most) for (mart,) in sorted(found)]
+    return [diff for diff in compared if diff.total]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str, mart: str) -> dict[str, str]:
@@ -117,9 +117,9 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str, mart: str) ->
     return {str(name): str(kind) for name, kind in found}
 
 
-def _movement(
+def _diff_mart(
     connection: duckdb.DuckDBPyConnection, mart: str, district: str, quarter: str, most: int | None
-) -> MartMovement:
+) -> MartDiff:
     key = mart_keys(PROJECT).get(mart)
     if key is None:
         raise KeyNotDeclared(f"{mart}: no unique_combination of columns is declared")
@@ -130,13 +130,13 @@ def _movement(
         if name in old and name not in key and (kind.startswith(_NUMBERS) or kind == "BOOLEAN")
     }
     if not measures:
-        return MartMovement(mart, (), 0, 0, 0, 0)
+        return MartDiff(mart, (), 0, 0, 0, 0)
     _write_pairs(connection, mart, key, measures)
     cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _cut_by(connection, mart, key, new))
     place = _place(key)
-    # the names of our own begin with _: a mart may have a key column such as measure
+    # our own names begin with _, because a mart may have a key column called measure
     connection.execute(
-        "create or replace temp table moved as "
+        "create or replace temp table differing as "
         + " union all ".join(
             f"select {', '.join(key)}, {cuts or 0} as _cuts, {place} as _place, {number} as _nth, "
             f"'{name}' as _measure, old_{name}::double as _was, new_{name}::double as _is "
@@ -145,9 +145,9 @@ def _movement(
         ),
         {"district": district, "quarter": quarter} if place != "'elsewhere'" else None,
     )
-    counts = dict(connection.execute("select _place, count(*) from moved group by _place").fetchall())
+    counts = dict(connection.execute("select _place, count(*) from differing group by _place").fetchall())
     rows = connection.execute(
-        f"select {', '.join(key)}, _measure, _was, _is, _cuts from moved where _place = 'here' "
+        f"select {', '.join(key)}, _measure, _was, _is, _cuts from differing where _place = 'here' "
         f"order by _cuts, {', '.join(key)}, _nth {'' if most is None else f'limit {most}'}"
     ).fetchall()
     figures = tuple(
@@ -160,13 +160,13 @@ def _movement(
         )
         for row in rows
     )
-    return MartMovement(mart, figures, *(counts.get(p, 0) for p in ("here", "other_quarters", "city", "elsewhere")))
+    return MartDiff(mart, figures, *(counts.get(p, 0) for p in ("here", "other_quarters", "city", "elsewhere")))
 
 
 def _cut_by(
     connection: duckdb.DuckDBPyConnection, mart: str, key: tuple[str, ...], kinds: Mapping[str, str]
 ) -> list[str]:
-    """The key's columns that have a whole: those in which some row says `alla`."""
+    """The key columns that rows may be broken down by: those in which some row says `alla`."""
     texts = [name for name in key if kinds[name] == "VARCHAR"]
     held = ", ".join(f"bool_or({name} = '{WHOLE}')" for name in texts)
     found = connection.execute(f"select {held or 0} from new.marts.{mart}").fetchone() or ()
@@ -176,7 +176,7 @@ def _cut_by(
 def _write_pairs(
     connection: duckdb.DuckDBPyConnection, mart: str, key: tuple[str, ...], measures: dict[str, str]
 ) -> None:
-    """Rows of both sides, side by side, of which some measure differs."""
+    """Write the rows in which some measure differs, old and new side by side, as the table `pairs`."""
     same = " and ".join(f"o.{name} is not distinct from n.{name}" for name in key)
     keys = ", ".join(f"coalesce(n.{name}, o.{name}) as {name}" for name in key)
     both = ", ".join(f"o.{name} as old_{name}, n.{name} as new_{name}" for name in measures)
@@ -188,7 +188,7 @@ def _write_pairs(
 
 
 def _differs(name: str, kind: str) -> str:
-    """SQL: whether a measure moved. A row that comes or goes with nothing counted in it moves nothing."""
+    """SQL: whether a measure differs. A row on one side only, with nothing counted in it, does not differ."""
     old, new = f"old_{name}", f"new_{name}"
     if kind.startswith(("FLOAT", "DOUBLE")):
         close = f"abs({old} - {new}) <= {_ROUNDING} * greatest(abs({old}), abs({new}))"
@@ -199,7 +199,7 @@ def _differs(name: str, kind: str) -> str:
 
 
 def _place(key: tuple[str, ...]) -> str:
-    """SQL: whose figure a row holds."""
+    """SQL: whether a row is of the district and quarter (here), its other quarters, the city, or elsewhere."""
     if _DISTRICT not in key:
         return "'elsewhere'"
     here = f"{_QUARTER} = $quarter" if _QUARTER in key else "$quarter is not null"

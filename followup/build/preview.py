@@ -1,7 +1,7 @@
-"""`followup preview`: which figures a file would move, were it taken in now. Nothing is stored.
+"""`followup preview`: which figures would change if a file were received now. Nothing is stored.
 
-The file's rows take the place of the version in force in a temporary warehouse, and the marts of the two are compared.
-Queries of the next quarter that a resubmission lets be looked at again are not.
+The file's rows replace the version in force in a temporary warehouse, and the marts of the two are compared. Receiving
+a resubmission also checks the next quarter's queries again; a preview does not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC
 from pathlib import Path
 
 from followup.build.building import NodeResult, build_file
-from followup.build.figure_diff import MartMovement, movements
+from followup.build.figure_diff import MartDiff, diff_marts
 from followup.build.snapshot import Snapshot, take_snapshot
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
@@ -34,24 +34,24 @@ from ingest.storing import Provenance, rows_to_store, write_rows
 from publish.warehouse import require_openable
 
 SUBMISSION_ID = "forhandsvisning"
-"""What the file is called in the temporary warehouse."""
+"""The submission id of the file in the temporary warehouse."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a file would move.
+    """The figures that a file would change.
 
     Attributes:
         report: the check; refused when it is not accepted, and then nothing was built.
-        is_known: the version in force has the very same content: nothing moves.
+        is_known: the version in force has the same content: no figure differs.
         replaced: the version in force, None when there is none.
-        marts: those in which something moves.
+        marts: those in which a figure differs.
     """
 
     report: CheckReport
     is_known: bool
     replaced: Submission | None
-    marts: tuple[MartMovement, ...]
+    marts: tuple[MartDiff, ...]
 
 
 def preview(
@@ -83,20 +83,20 @@ def preview(
         if replaced is not None and replaced.source_file_sha256 == checksum:
             return Preview(report, True, replaced, ())
         snapshot = take_snapshot(settings, intake.ledger)
-        with _room(settings.home.absolute() / "preview") as room:
-            submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, room)
+        with _temporary_folder(settings.home.absolute() / "preview") as folder:
+            submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
-            coming = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
-            after, before = room / "after.duckdb", room / "before.duckdb"
-            build_file(settings, coming, after, room / "after", on_node=on_node)
+            with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
+            after, before = folder / "after.duckdb", folder / "before.duckdb"
+            build_file(settings, with_file, after, folder / "after", on_node=on_node)
             if not _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before):
-                build_file(settings, snapshot, before, room / "before", with_tests=False, on_node=on_node)
-            moved = movements(before, after, name.district, str(name.quarter), most)
-        return Preview(report, False, replaced, tuple(moved))
+                build_file(settings, snapshot, before, folder / "before", with_tests=False, on_node=on_node)
+            diffs = diff_marts(before, after, name.district, str(name.quarter), most)
+        return Preview(report, False, replaced, tuple(diffs))
 
 
 def _require_received_rows(settings: Settings) -> None:
-    """Also because a ledger that has taken nothing in would be bound to these keys, and nothing may be stored."""
+    """Raise SettingsError where nothing was received. Opening an empty ledger would also bind it to these keys."""
     nothing = SettingsError(f"nothing was received under {settings.home} yet: there is nothing to compare with")
     if settings.ledger_url is None and not (settings.home / "ledger.sqlite").exists():
         raise nothing
@@ -117,13 +117,13 @@ def _checked(intake: IntakeContext, path: Path) -> tuple[bytes, CheckReport]:
 
 
 def _as_if_submitted(
-    intake: IntakeContext, report: CheckReport, size: int, checksum: str, snapshot: Snapshot, room: Path
+    intake: IntakeContext, report: CheckReport, size: int, checksum: str, snapshot: Snapshot, folder: Path
 ) -> Submission:
-    """The submission that taking the file in would make, its rows in the temporary folder."""
+    """The submission that receiving the file would make, with its rows in the temporary folder."""
     name, now = report.name, intake.settings.now()
     assert report.table is not None and name.dataset is not None and name.quarter is not None and name.district
     contract = load_contracts()[name.dataset]
-    rows_path, submitted_at = room / "rows.parquet", now.astimezone(UTC).replace(tzinfo=None)
+    rows_path, submitted_at = folder / "rows.parquet", now.astimezone(UTC).replace(tzinfo=None)
     provenance = Provenance(SUBMISSION_ID, name.district, str(name.quarter), checksum, submitted_at)
     rows_checksum = write_rows(rows_path, rows_to_store(report.table, contract, provenance))
     own = (name.district, name.dataset, str(name.quarter))
@@ -151,7 +151,7 @@ def _as_if_submitted(
         contract_version=contract.version,
         person_key_version=intake.keys.person_version if contract.about_persons else None,
         original_path="",
-        parquet_path=str(rows_path),  # absolute: it lies outside validated/
+        parquet_path=str(rows_path),  # absolute: it is outside validated/
         parquet_sha256=rows_checksum,
         is_source_cleared=True,
         open_query_count=open_count(queries, carried_over(queries, SUBMISSION_ID, earlier)),
@@ -159,9 +159,9 @@ def _as_if_submitted(
 
 
 def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target: Path) -> bool:
-    """Give the warehouse in force a second name, when it was built from what is in force now; whether it was.
+    """Link the warehouse under a second name if it was built from what is in force now; returns whether it was.
 
-    The build lease is held for that moment only: a build that runs is not waited for.
+    It holds the build lease only for that moment, and does not wait for a build that runs.
     """
     with suppress(LeaseBusy), ledger.lease("build", wait_seconds=0):
         last = ledger.last_build()
@@ -177,17 +177,17 @@ def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target
 
 
 @contextmanager
-def _room(parent: Path) -> Iterator[Path]:
-    """A folder of this preview's own, gone afterwards; what killed ones left is removed first."""
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder for this preview, removed afterwards; first removes those that killed previews left."""
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in parent.iterdir():
         if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
             shutil.rmtree(left, ignore_errors=True)
-    room = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
-    room.mkdir(mode=0o700)
+    folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
     try:
-        yield room
+        yield folder
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             parent.rmdir()

@@ -1,4 +1,4 @@
-"""What a build looks at: one snapshot of the ledger, the files in force, and the fingerprint of both."""
+"""The input of a build: a snapshot of the ledger, the files in force, and the fingerprint of both."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Snapshot:
         which deadlines have passed."""
         digest = hashlib.sha256()
         for found in sorted(self.submissions, key=lambda s: s.submission_id):
-            told = (found.state, found.version, found.query_count, found.open_query_count, found.parquet_sha256)
-            digest.update("|".join([found.submission_id, *map(str, told)]).encode() + b"\n")
+            outcome = (found.state, found.version, found.query_count, found.open_query_count, found.parquet_sha256)
+            digest.update("|".join([found.submission_id, *map(str, outcome)]).encode() + b"\n")
         today = date.fromisoformat(self.as_of)
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
@@ -91,18 +91,18 @@ def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
 
 
 def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, str]:
-    """Write what dbt reads into a folder, and return the variables that tell it where.
+    """Write what dbt reads into a folder, and return the variables that dbt needs.
 
     Returns:
         The variables of `write_inputs`.
     """
-    counted = {s.submission_id for s in snapshot.in_force}
+    in_force = {s.submission_id for s in snapshot.in_force}
     names = {field.name for field in fields(Submission)} & set(SUBMISSIONS_SCHEMA.names)
     rows = [
         {
             **{name: value for name, value in asdict(s).items() if name in names},
-            "is_in_force": s.submission_id in counted,
-            "open_query_count": s.open_query_count if s.submission_id in counted else 0,
+            "is_in_force": s.submission_id in in_force,
+            "open_query_count": s.open_query_count if s.submission_id in in_force else 0,
         }
         for s in snapshot.submissions
     ]

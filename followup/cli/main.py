@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from followup.cli import output as reporting
+from followup.cli import output
 from followup.cli.commands import city_decisions, keys, locking, preview, releases, service, suppression, templates
+from followup.cli.marts import build_marts
 from followup.cli.options import (
     EXIT_CODES,
     Commands,
@@ -22,7 +23,7 @@ from followup.cli.options import (
     QuarterOption,
     console,
     errors,
-    failing_with_a_sentence,
+    failures_in_a_sentence,
     quarter_of,
 )
 from followup.status import submission_status
@@ -57,20 +58,20 @@ def demo_data(
     if last < first:
         raise typer.BadParameter("--to is before --from")
     try:
-        with reporting.progress(errors) as bar:
+        with output.progress(errors) as bar:
             drawn = draw_city(out, first, last, scale=scale, seed=seed, faults=faults, on_progress=bar)
     except NumberSpaceFull as error:
         raise typer.BadParameter(f"{error}: choose a smaller --scale or fewer quarters") from None
-    console.print(reporting.drawn(drawn, out), soft_wrap=True)
+    console.print(output.city_report(drawn, out), soft_wrap=True)
 
 
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE…")],
     format: Annotated[
-        reporting.CheckFormat,
+        output.CheckFormat,
         typer.Option("--format", "-f", help="text for people, json for programs, xlsx for Excel (a file for each)."),
-    ] = reporting.CheckFormat.text,
+    ] = output.CheckFormat.text,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where --format xlsx writes; by default this folder.")
     ] = None,
@@ -81,16 +82,16 @@ def check(
     """
     from followup.checking import check_paths, write_feedback
 
-    if out is not None and format is not reporting.CheckFormat.xlsx:
+    if out is not None and format is not output.CheckFormat.xlsx:
         raise typer.BadParameter("--out belongs to --format xlsx")
 
     settings = Settings()
-    with reporting.progress(errors) as bar:
+    with output.progress(errors) as bar:
         reports = check_paths(settings, files, bar)
         written = []
-        if format is reporting.CheckFormat.xlsx:
+        if format is output.CheckFormat.xlsx:
             written = write_feedback(out or Path(), [report for _, report in reports])
-    reporting.print_checks(console, [(str(path), report) for path, report in reports], format, written)
+    output.print_checks(console, [(str(path), report) for path, report in reports], format, written)
     raise typer.Exit(Exit.DONE if all(report.accepted for _, report in reports) else Exit.REFUSED)
 
 
@@ -115,9 +116,9 @@ def _receive_from_landing(settings: Settings) -> Exit:
     from ingest.maintenance.reimporting import reimport_originals
     from ingest.recording import open_intake
 
-    with open_intake(settings) as intake, reporting.progress(errors) as bar:
+    with open_intake(settings) as intake, output.progress(errors) as bar:
         done = reimport_originals(intake, lambda one, number, total: bar(number, total, one.shown))
-    reporting.print_reimported(console, done)
+    output.print_reimported(console, done)
     if any(one.state in ("damaged", "nameless") for one in done):
         return Exit.FAILED
     return Exit.REFUSED if any(one.state == "refused" for one in done) else Exit.DONE
@@ -126,14 +127,14 @@ def _receive_from_landing(settings: Settings) -> Exit:
 def _receive(settings: Settings, inbox: str | None, quarter: Quarter | None) -> Exit:
     from ingest.receiving import receive as receive_all
 
-    with reporting.progress(errors) as bar:
+    with output.progress(errors) as bar:
         receipt = receive_all(
             settings,
             inbox=inbox,
             quarter=quarter,
             on_file=lambda district, file, number, total: bar(number, total, f"{district} {file.file_name}"),
         )
-    reporting.print_receipt(console, settings, receipt)
+    output.print_receipt(console, settings, receipt)
     if receipt.unreachable:
         return Exit.FAILED
     return Exit.REFUSED if any(d.count("refused") for d in receipt.districts) else Exit.DONE
@@ -148,16 +149,10 @@ def build(
 
 
 def _build(settings: Settings, force: bool = False) -> Exit:
-    from followup.build.building import BuildFailed
-    from followup.build.building import build as build_warehouse
-
-    try:
-        with reporting.progress(errors, unit="models and tests") as bar:
-            result = build_warehouse(settings, force=force, on_node=lambda node: bar(None, None, node.name))
-    except BuildFailed as error:
-        reporting.print_failed_build(errors, error)
+    result = build_marts(settings, force=force)
+    if result is None:
         return Exit.FAILED
-    reporting.print_build(console, settings, result)
+    output.print_build(console, settings, result)
     return Exit.DONE
 
 
@@ -165,10 +160,10 @@ def _build(settings: Settings, force: bool = False) -> Exit:
 def status(
     quarter: QuarterOption = None,
     queries: Annotated[bool, typer.Option("--queries", help="List the open queries one by one.")] = False,
-    format: FormatOption = reporting.Format.text,
+    format: FormatOption = output.Format.text,
 ) -> None:
     """Show who has submitted what, what is missing, why files were refused, and which queries are open."""
-    reporting.print_status(console, submission_status(Settings(), quarter, with_queries=queries), format)
+    output.print_status(console, submission_status(Settings(), quarter, with_queries=queries), format)
 
 
 @app.command()
@@ -196,7 +191,7 @@ def doctor(
 ) -> None:
     """Look over the installation: settings, keys, ledger, drop locations, files in force, warehouse, disk."""
     from followup import permissions
-    from followup.doctor import examine, make_local_folders
+    from followup.doctor import make_local_folders, run_doctor
     from ingest.persons.keys import make_keys as write_keys
     from ingest.receiving import districts_to_visit
 
@@ -221,10 +216,10 @@ def doctor(
         )
     if fix_modes:
         left = permissions.mend(settings)
-        told = f": {len(left)} belong to another user, {left[0]} among them" if left else ""
-        console.print(f"Permissions are set{told}.", soft_wrap=True, highlight=False)
-    findings = examine(settings)
-    reporting.print_examination(console, findings)
+        not_ours = f": {len(left)} belong to another user, {left[0]} among them" if left else ""
+        console.print(f"Permissions are set{not_ours}.", soft_wrap=True, highlight=False)
+    findings = run_doctor(settings)
+    output.print_findings(console, findings)
     raise typer.Exit(Exit.DONE if all(f.is_good for f in findings) else Exit.FAILED)
 
 
@@ -242,14 +237,14 @@ def main() -> None:
     """Run the command line."""
     go_private()
     try:
-        with failing_with_a_sentence():
-            with suppress(ValidationError):  # said by the command, if it needs settings
+        with failures_in_a_sentence():
+            with suppress(ValidationError):  # the command reports it, if it needs settings
                 close_home(Settings().home)
             app()
     except typer.Exit as ending:
         sys.exit(ending.exit_code)
     finally:
-        # the process ends: nothing is looked through for cycles once more, which takes most of a second after a build
+        # the process ends: a last search for cycles would take most of a second after a build
         gc.freeze()
 
 

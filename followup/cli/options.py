@@ -17,7 +17,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from followup.cli import output as reporting
+from followup.cli import output
 from ingest.failures import DEVICE, cause_of, in_words, sentence
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -32,7 +32,7 @@ EXIT_CODES = (
 
 
 class _Console(rich.console.Console):
-    """A console whose reader may end before it: that is a failure like others."""
+    """A console that raises when its reader has ended, so that it is a failure like others."""
 
     def on_broken_pipe(self) -> None:
         """Instead of ending the process with code 1."""
@@ -61,13 +61,13 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
-        with failing_with_a_sentence():
+        with failures_in_a_sentence():
             return super().invoke(ctx)
 
 
 @contextlib.contextmanager
-def failing_with_a_sentence() -> Iterator[None]:
-    """What fails in the block is told on standard error in one sentence, without anything of the data.
+def failures_in_a_sentence() -> Iterator[None]:
+    """Print a failure in the block on standard error, in one sentence that repeats nothing of the data.
 
     Raises:
         typer.Exit: with code 3, also of Ctrl-C; other endings of a command (its own exit code, wrong usage) pass.
@@ -76,29 +76,29 @@ def failing_with_a_sentence() -> Iterator[None]:
         try:
             yield
         finally:
-            if sys.stdout is not None:  # it is where the shell has closed it
-                sys.stdout.flush()  # not left to the end of the process, which can't say what failed
+            if sys.stdout is not None:  # None where the shell has closed it
+                sys.stdout.flush()  # now: at the end of the process nothing can report a failure
     except (Exception, KeyboardInterrupt) as error:
-        if _is_an_ending(error):
+        if _is_for_typer(error):
             raise
-        told = _of_standard_output(error) or _sentences(error)
-        if not told:
+        lines = _failure_of_standard_output(error) or _known_failure(error)
+        if not lines:
             if os.environ.get(TRACEBACK) == "1":
                 raise
-            told = [_internal(error)]
+            lines = [_internal_error(error)]
         with contextlib.suppress(OSError):
-            for line in told:
+            for line in lines:
                 errors.print(line, style="red", markup=False, soft_wrap=True, highlight=False)
         raise typer.Exit(Exit.FAILED) from None
 
 
-def _is_an_ending(error: BaseException) -> bool:
-    """Whether typer handles it itself: an exit code, wrong usage."""
+def _is_for_typer(error: BaseException) -> bool:
+    """Whether typer handles the exception itself: an exit code, wrong usage."""
     return any(one.__name__ in ("Exit", "ClickException") for one in type(error).__mro__)
 
 
-def _sentences(error: BaseException) -> list[str]:
-    """What to say of a failure that is known; nothing when it is none."""
+def _known_failure(error: BaseException) -> list[str]:
+    """The sentence of a known kind of failure; nothing for others."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ["interrupted: nothing half-done counts, so run it again"]
     if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable):
@@ -111,8 +111,8 @@ def _sentences(error: BaseException) -> list[str]:
     return [words] if words else []
 
 
-def _of_standard_output(error: BaseException) -> list[str]:
-    """What to say where it is standard output that takes no more."""
+def _failure_of_standard_output(error: BaseException) -> list[str]:
+    """The sentence when standard output is full or closed; nothing for other failures."""
     if not isinstance(error, OSError) or error.filename is not None:
         return []
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -133,8 +133,8 @@ def _silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _internal(error: BaseException) -> str:
-    """A fault of ours: its kind and where, never its message, which may quote data."""
+def _internal_error(error: BaseException) -> str:
+    """The sentence of a fault of ours: its kind and place, never its message, which may quote data."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT) and ".venv" not in frame.filename]
     at = (ours or frames)[-1]
@@ -186,4 +186,4 @@ InboxOption = Annotated[
     str | None,
     typer.Option(metavar="DIR", help="Look for files in DIR/<district>/ instead of where districts.yml says."),
 ]
-FormatOption = Annotated[reporting.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]
+FormatOption = Annotated[output.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]

@@ -26,7 +26,7 @@ from ingest.settings import Settings
 
 if TYPE_CHECKING:
     from followup.build.building import BuildFailed, BuildResult
-    from followup.doctor import Examined
+    from followup.doctor import DoctorFinding
     from followup.status import LockedOut, OpenQuery, StatusLine, SubmissionStatus
     from ingest.checking import CheckReport
     from ingest.maintenance.reimporting import Reimported
@@ -79,8 +79,8 @@ def progress(console: Console, unit: str = "") -> Iterator[Step]:
         yield step
 
 
-def drawn(city: CityDrawn, out: Path) -> str:
-    """What was drawn, in words."""
+def city_report(city: CityDrawn, out: Path) -> str:
+    """The report of a drawn city."""
     planted = [file for file in city.files if file.fault]
     rows = sum(file.rows for file in city.files)
     lines = [f"[bold]{escape(city.notice)}[/]"]
@@ -92,7 +92,7 @@ def drawn(city: CityDrawn, out: Path) -> str:
 def print_checks(
     console: Console, reports: Sequence[tuple[str, CheckReport]], format: CheckFormat, written: Sequence[Path] = ()
 ) -> None:
-    """The verdict on each file and all that was found; where that was written for Excel, the verdict and the place."""
+    """Print the verdict and the findings of each file; for Excel the verdict and the path of the workbook."""
     from ingest.feedback import as_json, as_text, verdict
 
     if format is CheckFormat.xlsx:
@@ -120,7 +120,7 @@ def _reasons(counts: Sequence[RuleCount]) -> str:
 
 
 def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> None:
-    """What became of the files, and the reasons of every refusal."""
+    """Print the outcome of the files, and the reasons of every refusal."""
     states = Counter(file.state for district in receipt.districts for file in district.files)
     words = {"accepted": "accepted", "refused": "refused", "duplicate": "already received", "waiting": "left waiting"}
     console.print(
@@ -138,8 +138,8 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
             ledger.close()
     for reason in dict.fromkeys(receipt.reasons):
         lost = [code for code, why in zip(receipt.unreachable, receipt.reasons, strict=True) if why == reason]
-        told = f"[red]out of reach[/] {', '.join(lost)}: {escape(reason)}"
-        console.print(told, highlight=False, soft_wrap=True)
+        line = f"[red]out of reach[/] {', '.join(lost)}: {escape(reason)}"
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 _LEFT_IN_LANDING = {
@@ -150,15 +150,15 @@ _LEFT_IN_LANDING = {
 
 
 def print_reimported(console: Console, done: Sequence[Reimported]) -> None:
-    """What became of originals that the ledger lacked."""
+    """Print the outcome of originals that the ledger lacked."""
     for one in done:
-        told = _LEFT_IN_LANDING.get(one.state, one.state)
-        line = f"  {one.district_code} {one.shown}: {told}"
+        outcome = _LEFT_IN_LANDING.get(one.state, one.state)
+        line = f"  {one.district_code} {one.shown}: {outcome}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     states = Counter(one.state for one in done)
-    counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    told = f"{len(done)} originals were not in the ledger: {counted}." if done else "The ledger knows every original."
-    console.print(told, highlight=False)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    line = f"{len(done)} originals were not in the ledger: {counts}." if done else "The ledger knows every original."
+    console.print(line, highlight=False)
     if states["accepted"]:
         console.print(
             "Withdrawals, explanations, locks and names that the ledger has lost are to be made again; then build.",
@@ -179,7 +179,7 @@ def _first_of_each(ledger: Ledger, submission_id: str) -> list[str]:
 
 
 def print_build(console: Console, settings: Settings, result: BuildResult) -> None:
-    """What was built."""
+    """Print what was built."""
     if result.status == "unchanged":
         console.print("Nothing has changed since the last build.")
         return
@@ -189,7 +189,7 @@ def print_build(console: Console, settings: Settings, result: BuildResult) -> No
 
 
 def print_failed_build(console: Console, error: BuildFailed) -> None:
-    """What failed; the whole of what the database said is in the log of builds, for it may quote values."""
+    """Print what failed. The full message of the database is only in the log of builds, because it may quote values."""
     from followup.build.building import without_values
 
     console.print(
@@ -202,29 +202,28 @@ def print_failed_build(console: Console, error: BuildFailed) -> None:
 
 
 def print_release(console: Console, made: Release) -> None:
-    """What became of a release: what went out and where, or what it waits for; and what was proved of it."""
+    """Print the state of a release: what was published and where, or what it waits for; and the result of its audit."""
     if made.notice:
         console.print(f"[bold]{escape(made.notice)}[/]", soft_wrap=True)
     for warning in made.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False, soft_wrap=True)
     for name, rows in made.tables.items():
         console.print(f"  published.{name}: {rows} rows", highlight=False)
-    told = made.certificate
-    if told is not None:
-        narrowest = (
-            "none hidden" if told.narrowest_interval is None else f"narrowest interval {told.narrowest_interval:g}"
-        )
-        published = sum(table.cells for table in told.tables)
+    certificate = made.certificate
+    if certificate is not None:
+        interval = certificate.narrowest_interval
+        narrowest = "none hidden" if interval is None else f"narrowest interval {interval:g}"
+        published = sum(table.cells for table in certificate.tables)
         console.print(
-            f"{told.hidden} of {published} figures hidden; {narrowest}; protected in {told.protecting_seconds:.0f} s, "
-            f"audited in {told.auditing_seconds:.0f} s",
+            f"{certificate.hidden} of {published} figures hidden; {narrowest}; "
+            f"protected in {certificate.protecting_seconds:.0f} s, audited in {certificate.auditing_seconds:.0f} s",
             highlight=False,
             soft_wrap=True,
         )
-        if told.left_out:
+        if certificate.left_out:
             console.print(
-                f"[yellow]{told.left_out} cuts of a place and period are left out[/]: nothing would protect them; "
-                "published.left_out lists them",
+                f"[yellow]{certificate.left_out} cuts of a place and period are left out[/]: "
+                "nothing would protect them; published.left_out lists them",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -250,19 +249,19 @@ def print_release(console: Console, made: Release) -> None:
 
 
 def print_served(console: Console, served: Served) -> None:
-    """Where readers find a release, and what an operator should know of its targets."""
-    told = f"DuckDB:  {served.duckdb_file}\nParquet: {served.parquet_folder}/\nCSV:     {served.csv_folder}/"
+    """Print where readers find a release, and notes on its targets for the operator."""
+    lines = f"DuckDB:  {served.duckdb_file}\nParquet: {served.parquet_folder}/\nCSV:     {served.csv_folder}/"
     if served.database:
-        told += f"\nPostgreSQL: {served.database}"
+        lines += f"\nPostgreSQL: {served.database}"
     if served.analysts:
-        told += "\nThe unprotected marts are loaded for followup_analyst."
-    console.print(escape(told), highlight=False, soft_wrap=True)
+        lines += "\nThe unprotected marts are loaded for followup_analyst."
+    console.print(escape(lines), highlight=False, soft_wrap=True)
     for note in served.notes:
         console.print(escape(note), highlight=False, soft_wrap=True)
 
 
 def print_status(console: Console, found: SubmissionStatus, format: Format) -> None:
-    """Who has submitted what, and why files were refused."""
+    """Print who has submitted what, and why files were refused."""
     if format is Format.json:
         answer = {
             "lines": [asdict(line) for line in found.lines],
@@ -313,7 +312,7 @@ def print_status(console: Console, found: SubmissionStatus, format: Format) -> N
 
 
 def print_locked_out(console: Console, quarter: Quarter, found: LockedOut) -> None:
-    """What locking a quarter shuts out, before it is asked whether to."""
+    """Print what locking a quarter shuts out, before the question whether to lock it."""
     lines = [
         f"  missing {dataset}: {len(units)} units: {', '.join(units)}"
         for dataset, units in sorted(found.missing.items())
@@ -328,7 +327,7 @@ def print_locked_out(console: Console, quarter: Quarter, found: LockedOut) -> No
 
 
 def _print_open_queries(console: Console, queries: Sequence[OpenQuery]) -> None:
-    """What is to be corrected or explained, file by file."""
+    """Print what is to be corrected or explained, file by file."""
     for submission_id, listed in groupby(queries, key=lambda query: query.submission_id):
         of_file = list(listed)
         first = of_file[0]
@@ -380,8 +379,8 @@ def _cell(line: StatusLine) -> str:
     return text + (" [red]refused[/]" if line.refused else "")
 
 
-def print_examination(console: Console, found: Sequence[Examined]) -> None:
-    """What was looked at."""
+def print_findings(console: Console, found: Sequence[DoctorFinding]) -> None:
+    """Print what the doctor found, a line each."""
     for one in found:
         mark = "[green]good[/]" if one.is_good else "[red]look[/]"
-        console.print(f"{mark}  {one.what}: {escape(one.said)}", highlight=False, soft_wrap=True)
+        console.print(f"{mark}  {one.what}: {escape(one.message)}", highlight=False, soft_wrap=True)

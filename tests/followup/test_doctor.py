@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from followup.cli.main import app
-from followup.doctor import Examined, examine
+from followup.doctor import DoctorFinding, run_doctor
 from ingest.file_permissions import close_home, close_to_others, find_open_to_others
 from ingest.ledger import Ledger
 from ingest.settings import Settings
@@ -44,16 +44,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return made
 
 
-def said(settings: Settings, what: str) -> Examined:
-    return next(found for found in examine(settings) if found.what == what)
+def said(settings: Settings, what: str) -> DoctorFinding:
+    return next(found for found in run_doctor(settings) if found.what == what)
 
 
 def test_what_is_open_is_counted_and_the_command_that_mends_it_is_said(settings: Settings) -> None:
     found = said(settings, "permissions")
     assert not found.is_good
     # home: 7; Airflow's: 4; the ledger with its -wal and -shm, which has the mode of the ledger; the drop folder
-    told = f"15 files and folders, {settings.home} among them, are open to other users: followup doctor --fix-modes"
-    assert found.said == told
+    message = f"15 files and folders, {settings.home} among them, are open to other users: followup doctor --fix-modes"
+    assert found.message == message
 
 
 def test_the_doctor_mends_it_and_leaves_what_is_not_its_own(settings: Settings, tmp_path: Path) -> None:
@@ -81,14 +81,14 @@ def test_what_another_user_owns_is_said_to_be_left(settings: Settings, monkeypat
 def test_a_home_that_is_closed_at_the_top_is_found_open_below(settings: Settings) -> None:
     close_home(settings.home)
     found = said(settings, "permissions")
-    assert not found.is_good and "followup doctor --fix-modes" in found.said
+    assert not found.is_good and "followup doctor --fix-modes" in found.message
 
 
 def test_originals_without_a_submission_are_counted(settings: Settings) -> None:
-    assert said(settings, "originals") == Examined("originals", True, "each belongs to a submission")
+    assert said(settings, "originals") == DoctorFinding("originals", True, "each belongs to a submission")
     for name in ("one", "two"):
         (settings.landing / "bromma").mkdir(parents=True, exist_ok=True)
         (settings.landing / "bromma" / f"{name}.bin").write_bytes(b"sealed")
     (settings.landing / "bromma" / ".one.bin.tmp").write_bytes(b"cut off")
-    told = "2 in landing/ belong to no submission in the ledger: followup receive --from-landing"
-    assert said(settings, "originals") == Examined("originals", False, told)
+    message = "2 in landing/ belong to no submission in the ledger: followup receive --from-landing"
+    assert said(settings, "originals") == DoctorFinding("originals", False, message)

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from followup.build import figure_diff as module
-from followup.build.figure_diff import Figure, KeyNotDeclared, MartMovement, mart_keys, movements
+from followup.build import figure_diff
+from followup.build.figure_diff import Figure, KeyNotDeclared, MartDiff, diff_marts, mart_keys
 from followup.build.snapshot import PROJECT
 
 KEY = ("district_code", "reporting_quarter", "district_basis", "sex", "age_band")
@@ -22,7 +22,7 @@ GIRLS = "('farsta', '2018Q1', 'today', 'kvinna', 'alla', 4, 0.25, true, 'a', '20
 
 @pytest.fixture(autouse=True)
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "mart_keys", lambda _: {"mart_a": KEY, "mart_b": KEY})
+    monkeypatch.setattr(figure_diff, "mart_keys", lambda _: {"mart_a": KEY, "mart_b": KEY})
 
 
 def warehouse(path: Path, *rows: str, mart: str = "mart_a") -> Path:
@@ -34,9 +34,9 @@ def warehouse(path: Path, *rows: str, mart: str = "mart_a") -> Path:
     return path
 
 
-def moved(tmp_path: Path, before: list[str], after: list[str], most: int | None = None) -> list[MartMovement]:
+def moved(tmp_path: Path, before: list[str], after: list[str], most: int | None = None) -> list[MartDiff]:
     old, new = warehouse(tmp_path / "old.duckdb", *before), warehouse(tmp_path / "new.duckdb", *after)
-    return movements(old, new, "farsta", "2018Q1", most)
+    return diff_marts(old, new, "farsta", "2018Q1", most)
 
 
 def figure(measure: str, before: object, after: object, cuts: int = 0, **key: str) -> Figure:
@@ -98,7 +98,7 @@ def test_a_key_column_may_be_called_as_what_a_figure_is_said_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = ("district_code", "reporting_quarter", "measure", "place", "cuts", "was", "nth")
-    monkeypatch.setattr(module, "mart_keys", lambda _: {"mart_a": key})
+    monkeypatch.setattr(figure_diff, "mart_keys", lambda _: {"mart_a": key})
     paths = []
     for name, value in (("old", 1), ("new", 2)):
         paths.append(tmp_path / f"{name}.duckdb")
@@ -109,7 +109,7 @@ def test_a_key_column_may_be_called_as_what_a_figure_is_said_by(
             connection.execute(
                 f"insert into marts.mart_a values ('farsta', '2018Q1', 'median', 'a', 'b', 'c', 'd', {value})"
             )
-    (found,) = movements(paths[0], paths[1], "farsta", "2018Q1", None)
+    (found,) = diff_marts(paths[0], paths[1], "farsta", "2018Q1", None)
     (one,) = found.figures
     assert (one.measure, one.before, one.after, one.key["measure"]) == ("value", 1, 2, "median")
 
@@ -117,7 +117,7 @@ def test_a_key_column_may_be_called_as_what_a_figure_is_said_by(
 def test_mart_without_a_declared_key_is_a_fault(tmp_path: Path) -> None:
     old = warehouse(tmp_path / "old.duckdb", mart="mart_c")
     with pytest.raises(KeyNotDeclared, match="mart_c"):
-        movements(old, warehouse(tmp_path / "new.duckdb", mart="mart_c"), "farsta", "2018Q1", None)
+        diff_marts(old, warehouse(tmp_path / "new.duckdb", mart="mart_c"), "farsta", "2018Q1", None)
 
 
 def test_every_mart_of_the_project_declares_its_key() -> None:

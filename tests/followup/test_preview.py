@@ -14,7 +14,7 @@ from city import Place, draw, settle, state
 
 from followup.build import building, snapshot
 from followup.build.building import BuildFailed
-from followup.build.figure_diff import Figure, MartMovement, movements
+from followup.build.figure_diff import Figure, MartDiff, diff_marts
 from followup.build.preview import Preview, preview
 from followup.cli.commands.preview import text_of
 from ingest.checking import CheckReport
@@ -107,12 +107,12 @@ def test_the_figures_that_hold_the_changed_row_move_and_no_others(
     shutil.copy(built.home / "warehouse.duckdb", old)
     (other.inbox / DISTRICT / NAME).write_bytes(resubmission.read_bytes())
     other.followup("run", "--inbox", str(other.inbox))
-    real = movements(old, other.home / "warehouse.duckdb", DISTRICT, QUARTER, None)
-    told = [
+    real = diff_marts(old, other.home / "warehouse.duckdb", DISTRICT, QUARTER, None)
+    listed = [
         (m["mart"], m["moved"], [(f["key"], f["measure"], f["from"], f["to"]) for f in m["figures"]])
         for m in said["marts"]
     ]
-    assert told == [
+    assert listed == [
         (
             m.mart,
             {"here": m.here, "other_quarters": m.other_quarters, "city": m.city, "elsewhere": m.elsewhere},
@@ -129,7 +129,7 @@ def test_text_shows_what_moves_and_counts_the_rest() -> None:
         Figure(key, "sessions", 40, 43, 0),
         Figure({**key, "sex": "kvinna"}, "acceptance_rate", None, 0.123456, 1),
     )
-    moved = MartMovement("mart_a", figures, here=5, other_quarters=0, city=7, elsewhere=0)
+    moved = MartDiff("mart_a", figures, here=5, other_quarters=0, city=7, elsewhere=0)
     assert text_of(Preview(report, False, None, (moved,))) == [
         f"{NAME}: TAS IN: 2 rader, inga fel",
         "",

@@ -10,7 +10,7 @@ from files import Installation
 from typer.testing import CliRunner
 
 from followup.cli.main import app
-from followup.doctor import examine
+from followup.doctor import run_doctor
 from ingest.ledger.draws import noise_fingerprint
 from ingest.ledger.rotations import ORIGINALS, PERSONS
 from ingest.maintenance.rotating import prune, rotate
@@ -43,7 +43,7 @@ def test_key_file_from_before_there_was_one_is_read_and_gets_it_once(installatio
     assert "noise_secret" not in json.loads(installation.settings.keys.read_text(encoding="utf-8"))
     with pytest.raises(SettingsError, match=r"followup keys noise`$"):
         in_use(installation)
-    assert [found.is_good for found in examine(installation.settings) if found.what == "keys"] == [False]
+    assert [found.is_good for found in run_doctor(installation.settings) if found.what == "keys"] == [False]
     with open_intake(installation.settings) as intake:
         draw_noise_secret(intake)
     assert len(in_use(installation)) == 32

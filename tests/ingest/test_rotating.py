@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from test_explaining import OPEN, in_force, keys, submit
 
 from followup.checking import check_paths
-from followup.doctor import examine
+from followup.doctor import run_doctor
 from ingest.explaining import explain
 from ingest.ledger import Submission
 from ingest.ledger.decisions import withdraw
@@ -288,7 +288,7 @@ def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
     undo()
     path = tmp_path / f"{DISTRICT}_arenden_2018Q3.csv"
     path.write_bytes(csv_bytes("arenden", [base_row("arenden")]))
-    assert any("followup keys rotate" in one.said for one in examine(filled.settings) if not one.is_good)
+    assert any("followup keys rotate" in one.message for one in run_doctor(filled.settings) if not one.is_good)
     if step != "seal_again":
         for act in (
             lambda: receive_district(filled.settings, DISTRICT),
@@ -301,7 +301,7 @@ def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
     assert load_keys(filled.settings.keys).person_version == 2 and rotations_under_way(filled.ledger()) == {}
     assert {original_version(path) for path in filled.settings.landing.glob("*/*.bin")} == {2}
     assert len(list(filled.settings.validated.glob("arenden/**/*.parquet"))) == 2
-    assert not any("followup keys rotate" in one.said for one in examine(filled.settings))
+    assert not any("followup keys rotate" in one.message for one in run_doctor(filled.settings))
 
 
 def test_status_counts_files_by_version_and_shows_no_key(filled: Installation) -> None:

@@ -15,7 +15,7 @@ import pytest
 from drop_servers import SSHD, S3Place, S3Server, SftpPlace, Sshd, free_port
 from files import DISTRICT, Installation, base_row, csv_bytes
 
-from followup.doctor import examine
+from followup.doctor import run_doctor
 from ingest.districts import DropLocation, load_drop_locations
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.receiving import receive, receive_district
@@ -365,11 +365,11 @@ def test_doctor_names_each_location_and_why(sftp: SftpPlace, s3: S3Server, insta
         "norrmalm": {**sftp.entry, "key_file": None, "password": SECRET},
     }
     settings = districts(installation, {**good.entry, "secret_key": SECRET}, entries)
-    found = {one.what: one for one in examine(settings) if one.what.startswith("drop location")}
+    found = {one.what: one for one in run_doctor(settings) if one.what.startswith("drop location")}
     refused = "out of reach: the server refuses the"
-    assert found[f"drop location {DISTRICT}"].said.startswith(f"{refused} access key or secret key; see ")
-    assert found["drop location norrmalm"].said.startswith(f"{refused} user, password or key; see ")
-    assert "gammalt" in found["drop location kungsholmen"].said
-    assert found["drop locations"].said == "2 can be read (1 s3, 1 sftp)"
+    assert found[f"drop location {DISTRICT}"].message.startswith(f"{refused} access key or secret key; see ")
+    assert found["drop location norrmalm"].message.startswith(f"{refused} user, password or key; see ")
+    assert "gammalt" in found["drop location kungsholmen"].message
+    assert found["drop locations"].message == "2 can be read (1 s3, 1 sftp)"
     assert [what for what, one in found.items() if one.is_good] == ["drop locations"]
     assert sorted(sftp.files()) == ["bokslut.csv"], "looking changes nothing"

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from releases_drawn import draw_release
 
-from followup.doctor import Examined, examine
+from followup.doctor import DoctorFinding, run_doctor
 from followup.permissions import mend
 from ingest.file_permissions import find_open_to_others
 from ingest.settings import Readers, Settings
@@ -35,8 +35,8 @@ def modes(folder: Path) -> set[tuple[str, str]]:
     return found
 
 
-def said(settings: Settings, what: str) -> Examined:
-    return next(found for found in examine(settings) if found.what == what)
+def said(settings: Settings, what: str) -> DoctorFinding:
+    return next(found for found in run_doctor(settings) if found.what == what)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_another_setting_changes_what_exists(tmp_path: Path) -> None:
     closed = installation(tmp_path, "owner")
     assert len(wrongly_set(releases_folder(closed), closed)) > 10
     found = said(closed, "published")
-    assert not found.is_good and found.said.endswith("followup doctor --fix-modes")
+    assert not found.is_good and found.message.endswith("followup doctor --fix-modes")
     serve(second, closed)  # served already: nothing is written
     assert modes(releases_folder(closed)) == {("folder", "0o700"), ("file", "0o400")}
     opened = installation(tmp_path, "everyone")
@@ -101,7 +101,7 @@ def test_in_home_a_release_is_for_the_service_alone_and_that_is_said(tmp_path: P
         "set FOLLOWUP_PUBLISHED to a path outside it"
     )
     assert modes(tmp_path / "home" / "releases") == {("folder", "0o700"), ("file", "0o400")}
-    assert note in said(settings, "published").said
+    assert note in said(settings, "published").message
 
 
 def test_a_folder_on_the_way_that_readers_can_t_pass_is_named(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_folder_on_the_way_that_readers_can_t_pass_is_named(tmp_path: Path) ->
     outermost = next(f for f in reversed((tmp_path / "shown" / "x").parents) if not f.stat().st_mode & stat.S_IXOTH)
     told = f"readers can't pass {outermost}: chmod o+x {outermost}, or set FOLLOWUP_PUBLISHED to a path elsewhere"
     assert hindrances(settings) == (told,)
-    assert told in said(settings, "published").said
+    assert told in said(settings, "published").message
 
 
 def test_a_published_that_is_a_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -140,21 +140,21 @@ def test_what_an_earlier_version_published_stays_until_the_new_place_has_a_relea
     serve(release, before)
     settings = installation(tmp_path)
     found = said(settings, "published before")
-    assert found.is_good and f"`followup release serve` publishes at {settings.published}" in found.said
+    assert found.is_good and f"`followup release serve` publishes at {settings.published}" in found.message
     serve(release, settings)
     assert (tmp_path / "home" / "published" / "followup.duckdb").is_file(), "readers of the old place are not cut off"
     found = said(settings, "published before")
     remove = f"rm -r {tmp_path}/home/published {tmp_path}/home/releases"
-    assert not found.is_good and found.said.endswith(remove)
+    assert not found.is_good and found.message.endswith(remove)
     (tmp_path / "home" / "published").unlink()
     shutil.rmtree(tmp_path / "home" / "releases")
-    assert all(found.what != "published before" for found in examine(settings))
+    assert all(found.what != "published before" for found in run_doctor(settings))
 
 
 def test_nothing_of_home_is_open_when_a_release_is(tmp_path: Path) -> None:
     settings = installation(tmp_path, "everyone")
     os.umask(0o077)
     serve(draw_release(tmp_path / "r.duckdb", 1, tables=1), settings)
-    examine(settings)
+    run_doctor(settings)
     assert list(find_open_to_others([settings.home])) == []
     assert settings.published_readers is Readers.EVERYONE

@@ -14,7 +14,7 @@ import pytest
 from psycopg import errors
 from releases_drawn import draw_release
 
-from followup.doctor import examine
+from followup.doctor import run_doctor
 from followup.local.postgres_server import OWNER_ROLE, PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import Served, ServingError, serve
@@ -123,8 +123,8 @@ def test_doctor_tells_where_the_database_is_and_what_is_wrong_with_it(
     settings: Settings, files_only: Settings, server: PostgresServer, tmp_path: Path
 ) -> None:
     def said(of: Settings) -> tuple[bool, str]:
-        (found,) = (line for line in examine(of) if line.what == "database for BI")
-        return found.is_good, found.said
+        (found,) = (line for line in run_doctor(of) if line.what == "database for BI")
+        return found.is_good, found.message
 
     assert said(files_only) == (True, "none: releases go to files")
     good, what = said(settings)

@@ -1,4 +1,4 @@
-"""What the city's data team decides: locks, exceptions, withdrawals, explanations, local names, erasing."""
+"""What the city's data team decides: exceptions, withdrawals, explanations, local names, reprocessing, erasing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from followup.cli import output as reporting
+from followup.cli import output
+from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, console, errors, is_agreed, is_terminal, quarter_of
 from ingest.contracts import LocalName, load_contracts
 from ingest.districts import load_districts, read_seed
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def now_naive(settings: Settings) -> datetime:
-    """The installation's clock as the ledger keeps it: UTC, without zone."""
+    """The installation's clock as the ledger stores it: UTC, without zone."""
     return settings.now().astimezone(UTC).replace(tzinfo=None)
 
 
@@ -157,8 +158,8 @@ def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
         left = intake.ledger.in_force(
             district=found.district_code, dataset=found.dataset, quarter=found.reporting_quarter
         )
-    stands = f"version {left[0].version} is in force again" if left else "nothing of that key is in force now"
-    console.print(f"{found.submission_id} is withdrawn; {stands}. The marts change with the next build.")
+    now_in_force = f"version {left[0].version} is in force again" if left else "nothing of that key is in force now"
+    console.print(f"{found.submission_id} is withdrawn; {now_in_force}. The marts change with the next build.")
     for one in again:
         console.print(f"  queries of {one.submission.source_file_name} were looked at again", highlight=False)
 
@@ -183,10 +184,10 @@ def explain(
             )
         except CannotBeExplained as error:
             raise _fail(str(error)) from None
-    told = (
+    line = (
         f"{explained.explained} queries of {rule.upper()} are explained; {explained.still_open} of the file are open."
     )
-    console.print(told, highlight=False)
+    console.print(line, highlight=False)
 
 
 @alias_app.command("add")
@@ -272,10 +273,10 @@ def reprocess(
 
 
 def _reprocess(intake: IntakeContext, refused: list[Submission]) -> int:
-    """Check refused files again and say what became of them; returns how many are refused still."""
+    """Check refused files again and print the outcome of each; returns how many are still refused."""
     from ingest.maintenance.reprocessing import reprocess as check_again
 
-    with reporting.progress(errors) as bar:
+    with output.progress(errors) as bar:
         done = check_again(intake, refused, lambda s, n, total: bar(n, total, s.source_file_name))
     still = [one for one in done if one.state != "accepted"]
     for one in done:
@@ -296,20 +297,20 @@ def restore_rows(submission: SubmissionArgument) -> None:
         except ChangeRefused as error:
             raise _fail(str(error)) from None
     if not done.is_written:
-        told = "are as they were stored: nothing was done."
+        outcome = "are as they were stored: nothing was done."
     elif done.is_same:
-        told = f"are stored again, {done.rows} of them, byte for byte as before."
+        outcome = f"are stored again, {done.rows} of them, byte for byte as before."
     else:
         compared = (
             "the earlier file can't be read to compare with"
             if done.differing is None
             else (f"{done.differing} rows differ from those in the earlier file")
         )
-        told = (
+        outcome = (
             f"are stored again as today's programs read the original: {done.rows} rows, {done.rows_before} before; "
             f"{compared}. Build the marts, and look at the district's figures."
         )
-    console.print(f"The rows of {found.submission_id} {told}", highlight=False, soft_wrap=True)
+    console.print(f"The rows of {found.submission_id} {outcome}", highlight=False, soft_wrap=True)
     if done.queries is not None:
         console.print(f"Its queries were damaged or missing: {done.queries} are stored again.", highlight=False)
 
@@ -358,7 +359,7 @@ def _erase_person(settings: Settings) -> Exit:
     number = typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
     with open_intake(settings) as intake:
         try:
-            with reporting.progress(errors) as bar:
+            with output.progress(errors) as bar:
                 done = erase_person(intake, number, now_naive(settings), bar)
         except NotAPersonNumber as error:
             errors.print(f"[red]{error}[/]")
@@ -367,15 +368,9 @@ def _erase_person(settings: Settings) -> Exit:
         f"{done.rows} rows are removed from {done.files} files, and {done.originals} originals that held the person "
         "are erased.", highlight=False, soft_wrap=True,
     )  # fmt: skip
-    if settings.warehouse.exists():
-        from followup.build.building import BuildFailed, build
-
-        try:
-            with reporting.progress(errors, unit="models and tests") as bar:
-                build(settings, on_node=lambda node: bar(None, None, node.name))
-        except BuildFailed as error:
-            reporting.print_failed_build(errors, error)
-            errors.print("[red]The marts still hold the person's rows: mend it and run `followup build`.[/]")
-            return Exit.FAILED
-        console.print("The marts are built again without them. What is published changes with the next release.")
-    return Exit.DONE
+    is_built = rebuild_marts(
+        settings,
+        outdated="the person's rows",
+        with_what="without them. What is published changes with the next release.",
+    )
+    return Exit.DONE if is_built else Exit.FAILED

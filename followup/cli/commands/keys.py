@@ -8,7 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from followup.cli import output as reporting
+from followup.cli import output
+from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, console, errors, is_agreed
 from ingest.ledger.rotations import ORIGINALS, PERSONS, rotations_under_way
 from ingest.settings import Settings
@@ -36,8 +37,8 @@ def status() -> None:
         uses, begun = key_uses(intake), rotations_under_way(intake.ledger)
     table = Table("key", "version", "files", "", box=None, pad_edge=False)
     for use in uses:
-        told = "in use" if use.is_in_use else "" if use.is_there else "not in the key file: restore its newest copy"
-        table.add_row(_KEYS[use.what], str(use.version), f"{use.files} {_FILES[use.what]}", told)
+        note = "in use" if use.is_in_use else "" if use.is_there else "not in the key file: restore its newest copy"
+        table.add_row(_KEYS[use.what], str(use.version), f"{use.files} {_FILES[use.what]}", note)
     console.print(table)
     for what, version in begun.items():
         console.print(f"The rotation to {_KEYS[what]} version {version} has not ended: run `followup keys rotate`.")
@@ -71,34 +72,19 @@ def rotate(
         if not yes and not is_agreed("Is the key file backed up, and shall the keys be rotated?"):
             console.print("Nothing is changed.")
             return
-        with reporting.progress(errors) as bar:
+        with output.progress(errors) as bar:
             done = rotate_keys(intake, wanted, bar)
     for what, version in done.versions.items():
-        told = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
-        console.print(f"{told[0].upper()}{told[1:]}.", highlight=False)
+        line = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
+        console.print(f"{line[0].upper()}{line[1:]}.", highlight=False)
     console.print(f"Back up {settings.keys} now. Older versions are in it until `followup keys prune`.", soft_wrap=True)
-    is_built = PERSONS not in done.versions or _build_again(settings)
+    is_built = PERSONS not in done.versions or rebuild_marts(
+        settings, outdated="the old person keys", with_what="with the new person keys."
+    )
     for path in done.left:
         errors.print(f"[red]{escape(path)} can't be read and stays under its old key: restore it[/]", soft_wrap=True)
     if done.left or not is_built:
         raise typer.Exit(Exit.FAILED)
-
-
-def _build_again(settings: Settings) -> bool:
-    """Build the marts, which hold the old person keys, where there are any; whether they hold the new ones now."""
-    from followup.build.building import BuildFailed, build
-
-    if not settings.warehouse.exists():
-        return True
-    try:
-        with reporting.progress(errors, unit="models and tests") as bar:
-            build(settings, on_node=lambda node: bar(None, None, node.name))
-    except BuildFailed as error:
-        reporting.print_failed_build(errors, error)
-        errors.print("[red]The marts still hold the old person keys: mend it and run `followup build`.[/]")
-        return False
-    console.print("The marts are built again with the new person keys.")
-    return True
 
 
 @keys_app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli import output as reporting
+from followup.cli import output
 from followup.cli.commands.city_decisions import QuarterArgument, now_naive
 from followup.cli.options import console, is_agreed
 from followup.status import DAYS_UNTIL_LOCK, locked_out
@@ -32,7 +32,7 @@ def lock(
         raise typer.BadParameter(f"{quarter} has not ended")
     with closing(Ledger(settings.ledger)) as ledger:
         if str(quarter) not in decisions.locked_quarters(ledger):
-            reporting.print_locked_out(console, quarter, locked_out(settings, quarter))
+            output.print_locked_out(console, quarter, locked_out(settings, quarter))
             if not yes and not is_agreed(f"Lock {quarter}?"):
                 console.print("Nothing is locked.")
                 return

@@ -1,4 +1,4 @@
-"""`followup preview FILE`: which figures a file would move, before it is submitted."""
+"""`followup preview FILE`: which figures a file would change, before it is submitted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from followup.build.figure_diff import WHOLE, Figure, MartMovement, Value
-from followup.cli import output as reporting
+from followup.build.figure_diff import WHOLE, Figure, MartDiff, Value
+from followup.cli import output
 from followup.cli.options import Exit, FormatOption, console, errors
 from ingest.settings import Settings
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def preview(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
-    format: FormatOption = reporting.Format.text,
+    format: FormatOption = output.Format.text,
     all_figures: Annotated[bool, typer.Option("--all", help="List every figure of the district and quarter.")] = False,
 ) -> None:
     """Show which figures would move if a file were taken in now. Nothing is stored.
@@ -41,7 +41,7 @@ def preview(
 
     settings = Settings()
     try:
-        with reporting.progress(errors, unit="models and tests") as bar:
+        with output.progress(errors, unit="models and tests") as bar:
             done = make_preview(
                 settings,
                 file,
@@ -51,7 +51,7 @@ def preview(
     except BuildFailed as error:
         errors.print(f"[red]With this file the next build would fail.[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(Exit.FAILED) from None
-    if format is reporting.Format.json:
+    if format is output.Format.json:
         console.file.write(json.dumps(_as_object(str(file), done), ensure_ascii=False) + "\n")
     else:
         for line in text_of(done):
@@ -85,7 +85,7 @@ def _as_object(file: str, done: Preview) -> dict[str, Any]:
 
 
 def text_of(done: Preview) -> list[str]:
-    """Lines for people: the check's, then mart by mart what moves."""
+    """Lines for people: those of the check, then the figures that differ, mart by mart."""
     from ingest.feedback import as_text
 
     name = done.report.name
@@ -102,7 +102,7 @@ def text_of(done: Preview) -> list[str]:
     return lines
 
 
-def _mart_lines(mart: MartMovement, here: str) -> list[str]:
+def _mart_lines(mart: MartDiff, here: str) -> list[str]:
     other = [
         f"{count} of {whose}"
         for count, whose in (
@@ -117,17 +117,17 @@ def _mart_lines(mart: MartMovement, here: str) -> list[str]:
     width = max(map(len, wheres), default=0)
     measure_width = max((len(figure.measure) for figure in mart.figures), default=0)
     for figure, where in zip(mart.figures, wheres, strict=True):
-        moved = f"{_shown(figure.before)} → {_shown(figure.after)}"
-        lines.append(f"  {where:<{width}}  {figure.measure:<{measure_width}}  {moved}")
+        change = f"{_shown(figure.before)} → {_shown(figure.after)}"
+        lines.append(f"  {where:<{width}}  {figure.measure:<{measure_width}}  {change}")
     if mart.here > len(mart.figures):
         lines.append(f"  … and {mart.here - len(mart.figures)} more (--all lists them)")
     return lines
 
 
 def _where(figure: Figure) -> str:
-    """Which row it is, without what the heading says and what it is not cut by."""
-    said = ("district_code", "reporting_quarter")
-    parts = [value for name, value in figure.key.items() if name not in said and value not in (WHOLE, "False", "None")]
+    """The key of a row, without the heading's columns and those that it is not broken down by."""
+    in_heading, not_shown = ("district_code", "reporting_quarter"), (WHOLE, "False", "None")
+    parts = [value for name, value in figure.key.items() if name not in in_heading and value not in not_shown]
     return ", ".join(["total"] * (figure.cuts == 0) + parts)
 
 

@@ -1,4 +1,4 @@
-"""`followup publish` and `followup release`: what goes out, and who let it."""
+"""`followup publish` and `followup release`: propose, approve, serve, list and guard releases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from followup.cli import output as reporting
+from followup.cli import output
 from followup.cli.options import Exit, FormatOption, QuarterOption, console, errors
 from ingest.ledger import ChangeRefused, Ledger
 from ingest.ledger.releases import ReleaseRow, releases
@@ -53,26 +53,26 @@ def publish(
 
     settings = Settings()
     try:
-        with reporting.progress(errors) as bar:
+        with output.progress(errors) as bar:
             until = str(quarter) if quarter else None
             made = release(settings, approve=approve or None, quarter=until, on_step=bar, force=force)
     except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
         raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None
-    reporting.print_release(console, made)
+    output.print_release(console, made)
     if made.served is not None or made.state == "unchanged":
         _warn_of_a_server_beside(settings)
 
 
 def _warn_of_a_server_beside(settings: Settings) -> None:
-    """Readers of the PostgreSQL that `make up` started would wait for a release that goes to files alone."""
+    """Warn when a PostgreSQL of `make up` runs whose readers do not see this release, as it is served to files only."""
     from followup.local.postgres_server import PostgresServer
     from publish.serving import has_database
 
     if has_database(settings):
         return
-    with suppress(OSError, ValueError):  # none of ours, or none that this user can look at
+    with suppress(OSError, ValueError):  # it is not ours, or this user can't read it
         running = PostgresServer(settings.postgres_home).running()
         if running is not None:
             variables = " ".join(f"{name}={value}" for name, value in running.environment.items())
@@ -83,19 +83,19 @@ def _warn_of_a_server_beside(settings: Settings) -> None:
             )  # fmt: skip
 
 
-def list_releases(format: FormatOption = reporting.Format.text) -> None:
+def list_releases(format: FormatOption = output.Format.text) -> None:
     """List all releases: proposed, released, blocked, replaced by a newer proposal."""
     with closing(Ledger(Settings().ledger)) as ledger:
         found = releases(ledger)
-    if format is reporting.Format.json:
+    if format is output.Format.json:
         console.file.write(json.dumps([_as_json(one) for one in found], ensure_ascii=False) + "\n")
         return
     for one in found:
         when = f"{(one.released_at or one.made_at):%Y-%m-%d %H:%M}"
         until = f"  up to {one.until_quarter}" if one.until_quarter else ""
         revision = "  revision" if one.is_revision else ""
-        told = f"{one.release_id:>4}  {one.state:<9} {when}{until}{revision}"
-        console.print(told, highlight=False, markup=False)
+        line = f"{one.release_id:>4}  {one.state:<9} {when}{until}{revision}"
+        console.print(line, highlight=False, markup=False)
         if one.detail:
             console.print(f"      {one.detail}", highlight=False, markup=False, soft_wrap=True)
     if not found:
@@ -121,13 +121,13 @@ def approve(number: NumberArgument) -> None:
     from publish.serving import ServingError
 
     try:
-        with reporting.progress(errors) as bar:
+        with output.progress(errors) as bar:
             made = approve_release(Settings(), number, on_step=bar)
     except (ChangeRefused, ReleaseRefused) as error:
         raise _ended("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None
-    reporting.print_release(console, made)
+    output.print_release(console, made)
 
 
 def serve() -> None:
@@ -136,13 +136,13 @@ def serve() -> None:
     from publish.serving import ServingError
 
     try:
-        with reporting.progress(errors) as bar:
+        with output.progress(errors) as bar:
             served = serve_current(Settings(), on_step=bar)
     except ReleaseRefused as error:
         raise _ended("Nothing served", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _ended("Not served", error, Exit.FAILED) from None
-    reporting.print_served(console, served)
+    output.print_served(console, served)
 
 
 def guard() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from followup.cli import output as reporting
+from followup.cli import output
 from followup.cli.options import Exit, FormatOption, console, errors
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def protect(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table as it can go out, hidden counts left empty.")
     ] = None,
-    format: FormatOption = reporting.Format.text,
+    format: FormatOption = output.Format.text,
 ) -> None:
     """Choose which cells of a table to hide so that no small count can be worked out from the rest.
 
@@ -93,7 +93,7 @@ def protect(
     except BadCells as error:
         raise _wrong(f"{cells.name}: {error}") from None
     system = linked_of(tabulated, threshold, _marked(tabulated))
-    with reporting.progress(errors, unit="blocks") as bar:
+    with output.progress(errors, unit="blocks") as bar:
         protection = choose(
             system,
             Requirement(threshold=threshold, width=threshold),
@@ -113,7 +113,7 @@ def audit(
     dim: DimensionOption = None,
     threshold: ThresholdOption = None,
     attacker: AttackerOption = Attacker.plain,
-    format: FormatOption = reporting.Format.text,
+    format: FormatOption = output.Format.text,
 ) -> None:
     """Work out what readers can conclude about the suppressed cells of a table.
 
@@ -196,7 +196,7 @@ def _audit(
     from publish.auditing import Need
     from publish.auditing import audit as find_bounds
 
-    with reporting.progress(errors, unit="parts") as bar:
+    with output.progress(errors, unit="parts") as bar:
         return find_bounds(
             [tabulated.public(suppressed)],
             tabulated.hierarchies,
@@ -263,8 +263,8 @@ def _number(value: float | None) -> int | float | None:
     return int(value) if value == int(value) else round(value, 6)
 
 
-def _print(answer: dict[str, Any], format: reporting.Format, method: str) -> None:
-    if format is reporting.Format.json:
+def _print(answer: dict[str, Any], format: output.Format, method: str) -> None:
+    if format is output.Format.json:
         console.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
     cells = answer["cells"]
