@@ -19,6 +19,7 @@ from ingest.comparing import with_changes
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.ledger import Submission
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
+from ingest.maintenance.reimporting import mark_begun, require_ledger_not_lost
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
@@ -260,12 +261,16 @@ def receive_district(
         DropLocationUnreachable: the location can't be listed, read or cleared. What was taken in before stays.
         SettingsError: unknown district, no keys, no such location.
         LeaseBusy: another process is taking in this district's files.
+        LedgerError: the ledger is empty, and landing/ holds originals.
     """
     locations = load_drop_locations(settings, inbox)
     if load_districts().get(district_code) is None or district_code not in locations:
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
     with open_intake(settings) as intake:
         ledger = intake.ledger
+        if ledger.is_empty():
+            require_ledger_not_lost(settings, ledger)
+            mark_begun(ledger)
         with intake.lease(district_code):
             own = [
                 folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")

@@ -38,6 +38,7 @@ OWNER_ROLE = "followup_owner"
 SUPERUSER = "postgres"
 PREFERRED_PORT = 5433
 START_SECONDS = 60
+PORTS_TRIED = 5
 OPTIONS = ("-c max_prepared_transactions=0", "-c log_connections=on")
 """Nobody leaves locks behind without a session, and the log says who connected from where."""
 
@@ -115,19 +116,25 @@ class PostgresServer:
             if not (self.cluster / "PG_VERSION").exists():
                 tell("PostgreSQL makes its cluster")
                 self._make_cluster()
-            port = self._free_port()
-            write_private_file(self._port_file, str(port))
-            given = " ".join((*OPTIONS, *self.options))
-            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
-            log = self.cluster / "server.log"
-            self.bound_log()
-            wait = ("-w", "-t", START_SECONDS)
-            done = self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start")
-            if done.returncode:
-                raise PostgresServerError(f"PostgreSQL did not start; see {log}")
-            running = RunningServer(port, self.logins_file)
+            running = self._start_on_a_free_port(tell)
         self._make_database()
         return running
+
+    def _start_on_a_free_port(self, tell: Callable[[str], None]) -> RunningServer:
+        log = self.cluster / "server.log"
+        given = " ".join((*OPTIONS, *self.options))
+        for number in range(PORTS_TRIED):
+            port = self._free_port() if number == 0 else _unused((0,))
+            write_private_file(self._port_file, str(port))
+            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
+            self.bound_log()
+            wait = ("-w", "-t", START_SECONDS)
+            if not self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start").returncode:
+                return RunningServer(port, self.logins_file)
+            if _unused((port,), or_else=0):
+                raise PostgresServerError(f"PostgreSQL did not start; see {log}")
+            tell(f"port {port} was taken meanwhile")  # free when we looked, and another program was first
+        raise PostgresServerError(f"{PORTS_TRIED} ports were taken while PostgreSQL started; see {log}")
 
     def stop(self) -> bool:
         """Stop the server; readers' sessions are ended. True when it ran.
@@ -323,12 +330,23 @@ class PostgresServer:
         last = PREFERRED_PORT
         with contextlib.suppress(OSError, ValueError):
             last = int(self._port_file.read_text(encoding="utf-8"))
-        for port in (last, PREFERRED_PORT, 0):
-            with socket.socket() as probe, contextlib.suppress(OSError):
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
+        return _unused((last, PREFERRED_PORT, 0))
+
+
+def _unused(ports: Sequence[int], or_else: int | None = None) -> int:
+    """The first of these ports that nothing listens on; 0 stands for any.
+
+    Raises:
+        PostgresServerError: there is none, and nothing to return instead.
+    """
+    for port in ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    if or_else is None:
         raise PostgresServerError("no free port on 127.0.0.1")
+    return or_else
 
 
 class ServerForReaders:

@@ -117,6 +117,15 @@ class Ledger:
                 kept = self._claimed(name)
         return value if kept is None else kept
 
+    def is_claimed(self, name: str) -> bool:
+        """Whether a fact of the installation is remembered."""
+        return self._claimed(name) is not None
+
+    def is_empty(self) -> bool:
+        """Whether it has no submission."""
+        with self.reading() as connection:
+            return connection.execute(sa.select(submission.c.submission_id).limit(1)).first() is None
+
     def _claimed(self, name: str) -> str | None:
         with self.reading() as connection:
             kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()

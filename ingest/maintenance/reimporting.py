@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ _ENDINGS = ("csv", "xlsx", "xlsm", "xlsb", "xls", "ods")
 _MOST_SUBMISSIONS = 30
 """So many submissions of a key are tried when the name of an original of the first format is looked for."""
 _FIRST_YEAR = 2015
+_BEGUN = "takes_files_in"
+"""Claim of a ledger with which files were taken in."""
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,32 @@ def unrecorded_originals(settings: Settings, ledger: Ledger) -> list[Path]:
     return [path for path in there if str(path.relative_to(settings.home)) not in known]
 
 
-def require_ledger_not_lost(settings: Settings, ledger: Ledger, *, at_most: int = 0) -> None:
-    """See that `landing/` does not hold the originals of a ledger that was emptied or begun anew.
+def require_ledger_not_lost(settings: Settings, ledger: Ledger) -> None:
+    """Require of a ledger with nothing in it that `landing/` holds no originals, unless it has taken files in itself.
+
+    A run that is killed before its first file is recorded leaves an original, and a mark in the ledger (`mark_begun`).
 
     Args:
         settings: the installation's.
-        ledger: one that has nothing in force.
-        at_most: how many originals of one district may be without a row: of one that a killed run was taking in.
+        ledger: one without submissions, or without any in force.
 
     Raises:
-        LedgerError: it does.
+        LedgerError: the ledger was lost or emptied, and begun anew.
     """
-    found = unrecorded_originals(settings, ledger)
-    if max(Counter(path.parent.name for path in found).values(), default=0) > at_most:
+    found = unrecorded_originals(
+        settings, ledger
+    )  # before the mark is looked for: another process may just be setting it
+    if found and not ledger.is_claimed(_BEGUN):
         raise LedgerError(
             f"landing/ in FOLLOWUP_HOME ({settings.home}) holds {len(found)} originals that the ledger at "
             f"{shown_location(ledger.engine.url)} lacks, and nothing is in force: restore the ledger from the newest "
             "backup, or run `followup receive --from-landing`"
         )
+
+
+def mark_begun(ledger: Ledger) -> None:
+    """Record that files are taken in with this ledger: from now on, originals that it lacks are of killed runs."""
+    ledger.claim(_BEGUN, "yes")
 
 
 def reimport_originals(
@@ -117,6 +126,7 @@ def reimport_originals(
             done.append(taken)
             if on_file is not None:
                 on_file(taken, number, len(found))
+    mark_begun(intake.ledger)
     return done
 
 

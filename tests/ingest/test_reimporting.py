@@ -18,7 +18,7 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 
 from followup.build.building import build
 from ingest.failures import StorageFailure
-from ingest.ledger import ChangeRefused, LedgerError, Submission
+from ingest.ledger import ChangeRefused, Ledger, LedgerError, Submission
 from ingest.maintenance import reimporting
 from ingest.maintenance.erasing import erase_originals, erase_person
 from ingest.maintenance.reimporting import reimport_originals, unrecorded_originals
@@ -26,7 +26,7 @@ from ingest.maintenance.restoring_rows import NotRestorable, Restored, restore_r
 from ingest.originals import DamagedOriginal, Sent, decrypt_original, encrypt_original, read_sent
 from ingest.persons.keys import load_keys
 from ingest.queries import SCHEMA, DamagedQueries, queries_path, read_queries, write_queries
-from ingest.receiving import receive_district
+from ingest.receiving import receive, receive_district
 from ingest.recording import open_intake
 from ingest.storing import has_rows_as_stored
 
@@ -220,15 +220,45 @@ def test_names_of_originals_of_the_first_format_are_worked_out(installation: Ins
     assert again.submitted_at == datetime(2018, 10, 20, 1, 46, 40)
 
 
-def test_a_new_ledger_beside_originals_lets_no_build_go_on(installation: Installation) -> None:
+def test_a_new_ledger_beside_originals_stops_receive_and_build(installation: Installation) -> None:
     sent(installation, NAME)
     sent(installation, "bromma_arenden_2018Q2.csv")
     forget_ledger(installation)
     dropped = installation.drop(NAME, csv_bytes("arenden", [base_row("arenden")]))
-    for go_on in (lambda: build(installation.settings),):
+    for go_on in (build, lambda settings: receive_district(settings, DISTRICT), receive):
         with pytest.raises(LedgerError, match=r"holds 2 originals .* restore the ledger .* --from-landing"):
-            go_on()
+            go_on(installation.settings)
     assert dropped.exists() and not installation.ledger().submissions()
+    assert take_in(installation) == ["accepted", "refused"]
+    receive(installation.settings)
+    assert not dropped.exists()
+
+
+def test_nothing_that_can_be_taken_in_again_does_not_stop_receive_for_ever(installation: Installation) -> None:
+    found = sent(installation, NAME)
+    (installation.settings.home / found.original_path).write_bytes(b"x")
+    forget_ledger(installation)
+    installation.drop(NAME, csv_bytes("arenden", [base_row("arenden")]))
+    assert take_in(installation) == ["damaged"]
+    assert receive_district(installation.settings, DISTRICT).count("accepted") == 1
+
+
+def test_receive_goes_on_after_its_first_files_were_killed_before_the_commit(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for orsak in ("bostad", "vanvård"):  # the district sends another file between the two
+        installation.drop(NAME, csv_bytes("arenden", [base_row("arenden", orsak=orsak)]))
+        child = os.fork()
+        if child == 0:
+            try:
+                monkeypatch.setattr(Ledger, "record", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+                receive(installation.settings)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert len(unrecorded_originals(installation.settings, installation.ledger())) == 2
+    receive(installation.settings)
+    assert len(installation.ledger().submissions()) == 1
 
 
 @pytest.mark.parametrize("how", ["cut off", "no parquet", "a folder"])

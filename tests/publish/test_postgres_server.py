@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import socket
 import stat
 import tempfile
 import threading
@@ -118,6 +119,24 @@ def test_of_two_that_start_it_at_once_one_waits(server: PostgresServer) -> None:
         assert second.is_alive()
     second.join()
     assert server.running() is not None
+
+
+def test_a_port_taken_while_it_starts_is_left_for_another(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    server.stop()
+    try:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            monkeypatch.setattr(PostgresServer, "_free_port", lambda _: port)
+            assert server.start(said.append).port != port
+        assert said == [f"port {port} was taken meanwhile"]
+        server.superuser().close()
+    finally:
+        server.start()
 
 
 def test_the_servers_log_is_bounded_and_no_link_in_its_place_is_followed(
