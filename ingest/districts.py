@@ -10,6 +10,7 @@ import csv
 import ipaddress
 import os
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -245,6 +246,19 @@ def _complaint(error: ValidationError) -> str:
     return f"{place}: {reason}" if place else reason
 
 
+class _OnceOnly(yaml.SafeLoader):
+    """YAML in which a key given twice is an error: of two, one would be followed without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name != "<<" and name in seen:
+                raise yaml.constructor.ConstructorError(problem="a name is given twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 class _DropLocations(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -269,7 +283,7 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
                 d.code: DropLocation(url=f"{inbox.rstrip('/')}/{d.code}", settle_seconds=settings.settle_seconds)
                 for d in registry.districts
             }
-        declared = yaml.safe_load(Path(settings.districts).read_text(encoding="utf-8"))
+        declared = yaml.load(Path(settings.districts).read_bytes(), _OnceOnly)
         if not isinstance(declared, dict) or not isinstance(declared.get("districts"), dict):
             raise SettingsError(f"{settings.districts}: holds no `districts:`")
         unknown = next((code for code in declared["districts"] if registry.get(str(code)) is None), None)
@@ -284,7 +298,13 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
         complaint = f"{'--inbox' if inbox is not None else settings.districts}: {_complaint(error)}"
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        complaint = f"{settings.districts}: is no YAML{f', line {mark.line + 1}' if mark else ''}"
+        said = getattr(error, "problem", None) == "a name is given twice"
+        what = "a name is given twice" if said else "is no YAML"
+        complaint = f"{settings.districts}: {what}{f', line {mark.line + 1}' if mark else ''}"
+    except ValueError:  # PyYAML's, of bytes that are no text, and of dates that there are not
+        complaint = f"{settings.districts}: is no YAML in UTF-8"
     except OSError as error:
-        complaint = f"{settings.districts}: can't be read ({type(error).__name__})"
+        complaint = (
+            f"{settings.districts}: can't be read ({error.strerror}): mend it, or FOLLOWUP_DISTRICTS, which names it"
+        )
     raise SettingsError(complaint)

@@ -5,6 +5,7 @@ Only the kind of an error and the paths in it are used: what DuckDB, pyarrow and
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -12,6 +13,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +121,8 @@ def in_words(error: BaseException, settings: Settings | None = None) -> str | No
         found = DANGLING
     if found is DEVICE and path is not None and not isinstance(error, OSError) and _is_full(path):
         found = FULL  # DuckDB does not always say why it could not write
-    place = _NO_PLACE if path is None else place_of(path, settings or _settings())
+    settings = settings or _settings()
+    place = _unnamed_place(found, settings) if path is None else place_of(path, settings)
     if path is None and isinstance(error, (_of("psycopg", "Error"), _of("sqlalchemy.exc", "DBAPIError"))):
         place = "the database"
     return sentence(found, place)
@@ -184,6 +187,17 @@ def _path_of(error: BaseException) -> Path | None:
     return None
 
 
+def _unnamed_place(cause: Cause, settings: Settings | None) -> str:
+    """Where it was that the error does not say: a full disk is the one with the least room of those we write to."""
+    if cause is not FULL or settings is None:
+        return _NO_PLACE
+    room: dict[str, int] = {}
+    for folder in (settings.home, settings.published, Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            room[place_of(folder, settings)] = shutil.disk_usage(folder.resolve()).free
+    return min(room, key=room.__getitem__, default=_NO_PLACE)
+
+
 def _is_full(path: Path) -> bool:
     try:
         return shutil.disk_usage(path.parent).free < _NEXT_TO_NOTHING
@@ -200,7 +214,7 @@ def place_of(path: Path, settings: Settings | None) -> str:
     if settings is not None:
         named = {"FOLLOWUP_KEYS": settings.keys, "FOLLOWUP_DISTRICTS": settings.districts}
         named |= {"FOLLOWUP_PUBLISH_LOGINS": settings.publish_logins} if settings.publish_logins else {}
-        named |= {"FOLLOWUP_HOME": settings.home}
+        named |= {"FOLLOWUP_HOME": settings.home, "FOLLOWUP_PUBLISHED": settings.published}
         named |= {} if "://" in settings.inbox else {"FOLLOWUP_INBOX": Path(settings.inbox)}
         for name, folder in named.items():
             top = Path(os.path.abspath(folder))  # noqa: PTH100

@@ -331,10 +331,12 @@ def warn_of_unknown_folders(settings: Settings, inbox: str | None = None) -> Non
         inbox: the folder to look in; None means FOLLOWUP_INBOX, where districts.yml has drop locations in it.
 
     Raises:
-        SettingsError: districts.yml can't be read.
+        SettingsError: districts.yml can't be read, or `inbox` is given and can't be listed: then no unit's folder is
+            seen, and nothing would be said.
     """
     locations = load_drop_locations(settings, inbox)
     urls = [location.url for location in locations.values() if location.kind == "folder"]
+    is_given = inbox is not None
     if inbox is None:
         with suppress(SettingsError):  # not set: then no location is in it
             inbox = settings.inbox.rstrip("/")
@@ -344,7 +346,11 @@ def warn_of_unknown_folders(settings: Settings, inbox: str | None = None) -> Non
     try:
         with os.scandir(inbox) as found:
             names = sorted(e.name for e in found if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
-    except OSError:
+    except OSError as error:
+        if is_given:
+            raise SettingsError(
+                f"--inbox: {inbox} can't be listed ({error.strerror}): look at its path and mode"
+            ) from None
         return  # reported for each unit
     for name in names:
         if name not in read:

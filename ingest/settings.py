@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, model_validator
@@ -156,7 +157,7 @@ class Settings(BaseSettings):
     @property
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL."""
-        return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.sqlite'}"
+        return self.ledger_url or f"sqlite:///{quote(str(self.home.absolute() / 'ledger.sqlite'))}"
 
     @property
     def landing(self) -> Path:
@@ -191,13 +192,15 @@ class Settings(BaseSettings):
             if text.startswith("@"):
                 text = Path(text[1:]).read_text(encoding="utf-8").strip()
             moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=CITY_TIME)
+            if not 2 <= moment.year <= 9998:  # those at the ends have no neighbours to count with
+                raise ValueError
+            return moment.astimezone(UTC)
         except (OSError, ValueError) as error:
             raise SettingsError(
                 "FOLLOWUP_NOW must be an ISO time such as 2018-04-10T08:00:00, or @FILE with one in the file"
             ) from error
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=CITY_TIME)
-        return moment.astimezone(UTC)
 
     def now_date(self) -> date:
         """Today's date in the city, by the installation's clock."""

@@ -83,7 +83,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     """
     try:
         return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PolicyError(f"{path.name} can't be read: {type(error).__name__}") from error
     except ValidationError as error:
         raise PolicyError(f"{path.name}: {told(error)}") from error

@@ -235,7 +235,7 @@ def load_tables(path: Path = TABLES_FILE) -> Tables:
     """
     try:
         return Tables.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TablesError(f"{path.name} can't be read: {type(error).__name__}") from error
     except ValidationError as error:
         raise TablesError(f"{path.name}: {told(error)}") from error

@@ -55,6 +55,8 @@ _POSTGRES_CAUSES = {
     "58": "can't be read or written: PostgreSQL reports a failure of its disk; see the server's log",
     "XX": "is damaged or its PostgreSQL is at fault: see the server's log; restore it if damaged",
 }
+_NEXT_TO_NOTHING = 1 << 20
+"""Bytes free, below which a write that failed without a reason failed for room."""
 _NOT_BY_SCRAM = (
     "does not ask for the password by SCRAM, so it is not sent: see that it is your PostgreSQL that listens there, and "
     "that its pg_hba.conf and the role's stored password are of scram-sha-256"
@@ -180,8 +182,12 @@ def _of_the_file(error: BaseException | None, url: sa.URL) -> str | None:
     if path.is_dir():
         return "is a folder where a file is needed: move the folder away, or mend FOLLOWUP_LEDGER_URL"
     with contextlib.suppress(OSError):
-        if os.statvfs(path if path.exists() else path.parent).f_flag & os.ST_RDONLY:
+        disk = os.statvfs(path if path.exists() else path.parent)
+        if disk.f_flag & os.ST_RDONLY:
             return "is read-only, for its disk is: mount it writable and run this again"
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if disk.f_bavail * disk.f_frsize < _NEXT_TO_NOTHING and code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            return _SQLITE_CAUSES[sqlite3.SQLITE_FULL]  # it could not make a file beside the ledger
         if path.exists() and not os.access(path, os.W_OK):
             return "is read-only for this user: look at owner and mode (`ls -l`), or run this as the service's user"
     return None

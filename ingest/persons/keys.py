@@ -152,7 +152,12 @@ def load_keys(path: Path) -> Keys:
             f"no key file at {path}: put it back from backup, or point FOLLOWUP_KEYS at it; only a new installation "
             "makes one, with `followup doctor --make-keys`"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except OSError as error:  # the file may be right
+        raise SettingsError(
+            f"{path} can't be read ({error.strerror}): look at owner and mode (`ls -ld`), of its folders too, or at "
+            "FOLLOWUP_KEYS, which names it"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise SettingsError(f"{path} is no key file: restore it from your backup") from None
     if (
         len(keys.person_secret) != 32

@@ -25,7 +25,7 @@ from followup.build.snapshot import take_snapshot
 from followup.cli.main import app
 from ingest import failures
 from ingest.failures import StorageFailure, cause_of, in_words, storage_failures_in_words
-from ingest.ledger import opening
+from ingest.ledger import Ledger, opening
 from ingest.ledger.store import Build
 from ingest.settings import Settings
 from publish.catalogue.manifest import Manifest, keep_manifest
@@ -99,6 +99,44 @@ def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_lef
     room = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(failures.shutil, "disk_usage", lambda _: room)
     assert "the disk is full at" in (in_words(error) or "")
+
+
+def test_a_full_disk_that_an_error_does_not_name_is_the_one_with_the_least_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.model_validate({"home": tmp_path / "home", "published": tmp_path / "published"})
+    room = {tmp_path / "home": 9, tmp_path / "published": 5}
+    for folder in room:
+        folder.mkdir()
+    found = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        failures.shutil, "disk_usage", lambda path: found._replace(free=room.get(Path(path), found.total))
+    )
+    unnamed = OSError(errno.ENOSPC, "x")
+    assert f"the disk is full at FOLLOWUP_PUBLISHED ({tmp_path / 'published'}): " in (in_words(unnamed, settings) or "")
+    room[tmp_path / "home"] = 0
+    assert f"the disk is full at FOLLOWUP_HOME ({tmp_path / 'home'}): " in (in_words(unnamed, settings) or "")
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%20b", "med mellanslag", "å", "🙂", "a'b", 'a"b', "a\\b", "a%b"])
+def test_the_ledger_is_in_its_home_whatever_that_is_called(name: str, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path / name})
+    Ledger(settings.ledger).close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "ledger.sqlite").exists()
+
+
+def test_a_ledger_without_room_for_the_files_beside_it_is_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR | 18 << 8  # of the file of shared memory
+    url = make_url(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert opening._of_the_file(error, url) is None
+    found = os.statvfs(tmp_path)
+    full = os.statvfs_result((*found[:3], 0, 0, *found[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    assert "the disk is full" in (opening._of_the_file(error, url) or "")
 
 
 @pytest.mark.parametrize(

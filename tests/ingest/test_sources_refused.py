@@ -18,6 +18,7 @@ from files import DISTRICT, Installation, base_row, csv_bytes
 from followup.doctor import run_doctor
 from ingest.districts import DropLocation, load_drop_locations
 from ingest.locations.sources import DropLocationUnreachable, Source
+from ingest.persons.keys import load_keys
 from ingest.receiving import receive, receive_district
 from ingest.settings import Settings, SettingsError
 
@@ -296,6 +297,46 @@ def districts(
 
 SFTP = {"url": "sftp://u@server/x", "password": SECRET}
 S3 = {"url": "s3://bucket/x", "access_key": "A", "secret_key": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xfe\x00", "is no YAML"),
+        (b"\xe5", "is no YAML"),
+        (b"districts:\n  bromma: {url: 2018-13-45}", "is no YAML"),
+        (b"districts:\n  bromma: {url: /a}\n  bromma: {url: /b}", "a name is given twice, line 3"),
+        (b"districts:\n  bromma: {url: /a, url: /b}", "a name is given twice, line 2"),
+        (b"", "holds no `districts:`"),
+        (b"districts:\n  ? [a]\n  : {url: /a}", "is no YAML"),
+    ],
+)
+def test_districts_yml_that_is_none_is_said_with_its_place(
+    content: bytes, told: str, installation: Installation
+) -> None:
+    settings = districts(installation, {})
+    settings.districts.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_drop_locations(settings)
+    assert str(caught.value).startswith(f"{settings.districts}: {told}")
+
+
+def test_files_of_settings_that_can_t_be_opened_say_why(installation: Installation, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(SettingsError, match=r"can't be read \(Is a directory\): .*FOLLOWUP_DISTRICTS"):
+        load_drop_locations(installation.settings.model_copy(update={"districts": folder}))
+    with pytest.raises(SettingsError, match=r"can't be read \(Is a directory\): .*FOLLOWUP_KEYS"):
+        load_keys(folder)
+    for inbox in (tmp_path / "nowhere", installation.settings.keys):
+        with pytest.raises(SettingsError, match=f"--inbox: {inbox} can't be listed"):
+            receive(installation.settings, inbox=str(inbox))
+
+
+@pytest.mark.parametrize("text", ["igår", "9999-12-31T23:59:59", "0001-01-01T00:00:00", "2018-04-10T08:00+99:00"])
+def test_a_clock_that_is_no_time_is_refused(text: str, installation: Installation) -> None:
+    with pytest.raises(SettingsError, match="FOLLOWUP_NOW must be an ISO time"):
+        installation.settings.model_copy(update={"now_text": text}).now_date()
 
 
 @pytest.mark.parametrize(
