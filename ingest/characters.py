@@ -1,7 +1,7 @@
-"""What characters are: invisible, a space or hyphen by another name, or garbled; and how a message names them.
+"""Invisible, look-alike and garbled characters, and how a message names them.
 
-Whatever is invisible is taken away, whatever looks the same is read the same. What is garbled is never repaired, only
-named, with what it most likely was.
+Invisible characters are removed, and characters that look the same are read the same. Garbled text is never repaired:
+a message names it, with what it most likely was.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _INVISIBLE = (
 _HARD_SPACES = "\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """White space other than the plain space, the tab and the two line ends."""
 _HYPHENS = "\u2010\u2011"
-"""Hyphens that look exactly like the plain one. Dashes (U+2013, U+2212) are others, and named where they matter."""
+"""Hyphens that look exactly like the plain one. Dashes (U+2013, U+2212) are not among them: messages name those."""
 _GONE = re.compile(f"[{_INVISIBLE}]")
 _SPACES = re.compile(f"[{_HARD_SPACES}]")
 _LIKE_HYPHENS = re.compile(f"[{_HYPHENS}]")
@@ -91,7 +91,7 @@ class Garbling:
 
 
 def character_name(character: str) -> str:
-    """A character as a message names it: shown where it can be seen, with its name where it has one, and its number."""
+    """A character as a message names it: itself where it is visible, its name if it has one, and its number."""
     number = f"U+{ord(character):04X}"
     name = _NAMES.get(character, "")
     if _GONE.match(character) or unicodedata.category(character) == "Cc":
@@ -106,10 +106,10 @@ def character_name(character: str) -> str:
 
 
 def visible(text: str, *, keep_spaces: bool = False) -> str:
-    """A text without what is invisible, its hard spaces and hyphens plain ones, letters composed, spaces trimmed.
+    """A text as it is seen: no invisible characters, plain spaces and hyphens, composed letters, trimmed.
 
-    `="…"`, which keeps a spreadsheet from taking text for a number, is the text between the marks. With `keep_spaces`
-    the hard spaces inside stay, for a message that names them.
+    `="…"`, by which exports keep a spreadsheet from reading text as a number, becomes the text between the marks. With
+    `keep_spaces` hard spaces inside stay, for a message that names them.
     """
     text = _GONE.sub("", text)
     if not text.isascii():
@@ -122,7 +122,7 @@ def visible(text: str, *, keep_spaces: bool = False) -> str:
 
 
 def plain_apostrophes(text: str) -> str:
-    """A text whose apostrophes and accents that stand for one are the plain sign."""
+    """A text with plain apostrophes instead of typographic ones and of accents used as such."""
     return text.translate(_APOSTROPHES)
 
 
@@ -166,7 +166,7 @@ def _is_sign(character: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _misread() -> re.Pattern[str]:
-    """Misread letters where a word says that they are: a sign amid letters, a capital amid small ones."""
+    """A pattern of misread letters inside words: a sign amid letters, a capital amid small ones."""
     runs = sorted(map(re.escape, _misread_runs()), key=len, reverse=True)
     letters = _misread_letters()
     signs = "".join(re.escape(c) for c in letters if _is_sign(c) and c not in "\u2026\u00ae\u00b0")
@@ -188,8 +188,8 @@ def garbled(text: str, *, has_swedish: bool = True) -> Garbling | None:
 
     Args:
         text: as it reads, after `visible`.
-        has_swedish: whether å, ä or ö stands anywhere in the file as it should; letters such as š are then those of
-            another language, unless a capital stands amid small letters.
+        has_swedish: whether the file has å, ä or ö somewhere; letters such as š then belong to another language,
+            unless a capital is amid small letters.
     """
     if not text.isascii():
         if found := _NO_CHARACTER.search(text):
@@ -231,7 +231,7 @@ def _no_address(word: re.Match[str]) -> str:
 
 
 def likely_text(text: str, *, has_swedish: bool) -> str:
-    """A guess at what a garbled text was, for comparing with what we know; characters that nobody can say are `?`."""
+    """A guess at what a garbled text was, to compare with known texts; a character that can't be guessed is `?`."""
     for _ in range(len(text)):
         found = garbled(text, has_swedish=has_swedish)
         if found is None:
@@ -241,6 +241,6 @@ def likely_text(text: str, *, has_swedish: bool) -> str:
 
 
 def odd_characters(text: str) -> list[str]:
-    """The characters of a value that no plain code, number, date or identifier has, each named once, at most three."""
+    """Names of characters that no plain code, number, date or identifier has; each once, at most three."""
     odd = [c for c in dict.fromkeys(text) if not (c.isascii() and c.isprintable()) and not c.isalnum()]
     return [character_name(c) for c in odd][:3]

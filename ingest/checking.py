@@ -1,4 +1,4 @@
-"""Checking one file: read, conform, try every rule. One pass, the same for `check`, `receive` and the portal."""
+"""Checking one file: read it, conform it, run every rule. `check`, `receive` and the portal all use this one pass."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class CheckReport:
     """What a check found.
 
     Attributes:
-        rows: rows read, blank ones aside.
+        rows: rows read, not counting blank ones.
         file_findings: about the file as such; `outcomes`: rows that break rules of the suite.
-        skipped: codes of rules that could not be tried (no earlier quarter, a missing column).
+        skipped: codes of rules that could not be run (no earlier quarter, a missing column).
         table: the conformed rows, for storing; None when the file could not be read.
         absent_keys: row keys of rows that the previous quarter's file left open and this one lacks, in the order of
             the rule's rows.
-        changes: what the file would change of the version in force; None when none is, or nobody has compared.
+        changes: how the file differs from the version in force; None without one, or when they were not compared.
     """
 
     name: FileName
@@ -68,7 +68,7 @@ class CheckReport:
 
     @property
     def accepted(self) -> bool:
-        """Whether the file may be put in force: no error, and every rule could be tried."""
+        """Whether the file may be put in force: it has no error, and no rule failed to run."""
         return not any(count.severity == "error" for count in self.counts())
 
     def counts(self) -> list[RuleCount]:
@@ -86,7 +86,7 @@ class CheckReport:
         return sum(count.row_count for count in self.counts() if count.severity == severity)
 
     def findings(self, per_rule: int | None = None) -> Iterator[Finding]:
-        """All findings, those about the file first, then rule by rule; at most `per_rule` of each rule's."""
+        """All findings: about the file first, then rule by rule; at most `per_rule` of each rule."""
         given: Counter[str] = Counter()
         for found in self.file_findings:
             given[found.rule] += 1
@@ -100,14 +100,14 @@ class CheckReport:
                 yield self.finding(outcome.rule, place)
 
     def message_of(self, rule: Rule) -> str:
-        """A rule's message, without what a single row adds."""
+        """A rule's message, without the part that depends on the row."""
         if "{codes}" not in rule.message_sv or rule.column is None or self.table is None:
             return rule.message_sv
         codes = self.table.codes[rule.column]
         return rule.message_sv.replace("{codes}", ", ".join(map(codes.with_label, codes.codes)))
 
     def finding(self, rule: Rule, place: int) -> Finding:
-        """What a rule says of the row at a position (of the previous quarter's file, for rules about absent rows)."""
+        """The finding of a rule in the row at a position; about absent rows, of the previous quarter's file."""
         if rule.kind == ABOUT_ABSENT_ROWS:
             where = f" (rad {place} i förra kvartalets fil)"
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
@@ -137,10 +137,10 @@ class CheckReport:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a check depends on beside the file itself.
+    """What a check depends on besides the file itself.
 
     Attributes:
-        keys: for person keys; throwaway ones when nothing is stored and nothing looked up.
+        keys: for person keys; throwaway ones when nothing is stored or looked up.
         today: the city's date, which decides whether the quarter is over.
         limit_megabytes: a larger file is refused unread.
         past: what is in force; None skips the rules over several files.
@@ -157,17 +157,17 @@ class Circumstances:
 
 
 def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
-    """Check one file; a fault of ours refuses it (FIL-020) instead of stopping what comes after.
+    """Check one file. An error in our code refuses the file (FIL-020), and the next files are still checked.
 
-    See `_check_file`. Only where a fault arose is logged, never with what.
+    See `_check_file`. The log says where the error arose, never which value caused it.
 
     Raises:
-        StorageFailure, LedgerError, OSError: what is kept of other files can't be read; whatever the file itself holds
-            raises nothing.
+        StorageFailure, LedgerError, OSError: what is stored of other files can't be read. The file's own content never
+            raises.
     """
     try:
         return _check_file(raw, name, circumstances)
-    except Exception as error:  # any fault of ours must refuse this file and leave the others be
+    except Exception as error:  # any error of ours refuses this file and leaves the others alone
         if is_machine_failure(error):
             raise
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
@@ -182,10 +182,10 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     Args:
         raw: its bytes.
         name: from `read_name`.
-        circumstances: what else decides.
+        circumstances: what else the check depends on.
 
     Returns:
-        Every fault and query at once.
+        A report with every error and query.
     """
     findings = list(name.findings)
     if name.quarter is not None and circumstances.today <= name.quarter.end:
@@ -232,7 +232,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
 
 
 def _without_consequences(outcomes: list[RuleOutcome], table: RawTable) -> Iterator[RuleOutcome]:
-    """Outcomes without the rows in which a finding already names what is wrong with a cell that the rule looks at."""
+    """Outcomes without rows where a finding already says what is wrong with a cell that the rule looks at."""
     for outcome in outcomes:
         named = [table.explained[name] for name in outcome.rule.columns if name in table.explained]
         if outcome.raised or outcome.rule.kind == ABOUT_ABSENT_ROWS or not named:
@@ -244,7 +244,7 @@ def _without_consequences(outcomes: list[RuleOutcome], table: RawTable) -> Itera
 
 
 def suite_parameters(quarter: Quarter) -> dict[str, str]:
-    """What suites call $PARAMETER."""
+    """Values of the parameters that suites name with $PARAMETER."""
     days = {
         "quarter_start": quarter.start,
         "quarter_end": quarter.end,
@@ -254,7 +254,7 @@ def suite_parameters(quarter: Quarter) -> dict[str, str]:
 
 
 def _skipped(contract: Contract, lacking: frozenset[str], history: History) -> list[str]:
-    """Rules that can't be tried: a column they look at is missing although it is needed, or the history they need."""
+    """Codes of rules that can't be run: a needed column is missing, or the earlier files that they look at."""
     return [
         rule.code
         for rule in load_rules(contract.dataset)
@@ -272,7 +272,7 @@ def _catalogue_sets() -> dict[str, frozenset[str]]:
 
 
 def sheet_of(table: ConformedTable, contract: Contract, history: History) -> Sheet:
-    """The columns that rules look at: the conformed ones, those from other files, and dates of birth as limits."""
+    """The columns that rules look at: conformed ones, those from other files, earliest and latest birth dates."""
     columns = {**table.values, **history.columns}
     dates = {column.name for column in contract.columns if column.type == "date"} | history.dates
     if contract.about_persons:
@@ -304,7 +304,7 @@ def _year_start(days: IntArray, later: int) -> IntArray:
 
 
 def _folded(table: ConformedTable, name: str) -> IntArray:
-    """Positions of a text column's distinct texts as they compare, however they are spelt."""
+    """Positions of a text column's distinct texts after folding: spellings that fold alike share one."""
     places: dict[str, int] = {}
     same = [places.setdefault(fold(text), len(places)) for text in table.texts[name].to_pylist()]
     position = table.values[name]
@@ -313,10 +313,10 @@ def _folded(table: ConformedTable, name: str) -> IntArray:
 
 def _numbers_out_of_place(table: RawTable, contract: Contract) -> list[Finding]:
     """Cells outside the person columns that read as a person's number. They are never quoted."""
-    kept = {c.name for c in contract.columns if c.type == "person_number"}
+    of_persons = {c.name for c in contract.columns if c.type == "person_number"}
     findings = []
     identifiers = {c.name for c in contract.columns if c.type == "identifier"}
-    named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in kept]
+    named: list[tuple[str | None, pa.ChunkedArray]] = [(n, c) for n, c in table.columns.items() if n not in of_persons]
     named += [(None, cells) for cells in table.extra.values()]
     for name, column in named:
         is_identifier = name in identifiers

@@ -1,6 +1,6 @@
-"""Raw cells → small numbers. Every code, date and number is parsed once per distinct spelling.
+"""Conforming: raw cells become small numbers. Each distinct spelling of a code, date or number is parsed once.
 
-What can't be read keeps a sentinel (BAD, AMBIGUOUS) for the rules to report; nothing is blanked.
+A cell that can't be read gets a sentinel (BAD, AMBIGUOUS), which the rules report; no cell is blanked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,9})([.,]0{1,2})?", re.ASCII)
 MIDYEAR = (7, 1)
-"""Month and day that stand for a birth known by its year alone."""
+"""Month and day used for a birth of which only the year is known."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,13 @@ class ConformedTable:
         values: per column: positions in its code list, whole numbers, days since 1970, positions in `texts`; with
             sentinels. Person datasets also have `person` (distinct persons within the file), `birth`,
             `birth_exact`, `year_by_number`, `sex_by_number`, `kind_by_number` (1 for a coordination number), and
-            `id_typ` filled in from the number
-            where the file leaves it out.
+            `id_typ`, filled in from the number where the file leaves it out.
         codes: code lists of the code columns.
         texts: identifier or free-text column → its distinct texts.
         code_sets: code_list column → the sets of codes that occur, as sorted tuples of positions.
         person_keys, match_keys: position in `person` → key (see `storing`); empty for counts.
         linkable: position in `person` → whether the key is a number's.
-        sketch: of its rows as they are stored; None where nobody has asked.
+        sketch: of its rows as they are stored; None where it was not made.
     """
 
     values: dict[str, IntArray]
@@ -86,7 +85,7 @@ def read_date(text: str) -> int:
 
 
 def read_whole_number(text: str) -> int:
-    """A whole number of zero or more, also as `12,0` or `12,00` (never `1.000`, a thousand to some); BAD otherwise."""
+    """Read a whole number of zero or more, also `12,0` and `12,00`; BAD otherwise (`1.000` may mean a thousand)."""
     match = _WHOLE.fullmatch(text)
     return int(match[1]) if match else BAD
 
@@ -125,9 +124,10 @@ class _CodeSets:
 
 
 class _FreeTexts:
-    """Parser of free text: each distinct text gets a position, as it was written; BAD when longer than may be.
+    """Parser of free text: each distinct text gets a position; BAD when it is too long.
 
-    Of a text that is part of the row key, runs of spaces are one: how a name was typed makes no second clinic.
+    In a text that is part of the row key, a run of spaces counts as one space, so that a clinic typed with two is the
+    same clinic.
     """
 
     def __init__(self, most: int, *, is_key: bool) -> None:
@@ -266,7 +266,7 @@ def conform(
 
 
 def _midyear(years: IntArray) -> IntArray:
-    """The day that stands for each year."""
+    """The day in the middle of each year, used where only the year is known."""
     months = (years.astype(np.int64) - 1970) * 12 + MIDYEAR[0] - 1
     found: IntArray = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + MIDYEAR[1] - 1
     return found

@@ -1,4 +1,4 @@
-"""The contract with the districts: what each dataset's file holds. Declared in expectations/<dataset>/contract.yml."""
+"""The contract with the districts: columns, types and codes of each dataset (expectations/<dataset>/contract.yml)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PERSON_COLUMNS = ("personnummer", "lopnummer", "fodelsear")
 
 
 class ContractError(Exception):
-    """A declared contract is wrong; a fault of ours, found by the tests that walk every folder."""
+    """A declared contract is wrong: an error of ours, which tests of every contract find."""
 
 
 class Code(BaseModel):
@@ -105,7 +105,7 @@ class CodeList:
     ambiguous: dict[str, tuple[str, ...]]
 
     def with_label(self, code: str) -> str:
-        """A code as messages say it, with its label where that is another word: `okant (Okänt)`, `ja`."""
+        """A code as messages show it, with its label where that is another word: `okant (Okänt)`, `ja`."""
         label = self.labels[self.codes.index(code)]
         return code if label.lower() == code else f"{code} ({label})"
 
@@ -168,7 +168,7 @@ class Contract(BaseModel):
         Args:
             name: the column's.
             district_code: whose spelling.
-            local_names: names of interventions that the city has added; those of other districts are passed over.
+            local_names: names of interventions that the city has added; those of other districts are ignored.
 
         Raises:
             ContractError: an alias names a code that is not in the list.

@@ -1,7 +1,7 @@
-"""The reporting units and where they leave their files.
+"""The reporting units, and the drop locations where they leave their files.
 
 The units, their validity, successions and areas are seeds of the warehouse (dbt_project/seeds), so that intake and
-marts can't disagree. Drop locations are the installation's own and stand in districts.yml.
+marts use the same. Drop locations are the installation's own: districts.yml lists them.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class DropLocation(BaseModel):
 
     url: str
     synthetic: bool = False
-    """All that arrives here is drawn, never real."""
+    """Whether every file that arrives here is synthetic."""
     after_receipt: Literal["remove", "move"] = "remove"
     """What happens to a taken file: `remove`, or `move` to the folder received/ beside it."""
     settle_seconds: int = Field(60, ge=0, le=3600)
@@ -239,7 +239,7 @@ def _expanded(settings: Settings, value: Any, name: str = "") -> Any:
 
 
 def _complaint(error: ValidationError) -> str:
-    """What is wrong, by place and reason; never what was given there, which may be a secret."""
+    """What is wrong, by place and reason; never the value, which may be a secret."""
     wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in wrong["loc"] if part != "[key]")
     reason = str(wrong["msg"]).removeprefix("Value error, ")
@@ -269,7 +269,7 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
     """Drop locations by district code.
 
     Args:
-        settings: says where districts.yml lies and what ${FOLLOWUP_INBOX} stands for.
+        settings: the path of districts.yml and the value of ${FOLLOWUP_INBOX}.
         inbox: when given, every location is `<inbox>/<district>` instead (the option --inbox).
 
     Raises:

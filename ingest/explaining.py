@@ -1,4 +1,4 @@
-"""Rätta eller förklara: explaining a submission's queries, and carrying explanations over to what follows it."""
+"""Explaining queries (rätta eller förklara): a submission's own, and those that a later submission inherits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from ingest.districts import load_districts
 from ingest.ledger import Ledger, Submission
-from ingest.ledger.explanations import explain as keep
-from ingest.ledger.explanations import explanations_of
+from ingest.ledger.explanations import explanations_of, record_explanations
 from ingest.ledger.store import Explanation
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
@@ -31,7 +30,7 @@ class Explained:
 
 
 class CannotBeExplained(Exception):
-    """There is no such query, or the text can't be kept; the message says what to do and never repeats the text."""
+    """There is no such query, or the text is not allowed; the message says what to do and never repeats the text."""
 
 
 def earlier_explanations(ledger: Ledger, district_code: str, dataset: str, quarter: Quarter) -> list[Explanation]:
@@ -49,7 +48,7 @@ def earlier_explanations(ledger: Ledger, district_code: str, dataset: str, quart
 
 
 def carried_over(queries: pa.Table, submission_id: str, earlier: Iterable[Explanation]) -> list[Explanation]:
-    """Earlier explanations of queries that fire again, as a new submission's own; the first found of each counts."""
+    """Earlier explanations of queries that a new submission has again, as its own; of several the first found."""
     by_key: dict[tuple[str, str], Explanation] = {}
     for one in earlier:
         by_key.setdefault((one.rule, one.row_key), one)
@@ -97,7 +96,7 @@ def explain(
         What it answers.
 
     Raises:
-        CannotBeExplained: no such query in the submission, or the text can't be kept.
+        CannotBeExplained: no such query in the submission, or the text is not allowed.
     """
     text = text.strip()
     if not text or len(text) > LONGEST_TEXT:
@@ -122,5 +121,5 @@ def explain(
     answered = {(rule, key) for key in keys}
     own = explanations_of(ledger, found.submission_id)
     still_open = open_count(queries, [*(one for one in own if (one.rule, one.row_key) not in answered), *given])
-    keep(ledger, given, still_open)
+    record_explanations(ledger, given, still_open)
     return Explained(int(chosen.num_rows), still_open)

@@ -1,6 +1,6 @@
-"""Failures of disks, files, databases and networks in words: one sentence with the place and what to do.
+"""Failures of disks, files, databases and networks, each as one sentence: what, where, and what to do.
 
-Only the kind of an error and the paths in it are used: what DuckDB, pyarrow and drivers say can quote values of rows.
+Only the kind of an error and its paths are used: messages of DuckDB, pyarrow and drivers can quote values of rows.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ _NO_PLACE = "a folder that this command uses"
 
 
 def in_words(error: BaseException, settings: Settings | None = None) -> str | None:
-    """A failure of storage, of a database or of the network in one sentence; None where the error is another.
+    """One sentence on a failure of storage, a database or the network; None for any other error.
 
     Args:
         error: as it was raised.
@@ -157,7 +157,7 @@ def cause_of(error: BaseException) -> Cause | None:
 
 
 def _of(module: str, name: str) -> Any:
-    """A class of a library if it is loaded (nothing of it is raised before), else no class: most commands need few."""
+    """A class of a library if the library is loaded, else no class: an unloaded library raises nothing."""
     return getattr(sys.modules.get(module), name, ())
 
 
@@ -167,9 +167,9 @@ def cause_in(message: str) -> Cause | None:
 
 
 def is_machine_failure(error: BaseException) -> bool:
-    """Whether an error while a file is checked is the machine's and not the file's: then nothing is said of the file.
+    """Whether an error while a file is checked comes from the machine, not from the file.
 
-    No memory is not among them, for the file may be what took it.
+    A lack of memory is not among them: the file may have used it up.
     """
     if isinstance(error, StorageFailure | LedgerError):
         return True
@@ -234,10 +234,10 @@ def _settings() -> Settings | None:
 
 
 def storage_failures_in_words(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that raises failures of storage as `StorageFailure`, with the sentence that is printed."""
+    """Decorate a function to raise failures of storage as `StorageFailure` with the sentence of `in_words`."""
 
     @functools.wraps(function)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except StorageFailure:
@@ -248,4 +248,4 @@ def storage_failures_in_words(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             raise StorageFailure(words) from None
 
-    return told
+    return wrapper

@@ -65,12 +65,12 @@ def as_text(file: str, report: CheckReport) -> Iterator[str]:
 
 def _rule_lines(rule: str, findings: list[Finding], total: int) -> Iterator[str]:
     messages = list(dict.fromkeys(f.message for f in findings))
-    told = 0
+    listed = 0
     head = f"  {_SEVERITIES[findings[0].severity]} {rule}"
     for message in messages[:SHOWN_ROWS]:
         rows = [str(f.row) for f in findings if f.message == message and f.row is not None][:SHOWN_ROWS]
-        told += max(len(rows), 1)
+        listed += max(len(rows), 1)
         where = f" Rad {', '.join(rows)}." if rows else ""
         yield f"{head}: {message}{where}"
-    if total > told:
-        yield f"  {'':5} … och {count_with_noun(total - told, 'ställe', 'ställen')} till med {rule}."
+    if total > listed:
+        yield f"  {'':5} … och {count_with_noun(total - listed, 'ställe', 'ställen')} till med {rule}."

@@ -1,7 +1,7 @@
 """Feedback as an Excel workbook: what is wrong and what to do, and the district's own rows with the faults marked.
 
-Of the file's cells only those are shown that read as one of the contract's codes, a date or a whole number, in columns
-that hold nothing personal. All else is `•••`: what a person wrote may be a name, whatever the column.
+A cell is shown only in a column that holds nothing personal, and only if it reads as one of the contract's codes, a
+date or a whole number. All others are `•••`: what a person wrote may be a name, in any column.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ FIRST_OF_EACH = 100
 MOST_COMMENTS = 1_000
 """Cells with a comment; the last column has every row's messages."""
 MASK = "•••"
-_TOLD_ROWS = 2_000
-"""Rows of a rule whose suggestions the summary tells."""
-_NAMED_ROWS, _LINES_PER_RULE, _TOLD_PER_ROW = 30, 50, 12
+_SUGGESTED_ROWS = 2_000
+"""Rows of a rule for which the summary lists suggestions."""
+_NAMED_ROWS, _LINES_PER_RULE, _MESSAGES_PER_ROW = 30, 50, 12
 _EPOCH, _FIRST_EXCEL_DAY = date(1970, 1, 1), date(1900, 3, 1)
 _WORDS = {"error": "FEL", "query": "FRÅGA"}
 
@@ -47,16 +47,16 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass
 class _RowMarks:
-    """What is said of one row: messages in order, and by column the messages and whether one is an error."""
+    """Messages about one row: in order, and by column, with the columns that have an error."""
 
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     by_column: dict[str | None, list[str]] = field(default_factory=dict)
     errors: set[str | None] = field(default_factory=set)
 
     def add(self, found: Finding, columns: frozenset[str]) -> None:
         column = found.column if found.column in columns else None
         text = f"{_WORDS[found.severity]} {found.rule}: {found.message}"
-        self.told.append(text)
+        self.messages.append(text)
         self.by_column.setdefault(column, []).append(text)
         if found.severity == "error":
             self.errors.add(column)
@@ -151,7 +151,7 @@ def _lines(report: CheckReport) -> Iterator[_Line]:
 
 
 def _lines_of(report: CheckReport, outcome: RuleOutcome) -> Iterator[_Line]:
-    """A rule's lines: one for each thing that it says of its rows, the rest of many under its bare message."""
+    """A rule's lines: one for each of its messages; past the limit, one for the rest with the rule's own message."""
     rule, label = outcome.rule, _label(report, outcome.rule.column)
     if rule.kind == ABOUT_ABSENT_ROWS:
         rows = _named(outcome.rows.tolist()) + " (i förra kvartalets fil)"
@@ -160,11 +160,11 @@ def _lines_of(report: CheckReport, outcome: RuleOutcome) -> Iterator[_Line]:
     assert report.table is not None
     rows_of: dict[str, list[int]] = {}
     numbers = report.table.row_numbers[outcome.rows].tolist()
-    for (_, found), number in zip(_findings_of(report, outcome, outcome.rows[:_TOLD_ROWS]), numbers, strict=False):
+    for (_, found), number in zip(_findings_of(report, outcome, outcome.rows[:_SUGGESTED_ROWS]), numbers, strict=False):
         rows_of.setdefault(found.message, []).append(number)
     shown = list(rows_of)[:_LINES_PER_RULE]
     rest = [number for message in list(rows_of)[_LINES_PER_RULE:] for number in rows_of[message]]
-    rest += numbers[_TOLD_ROWS:]
+    rest += numbers[_SUGGESTED_ROWS:]
     bare = report.message_of(rule)
     if rest and bare in shown:
         rows_of[bare], rest = sorted(rows_of[bare] + rest), []
@@ -175,7 +175,7 @@ def _lines_of(report: CheckReport, outcome: RuleOutcome) -> Iterator[_Line]:
 
 
 def _findings_of(report: CheckReport, outcome: RuleOutcome, places: Positions) -> Iterator[tuple[int, Finding]]:
-    """What a rule says of rows at some positions. A message is made once for each spelling that it complains of."""
+    """Findings of a rule in rows at some positions. A message is made once for each spelling of the cell."""
     made: dict[bytes | None, Finding] = {}
     cells = report.raw.columns.get(outcome.rule.column or "") if report.raw is not None else None
     taken = cells.take(pa.array(places)).to_pylist() if cells is not None else [None] * len(places)
@@ -226,7 +226,7 @@ def _write_summary(
 
 
 def _advice(report: CheckReport, chosen: Positions, faulty: int) -> Iterator[str]:
-    """What to do, in order, and how the sheet with rows is to be read."""
+    """What to do, in order, and how to read the sheet with rows."""
     if not report.accepted:
         yield "Rätta alla fel i er egen fil och lämna hela filen igen: inget av den är intaget."
     if report.total("query"):
@@ -279,7 +279,7 @@ def _chosen_rows(report: CheckReport) -> tuple[Positions, int]:
 
 
 def _marks(report: CheckReport, chosen: Positions) -> dict[int, _RowMarks]:
-    """What is said of each chosen row."""
+    """Messages about each chosen row."""
     assert report.raw is not None
     found: dict[int, _RowMarks] = {}
     shown, columns = set(chosen.tolist()), frozenset(report.raw.columns)
@@ -336,11 +336,11 @@ def _write_rows(sheet: Any, styles: _Styles, report: CheckReport, chosen: Positi
     marks = _marks(report, chosen)
     numbers = report.table.row_numbers[chosen].tolist()
     shown = [_shown_cells(report, column, chosen) for column in columns]
-    told_at, comments = len(columns) + 1, 0
+    messages_at, comments = len(columns) + 1, 0
     sheet.freeze_panes(1, 1)
     sheet.set_column(0, 0, 8)
     sheet.set_column(1, len(columns), 15)
-    sheet.set_column(told_at, told_at, 110)
+    sheet.set_column(messages_at, messages_at, 110)
     for place, head in enumerate(("Rad", *(column.label_sv for column in columns), "Vad som är fel")):
         sheet.write_string(0, place, head, styles.head)
     for at, (position, number) in enumerate(zip(chosen.tolist(), numbers, strict=True), start=1):
@@ -352,11 +352,12 @@ def _write_rows(sheet: Any, styles: _Styles, report: CheckReport, chosen: Positi
             _write_cell(sheet, styles, at, place, cell, mark)
             if texts and comments < MOST_COMMENTS:
                 comments += 1
-                sheet.write_comment(at, place, "\n".join(texts[:_TOLD_PER_ROW])[:2_000], {"x_scale": 3})
-        if said.told:
-            more = [f"… och {len(said.told) - _TOLD_PER_ROW} till"] if len(said.told) > _TOLD_PER_ROW else []
-            sheet.write_string(at, told_at, "\n".join([*said.told[:_TOLD_PER_ROW], *more]), styles.marks["", "text"])
-    sheet.autofilter(0, 0, len(chosen), told_at)
+                sheet.write_comment(at, place, "\n".join(texts[:_MESSAGES_PER_ROW])[:2_000], {"x_scale": 3})
+        if said.messages:
+            spare = len(said.messages) - _MESSAGES_PER_ROW
+            lines = [*said.messages[:_MESSAGES_PER_ROW], *([f"… och {spare} till"] if spare > 0 else [])]
+            sheet.write_string(at, messages_at, "\n".join(lines), styles.marks["", "text"])
+    sheet.autofilter(0, 0, len(chosen), messages_at)
 
 
 def _write_cell(sheet: Any, styles: _Styles, row: int, column: int, cell: str | int | date, mark: str) -> None:

@@ -17,16 +17,16 @@ UMASK = 0o077
 OTHERS = 0o077
 """The mode bits of group and others."""
 PASSABLE = 0o711
-"""Mode of a folder that holds nothing secret itself: others may pass it to what lies below, and can't list it."""
+"""Mode of a folder with nothing secret in it: others may pass through it and can't list it."""
 
 
 def go_private() -> None:
-    """Let what this process and its children create be for its owner alone."""
+    """Make what this process and its children create readable by its owner alone."""
     os.umask(UMASK)
 
 
 def make_parents(path: Path) -> None:
-    """Make the missing folders above a path, passable: what readers open may lie beside it."""
+    """Make the missing folders above a path. Others may pass through them: readers may open a folder beside it."""
     for above in reversed(path.absolute().parents):
         _make(above, PASSABLE)
 
@@ -54,7 +54,7 @@ def _make(folder: Path, mode: int) -> None:
 
 
 def find_open_to_others(roots: Iterable[Path]) -> Iterator[Path]:
-    """Every file and folder at and below these that group or others may use in any way; links below are not followed.
+    """Find every file and folder at and below these that group or others may use; links are not followed.
 
     A root that is missing gives nothing, and neither does a folder that we can't read.
     """
@@ -85,8 +85,8 @@ def _is_open(found: os.stat_result) -> bool:
 def close_to_others(path: Path, bits: int = OTHERS) -> bool:
     """Take these mode bits from a file or folder; a link is left as it is. False where that is not ours to do.
 
-    The file is held while it is changed, so that it can't be exchanged for a link; and without being opened for reading
-    or writing, which on being closed would take this process's locks from a SQLite file.
+    A descriptor holds the file while it is changed, so that nobody can exchange it for a link. It is not opened for
+    reading or writing: closing such a descriptor would release this process's locks on a SQLite file.
     """
     try:
         held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -104,10 +104,10 @@ def close_to_others(path: Path, bits: int = OTHERS) -> bool:
 
 
 def close_home(home: Path) -> None:
-    """Close an installation's home, cheaply: the folder itself, and what lies directly in it.
+    """Close an installation's home to others: the folder and its direct entries.
 
-    That is enough for everything below, for nobody else can pass. The ledger's file is among it, whose mode SQLite
-    gives to `-wal` and `-shm`. What is another user's is left; `followup doctor` names it.
+    That is enough for everything below, since nobody else can pass the folder. The ledger's file is one of the entries,
+    and SQLite gives its mode to `-wal` and `-shm`. Files of another user are unchanged; `followup doctor` names them.
     """
     try:
         whole = home.resolve(strict=True)

@@ -18,8 +18,8 @@ Severity = Literal["error", "query"]
 class Finding:
     """One fault or query. `row` is numbered as Excel does (header = 1); None for the file as such.
 
-    The message is Swedish, says what to do, and never holds personal data. `row_key` is under what a query about the
-    file is explained; None for `*`, whatever it found.
+    The message is Swedish, says what to do, and never holds personal data. `row_key` is the key by which a query about
+    the file is explained; None means `*`.
     """
 
     rule: str
@@ -65,7 +65,7 @@ def count_with_noun(count: int, one: str, several: str) -> str:
 
 
 def where_first(count: int, row: int, first: str) -> str:
-    """Where something stands: `på rad 5`, or of several, with `first` for the noun's gender, `den första på rad 5`."""
+    """Where something is: `på rad 5`; of several, `den första på rad 5`, where `first` has the noun's gender."""
     return f"på rad {row}" if count == 1 else f"{first} på rad {row}"
 
 
@@ -73,6 +73,6 @@ class Unreadable(Exception):
     """The file can't be read as a table at all; `finding` says why."""
 
     def __init__(self, finding: Finding) -> None:
-        """Keep the finding; the exception's text is the rule's code alone."""
+        """Store the finding; the exception's text is only the rule's code."""
         super().__init__(finding.rule)
         self.finding = finding

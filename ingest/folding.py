@@ -1,4 +1,4 @@
-"""How headers and codes are compared: the folding of the contract (datasets: Headers, Codes)."""
+"""Folding: how headers and codes are made alike before they are compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JOINERS = re.compile(r"[\s\-/.\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+")
 def fold(text: str) -> str:
     """Trim, lower-case, fold å ä→a, ö→o, é→e, and turn runs of space, hyphen, dash, slash, full stop into `_`.
 
-    What is invisible is left out; letters, digits and apostrophes of other shapes (full width, ligatures) are the
+    Invisible characters are removed. Letters, digits and apostrophes of other shapes (full width, ligatures) become
     plain ones.
     """
     if not text.isascii():

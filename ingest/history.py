@@ -1,4 +1,4 @@
-"""What rules over several files need to know: the previous quarter, the cases behind episodes, the last four quarters.
+"""History: what rules over several files look at: the previous quarter, the cases of episodes, four quarters.
 
 Only what is in force counts. A district that replaced others looks back at its predecessors' files.
 """
@@ -45,7 +45,7 @@ class History:
         dates: those of them that hold days.
         absent: source row numbers in the previous quarter's file of what this file should have carried on.
         absent_keys: for each of them the parts of its row key, as `queries.row_key` takes them.
-        known: which needs of rules could be met (`previous_quarter`, `cases`, `four_quarters`).
+        known: which of `previous_quarter`, `cases` and `four_quarters` are there; rules name them in `needs`.
     """
 
     columns: dict[str, IntArray] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class History:
 
 @dataclass(frozen=True)
 class Past:
-    """Access to what is in force before and beside one submission."""
+    """Access to the files in force before and beside one submission."""
 
     ledger: Ledger
     home: Path
@@ -85,7 +85,7 @@ class Past:
         return pa.concat_tables(plain)
 
     def others(self, dataset: str) -> list[Submission]:
-        """What is in force of a dataset, of all units and quarters but this unit's of this quarter."""
+        """Submissions of a dataset in force, except this unit's of this quarter."""
         own = (self.district_code, str(self.quarter))
         return [s for s in self.ledger.in_force(dataset=dataset) if (s.district_code, s.reporting_quarter) != own]
 
@@ -113,7 +113,7 @@ def look_back(dataset: str, table: ConformedTable, past: Past | None) -> History
 
 
 def _positions(cells: pa.ChunkedArray, texts: pa.Array) -> npt.NDArray[np.int64]:
-    """Where each cell stands among this file's texts; EMPTY where it doesn't."""
+    """Position of each cell among this file's texts; EMPTY where it is not among them."""
     found = pc.index_in(cells, value_set=texts).fill_null(EMPTY)
     positions: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
     return positions

@@ -1,4 +1,4 @@
-"""What a file name that can't be read was probably meant to be: its unit, dataset and quarter, in our own words."""
+"""Guessing what a wrong file name was meant to be: its unit, dataset and quarter, in our own words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FROM_TO = re.compile(r"(jan|apr|jul|okt|oct)[a-z]*_*(?:till?_*)?(mar|jun|sep|de
 
 @dataclass(frozen=True)
 class Guess:
-    """What a name seems to say; None for what nobody can tell.
+    """What a name seems to say; None for each part that is unknown.
 
     Attributes:
         district: a unit's code.
@@ -65,7 +65,7 @@ class Guess:
 
     @property
     def name(self) -> str | None:
-        """The right name, where all of it can be told."""
+        """The right name, where all its parts are known."""
         if None in (self.district, self.dataset, self.quarter, self.ending):
             return None
         return f"{self.district}_{self.dataset}_{self.quarter}.{self.ending}"

@@ -1,4 +1,4 @@
-"""What a file's name says: district, dataset, quarter."""
+"""Reading a file's name: district, dataset, quarter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FileName:
     """A file's name as it may be shown and stored, and what it says.
 
     Attributes:
-        shown: the name, or a stand-in where it holds something that reads as a person's number.
+        shown: the name, masked where it holds something that reads as a person's number.
         district, dataset, quarter: None where the name doesn't say, or says something unknown.
         findings: what is wrong with the name.
         ending: without full stop; empty where the name can't be read.
@@ -39,7 +39,7 @@ class FileName:
 
 
 def shown_name(name: str) -> str:
-    """A file's name without anything that could be a person's number, printable, short enough to add an ending to."""
+    """A file's name as it may be shown: without anything like a person's number, printable, and short."""
     clean = "".join(c if c.isprintable() else "?" for c in unicodedata.normalize("NFC", name))
     masked = re.sub(r"\d{5,8}[\W_]{0,3}\d{4}|\d{8,}", "•••", clean)
     if reads_as_number(name):  # however its digits stand: none of them is shown
@@ -48,7 +48,7 @@ def shown_name(name: str) -> str:
 
 
 def _unreadable(name: str, district_code: str | None) -> Finding:
-    """The fault of a name that can't be read: why, and what was probably meant. Districts write å, ä, ö and spaces."""
+    """The finding on a name that can't be read: why, and what was probably meant."""
     meant = guess(name, district_code)
     odd, lacking = odd_characters_in(name), meant.lacking
     cause = f": det innehåller {odd}" if odd else ""

@@ -1,4 +1,4 @@
-"""The noise secret: under which published counts deviate. Never rotated, and drawn anew only when that is asked for."""
+"""The noise secret, under which published counts deviate. It is never rotated, and drawn anew only on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ASKED = "if it is lost for good, `followup keys noise --draw-anew` draws every 
 
 
 def _fingerprint(secret: bytes) -> str:
-    """What tells one secret from another, without telling anything of it: 32 hexadecimal digits."""
+    """A digest that identifies the secret and reveals nothing of it: 32 hexadecimal digits."""
     return hashlib.sha256(b"noise secret of this installation\0" + secret).hexdigest()[:32]
 
 

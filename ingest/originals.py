@@ -1,4 +1,4 @@
-"""Originals: files as they came, encrypted, each with what was known when it came, so that the ledger can be made anew.
+"""Originals: the files as they came, encrypted, with what was known on arrival, so that the ledger can be rebuilt.
 
 Two formats are read. `FOLLOWUP1`: key version, nonce, the sealed bytes. `FOLLOWUP2` has, before the sealed bytes, a
 sealed head (length, nonce, JSON of `Sent`) that is read without opening the rest. Each part is AES-GCM, bound to the
@@ -33,7 +33,7 @@ class DamagedOriginal(StorageFailure):
 
 @dataclass(frozen=True)
 class Sent:
-    """What is known of a file beside its bytes.
+    """What is known of a file besides its bytes.
 
     Attributes:
         file_name: as it may be shown.
@@ -49,7 +49,7 @@ class Sent:
 
 
 def encrypt_original(path: Path, raw: bytes, submission_id: str, keys: Keys, sent: Sent) -> None:
-    """Keep a file as it came, encrypted, and verify by reading it back.
+    """Store a file as it came, encrypted, and verify it by reading it back.
 
     Raises:
         DamagedOriginal: what was written does not decrypt to what came.
@@ -76,9 +76,9 @@ def _seal(
     version, nonce = keys.original_version.to_bytes(_VERSION, "big"), secrets.token_bytes(_NONCE)
     start = _FIRST + version
     if sent is not None:
-        told = [sent.file_name, sent.submitted_at.isoformat(), sent.is_synthetic, sent.sequence]
+        content = [sent.file_name, sent.submitted_at.isoformat(), sent.is_synthetic, sent.sequence]
         own = secrets.token_bytes(_NONCE)
-        head = cipher.encrypt(own, json.dumps(told).encode(), bound + _HEAD)
+        head = cipher.encrypt(own, json.dumps(content).encode(), bound + _HEAD)
         start = _MAGIC + version + own + len(head).to_bytes(_LENGTH, "big") + head
     write_whole(path, start + nonce, cipher.encrypt(nonce, raw, bound))
     if times is not None:
@@ -152,5 +152,5 @@ def _damaged(submission_id: str) -> DamagedOriginal:
 
 
 def original_id(path: str) -> str:
-    """The submission to which an encrypted original is bound: the first that came with it, after which it is named."""
+    """Id of the submission that an encrypted original is bound to: the first with this file, which gave it its name."""
     return path.rpartition("/")[2].removesuffix(".bin")

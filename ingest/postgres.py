@@ -1,4 +1,4 @@
-"""How every connection of ours to a PostgreSQL is opened, the ledger's and the published database's alike."""
+"""Options of every connection to a PostgreSQL: the ledger's and the published database's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ WAITS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""Seconds, and milliseconds for the last: a server that vanished without a word is noticed after half a minute."""
+"""Seconds; milliseconds for the last. A server that is gone without closing is noticed after half a minute."""
 
 
 def required_auth(*, has_password: bool) -> str:
-    """The value of libpq's `require_auth`: who merely holds the server's port is not given a password in clear.
+    """The value of libpq's `require_auth`: a process that merely holds the server's port gets no password in clear.
 
     Args:
         has_password: whether we give libpq a password. Without, it may find one itself (`.pgpass`, PGPASSWORD) or need
@@ -26,6 +26,6 @@ def required_auth(*, has_password: bool) -> str:
 
 
 def connection_options(given: Container[str], *, has_password: bool) -> dict[str, str | int]:
-    """What a connection is opened with beside its address; what the address says itself goes before."""
+    """Options of a connection that its address does not set itself."""
     wanted: dict[str, str | int] = WAITS | {"require_auth": required_auth(has_password=has_password)}
     return {name: value for name, value in wanted.items() if name not in given}

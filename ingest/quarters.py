@@ -9,7 +9,7 @@ from datetime import date
 
 _FORM = re.compile(r"(\d{4})Q([1-4])", re.IGNORECASE)
 DEADLINE_DAY = 20
-"""Day of the month after the quarter's end until which a submission is on time (expectations: the contract)."""
+"""Day of the month after the quarter's end until which a submission is on time."""
 
 
 @dataclass(frozen=True, order=True)

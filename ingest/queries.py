@@ -1,8 +1,8 @@
-"""The queries of a submission row by row: under which key each stands, so that its explanation finds it again.
+"""The queries of a submission, row by row, each under a key by which its explanation finds it again.
 
-A row's key is the same in the next quarter's file. Where the dataset's row key is made of codes it is those codes;
-where an identifier, a free text or a person is in it, a keyed digest stands for it, so that nothing personal is shown
-or kept.
+A row's key is the same in the next quarter's file. Where the dataset's row key consists of codes, the key is these
+codes. Where it has an identifier, a free text or a person, the key is a keyed digest, so that nothing personal is shown
+or stored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _is_made_of_codes(contract: Contract) -> bool:
 def row_keys(contract: Contract, keys: Keys, rows: Sequence[Sequence[str]]) -> list[str]:
     """The keys of rows.
 
-    A key does not depend on the version of the keys under which persons are stored: what is unwrapped speaks for them.
+    A key does not depend on the version of the person keys: it is made of the unwrapped values.
 
     Args:
         contract: the dataset's.
@@ -57,15 +57,15 @@ def row_keys(contract: Contract, keys: Keys, rows: Sequence[Sequence[str]]) -> l
     persons = _unwrapped(keys, {parts[place] for parts in rows for place in at})
     found = []
     for parts in rows:
-        told = [persons[part] if place in at else part for place, part in enumerate(parts)]
-        content = "\0".join([contract.dataset, *told]).encode()
+        stable = [persons[part] if place in at else part for place, part in enumerate(parts)]
+        content = "\0".join([contract.dataset, *stable]).encode()
         digest = hashlib.blake2b(content, key=keys.person_secret, digest_size=_DIGEST_BYTES).digest()
         found.append(base64.b32encode(digest).decode().lower())
     return found
 
 
 def _unwrapped(keys: Keys, persons: Collection[str]) -> dict[str, str]:
-    """What stands for each person whatever the version; what is no key under the version in use stands for itself."""
+    """A value for each person key that is the same under every version; a text that is no key is its own value."""
     texts = sorted(persons)
     values, ok = unwrapped(keys.person_keys[keys.person_version], pa.array(texts, pa.string()))
     return {
@@ -115,7 +115,7 @@ def queries_of(report: CheckReport, contract: Contract, keys: Keys) -> pa.Table:
 
 
 def queries_path(home: Path, district_code: str, submission_id: str) -> Path:
-    """Where the queries of a submission lie."""
+    """Path of the file with a submission's queries."""
     return home / "queries" / district_code / f"{submission_id}.parquet"
 
 

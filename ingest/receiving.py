@@ -1,7 +1,7 @@
-"""Taking in what waits in drop locations: keep the original, check, store the rows, commit to the ledger, clear.
+"""Receiving what waits in drop locations: read, check, store, commit to the ledger, give feedback, clear.
 
-Each step can be killed and run again. Until the ledger's commit nothing counts: what a killed run left behind has the
-same names the next run uses, since a submission's id follows from what it is and how many came before it.
+Each step can be killed and run again. Until the ledger's commit nothing counts. What a killed run wrote has the names
+that the next run uses, since a submission's id follows from its content and from how many came before it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DistrictReceipt:
 
     @property
     def changed_quarters(self) -> tuple[str, ...]:
-        """Quarters about which the ledger says something new: what marts may have to show."""
+        """Quarters whose submissions changed in the ledger, so that marts may change."""
         changed = {f.quarter for f in self.files if f.quarter is not None and f.state in ("accepted", "refused")}
         return tuple(sorted(changed))
 
@@ -79,7 +79,7 @@ class DistrictReceipt:
 
 @dataclass(frozen=True)
 class ReceivingRun:
-    """What one run of receiving works with: the intake, and the drop location that it empties."""
+    """What one run of receiving works with: the context of intake, and the drop location that it empties."""
 
     intake: IntakeContext
     source: Source
@@ -95,8 +95,8 @@ def _receive_file(run: ReceivingRun, file: WaitingFile, name: FileName) -> FileR
     if dataset is not None and quarter is not None:
         for current in ledger.in_force(district=district, dataset=dataset, quarter=quarter):
             if current.source_file_sha256 == checksum:
-                told = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {current.version}, som gäller.\n"
-                _leave_feedback(run, f"{name.shown}.txt", told.encode())
+                text = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {current.version}, som gäller.\n"
+                _leave_feedback(run, f"{name.shown}.txt", text.encode())
                 run.source.clear(file, checksum)
                 return FileReceipt(
                     name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
@@ -141,15 +141,15 @@ def _arrival(run: ReceivingRun, file: WaitingFile, name: FileName, raw: bytes, c
 
 
 def _give_feedback_and_clear(run: ReceivingRun, file: WaitingFile, submission: Submission) -> None:
-    """What follows the commit. Done again when a run was cut off here.
+    """Do what follows the commit: write feedback, run the rules that look back at this quarter, clear the file.
 
-    The sender is told, queries that look back at this quarter are looked at again, and the file is taken away.
+    A later run does it again when this one was interrupted.
     """
     intake = run.intake
     for ending in FEEDBACK_ENDINGS:
-        kept = feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
+        stored = feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
         name = f"{submission.source_file_name}.{ending}"
-        _leave_feedback(run, name, kept.read_bytes() if kept.exists() else None)
+        _leave_feedback(run, name, stored.read_bytes() if stored.exists() else None)
     if submission.state == "accepted":
         for again in recheck_after(intake, submission):
             if again.submission.district_code == submission.district_code:
@@ -162,9 +162,9 @@ def _give_feedback_and_clear(run: ReceivingRun, file: WaitingFile, submission: S
 
 
 def _leave_feedback(run: ReceivingRun, name: str, content: bytes | None) -> None:
-    """Leave an answer beside the files, or (None) take back an earlier one that no longer holds.
+    """Write feedback beside the files, or with None remove an earlier one that no longer applies.
 
-    That it can't be left is a warning: `status` and feedback/ have it too.
+    Failing to write it is a warning only: `status` and feedback/ have it too.
     """
     try:
         if content is None:

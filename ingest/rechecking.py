@@ -1,7 +1,6 @@
-"""When a quarter changes: the queries that look back at it, in files already in force, are looked at again.
+"""Rechecking: when a quarter changes, run the rules again that look back at it, in files already in force.
 
-Only the queries of the quarter after it, and those of the same quarter's episodes when its cases change, since they
-name the cases behind them.
+These are files of the quarter after it, and the same quarter's episodes when its cases change: episodes name cases.
 """
 
 from __future__ import annotations
@@ -38,21 +37,21 @@ _LOOK_AT = {"arenden": ("arenden", "oppenvard"), "serviceinsatser": ("serviceins
 
 @dataclass(frozen=True)
 class Rechecked:
-    """A submission whose queries changed. `text` tells the district, in Swedish."""
+    """A submission whose queries changed. `text` is the message to the district, in Swedish."""
 
     submission: Submission
     text: str
 
 
 def recheck_after(intake: IntakeContext, changed: Submission) -> list[Rechecked]:
-    """Look again at the queries that a changed submission decides; safe to repeat.
+    """Run the rules again that look at a changed submission; safe to repeat.
 
     Args:
         intake: the installation's.
         changed: one that came into force, or was withdrawn.
 
     Returns:
-        The submissions whose queries came out otherwise than before.
+        The submissions whose queries changed.
     """
     if changed.dataset not in _LOOK_AT or changed.reporting_quarter is None:
         return []
@@ -75,7 +74,7 @@ def recheck_after(intake: IntakeContext, changed: Submission) -> list[Rechecked]
 
 
 def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
-    """Try the rules over several files of one submission in force again, and keep what they find now."""
+    """Run the rules over several files again for one submission in force, and store what they find now."""
     if found.dataset is None or found.reporting_quarter is None or found.parquet_path is None:
         return None
     home, ledger = intake.settings.home, intake.ledger
@@ -114,9 +113,9 @@ def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
         carried,
         open_count(queries, [*own, *carried]),
     )
-    told = [f"{found.source_file_name}: frågor som ser på andra filer har prövats igen, eftersom en sådan har ändrats."]
-    told += list(as_text(name.shown, report))[1:] or ["  Inga sådana frågor finns längre."]
-    text = "\n".join(told) + "\n"
+    head = f"{found.source_file_name}: frågor som ser på andra filer har prövats igen, eftersom en sådan har ändrats."
+    lines = list(as_text(name.shown, report))[1:] or ["  Inga sådana frågor finns längre."]
+    text = "\n".join([head, *lines]) + "\n"
     write_whole(feedback_path(intake.settings, found.district_code, found.submission_id, "omprovad.txt"), text.encode())
     return Rechecked(found, text)
 
@@ -126,7 +125,7 @@ def _counted(queries: pa.Table) -> Counter[tuple[str, str]]:
 
 
 def _stored(rows: pa.Table, contract: Contract, intake: IntakeContext, district_code: str) -> ConformedTable:
-    """Stored rows as a conformed table again, as far as rules over several files look at it."""
+    """Stored rows as a conformed table, with the columns that rules over several files look at."""
     names = local_names(intake.ledger)
     values: dict[str, np.ndarray] = {}
     codes, texts = {}, {}

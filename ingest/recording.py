@@ -1,4 +1,4 @@
-"""Keeping what came: the original, the rows when accepted, the answer, and the ledger's commit that makes it count."""
+"""Recording a submission: store the original, the rows and the feedback, then commit to the ledger."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from ingest.settings import CITY_TIME, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows, write_whole
 
 FEEDBACK_ENDINGS = ("txt", "json", "xlsx")
-"""Endings of the answers that are kept for each submission."""
+"""Endings of the feedback files of each submission."""
 
 
 @dataclass(frozen=True)
 class IntakeContext:
-    """What intake works with, whoever hands over the file."""
+    """What intake works with: settings, keys and ledger that belong together."""
 
     settings: Settings
     keys: Keys
@@ -58,7 +58,7 @@ class IntakeContext:
 
 @contextmanager
 def open_intake(settings: Settings, *, is_rotating: bool = False) -> Iterator[IntakeContext]:
-    """Load the keys, open the ledger, and see that they belong together.
+    """Load the keys, open the ledger, and require that they belong together.
 
     Args:
         settings: the installation's.
@@ -83,7 +83,7 @@ def open_intake(settings: Settings, *, is_rotating: bool = False) -> Iterator[In
 
 
 def require_current_keys(keys: Keys, ledger: Ledger) -> None:
-    """See that rows are keyed under the version that the key file has in use.
+    """Require that rows are keyed under the version that the key file has in use.
 
     Raises:
         SettingsError: they are not, or a rotation of person keys has not ended.
@@ -103,12 +103,12 @@ def require_current_keys(keys: Keys, ledger: Ledger) -> None:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file as it came.
+    """A file that has arrived.
 
     Attributes:
         raw: its bytes; of a file too large to be read only the beginning.
         size_bytes, checksum: of the whole file.
-        original_path: where the encrypted original lies already, under home, when it is checked again.
+        original_path: where the encrypted original is already, under home, when it is checked again.
         submitted_at: with zone.
         sequence: the least that the submission gets, when it had one before.
     """
@@ -128,7 +128,7 @@ class Arrival:
 def circumstances_of(
     settings: Settings, keys: Keys, ledger: Ledger | None, name: FileName, district_code: str | None
 ) -> Circumstances:
-    """What a check of a file depends on, as things stand now. Without a ledger only the file itself is looked at."""
+    """What a check of a file depends on, as of now. Without a ledger only the file itself is checked."""
     today = settings.now_date()
     if ledger is None:
         return Circumstances(keys, today, settings.max_file_megabytes)
@@ -140,12 +140,12 @@ def circumstances_of(
 
 
 def feedback_path(settings: Settings, district_code: str, submission_id: str, ending: str) -> Path:
-    """Where an answer to the sender is kept."""
+    """Path of a feedback file."""
     return settings.feedback / district_code / f"{submission_id}.{ending}"
 
 
 def submission_id_of(district_code: str, name: FileName, checksum: str, sequence: int) -> str:
-    """A submission's id: 26 letters and digits that follow from whose and what it is and how many came before it."""
+    """A submission's id: 26 letters and digits, derived from district, name, content and sequence."""
     parts = [district_code, name.dataset or "", str(name.quarter or ""), name.shown, checksum]
     text = "\0".join([*parts, str(sequence)])
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
@@ -168,10 +168,10 @@ def _city_date(moment: datetime) -> date:
 
 
 def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Submission:
-    """Keep the original, the rows when accepted, and commit: from then on the submission exists.
+    """Store the original, and the rows when accepted, and commit: from then on the submission exists.
 
-    Of a file too large to be read nothing is kept (`original_path` is empty). Killed before the commit, nothing counts;
-    what was written has the same names the next time.
+    A file too large to be read is not stored (`original_path` is empty). Killed before the commit, nothing counts; the
+    next run writes under the same names.
     """
     settings, ledger, name = intake.settings, intake.ledger, arrival.name
     quarter = str(name.quarter) if name.quarter else None
@@ -237,7 +237,7 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
 def _queries(
     intake: IntakeContext, submission_id: str, district: str, contract: Contract, report: CheckReport
 ) -> tuple[list[Explanation], int]:
-    """Keep the queries row by row; return the explanations that come over, and how many queries stay open."""
+    """Store the queries row by row; return the explanations carried over, and how many queries stay open."""
     queries = queries_of(report, contract, intake.keys)
     write_queries(queries_path(intake.settings.home, district, submission_id), queries)
     if not queries.num_rows or report.name.quarter is None:

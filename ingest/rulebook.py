@@ -1,4 +1,4 @@
-"""The rules as a page to read: expectations/RULES.md, made from the suites. `python -m ingest.rulebook` writes it."""
+"""Writing expectations/RULES.md, the page of all rules, from the suites: `python -m ingest.rulebook`."""
 
 from __future__ import annotations
 

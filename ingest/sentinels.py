@@ -1,4 +1,4 @@
-"""How a conformed cell says that it is empty, unreadable or ambiguous: small numbers instead of nulls."""
+"""Sentinels: numbers by which a conformed cell is empty, unreadable or ambiguous, instead of nulls."""
 
 from __future__ import annotations
 

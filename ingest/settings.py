@@ -1,7 +1,7 @@
 """Settings of an installation, read from the environment (prefix FOLLOWUP_), and its clock.
 
-An installation that names nothing has all its places under `data/`. One that names its home names its other places too,
-or has them in that home: nothing is read or written at the default place of another installation.
+An installation that sets nothing has all its places under `data/`. One that sets its home sets its other places too, or
+has them in that home: it never reads or writes at the default place of another installation.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
 
     @property
     def feedback(self) -> Path:
-        """What each sender was told."""
+        """Feedback to the senders."""
         return self.home / "feedback"
 
     @property

@@ -1,7 +1,7 @@
-"""Whether a file seems to be another quarter's or another unit's: queries, since each of its rows may be right.
+"""Queries about a file that seems to be another quarter's or another unit's. Each of its rows may still be right.
 
-Its rows are compared with those of every file of the dataset in force by sketches (`sketching`); its dates with the
-quarter in its name. Limits were chosen on the synthetic city: see the decision on it.
+Its rows are compared by sketches (`sketching`) with those of every file of the dataset in force; its dates are compared
+with the quarter in its name. The limits were chosen on the synthetic city (docs/decisions/0048).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _OWN = {"arenden": _Limit(), "grupper": _Limit(), "oppenvard": _Limit(share=0.9,
 class _Events:
     """Dates of what happens in the quarter, and how many rows a file needs to be judged by them.
 
-    `planned` may lie after the quarter.
+    `planned` may be after the quarter.
     """
 
     columns: tuple[str, ...]
@@ -81,8 +81,8 @@ def rows_in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
     """How much two files have in common.
 
     Returns:
-        The share of different rows of both that both have (exact when both are small, else estimated); the evidence in
-        bits of those that are kept; and how many these are.
+        The share of all different rows that both files have (exact when both are small, else estimated); the evidence
+        in bits of the shared rows in the sketches; and how many these are.
     """
     if not len(one.hashes) or not len(other.hashes):
         return 0.0, 0.0, 0
@@ -164,7 +164,7 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
 
 
 def find_dates_outside_quarter(table: ConformedTable, contract: Contract, quarter: Quarter) -> list[Finding]:
-    """A query when no date of what should happen in the quarter lies in it, or many lie after it; says where they lie.
+    """A query when no event of the file is in the quarter, or many are after it; it says in which quarter they are.
 
     Files with few rows are not judged: in one of them nothing may have happened.
     """

@@ -1,4 +1,4 @@
-"""A sketch of a file's rows: a few hashes that say how much two files have in common, without reading either again.
+"""Sketches: a few hashes of a file's rows, which say how much two files have in common without reading them again.
 
 The content of each informative row is hashed, without the person, whose keys may change. The smallest hashes are the
 sketch: the share that two sketches have in common estimates the share of rows that the files have in common (bottom-k,
@@ -24,11 +24,11 @@ from ingest.contracts import Column, Contract
 from ingest.sentinels import AMBIGUOUS, DATE_BAD, DATE_EMPTY, EMPTY
 
 MOST_HASHES = 256
-"""Hashes kept; a share is then right to about three hundredths."""
+"""Hashes in a sketch; a share is then right to about three hundredths."""
 FOOTER = b"followup.sketch"
 """Under which key a Parquet file's metadata holds the sketch of its rows."""
 _BITS = {"date": 7.0, "identifier": 10.0, "text": 10.0}
-"""How much it says that two rows share a filled cell by chance; a count says log2(1 + count), a code nothing."""
+"""Bits of evidence when two rows share a filled cell; a count gives log2(1 + count), a code none."""
 _CANDIDATES = 8 * MOST_HASHES
 _LOW = np.uint64(2**24 - 1)
 """Bits of a row's hash that come from its identifiers and texts; the others from its dates, counts and codes."""
@@ -46,7 +46,7 @@ class SketchColumn:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is kept of a file's rows.
+    """What a sketch holds of a file's rows.
 
     Attributes:
         rows: how many rows say something: they hold an identifier, a date, a text or a count above zero.
@@ -62,7 +62,7 @@ class Sketch:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all different rows are kept."""
+        """Whether the sketch holds all different rows."""
         return len(self.hashes) < MOST_HASHES
 
     def as_footer(self) -> dict[bytes, bytes]:
@@ -75,9 +75,9 @@ class Sketch:
 def _from_footer(content: bytes) -> Sketch:
     found = json.loads(content)
     packed = base64.b64decode(found["kept"])
-    kept = len(packed) // 12
-    hashes = np.frombuffer(packed, "<u8", kept).astype(np.uint64)
-    return Sketch(found["rows"], found["digest"], hashes, np.frombuffer(packed, "<f4", kept, 8 * kept))
+    count = len(packed) // 12
+    hashes = np.frombuffer(packed, "<u8", count).astype(np.uint64)
+    return Sketch(found["rows"], found["digest"], hashes, np.frombuffer(packed, "<f4", count, 8 * count))
 
 
 def sketch_of(columns: Mapping[str, SketchColumn], contract: Contract) -> Sketch:
@@ -116,12 +116,12 @@ def sketch_of(columns: Mapping[str, SketchColumn], contract: Contract) -> Sketch
         if cells is not None:
             low = low * np.uint64(2 * place + 1) + _hashes_at(cells, use)
     hashes, first = np.unique(high | (_mixed(low) & _LOW), return_index=True)
-    kept = use[first[:MOST_HASHES]]
-    return Sketch(saying, digest, hashes[:MOST_HASHES], _bits(columns, contract, kept))
+    chosen = use[first[:MOST_HASHES]]
+    return Sketch(saying, digest, hashes[:MOST_HASHES], _bits(columns, contract, chosen))
 
 
 def _informative_rows(columns: Mapping[str, SketchColumn], contract: Contract, rows: int) -> npt.NDArray[np.bool_]:
-    """Rows that hold an identifier, a date, a text or a count above zero: nothing else tells one file from another."""
+    """Rows with an identifier, a date, a text or a count above zero: other rows do not distinguish files."""
     says = np.zeros(rows, dtype=bool)
     for column in contract.stored_columns:
         cells = columns.get(column.name)
@@ -155,7 +155,7 @@ def _bits(columns: Mapping[str, SketchColumn], contract: Contract, places: IntAr
 
 
 def _mixed(numbers: _U64) -> _U64:
-    """Spread over all bits (the finaliser of splitmix64)."""
+    """Spread numbers over all bits (the finaliser of splitmix64)."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: _U64 = numbers ^ (numbers >> np.uint64(31))
@@ -213,9 +213,9 @@ def read_sketch(path: Path, contract: Contract) -> Sketch:
         OSError, pyarrow.ArrowException: the file can't be read.
     """
     with pq.ParquetFile(path) as file:
-        kept = (file.schema_arrow.metadata or {}).get(FOOTER)
-        if kept is not None:
-            return _from_footer(kept)
+        footer = (file.schema_arrow.metadata or {}).get(FOOTER)
+        if footer is not None:
+            return _from_footer(footer)
         known = set(file.schema_arrow.names)
         wanted = [column.name for column in contract.stored_columns if column.name in known]
         rows = file.read(columns=wanted)

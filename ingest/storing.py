@@ -1,4 +1,4 @@
-"""Putting files in place whole, and accepted rows as Parquet. Nothing here decides what counts."""
+"""Storing: writing files whole, and accepted rows as Parquet. The ledger decides which files count."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def read_rows(
 
 
 def damaged_rows(home: Path, found: Submission) -> DamagedRows:
-    """What to say of a submission whose rows are missing or damaged."""
+    """The error for a submission whose rows are missing or damaged."""
     state = "damaged" if (home / (found.parquet_path or "")).is_file() else "missing"
     return DamagedRows(
         f"the rows of submission {found.submission_id} ({found.district_code} {found.dataset} "

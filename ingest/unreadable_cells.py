@@ -1,4 +1,4 @@
-"""Why a cell can't be read, and what was probably meant: our own words, and characters that say nothing of a person."""
+"""Why a cell can't be read, and what was probably meant. Only our own words and single characters are given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.contracts import CodeList, Column
 from ingest.folding import fold
 
 NEAREST_CODES = 3
-"""Codes suggested for a word that is none."""
+"""How many codes are suggested for an unknown word."""
 _HARMLESS = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{8}|-?\d{1,5}([.,]\d{1,3})?", re.ASCII)
 _LONGEST_IDENTIFIER = 40
 _IN_IDENTIFIER = re.compile(r"[A-Za-z0-9/_-]")
@@ -42,7 +42,7 @@ _NO_COUNTS = (
     (r"true|false|sant|falskt", "sant eller falskt i stället för ett tal: skriv antalet"),
     (r"[^0-9]{1,300}", "text i stället för ett tal: skriv 0 om det är noll, annars antalet"),
 )
-"""What stands where a count is due, and what to write. Tried in order."""
+"""What cells have instead of a count, and what to write. Tried in order."""
 _MONTH = r"(?:jan|feb|mar|apr|ma[jy]|jun|jul|aug|sep|o[kc]t|nov|dec)[a-z]*\.?"
 _YEAR = r"(?:19|20)\d\d"
 _NO_DAYS = (
@@ -58,7 +58,7 @@ _NO_DAYS = (
     (rf"(?:{_YEAR}[ -]?)?(?:v\.?|vecka|w) ?\d{{1,2}}(?:[ -/]*{_YEAR})?", "en vecka: skriv dagen"),
     (r"[^0-9]{1,300}", "text i stället för ett datum"),
 )
-"""What stands where a day is due, and what to write. Tried in order."""
+"""What cells have instead of a day, and what to write. Tried in order."""
 
 
 def _first(kinds: tuple[tuple[str, str], ...], text: str) -> str:
@@ -67,10 +67,10 @@ def _first(kinds: tuple[tuple[str, str], ...], text: str) -> str:
 
 
 def why_unreadable(text: str, column: Column, codes: CodeList | None) -> str:
-    """Words in brackets, after a space, on why a cell of a column can't be read; empty where nobody can say.
+    """Say in brackets why a cell can't be read; empty where the cause is unknown.
 
-    Text is never quoted, in whatever column: a name or number may stand anywhere. Single characters are, and dates and
-    small numbers in columns that hold nothing personal.
+    Text is never quoted, in any column: it may hold a name or number. Single characters are quoted, and so are dates
+    and small numbers in columns that hold nothing personal.
 
     Args:
         text: the cell, trimmed.
@@ -94,7 +94,7 @@ def why_unreadable(text: str, column: Column, codes: CodeList | None) -> str:
 
 
 def _nearest(text: str, column: Column, codes: CodeList) -> list[str]:
-    """What words that are no code could mean."""
+    """Codes that an unknown word could mean."""
     hints = []
     parts = [part for part in (text.split("|") if column.type == "code_list" else [text]) if part.strip()]
     for folded in map(fold, parts):
@@ -109,7 +109,7 @@ def _nearest(text: str, column: Column, codes: CodeList) -> list[str]:
 
 
 def _about_number(text: str, column: Column) -> list[str]:
-    """Identifiers and numbers of persons: only characters that none of them has. `spreadsheet_marks` says the rest."""
+    """Characters that no identifier and no person's number has. `spreadsheet_marks` finds the other faults."""
     if text.startswith("'"):
         return ["börjar med en apostrof: ta bort den"]
     if column.type == "identifier" and len(text) > _LONGEST_IDENTIFIER:
@@ -120,7 +120,7 @@ def _about_number(text: str, column: Column) -> list[str]:
 
 
 def _about_whole(text: str, column: Column) -> list[str]:
-    """What stands instead of a whole number. Only its kind is said."""
+    """What a cell has instead of a whole number. Only its kind is named."""
     if text in ("-", "\u2013", "\u2014"):
         return ["ett streck är inget tal: skriv 0 om det är noll"]
     if not column.personal and (kind := _first(_NO_COUNTS, text)):  # a year of birth is no count

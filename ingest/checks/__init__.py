@@ -1,1 +1,1 @@
-"""Rules: what they compute (arithmetic), how Great Expectations holds them (expectations), and running a suite."""
+"""Rules of datasets: `suites` loads and runs them, `expectations` declares their kinds, `arithmetic` computes them."""

@@ -1,7 +1,7 @@
-"""What each kind of rule computes: boolean array of the rows that break it. Plain numpy on small integers.
+"""What each kind of rule computes: which rows break it. Plain numpy on small integers.
 
 Every function takes the sheet of columns first and the rule's own arguments by keyword, and returns bool per row.
-An empty or unreadable cell breaks only the rules about being filled or readable: the others need both sides.
+An empty or unreadable cell breaks only the rules about being filled or readable; other rules need both cells.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Sheet:
     absent: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Sheet:
-        """Frames are copied on the way through; what they point to is not."""
+        """Return the sheet itself: Great Expectations copies frames, and the sheet need not be copied with them."""
         return self
 
     def __getitem__(self, name: str) -> IntArray:
@@ -71,7 +71,7 @@ class Sheet:
 
 
 def by_value(numbers: IntArray, function: Callable[[IntArray], IntArray]) -> IntArray:
-    """A function of whole numbers (days, years), worked out once for each between the least and the most that occur."""
+    """Apply a function of whole numbers (days, years) once to each number between the least and the greatest."""
     least, most = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
     if most - least > len(numbers):
         return function(numbers)
@@ -79,7 +79,7 @@ def by_value(numbers: IntArray, function: Callable[[IntArray], IntArray]) -> Int
 
 
 def add_months(days: IntArray, months: int) -> IntArray:
-    """Days since 1970, so many calendar months later, cut to the month's last day (31 October + 4 = 28 February)."""
+    """Add calendar months to days since 1970, at most to the month's last day (31 October + 4 = 28 February)."""
     return by_value(days, lambda some: _add_months(some, months))
 
 
@@ -146,7 +146,7 @@ def empty_when(sheet: Sheet, column: str, when_column: str, when_values: Sequenc
 def not_together(
     sheet: Sheet, column: str, values: Sequence[str], other_column: str, other_values: Sequence[str]
 ) -> BoolArray:
-    """Two codes that exclude each other stand in one row."""
+    """Two codes that exclude each other are in one row."""
     return sheet.is_one_of(column, values) & sheet.is_one_of(other_column, other_values)
 
 
@@ -169,7 +169,7 @@ def date_not_before(sheet: Sheet, column: str, other_column: str, strictly: bool
 
 
 def date_between(sheet: Sheet, column: str, earliest: str | None = None, latest: str | None = None) -> BoolArray:
-    """The date lies outside fixed limits (ISO dates, both included)."""
+    """The date is outside fixed limits (ISO dates, both included)."""
     values = sheet[column]
     outside = np.zeros(len(values), dtype=bool)
     if earliest is not None:
@@ -210,7 +210,7 @@ def ended_within_months(
 
 
 def number_between(sheet: Sheet, column: str, minimum: int | None = None, maximum: int | None = None) -> BoolArray:
-    """The number lies outside its limits, both included."""
+    """The number is outside its limits, both included."""
     values = sheet[column]
     outside = np.zeros(len(values), dtype=bool)
     if minimum is not None:
@@ -246,7 +246,7 @@ def numbers_agreeing(sheet: Sheet, column: str, other_column: str) -> BoolArray:
 
 
 def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] = ()) -> BoolArray:
-    """The same combination stands in more than one row; rows lacking a needed column are left aside."""
+    """The same combination is in more than one row; rows without a needed column are ignored."""
     use = np.ones(sheet.rows, dtype=bool)
     for name in needed:
         use &= sheet.is_read(name)
@@ -269,7 +269,7 @@ def unique_together(sheet: Sheet, columns: Sequence[str], needed: Sequence[str] 
 
 
 def not_restarted_within(sheet: Sheet, person_column: str, start_column: str, end_column: str, days: int) -> BoolArray:
-    """A new start of the same person lies at most so many days after the end of another of that person's rows."""
+    """The person starts again at most so many days after the end of another of that person's rows."""
     found = np.zeros(sheet.rows, dtype=bool)
     known = sheet[person_column] >= 0
     rows_of = np.bincount(sheet[person_column][known])

@@ -1,7 +1,7 @@
 """The project's own expectations for Great Expectations: a small family on one base.
 
 Each names one kind of rule and passes its arguments to one table metric, which returns the positions of the rows that
-break it. So a suite reads as suites of Great Expectations read, and a rule costs its arithmetic alone.
+break it. A suite reads as suites of Great Expectations do, and a rule costs only its arithmetic.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ExpectValuesToBeReadable(RowRule):
 
 
 class ExpectCodesToBeUnambiguous(RowRule):
-    """No word stands for more than one code."""
+    """No word means more than one code."""
 
     kind = "unambiguous"
     success_keys: ClassVar[tuple[str, ...]] = ("column",)
@@ -132,7 +132,7 @@ class ExpectValuesToBeEmptyWhen(RowRule):
 
 
 class ExpectCodesNotToStandTogether(RowRule):
-    """Codes that exclude each other don't stand in one row."""
+    """Codes that exclude each other are not in one row."""
 
     kind = "not_together"
     success_keys: ClassVar[tuple[str, ...]] = ("column", "values", "other_column", "other_values")
@@ -164,7 +164,7 @@ class ExpectDatesNotToBeBefore(RowRule):
 
 
 class ExpectDatesToBeBetween(RowRule):
-    """The date lies within fixed limits."""
+    """The date is within fixed limits."""
 
     kind = "date_between"
     success_keys: ClassVar[tuple[str, ...]] = ("column", "earliest", "latest")
@@ -208,7 +208,7 @@ class ExpectToEndWithinMonths(RowRule):
 
 
 class ExpectNumbersToBeBetween(RowRule):
-    """The number lies within its limits."""
+    """The number is within its limits."""
 
     kind = "number_between"
     success_keys: ClassVar[tuple[str, ...]] = ("column", "minimum", "maximum")
@@ -370,7 +370,7 @@ class ExpectRowsNotToSumOthers(RowRule):
 
 
 class ExpectOpenRowsToBeCarriedOn(RowRule):
-    """Every row that the previous quarter's file left open stands in this file."""
+    """Every row that the previous quarter's file left open is in this file."""
 
     kind = "absent_rows"
     success_keys: ClassVar[tuple[str, ...]] = ()

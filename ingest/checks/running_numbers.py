@@ -1,4 +1,4 @@
-"""What rules about a district's own numbers for children compute: whether one number stands for one child."""
+"""What rules about running numbers compute: whether each number that a district gave is of one child."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.checks.arithmetic import BoolArray, IntArray, Sheet, unique_together
 def agreeing_within(
     sheet: Sheet, column: str, agreeing_columns: Sequence[str], ignored_values: Sequence[str] = ()
 ) -> BoolArray:
-    """Rows of one value differ in one of the other columns; empty cells and codes that say nothing are left aside."""
+    """Rows of one value differ in one of the other columns; empty cells and ignored codes are not compared."""
     found = np.zeros(sheet.rows, dtype=bool)
     for name in agreeing_columns:
         use = sheet.is_read(column) & sheet.is_read(name)

@@ -1,4 +1,4 @@
-"""Rows of counts that are the sum of other rows, though no word says so: subtotals that would be counted twice.
+"""Subtotals found by arithmetic: rows whose counts are the sum of other rows, though no word says so.
 
 Sums of rows are compared as one number per row: counts times fixed odd multipliers, added modulo 2^64. Such a number of
 a sum is the sum of the numbers, so all rows of a file are tried at once.
@@ -24,7 +24,7 @@ _PASSES = 3
 def sums_of_others(sheet: Sheet, columns: Sequence[str], count_columns: Sequence[str], least_bits: float) -> BoolArray:
     """The row's counts are the sums of those of at least two other rows that share its other keys.
 
-    The others are all that share them, or those that stand directly above it or directly below it.
+    The others are all that share them, or a run of rows directly above or below it.
 
     Args:
         sheet: the columns.

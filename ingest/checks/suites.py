@@ -1,4 +1,4 @@
-"""Suites: the declared rules of a dataset, and running them through Great Expectations over one sheet."""
+"""Suites: loading the declared rules of a dataset, and running them over one sheet by Great Expectations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rule:
         columns: contract columns that it looks at, the one to mark first.
         needs: what beyond the file it looks at (`previous_quarter`, `cases`, `four_quarters`); None for most.
         kind: the expectation's type.
-        yields_to: codes of rules that name the cause: in rows that break one of them, this rule says nothing.
+        yields_to: codes of rules that name the cause; rows that break one of them are no findings of this rule.
     """
 
     code: str
@@ -60,7 +60,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """Rows (positions in the sheet) that break a rule. `raised` means that the rule could not be tried: our fault."""
+    """Rows (positions in the sheet) that break a rule. `raised`: the rule failed to run, an error of ours."""
 
     rule: Rule
     rows: IntArray
@@ -86,7 +86,7 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _with_labels(message: str, dataset: str) -> str:
-    """A message in which codes stand with their labels: `{kon=okant}` is `okant (Okänt)`."""
+    """A message with the labels of its codes: `{kon=okant}` becomes `okant (Okänt)`."""
     contract = load_contracts()[dataset]
     return _A_CODE.sub(lambda code: contract.code_list(code[1], "").with_label(code[2]), message)
 
@@ -147,7 +147,7 @@ def always_filled(dataset: str) -> frozenset[str]:
 def engine() -> tuple[Any, Any]:
     """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every metric it registers
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every metric that it registers
     import great_expectations as gx
 
     import ingest.checks.expectations  # noqa: F401  (registers the family)
@@ -161,7 +161,7 @@ def engine() -> tuple[Any, Any]:
 def run_rules(
     dataset: str, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
 ) -> list[RuleOutcome]:
-    """Try every rule of a suite on a sheet.
+    """Run every rule of a suite on a sheet.
 
     Args:
         dataset: whose suite.

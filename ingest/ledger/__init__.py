@@ -1,4 +1,8 @@
-"""The ledger: what was submitted, what was found, what is in force, what was built. It alone says what counts."""
+"""The ledger: submissions, findings, decisions, builds and releases. It alone says what is in force.
+
+`opening` connects and migrates, `tables` declares, `store` reads and writes submissions; the other modules each read
+and write one kind of fact.
+"""
 
 from ingest.ledger.store import ChangeRefused, Ledger, LedgerError, Submission
 

@@ -1,4 +1,4 @@
-"""What the city decides about submissions: locked quarters, exceptions, withdrawals, local names of interventions."""
+"""Decisions of the city in the ledger: locked quarters, exceptions, withdrawals, local names of interventions."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
 
 
 def record_rows_restored(ledger: Ledger, submission_id: str, parquet_sha256: str, row_count: int) -> None:
-    """Say what a submission's file of rows is after they were stored again, otherwise than before."""
+    """Record a submission's file of rows after it was stored again with other content."""
     with ledger.engine.begin() as connection:
         connection.execute(
             submission.update()

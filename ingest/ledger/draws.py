@@ -1,4 +1,4 @@
-"""Draws in the ledger: under which salt each group's published figures were drawn, release by release. No counts."""
+"""Draws in the ledger: the salt under which each group's published figures were drawn, by release. No counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Draw:
 
 
 def released_draws(ledger: Ledger) -> list[Draw]:
-    """The draws of all releases that have gone out, by release and group."""
+    """The draws of all released releases, by release and group."""
     statement = (
         sa.select(draw)
         .join(release, release.c.release_id == draw.c.release_id)

@@ -1,4 +1,4 @@
-"""What the ledger does when originals or a person's rows are erased."""
+"""Erasures in the ledger: what it records when originals or a person's rows are erased."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.ledger.tables import erasure, explanation, finding, submission
 
 
 def mark_original_erased(ledger: Ledger, original_path: str, now: datetime) -> None:
-    """Say of every submission that shares an original that it is gone."""
+    """Record for every submission that shares an original that it is erased."""
     with ledger.engine.begin() as connection:
         connection.execute(
             submission.update().where(submission.c.original_path == original_path).values(original_erased_at=now)
@@ -29,7 +29,7 @@ def record_rows_removed(
     row_keys: Collection[str],
     open_query_count: int,
 ) -> None:
-    """Say what a submission's file of rows is after some were removed; what was told and explained of them goes too.
+    """Record a submission's file of rows after some were removed; their findings and explanations are removed too.
 
     Args:
         ledger: where.

@@ -1,4 +1,4 @@
-"""Explanations of queries, and queries looked at again: what of them the ledger holds."""
+"""Explanations in the ledger, and queries that are replaced when their rules run again."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def explanations_of(ledger: Ledger, submission_id: str) -> list[Explanation]:
         return [Explanation(**row._mapping) for row in connection.execute(statement)]
 
 
-def explain(ledger: Ledger, given: Sequence[Explanation], open_query_count: int) -> None:
-    """Keep explanations of one submission, in place of older ones under the same rule and row key.
+def record_explanations(ledger: Ledger, given: Sequence[Explanation], open_query_count: int) -> None:
+    """Store explanations of one submission, in place of older ones under the same rule and row key.
 
     Args:
         ledger: where.
@@ -53,12 +53,12 @@ def replace_queries(
     carried: Sequence[Explanation],
     open_query_count: int,
 ) -> None:
-    """Put what these rules, looked at again, found in a submission in place of what they found before.
+    """Replace the findings of these rules in a submission by what they found when run again.
 
     Args:
         ledger: where.
         submission_id: whose queries.
-        rules: codes that were looked at again.
+        rules: codes of the rules that ran again.
         counts, findings: of these rules only.
         carried: explanations that come over from an earlier submission and are not there yet.
         open_query_count: how many of all its queries are open from now on.

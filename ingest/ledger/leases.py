@@ -1,7 +1,7 @@
 """Leases: one holder at a time for a named piece of work, across processes and machines.
 
-A lease lives a short time and is renewed by a thread. One whose holder is a dead process of this machine is taken over
-at once, so that a killed run can be run again without waiting.
+A lease expires soon unless a thread renews it. A lease whose holder is a dead process of this machine is taken over at
+once, so that a killed run can be repeated without waiting.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opening the ledger's database, bringing its tables up to date, and saying in one sentence what went wrong with it.
+"""Opening the ledger's database, migrating its tables, and reporting its failures in one sentence.
 
 Every failure of the database, at opening or later, is raised as `LedgerError`: what to look at, never a value of a row.
 """
@@ -170,8 +170,8 @@ def _raise_ledger_error(context: sa.engine.ExceptionContext) -> None:
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(error, _OF_THE_CODE) and state not in _OF_THE_DATABASE:
         return
-    told = _of_the_file(error.orig, context.engine.url) or _cause(error.orig, state)
-    raise LedgerError(f"the ledger at {shown_location(context.engine.url)} {told}")
+    fault = _of_the_file(error.orig, context.engine.url) or _cause(error.orig, state)
+    raise LedgerError(f"the ledger at {shown_location(context.engine.url)} {fault}")
 
 
 def _of_the_file(error: BaseException | None, url: sa.URL) -> str | None:

@@ -1,4 +1,4 @@
-"""What the ledger knows of rotated keys: which rotation has begun and not ended, and the person key version of rows."""
+"""Rotations in the ledger: which have begun and not ended, and the person key version of stored rows."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def person_version(ledger: Ledger) -> int | None:
     """The person key version under which rows are stored: that of the last rotation, or before any that of the newest
     submission that has one; None when none has."""
     with ledger.reading() as connection:
-        kept = connection.execute(
+        recorded = connection.execute(
             sa.select(installation.c.value).where(installation.c.name == _PERSON_VERSION)
         ).scalar()
-        if kept is not None:
-            return int(kept)
+        if recorded is not None:
+            return int(recorded)
         newest = connection.execute(
             sa.select(submission.c.person_key_version)
             .where(submission.c.person_key_version.is_not(None), submission.c.parquet_path.is_not(None))

@@ -1,4 +1,4 @@
-"""Reading and writing the ledger. Every change is one transaction; files are nothing until it is committed."""
+"""Reading and writing submissions and builds. Every change is one transaction; stored files count once it commits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ingest.ledger.tables import build, explanation, finding, finding_count, ins
 
 __all__ = ["ChangeRefused", "Ledger", "LedgerError", "Submission"]
 FINDINGS_PER_RULE = 200
-"""Findings kept per rule and submission; all are counted."""
+"""Findings stored per rule and submission; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A district's words about a query: under rule and row key, or `*` for a rule about the file."""
+    """A district's explanation of a query, by rule and row key; the row key is `*` for a rule about the file."""
 
     submission_id: str
     rule: str
@@ -108,14 +108,14 @@ class Ledger:
 
     def claim(self, name: str, value: str) -> str:
         """Remember a fact of the installation unless one is remembered already; returns what is remembered."""
-        kept = self._claimed(name)
-        if kept is None:
+        remembered = self._claimed(name)
+        if remembered is None:
             try:
                 with self.engine.begin() as connection:
                     connection.execute(installation.insert().values(name=name, value=value))
             except sa.exc.IntegrityError:  # another process was first
-                kept = self._claimed(name)
-        return value if kept is None else kept
+                remembered = self._claimed(name)
+        return value if remembered is None else remembered
 
     def is_claimed(self, name: str) -> bool:
         """Whether a fact of the installation is remembered."""
@@ -128,8 +128,8 @@ class Ledger:
 
     def _claimed(self, name: str) -> str | None:
         with self.reading() as connection:
-            kept = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
-        return None if kept is None else str(kept)
+            found = connection.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
+        return None if found is None else str(found)
 
     def require_writable(self) -> None:
         """Change nothing, as a change does it.
@@ -209,7 +209,7 @@ class Ledger:
         Args:
             new: the submission; its version is decided here.
             counts: how often each rule fired.
-            findings: of which the first FINDINGS_PER_RULE of each rule are kept.
+            findings: the first FINDINGS_PER_RULE of each rule are stored.
             explanations: those carried over to it from an earlier submission.
 
         Returns:
@@ -249,7 +249,7 @@ class Ledger:
             return [RuleCount(row.rule, row.severity, row.row_count) for row in found]
 
     def findings(self, submission_id: str) -> list[Finding]:
-        """The findings kept of a submission, in the order found (at most FINDINGS_PER_RULE of each rule)."""
+        """The stored findings of a submission, in the order found (at most FINDINGS_PER_RULE of each rule)."""
         with self.reading() as connection:
             found = connection.execute(
                 sa.select(finding).where(finding.c.submission_id == submission_id).order_by(finding.c.finding_id)
@@ -285,11 +285,11 @@ def insert_findings(
         connection.execute(
             finding_count.insert(), [{"submission_id": submission_id, **asdict(count)} for count in counts]
         )
-    kept: dict[str, int] = {}
+    stored: dict[str, int] = {}
     rows = []
     for found in findings:
-        kept[found.rule] = kept.get(found.rule, 0) + 1
-        if kept[found.rule] <= FINDINGS_PER_RULE:
+        stored[found.rule] = stored.get(found.rule, 0) + 1
+        if stored[found.rule] <= FINDINGS_PER_RULE:
             rows.append(
                 {
                     "submission_id": submission_id,

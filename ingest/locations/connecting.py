@@ -1,6 +1,6 @@
-"""Connecting to drop locations: a folder, SFTP or S3; and why one can't be reached, in words of ours.
+"""Connecting to drop locations: a folder, SFTP or S3; and reporting why one can't be reached.
 
-Nothing is shared between locations or kept from run to run: no cached connection, no cached listing.
+Nothing is shared between locations or from run to run: no cached connection, no cached listing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _NAMES = {
 
 
 def reason(error: BaseException, location: DropLocation) -> str:
-    """Why a location can't be reached, in words of ours: a library's own may repeat secrets or names of files."""
+    """Why a location can't be reached, in our own words: a library's message may repeat secrets or file names."""
     named = type(error).__name__
     if isinstance(error, UnknownHostKey):
         return str(error)

@@ -1,8 +1,8 @@
-"""What lies in a drop location, and the steps that every kind of location can do: folder, SFTP, S3.
+"""Entries of a drop location, and the steps that every kind of connection offers: folder, SFTP, S3.
 
-A district can write to its drop location, so whatever lies there is hostile: names, links, pipes, swaps between two
-steps. A connection names a file by its bare name and, below the location, by the one folder that it lies in; it never
-follows a link, never opens what is no regular file, and never waits without an end.
+A district can write to its drop location, so its entries are hostile: names, links, pipes, swaps between two steps. A
+connection names a file by its bare name, and below the location by the one folder that it is in. It never follows a
+link, never opens what is no regular file, and never waits without limit.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Literal
 CHUNK = 1 << 21
 """Bytes that are read at once."""
 CLOCK = ".klocka.part"
-"""Name of the empty file whose time says what a location's clock shows."""
+"""Name of the empty file whose time shows a location's clock."""
 TRIES = 3
-"""How often a name is cleared that somebody takes again and again."""
+"""How often a name is cleared that somebody takes again."""
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
 
@@ -29,7 +29,7 @@ class Entry:
     """Something in a drop location.
 
     Attributes:
-        kind: `hard link` is a file that has another name too, `other` a pipe, socket, device, or what can't be told.
+        kind: `hard link` is a file that has another name too, `other` a pipe, socket, device, or something unknown.
         changed_at: seconds since 1970 by the location's clock.
         mark: changes whenever the content does, or another file takes the name.
     """
@@ -46,10 +46,10 @@ class FileChanged(Exception):
 
 
 class TooManyNames(Exception):
-    """More names lie in a location than are listed."""
+    """A location has more names than are listed."""
 
     def __init__(self, at_most: int) -> None:
-        """Keep how many are listed."""
+        """Store how many are listed."""
         super().__init__(f"more than {at_most} names lie there")
         self.at_most = at_most
 
@@ -58,7 +58,7 @@ class NotInTime(Exception):
     """A location answers, but not as fast as it must."""
 
     def __init__(self, seconds: float) -> None:
-        """Keep the seconds that it had."""
+        """Store the seconds that it had."""
         super().__init__(f"not done within {seconds:.0f} s")
         self.seconds = seconds
 
@@ -75,7 +75,7 @@ class Connection(ABC):
 
     @abstractmethod
     def list(self, at_most: int) -> list[Entry]:
-        """What lies in the location now, links as links.
+        """List what is in the location now, links as links.
 
         Raises:
             TooManyNames: more than `at_most` names.
@@ -132,7 +132,7 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
 def kind_of(mode: int, links: int) -> Kind:

@@ -1,8 +1,8 @@
 """A drop location that is a folder of this machine.
 
-The folder is opened once, and every name is opened below it (openat(2)), so that nobody can swap the way to it. A link
-is never followed, and nothing is opened that could keep us waiting: a pipe answers at once, and what is no regular file
-with one name is not read. The folders above belong to the operator and may be links.
+The folder is opened once, and every name is opened below it (openat(2)), so that nobody can swap the path to it. A link
+is never followed, and no opening can block: a pipe answers at once, and only a regular file with one name is read. The
+folders above belong to the operator and may be links.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ class FolderConnection(Connection):
                 os.unlink(CLOCK, dir_fd=self._top)
 
     def is_closed(self, name: str) -> bool:
-        """Whether a file lies on a disk of this machine and nobody has it open for writing; False also when that can't
-        be known (another owner's file, a network disk).
+        """Whether a file is on a disk of this machine and nobody has it open for writing; False also when that is
+        unknown (another owner's file, a network disk).
 
         The kernel grants a read lease only on a file that nobody has open for writing (fcntl(2), F_SETLEASE).
         """
@@ -190,7 +190,7 @@ class FolderConnection(Connection):
         return True
 
     def _open_to_readers(self, descriptor: int) -> None:
-        """Give what we have just made to those who can enter the drop folder."""
+        """Let those who can enter the drop folder read what we have just made."""
         top, made = os.fstat(self._top), os.fstat(descriptor)
         if made.st_uid != os.geteuid():
             return  # swapped since we made it
@@ -256,7 +256,7 @@ def _mark(found: os.stat_result) -> str:
 
 
 def _file_system(descriptor: int) -> str:
-    """The kind of file system that an open file lies on, by the mount that it was opened through."""
+    """The kind of file system that an open file is on, by the mount through which it was opened."""
     about = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="utf-8")
     mount = next(line.split()[1] for line in about.splitlines() if line.startswith("mnt_id:"))
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():

@@ -1,6 +1,6 @@
 """A drop location that is a prefix in an S3-compatible bucket. Objects are no links, and are seen whole or not at all.
 
-Every request is answered within the location's time, and all that belong to one step within that step's.
+Every request has the location's time limit, and all requests of a step together have the step's.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class S3Connection(Connection):
         return f"{self._prefix}{folder}/{name}" if folder else f"{self._prefix}{name}"
 
     def close(self) -> None:
-        """Let go of the connections that are kept open."""
+        """Close the open connections."""
         if self._files._s3 is not None:
             self._files.close_session(self._files.loop, self._files._s3creator)
 

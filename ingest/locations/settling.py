@@ -1,7 +1,7 @@
-"""Whether a file in a drop location is whole, or still being written.
+"""Settling: which files in a drop location may still be being written.
 
-A file is whole when nothing has been written to it for a while by its location's own clock. On a disk of this machine
-the kernel knows better: whether anybody has it open for writing; then nobody needs to wait.
+A file is whole when nothing has been written to it for a while, by its location's own clock. On a disk of this machine
+the kernel says whether anybody has it open for writing; then no waiting is needed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from ingest.locations.entries import Connection, Entry
 
 _TICK = 2.0
-"""Seconds: servers tell times of change in whole ones."""
+"""Seconds: servers give times of change in whole seconds."""
 
 
 def unsettled(connection: Connection, entries: Iterable[Entry], settle_seconds: int) -> frozenset[str]:
     """Names of the files that may still be growing.
 
     Args:
-        connection: where they lie.
+        connection: to their location.
         entries: the files, as just listed.
         settle_seconds: how long nothing must have been written; 0 takes every file as it is.
     """

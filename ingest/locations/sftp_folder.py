@@ -1,8 +1,8 @@
 """A drop location that is a folder on an SFTP server.
 
-SFTP (version 3) has no way to open a name without following a link, so a name is looked at before it is opened and
-after it was read, and the open file must be the one that was looked at: same owner, group, mode, size and time. What is
-written is created anew (O_EXCL), which follows no link. The folder that a name lies in is asked for by its real path.
+SFTP (version 3) can't open a name without following a link. So a name is looked at before it is opened and after it was
+read, and the open file must be the one that was looked at: same owner, group, mode, size and time. Files are written
+under new names (O_EXCL), which follows no link. The real path of a name's folder must be the location's.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class SftpConnection(Connection):
                 password=location.password.get_secret_value() if location.password else None,
                 key_filename=str(location.key_file.expanduser()) if location.key_file else None,
                 passphrase=location.key_passphrase.get_secret_value() if location.key_passphrase else None,
-                # Only what districts.yml names is tried, never keys that happen to lie about on this machine.
+                # Only what districts.yml names is tried, never other keys of this machine.
                 look_for_keys=False,
                 allow_agent=False,
                 timeout=limit,
@@ -225,7 +225,7 @@ class SftpConnection(Connection):
         self._require_file(path, mark)
 
     def _require_file(self, path: bytes, mark: str) -> _Attributes:
-        """What the server says of a file.
+        """Require that a path is the regular file with this mark; return what the server says of it.
 
         Raises:
             FileChanged: it is not the regular file with this mark, or the way to it leads elsewhere.
@@ -241,7 +241,7 @@ class SftpConnection(Connection):
         return found
 
     def _require_folder(self, folder: str) -> None:
-        """Hold that a name is a folder directly in the location.
+        """Require that a name is a folder directly in the location.
 
         Raises:
             FileNotFoundError: nothing has the name.
@@ -282,7 +282,7 @@ class SftpConnection(Connection):
             raise
 
     def _require_made(self, path: bytes, folder: str) -> None:
-        """Hold that a file which we have made is where it was to be.
+        """Require that a file which we have made is where it should be.
 
         Raises:
             NotADirectoryError: the way to it leads elsewhere now, or did when it was made.
@@ -340,8 +340,7 @@ class SftpConnection(Connection):
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """As `Connection.within`. Each answer may take the location's own time; a server that drips would have us wait
-        for ever, and so would one that never answers some of the requests that paramiko makes."""
+        """As `Connection.within`; paramiko limits each answer only, so a dripping server could block us for ever."""
         done = threading.Event()
         is_late = threading.Event()
 
@@ -365,7 +364,7 @@ class SftpConnection(Connection):
             done.set()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _path(self, name: str, folder: str = "") -> bytes:

@@ -1,7 +1,7 @@
-"""Drop locations: listing what waits, reading it, clearing what is taken. Folders, SFTP and S3 by one code.
+"""Sources: list, read and clear the files in a district's drop location, be it a folder, SFTP or S3.
 
-Whatever a district can write to is hostile: what holds for that is in `entries`. Here each step gets its time: a
-location that keeps answering, but slowly, is given up too.
+Whatever a district can write to is hostile; `entries` says how that is met. Here each step gets a time limit, so that a
+location that answers slowly is given up too.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ _MOST_SHOWN = 50
 _MOST_NUMBERS = 99
 _STEM_BYTES, _LONGEST_SUFFIX = 200, 10
 _STEP_SECONDS = 1.0
-"""What a step may take without anybody's patience being tried; with the time for its bytes added."""
+"""Seconds that a step may take at no cost to `_PATIENCE`; the time for its bytes is added."""
 _SLOWEST = 100_000
 """Bytes a second."""
 _MOST_MOVED = 1_000_000_000
 _PATIENCE = 10
-"""How many times its `timeout_seconds` a location may be behind that, all steps of a run together."""
+"""Times `timeout_seconds` that a location may be late, all steps of a run together."""
 
 
 class DropLocationUnreachable(Exception):
     """A district's drop location could not be listed or read. Names the district, never the address's secrets."""
 
     def __init__(self, district_code: str, reason: str) -> None:
-        """Keep the district's code, and why."""
+        """Store the district's code, and why."""
         super().__init__(
             f"drop location of {district_code} can't be reached ({reason}): check its entry in districts.yml"
         )
@@ -90,7 +90,7 @@ class Source:
     """One district's drop location, open until `close` (or the end of a `with` block)."""
 
     def __init__(self, district_code: str, location: DropLocation) -> None:
-        """Connect to where the files lie.
+        """Connect to the drop location.
 
         Raises:
             DropLocationUnreachable: no connection.
@@ -115,13 +115,17 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     @contextmanager
     def _step(self, size: int = 0) -> Iterator[None]:
-        """One step, in which so many bytes are moved: within its time, and whatever error the location's library has
-        turned into ours, since what matters is which district, and why."""
+        """Run one step that moves so many bytes, within its time limit; errors of the location's library become ours.
+
+        Raises:
+            FileNotReady: the file has changed.
+            DropLocationUnreachable: any other error.
+        """
         began, due = time.monotonic(), _STEP_SECONDS + size / _SLOWEST
         try:
             with self._connection.within(due + self._patience):
@@ -136,7 +140,7 @@ class Source:
             self._patience = max(0.0, self._patience - max(0.0, time.monotonic() - began - due))
 
     def listed(self) -> list[WaitingFile]:
-        """Files that wait, by name, all taken for settled: nothing is written to see whether they are.
+        """Files that wait, by name, all counted as settled: nothing is written to find out.
 
         Raises:
             DropLocationUnreachable: the location can't be listed.
@@ -205,7 +209,7 @@ class Source:
         return self.location.synthetic or checksum in declared
 
     def leave_feedback(self, name: str, content: bytes) -> None:
-        """Leave an answer for the sender in the folder `aterkoppling/` beside the files; an older one is replaced.
+        """Write feedback for the sender into the folder `aterkoppling/` beside the files; an older one is replaced.
 
         Raises:
             DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
@@ -214,7 +218,7 @@ class Source:
             self._connection.put_whole(FEEDBACK_FOLDER, name, content)
 
     def remove_feedback(self, name: str) -> None:
-        """Remove an answer to an earlier file, where there is one.
+        """Remove the feedback on an earlier file, where there is one.
 
         Raises:
             DropLocationUnreachable: it can't be removed, or the folder is a link to somewhere else.
@@ -224,10 +228,10 @@ class Source:
                 self._connection.remove(name, FEEDBACK_FOLDER)
 
     def measure(self, file: WaitingFile, at_most: int) -> tuple[int, str]:
-        """Size in bytes and SHA-256 of a file as it lies there now, read piece by piece.
+        """Size in bytes and SHA-256 of a file as it is now, read piece by piece.
 
-        Of a file that is larger than `at_most` bytes the SHA-256 is that of its beginning: a file that is all holes
-        costs its sender nothing, and us hours.
+        Of a file larger than `at_most` bytes, only the beginning is hashed: a sparse file costs its sender nothing and
+        would cost us hours.
 
         Raises:
             FileNotReady: it is gone, is no file any more, or is being written.
@@ -307,8 +311,7 @@ def _passed_over(entries: list[Entry]) -> tuple[str, ...]:
 
 
 def _never_read(entries: list[Entry]) -> tuple[str, ...]:
-    """Names of what no run will ever take, and what each is: folders of the sender's, links, files that have another
-    name too, and uploads that broke off days ago."""
+    """Names that no run will take, and why: the sender's folders, links, hard links, and uploads cut off days ago."""
     named = []
     for entry in entries:
         if entry.kind == "folder":

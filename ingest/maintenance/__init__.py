@@ -1,1 +1,1 @@
-"""What is done to submissions later: erasing, restoring, reprocessing, rotating keys."""
+"""Work on stored submissions: erasing, restoring rows, reimporting originals, reprocessing, rotating keys."""

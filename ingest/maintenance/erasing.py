@@ -1,7 +1,7 @@
 """Erasing: encrypted originals after the configured time, and one person from every version of every file.
 
-Both can be killed and run again: an original is gone before the ledger says so, and before the rows that showed that
-it held the person.
+Both can be killed and run again. An original is erased before the ledger records it, and before the rows are removed
+that show that it held the person.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _rows_of(
 
 
 def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
-    """Rewrite a submission's file with the rows that are left, and forget what was told of those that are gone."""
+    """Rewrite a submission's file without the person's rows, and remove queries, findings and explanations of those."""
     assert found.parquet_path is not None
     path = intake.settings.home / found.parquet_path
     names = ["match_person_key" if name == "person" else name for name in contract.row_key]
@@ -215,7 +215,7 @@ def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, l
 
 
 def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
-    """Let the ledger say what the file is, where a run was cut off between rewriting it and saying so."""
+    """Record a rewritten file in the ledger, where a run was interrupted before recording it."""
     if found.parquet_path is None:
         return
     path = intake.settings.home / found.parquet_path
@@ -231,8 +231,8 @@ def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
 
 
 def _remove_feedback(intake: IntakeContext, found: Submission) -> None:
-    for kept in (intake.settings.feedback / found.district_code).glob(f"{found.submission_id}.*"):
-        kept.unlink(missing_ok=True)
+    for path in (intake.settings.feedback / found.district_code).glob(f"{found.submission_id}.*"):
+        path.unlink(missing_ok=True)
 
 
 def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:

@@ -1,4 +1,4 @@
-"""Taking originals in again that the ledger knows nothing of: it was lost, or restored from an older backup."""
+"""Reimporting originals that the ledger lacks, because it was lost or restored from an older backup."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _read_unrecorded(intake: IntakeContext, path: Path) -> _Unrecorded:
         if sent is None:
             sent = _find_name(path, submission_id, intake.keys, came_at)
     except DamagedOriginal:
-        pass  # told when its turn comes
+        pass  # reported when its turn comes
     return _Unrecorded(path, submission_id, path.parent.name, sent, sent.submitted_at if sent else came_at)
 
 

@@ -1,4 +1,4 @@
-"""Checking refused files again from their kept originals, when what refused them lay with the city (a missing name)."""
+"""Reprocessing: checking refused files again from their originals, when the cause was the city's (a missing name)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_refusals(
     quarter: str | None = None,
     rules: Collection[str] = (),
 ) -> list[Submission]:
-    """Refused submissions that no later one of their key has followed and whose original is kept.
+    """Refused submissions without a later one of their key whose original is still stored.
 
     Args:
         ledger: where.

@@ -1,4 +1,4 @@
-"""Storing the rows of a submission again from its original, when their file is missing or damaged."""
+"""Restoring the rows of a submission from its original, when their file is missing or damaged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Rotating the installation's keys: stored persons and encrypted originals go over to a new version of their key.
 
-Killed at any step and run again, a rotation ends as if undisturbed: the ledger says which one has begun, to which
-version, and each step can be done again. Originals are read under either version meanwhile. Persons change all at
-once, by one transaction of the ledger; until the key file says so too, nobody else works with persons.
+Killed at any step and run again, a rotation ends as if undisturbed: the ledger says which rotation has begun and to
+which version, and each step can be repeated. Meanwhile originals can be read under either version. Persons change all
+at once, by one transaction of the ledger; until the key file has the version too, nobody else works with persons.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _next_versions(intake: IntakeContext, wanted: Collection[str]) -> dict[str, 
 
 
 def _require_no_lost_key(intake: IntakeContext, versions: Mapping[str, int]) -> None:
-    """Before anything is drawn: what is stored under a version must never meet another key of that number."""
+    """Require every key under which something is stored, before another key gets that version's number."""
     for use in key_uses(intake):
         if use.files and not use.is_there and (use.what == PERSONS or use.version == versions.get(ORIGINALS)):
             raise RotationRefused(
@@ -162,7 +162,7 @@ def _require_no_lost_key(intake: IntakeContext, versions: Mapping[str, int]) -> 
 
 @contextmanager
 def _exclusively(intake: IntakeContext) -> Iterator[None]:
-    """Nobody receives, erases, builds or publishes meanwhile."""
+    """Hold every lease, so that nobody receives, erases, builds or publishes meanwhile."""
     codes = {d.code for d in load_districts().districts} | {s.district_code for s in intake.ledger.submissions()}
     with ExitStack() as leases:
         for name in ("build", "publish", *(f"receive:{code}" for code in sorted(codes))):

@@ -1,1 +1,4 @@
-"""Persons' numbers: read, checked, searched for, and replaced by keys."""
+"""Persons' numbers: `numbers` reads and checks them, `number_search` finds them where none belongs.
+
+`keys` reads the secret keys; `wrapping` makes the stored person keys, which can be rotated.
+"""

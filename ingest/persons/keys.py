@@ -42,7 +42,7 @@ class Keys:
 
 
 def fingerprint(keys: Keys) -> str:
-    """What tells one installation's person keys from another's, without telling anything of them: 32 hex digits."""
+    """A digest that identifies an installation's person keys and reveals nothing of them: 32 hex digits."""
     return hashlib.sha256(b"person keys of this installation\0" + keys.person_secret).hexdigest()[:32]
 
 

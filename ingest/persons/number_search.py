@@ -1,7 +1,7 @@
-"""Searching texts for numbers of persons: where none belongs, however its digits are separated or written.
+"""Searching texts for persons' numbers, however their digits are separated or written.
 
-A hit is a possible date with the four digits that make its check digit right. Where the digits stand apart in an odd
-way, where they are cut must fit a number too, so that phone numbers, times and ranges of dates are no hits.
+A hit is a possible date with four digits that make its check digit right. Where the digits are separated, the cuts must
+fit a number too, so that phone numbers, times and ranges of dates are no hits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _GAP, _CUT = r"[\W_]{0,8}", r"[\W_]{1,8}"
-"""What may stand between two digits of one number: no letter, and not much."""
+"""What may be between two digits of one number: no letter, and not much."""
 
 
 def _apart(*digits: str) -> str:
@@ -152,7 +152,7 @@ def _in_digits(found: re.Match[str], form: str) -> str:
 
 
 def _plain(text: str, unseen: str = "") -> str:
-    """A text in small letters, its digits as ASCII; `unseen` stands for what is invisible or upon another letter."""
+    """A text in small letters, its digits as ASCII; `unseen` replaces what is invisible or on another letter."""
     if text.isascii():
         return text.lower()
     visible = "".join(unseen if letter in _BLANK_LETTERS else _cut_by_a_sign(letter) for letter in text)

@@ -1,4 +1,4 @@
-"""Persons: numbers are read, checked and replaced by keys here. No number in clear leaves this module.
+"""Reading and checking persons' numbers, and replacing them by keys. No number in clear leaves this module.
 
 The form of a number is that of Skatteverket's leaflets SKV 704 (personnummer) and SKV 707 (samordningsnummer), and of
 18 and 18 a §§ folkbokföringslagen (1991:481). A coordination number has 60 added to the day. Where month or day of
@@ -35,12 +35,12 @@ _WEIGHTS = (2, 1, 2, 1, 2, 1, 2, 1, 2, 1)
 _FORM = re.compile(r"(\d{6}|\d{8})([-+]?)(\d{4})", re.ASCII)
 _WITHOUT_LAST = re.compile(r"\d{6}(?:\d{2})?[-+]?[xX*#?.]*", re.ASCII)
 _FORMS = {13: (8, True), 12: (8, False), 11: (6, True), 10: (6, False)}
-"""Length of a cell → digits of its date, and whether a sign stands before the last four."""
+"""Length of a cell → digits of its date, and whether there is a sign before the last four."""
 _MINUSES, _WIDE_PLUS, _LAST_ASCII = "\N{MINUS SIGN}\N{HYPHEN BULLET}", "\N{FULLWIDTH PLUS SIGN}", 0x7F
 _ADDED = 60
-"""What a coordination number's day has over the day of birth."""
+"""What a coordination number adds to the day of birth."""
 _MIDYEAR, _MIDMONTH = 6, 14
-"""Months before 1 July and days before the 15th, which stand for a birth of which no more is known."""
+"""Months before 1 July, and days before the 15th: the birth date used where month or day is unknown."""
 _FIRST_YEAR = 1850
 _MONTH_STARTS = (
     np.arange(f"{_FIRST_YEAR}-01", "10000-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int32)
@@ -222,7 +222,7 @@ class _Parts:
 
 
 def _parts(digits: list[ByteArray], date_digits: int, sign: ByteArray | None, reference: date) -> _Parts:
-    """Judge numbers given digit by digit (what is no digit is over 9); all twelve as one whole number."""
+    """Check numbers given digit by digit (what is no digit is over 9), and make one whole number of all twelve."""
     ok = np.ones(len(digits[0]), bool)
     for digit in digits:
         ok &= digit <= 9

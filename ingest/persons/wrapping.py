@@ -1,7 +1,7 @@
-"""How a person's value is wrapped into the key that is stored, and back: AES-SIV of many values at once.
+"""Wrapping persons' values into the keys that are stored, and unwrapping them: AES-SIV of many values at once.
 
-The wrapping key has versions. What is wrapped is the same under each, so that rows go from one version to the next
-without the numbers.
+The wrapping key has versions. The wrapped value is the same under each, so that rows change versions without the
+numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A column of cells as bytes, looked at by spelling: each distinct one once where the column is dictionary-encoded."""
+"""Columns of cells as bytes, searched and changed by spelling: once per distinct spelling where it is encoded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 Mask = npt.NDArray[np.bool_]
 Candidates = Callable[[pa.Array], Mask]
-"""Of an array of bytes: which come into question. Quick, and no cell is left out that should be looked at."""
+"""Which cells of an array are worth a look: quick, and never without a cell that should be looked at."""
 
 
 class ByteColumn:
-    """A column, and its spellings: chunks of a dictionary-encoded column mostly repeat the same few."""
+    """A column of cells as bytes, with its distinct spellings."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         """Gather the spellings."""
@@ -34,7 +34,7 @@ class ByteColumn:
         return bytes(self.column[row].as_py() or b"")
 
     def rows_holding(self, candidates: Candidates, holds: Callable[[bytes], bool]) -> Mask:
-        """Which rows hold a spelling of a kind; `holds` says exactly whether a candidate is."""
+        """Which rows hold a spelling of a kind; `holds` decides about each candidate."""
         parts, is_any = [np.empty(0, bool)], False
         for spellings in self._spellings:
             found = np.zeros(len(spellings), bool)
@@ -52,7 +52,7 @@ class ByteColumn:
         return rows
 
     def respelled(self, candidates: Candidates, new: Callable[[bytes], bytes]) -> ByteColumn:
-        """The column with candidates spelt anew; itself where nothing changes."""
+        """The column with candidates respelled; itself where nothing changes."""
         if not any(candidates(spellings).any() for spellings in self._spellings):
             return self
         chunks, is_changed = [], False

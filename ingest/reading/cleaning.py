@@ -1,4 +1,4 @@
-"""Cells as they compare: what is invisible taken out of every column, and free text that is garbled asked about."""
+"""Cleaning cells: remove invisible characters from every column, and make queries about garbled free text."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def cleaned(table: pa.Table, contract: Contract, encoding: str) -> pa.Table:
             it is read (`folding.fold`), and stays for a message that names it.
         encoding: of the bytes; the cells that are given back have it too.
     """
-    kept = {column.name for column in contract.columns if column.type != "text"}
+    not_text = {column.name for column in contract.columns if column.type != "text"}
     columns = [
-        _cleaned(column, _cleaner(encoding, keep_spaces=name in kept))
+        _cleaned(column, _cleaner(encoding, keep_spaces=name in not_text))
         for name, column in zip(table.column_names, table.columns, strict=True)
     ]
     return pa.table(columns, names=table.column_names)
@@ -98,7 +98,7 @@ def garbled_texts(
         contract: the dataset's.
         encoding: of the cells.
         numbers: each row as Excel numbers it.
-        headers: as they are written; with the cells they tell whether the file has å, ä or ö at all.
+        headers: as they are written; they and the cells show whether the file has å, ä or ö at all.
     """
     found: list[Finding] = []
     for column in contract.columns:
@@ -127,7 +127,7 @@ def garbled_texts(
 
 
 def _has_swedish(columns: Iterable[pa.ChunkedArray], encoding: str, headers: Sequence[str]) -> bool:
-    """Whether å, ä or ö stands somewhere as it should."""
+    """Whether the file has å, ä or ö somewhere."""
     if any(letter in header for header in headers for letter in _SWEDISH):
         return True
     letters = [letter.encode(encoding, "ignore") for letter in _SWEDISH]

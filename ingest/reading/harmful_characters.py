@@ -1,7 +1,7 @@
-"""Characters that no text of ours holds and that don't pass for white space: NUL, controls beyond ASCII, no characters.
+"""Finding harmful characters: NUL, control characters beyond ASCII, and code points that are no characters.
 
-Whatever is merely invisible is taken away elsewhere. These are not: NUL ends a text in PostgreSQL, and the others are
-what a wrong encoding leaves of letters. In free text the others are a query about garbled text.
+Merely invisible characters are removed elsewhere. These are not: NUL ends a text in PostgreSQL, and a wrong encoding
+leaves the others in place of letters. In free text the others are a query about garbled text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which column of the contract each header means, and what is wrong with a file's headers."""
+"""Matching headers to the contract's columns, and finding what is wrong with them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class MatchedHeaders:
     Attributes:
         names: contract column per header, None where unknown.
         missing: contract columns that no header means.
-        hints: missing column → words on the unknown header that was probably meant; empty where its garbled header
-            is told.
+        hints: missing column → words on the unknown header that was probably meant; empty where a finding names its
+            garbled header.
         findings: what is wrong with the headers.
     """
 
@@ -83,7 +83,7 @@ def match_headers(
     if broken:
         findings.append(_about_garbled(headers, broken, contract))
     explained = set(broken.values())
-    hints = dict.fromkeys(explained, "")  # told by that finding: no row is asked whether it needs them
+    hints = dict.fromkeys(explained, "")  # that finding names them: no row is asked whether it needs them
     for column in contract.columns:
         if column.name not in missing or column.name in explained:
             continue

@@ -1,4 +1,4 @@
-"""Columns that a file must have only where some row needs them: derived from the rules that ask for a filled cell."""
+"""Columns that a file must have only if some row needs them, as the rules about filled cells say."""
 
 from __future__ import annotations
 
@@ -189,40 +189,42 @@ def missing_columns(
         that every row needs.
     """
     lacking = {name for name in missing if not contract.column(name).optional}
-    open_ones = lacking & decided_by_rows(contract.dataset)
+    undecided = lacking & decided_by_rows(contract.dataset)
     if not sheet.rows:
-        lacking -= open_ones - hints.keys()
-        open_ones &= hints.keys()
-    told_already = {name for name in open_ones if name in hints}  # told with the headers
-    faults = (lacking - open_ones) | told_already
-    open_ones -= told_already
+        lacking -= undecided - hints.keys()
+        undecided &= hints.keys()
+    found_before = {name for name in undecided if name in hints}  # by the findings on headers
+    faults = (lacking - undecided) | found_before
+    undecided -= found_before
     findings: dict[str, Finding] = {}
-    for name in sorted(open_ones & limits_of(contract.dataset).keys()):
+    for name in sorted(undecided & limits_of(contract.dataset).keys()):
         if _fillable(name, contract.dataset, sheet, frozenset(missing)):
             findings[name] = missing_column(contract, name, hints)
             faults |= {name}
-        open_ones -= {name}
+        undecided -= {name}
     changed = True
     while changed:
         changed = False
-        for name in sorted(open_ones):
+        for name in sorted(undecided):
             needs = [need for need in needs_of(contract.dataset) if need.column == name]
             asking = [(need, need.rows(sheet)) for need in needs]
             first = next(((need, rows) for need, rows in asking if rows.any()), None)
-            if first is not None and first[0].decided_by not in faults | open_ones:
+            if first is not None and first[0].decided_by not in faults | undecided:
                 every = np.logical_or.reduce([rows for _, rows in asking])
-                findings[name] = missing_column(contract, name, hints, _said(first[0], every, contract, codes, numbers))
+                findings[name] = missing_column(
+                    contract, name, hints, _need_in_words(first[0], every, contract, codes, numbers)
+                )
                 faults.add(name)
-            elif any(need.decided_by in faults | open_ones for need in needs):
+            elif any(need.decided_by in faults | undecided for need in needs):
                 continue
-            open_ones.discard(name)
+            undecided.discard(name)
             changed = True
-    for name in open_ones:
+    for name in undecided:
         findings[name] = missing_column(contract, name, hints)
-    return [findings[c.name] for c in contract.columns if c.name in findings], frozenset(faults | open_ones)
+    return [findings[c.name] for c in contract.columns if c.name in findings], frozenset(faults | undecided)
 
 
-def _said(
+def _need_in_words(
     need: Need, rows: BoolArray, contract: Contract, codes: Mapping[str, CodeList], numbers: npt.NDArray[np.int32]
 ) -> str:
     count, first = int(rows.sum()), int(numbers[np.flatnonzero(rows)[0]])

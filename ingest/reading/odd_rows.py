@@ -1,4 +1,4 @@
-"""Rows that are no rows of the table: headers repeated, lines of dashes, notes. Each is told as what it is."""
+"""Finding rows that are no rows of the table: repeated headers, lines of dashes, notes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | Non
         return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
     if 1 < len(filled) < required and _NOTE.match(visible(cells[0])):
         return file_finding("FIL-067", row=row)
-    # Words where an identifier stands, and most of what every row has is lacking: a signature, or who to ring.
+    # Words in place of an identifier, and most of what every row has is lacking: a signature, or who to ring.
     if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":
         return file_finding("FIL-067", row=row)
     return None
@@ -83,7 +83,7 @@ def odd_rows(
     """Which rows of a table are none, and what they are.
 
     Only rows that come into question are looked at one by one: those with a header or a dash for a code, and those in
-    which no code stands that every row must have.
+    which a code is missing that every row must have.
 
     Args:
         table: cells as bytes, cleaned; columns are named after the contract's, or `?n` for the n-th when it is none.
@@ -126,15 +126,15 @@ def _by_spelling(
     headed, empty = [np.empty(0, bool)], [np.empty(0, bool)]
     memo: dict[bytes, tuple[bool, bool]] = {}
     for chunk in column.chunks:
-        told = []
+        verdicts = []
         for cell in chunk.dictionary.to_pylist():
             if cell not in memo:
                 text = cell.decode(encoding).strip()
                 memo[cell] = (bool(text) and (fold(text[:200]) in known or bool(_DASHES.fullmatch(text))), not text)
-            told.append(memo[cell])
-        told.append((False, True))
-        table = np.array(told, dtype=bool).reshape(-1, 2)
-        index = chunk.indices.fill_null(len(told) - 1).to_numpy(zero_copy_only=False)
+            verdicts.append(memo[cell])
+        verdicts.append((False, True))
+        table = np.array(verdicts, dtype=bool).reshape(-1, 2)
+        index = chunk.indices.fill_null(len(verdicts) - 1).to_numpy(zero_copy_only=False)
         headed.append(table[index, 0])
         empty.append(table[index, 1])
     return np.concatenate(headed), np.concatenate(empty)

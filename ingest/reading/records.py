@@ -1,4 +1,4 @@
-"""Records of a CSV file that pyarrow can't take straight: rewritten one by one, each with a field for every column."""
+"""Rewriting the records of an irregular CSV file one by one, so that each has a field for every column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What spreadsheet programs leave in cells, in workbooks and in the CSV files saved from them."""
+"""Finding what spreadsheet programs do to cells, in workbooks and in CSV files saved from them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Marks:
     explained: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
 
     def explain(self, column: Column, rows: npt.NDArray[np.int32]) -> None:
-        """These rows' cells of a column need no other rule's word."""
+        """Record that a finding explains these rows' cells of a column."""
         earlier = self.explained.get(column.name, np.empty(0, np.int32))
         self.explained[column.name] = np.union1d(earlier, rows).astype(np.int32)
 
@@ -137,8 +137,8 @@ def _look_at_days(
     marks: Marks, column: Column, days: Sequence[tuple[int, str]], numbers: npt.NDArray[np.int32]
 ) -> None:
     """Date cells of a workbook in a column of other values."""
-    kept = set(numbers.tolist())  # without rows that were taken out as totals
-    there = [(row, day) for row, day in days if row in kept]
+    remaining = set(numbers.tolist())  # without rows that were removed as totals
+    there = [(row, day) for row, day in days if row in remaining]
     if there:
         rows = np.array([row for row, _ in there], np.int32)
         marks.name_rows("FIL-035", column, rows, (turned_into_dates.in_words(column, day) for _, day in there[:LISTED]))
@@ -154,7 +154,7 @@ def _is_error(cell: bytes, encoding: str) -> bool:
 
 
 def _look_at_dates(marks: Marks, column: Column, cells: ByteColumn, numbers: npt.NDArray[np.int32]) -> None:
-    """Noughts that a format shows as a day, and days with a time of day."""
+    """Zeros that a format shows as a day, and days with a time of day."""
     noughts = numbers[cells.rows_holding(_of_length(range(1, 11)), lambda cell: cell.strip() in _NOUGHTS)]
     if len(noughts):
         marks.name_column("FIL-058", column, noughts)

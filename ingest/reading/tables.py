@@ -1,4 +1,4 @@
-"""Bytes → a table of raw cells: CSV (encoding, separator, headers, records) or workbook. Nothing is blanked or guessed.
+"""Reading bytes as a table of raw cells: CSV (encoding, separator, headers, records) or workbook; nothing is guessed.
 
 Well-formed files go straight through pyarrow. Files with blank lines, stray quotes or ragged rows are first rewritten
 record by record (`records.regularised`), which keeps the number that Excel gives each row.
@@ -201,7 +201,7 @@ def _parse(
 
 
 def _parsed_straight(raw: bytes, names: list[str], kinds: dict[str, pa.DataType], separator: str) -> pa.Table | None:
-    """The records after the header line, when they are so regular that the n-th one is Excel's row n + 1; else None."""
+    """The records after the header line if the n-th is Excel's row n + 1 throughout; else None."""
     end = raw.find(b"\n")
     head, body = raw[:end].rstrip(b"\r"), memoryview(raw)[end + 1 :]
     if end <= 0 or b'"' in raw or b"\r" in head or head.endswith(separator.encode()):
@@ -244,7 +244,7 @@ def _all_empty(table: pa.Table, encoding: str) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What each column of a file is: keys are contract columns, or `?n` for the n-th column when it is none."""
+    """The columns of a file: keys are contract columns, or `?n` for the n-th column when the contract lacks it."""
 
     headers: list[str]
     keys: list[str]
@@ -265,12 +265,12 @@ def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = fr
 
 
 def read_table(raw: bytes, contract: Contract, ending: str = "") -> RawTable:
-    """Read the bytes of a CSV file or workbook as the contract's columns. What they are decides, not the file's name.
+    """Read the bytes of a CSV file or workbook as the contract's columns. The bytes decide which, not the file's name.
 
     Args:
         raw: the whole file.
         contract: says which headers are known.
-        ending: of the file's name, without full stop; a query tells when it says something else than the bytes.
+        ending: of the file's name, without full stop; a query is made when it contradicts the bytes.
 
     Returns:
         The cells, with every fault found on the way in `findings`. Rows with a wrong number of fields are left out
@@ -346,23 +346,23 @@ def _table_of_rows(
     unused: frozenset[int] = frozenset(),
     days: dict[str, list[tuple[int, str]]] | None = None,
 ) -> RawTable:
-    """The table without what is invisible, without blank rows and rows that are none; these and odd cells are told."""
+    """The table without invisible characters, blank rows, totals and notes; with findings on these and on odd cells."""
     table = cleaned(table, contract, encoding)
     blank = _all_empty(table, encoding)
     if blank.any():
         table, numbers = table.filter(pa.array(~blank)), numbers[~blank]
     totals = totals_rows(table, contract, encoding)
-    told = [file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals.certain)]
-    told += [file_finding("FIL-085", row=int(numbers[i])) for i in np.flatnonzero(totals.likely)]
+    row_findings = [file_finding("FIL-014", row=int(numbers[i])) for i in np.flatnonzero(totals.certain)]
+    row_findings += [file_finding("FIL-085", row=int(numbers[i])) for i in np.flatnonzero(totals.likely)]
     if totals.certain.any():
         table, numbers = table.filter(pa.array(~totals.certain)), numbers[~totals.certain]
     is_odd, odd = odd_rows(table, contract, encoding, numbers)
     if odd:
-        table, numbers, told = table.filter(pa.array(~is_odd)), numbers[~is_odd], [*told, *odd]
+        table, numbers, row_findings = table.filter(pa.array(~is_odd)), numbers[~is_odd], [*row_findings, *odd]
     columns = {key: table[key] for key in layout.keys if not key.startswith("?")}
-    told += garbled_texts(columns, contract, encoding, numbers, layout.headers)
+    row_findings += garbled_texts(columns, contract, encoding, numbers, layout.headers)
     marks = spreadsheet_marks(columns, contract, encoding, numbers, has_marks=has_marks, days=days or {})
     places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
     extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
-    found = (*layout.findings, *findings, *told, *marks.findings)
+    found = (*layout.findings, *findings, *row_findings, *marks.findings)
     return RawTable(marks.columns, extra, encoding, numbers, layout.missing, layout.hints, found, marks.explained)

@@ -1,8 +1,8 @@
-"""Days with a time of day beside them, in workbooks and in CSV files: the day is read, and what the time says is asked.
+"""Days with a time of day, in workbooks and in CSV files: the day is read, and a query asks about the time.
 
 Midnight says nothing. An export in UTC writes Swedish midnight as 22:00 or 23:00 of the day before; a spreadsheet's
 arithmetic, and old offsets of time zones, leave seconds before midnight. Which day is meant is not guessed: the day is
-read as it stands, and the query names the cause. 23:59:59 is as often the end of a day as the beginning of the next.
+read as written, and the query names the cause. 23:59:59 is as often the end of a day as the beginning of the next.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def without_times(
     """
     findings = []
     for rule in (_UTC, _LATE, _OTHER):
-        rows = numbers[cells.rows_holding(_maybe, partial(_is_told, rule))]
+        rows = numbers[cells.rows_holding(_maybe, partial(_is_of_rule, rule))]
         if len(rows):
             facts: dict[str, Any] = {
                 "cells": count_with_noun(len(rows), "cell", "celler"),
@@ -102,7 +102,7 @@ def _timed(cell: bytes) -> Timed | None:
     return read_time(cell.decode("ascii", "replace")) if len(cell) <= _LONGEST else None
 
 
-def _is_told(rule: str, cell: bytes) -> bool:
+def _is_of_rule(rule: str, cell: bytes) -> bool:
     timed = _timed(cell)
     return timed is not None and timed.rule == rule
 

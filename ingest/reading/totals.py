@@ -1,6 +1,6 @@
-"""Rows that say of themselves that they are a total or a part of another row: `Summa Bromma`, `varav digitala`.
+"""Finding rows that by their words are a total or a part of another row: `Summa Bromma`, `varav digitala`.
 
-Certain ones are errors: all that stands beside the total's word is known to us (a unit, an area, a code, a word such as
+Certain ones are errors: every word beside the total's word is known to us (a unit, an area, a code, a word such as
 mottagningar), or the word is one that no name begins or ends with. Where a name could be meant (`Total Hälsa`) it is a
 query. Totals that no word betrays are sought by arithmetic: `checks.arithmetic.sums_of_others`.
 """
@@ -41,7 +41,7 @@ _MAYBE_FIGURES = (
     rf"{_MAYBE}|snitt|medel|medi|mean|avera|avg|diff|skill|ndring|ning|andel|procent|kvot|ratio|max|min|gst|avvik|index"
     r"|gnos|budget|m.{1,2}l|utfall|rega|fjol|riket|stad|stockholm|kommun|l.{1,2}net|region|sverige|ntligt?"
 )
-"""The same, and what may hold a word for a mean or share, or for the city: sought where a row's own name stands."""
+"""The same, and what may hold a word for a mean or share, or for the city: sought in the column of a row's own name."""
 _MAYBE_READ = re.compile(_MAYBE.replace(r"\xce\xa3|\xe2\x88\x91", "\u03a3|\u03c3|\u2211"))
 _SUM_SIGN = re.compile(r"^\W*s\s*:\s*a\b|\bs\s*:\s*a\W*$|^\W*(i alt|\u03c3)\W*$|\u2211")
 
@@ -121,7 +121,7 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     Args:
         text: the cell.
         dataset: whose.
-        is_key: whether it stands in a column that says what the row is about.
+        is_key: whether it is in a column that says what the row is about.
         is_number: whether the column holds identifiers, in which `SUM-12` may be a real one.
         beside: words with which the column's other cells begin, `_bare`.
     """

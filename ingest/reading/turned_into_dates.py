@@ -1,4 +1,4 @@
-"""Values that a spreadsheet took for dates (6-12, 2018-10, 1-18) where no date is due, by how they read afterwards."""
+"""Recognising values that a spreadsheet turned into dates (6-12, 2018-10, 1-18) in columns without dates."""
 
 from __future__ import annotations
 

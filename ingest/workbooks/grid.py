@@ -25,14 +25,14 @@ class CellTooLong(Exception):
     """A cell longer than any table of ours holds. `row` is Excel's number."""
 
     def __init__(self, row: int) -> None:
-        """Keep the row."""
+        """Store the row."""
         super().__init__()
         self.row = row
 
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """Where the headers stand: `index` counts rows from 0 as Excel does; `above` are filled rows before it."""
+    """Where the headers are: `index` counts rows from 0; `above` are the filled rows before it."""
 
     index: int
     cells: tuple[str, ...]
@@ -44,7 +44,7 @@ class HeaderRow:
 
 @dataclass(frozen=True)
 class Body:
-    """What stands below the headers.
+    """The rows below the headers.
 
     Attributes:
         csv: records of `width` fields, `;` between them, UTF-8.
@@ -107,8 +107,8 @@ def read_body(rows: Iterator[Row], header: HeaderRow, is_date_column: Callable[[
 
     Args:
         rows: from the sheet's row 1; taken in blocks.
-        header: where the headers stand.
-        is_date_column: whether a position is due to hold dates; None where no column of ours stands.
+        header: where the headers are.
+        is_date_column: whether a position is due to hold dates; None where the contract has no column.
 
     Raises:
         CellTooLong: see there.
@@ -147,7 +147,7 @@ def read_body(rows: Iterator[Row], header: HeaderRow, is_date_column: Callable[[
 
 
 def _days(cells: Iterable[object], number: int) -> Iterator[tuple[int, str]]:
-    """Row and day of the date cells among these, the first of which stands in row `number`."""
+    """Row and day of the date cells among these; the first is in row `number`."""
     for row, cell in enumerate(cells, start=number):
         if isinstance(cell, dt.date):
             yield row, f"{cell:%Y-%m-%d}"

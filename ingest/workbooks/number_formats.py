@@ -1,4 +1,4 @@
-"""Number formats of cells: which show a number with a fixed run of digits, and which only look like a date's.
+"""Number formats of cells: which show a number with a fixed number of digits, and which only look like a date's.
 
 After ECMA-376 part 1, 18.8.31. Files hold formats with English letters; other programs also write their own names.
 """
@@ -68,7 +68,7 @@ class Share:
 
 
 def _filled(parts: Parts, digits: str) -> str:
-    """Digits in their places; those beyond the places stand where the first one is."""
+    """Digits in their places; those beyond the places are where the first one is."""
     digits = digits.rjust(parts.count(None), "0")
     spare = len(digits) - parts.count(None)
     shown, at = [], 0

@@ -1,4 +1,4 @@
-"""What calamine doesn't tell about a sheet of an .ods: hidden rows and columns, errors, formulas without values, spans.
+"""What calamine does not report about a sheet of an .ods: hidden rows and columns, errors, formulas without values.
 
 The content is searched as bytes; producers all use the prefixes `table:` and `office:`.
 """
@@ -132,7 +132,7 @@ def hidden_columns(table: bytes, most: int) -> frozenset[int]:
 
 
 def merged(table: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Merged cells as calamine tells them of an xlsx: (top, left), (bottom, right), counted from 0."""
+    """Merged cells as calamine reports them of an .xlsx: (top, left), (bottom, right), counted from 0."""
     if b"-spanned=" not in table:
         return
     row, following, column = -1, 0, 0

@@ -35,11 +35,11 @@ MOST_ENTRIES = 5_000
 MOST_BYTES = 1 << 30
 """Unpacked, of all parts that are read together."""
 SUSPECT_BYTES, SUSPECT_RATIO = 64 << 20, 250
-"""A part that unpacks to more than so many bytes, at more than so many for one, is a bomb: sheets lie at 5 to 60."""
+"""A part larger than this unpacked, and packed more tightly than this, is a bomb: sheets have ratios of 5 to 60."""
 HEAD_BYTES = 512 << 10
 """So much of each sheet is looked at to find the one that bears the headers."""
 _HEAD_ROWS = 60
-_KEPT = {
+_NEEDED = {
     "xlsx": ("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels",
              "xl/sharedStrings.xml", "xl/styles.xml"),
     "ods": ("mimetype", "META-INF/manifest.xml"),
@@ -66,7 +66,7 @@ _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 
 @dataclass(frozen=True)
 class SheetPart:
-    """One entry of a workbook's list of sheets: where its part lies, and whether Excel shows it."""
+    """One entry of a workbook's list of sheets: the path of its part, and whether Excel shows it."""
 
     part: str
     name: str
@@ -213,7 +213,7 @@ class Package:
         """A plain zip of the given parts and of what is needed to read them."""
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as plain:
-            for name in _KEPT[self.kind]:
+            for name in _NEEDED[self.kind]:
                 if self.has(name) and name not in changed:
                     plain.writestr(name, self.read(name))
             for name, content in changed.items():

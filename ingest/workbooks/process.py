@@ -34,7 +34,7 @@ def _limit() -> None:
 
 
 def reply_to(raw: bytes, request: dict[str, Any]) -> SheetReply:
-    """What is reply of a workbook; facts of a refusal are its rule under `refused` and what its message needs."""
+    """The reply on a workbook; facts of a refusal are its rule under `refused` and what its message needs."""
     wants = SheetRequest(
         request["known"],
         frozenset(request["dates"]),

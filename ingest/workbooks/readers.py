@@ -1,4 +1,4 @@
-"""From each kind of workbook to one sheet as text: which sheet, which row bears the headers, what is odd about it."""
+"""Reading each kind of workbook as one sheet of text: which sheet, which header row, and what is odd about it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Range = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True)
 class SheetRequest:
-    """What the reader is told of the dataset.
+    """What the reader needs to know of the dataset.
 
     Attributes:
         known: folded header → column.
@@ -164,8 +164,8 @@ def _rows(sheet: calamine.CalamineSheet) -> Iterator[list[Any]]:
     """A sheet's rows from row 1 (index 0), cells from column A: calamine leaves out unused columns before the first.
 
     Raises:
-        Refused: some cell stands so far away that going through all before it would take very long; or holds a span of
-            time longer than can be counted.
+        Refused: a cell is so far away that reading all before it would take very long, or holds a span of time too
+            long to be counted.
     """
     if sheet.start is None or sheet.end is None:
         return iter(())
@@ -346,7 +346,7 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
         "header_row": header.index + 1,
         "above": header.above,
         "titles": [text[:200] for text in (marks.name, *_above(rows(), header)) if text.strip()],
-        "kept": filled,
+        "filled": filled,
         "dates": {str(place): days for place, days in body.dates.items()},
     }
     return SheetReply(facts, body.csv, body.numbers.tobytes())

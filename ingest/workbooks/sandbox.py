@@ -1,4 +1,4 @@
-"""Excel and OpenDocument workbooks: told apart by their bytes, read in a process of its own, nothing in them run."""
+"""Reading Excel and OpenDocument workbooks in a process of its own; nothing in them is run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KINDS = {
     "xls": "en Excelarbetsbok i det äldre formatet",
     "ods": "ett OpenDocument-kalkylblad",
 }
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+_PASSED_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 
 
 class WorkbookReaderFailed(Exception):
@@ -101,7 +101,7 @@ def read_sheet(raw: bytes, contract: Contract, most_columns: int) -> SheetText:
     return SheetText(
         facts["kind"],
         headers,
-        frozenset(range(len(headers))) - frozenset(facts["kept"]),
+        frozenset(range(len(headers))) - frozenset(facts["filled"]),
         body,
         np.frombuffer(numbers, np.int32),
         tuple(_oddities(facts, headers, contract)),
@@ -120,9 +120,9 @@ def _days(
 
 
 def _ask_process(raw: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes]:
-    """Facts, row numbers and body, as `ingest.workbooks.process` tells them."""
+    """Facts, row numbers and body, as `ingest.workbooks.process` returns them."""
     question = json.dumps(request).encode()
-    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    environment = {name: os.environ[name] for name in _PASSED_ENVIRONMENT if name in os.environ}
     with subprocess.Popen(
         [sys.executable, "-I", str(_PROCESS)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The older workbooks (.xls): a compound file with one stream of records. What calamine doesn't tell about a sheet.
+"""What calamine does not report about a sheet of an .xls: a compound file with one stream of records.
 
 Containers after [MS-CFB], records after [MS-XLS].
 """
@@ -94,7 +94,7 @@ class _Compound:
         return b""
 
     def _small(self, root: bytes, start: int, size: int) -> bytes:
-        """A stream that lies in small sectors within the root's own stream."""
+        """A stream in small sectors within the root's own stream."""
         table = self._chain(struct.unpack_from("<I", self._raw, 60)[0])
         following = struct.unpack(f"<{len(table) // 4}I", table)
         inner = self._chain(struct.unpack_from("<I", root, 116)[0])
@@ -165,7 +165,7 @@ class _Styles:
     false_dates: frozenset[int]
 
     def shown(self, style: int, value: float) -> str | float | None:
-        """What stands in a cell, where calamine gives back something else."""
+        """What a cell shows, where calamine gives back something else."""
         how = self.templates.get(style)
         if how is not None and (text := how.shown(value)) is not None:
             return text

@@ -1,4 +1,4 @@
-"""What calamine doesn't tell about a sheet of an xlsx: hidden rows and columns, error cells, formulas without values,
+"""What calamine does not report about a sheet of an .xlsx: hidden rows and columns, errors, formulas without values,
 and what number formats show.
 
 The part is searched as bytes: the patterns allow a namespace prefix, any order of attributes and either quote.
@@ -91,7 +91,7 @@ def cells(sheet: bytes) -> int:
 
 
 def has_far_columns(sheet: bytes) -> bool:
-    """Whether any cell stands at column AAA (703) or beyond."""
+    """Whether any cell is in column AAA (703) or beyond."""
     return _FAR_COLUMN.search(sheet) is not None
 
 

@@ -278,7 +278,7 @@ def cut_at(monkeypatch: pytest.MonkeyPatch, name: str) -> Callable[[], None]:
     return with_patch.undo
 
 
-@pytest.mark.parametrize("step", ["_remove_others", "end", "seal_again"])
+@pytest.mark.parametrize("step", ["_remove_unrecorded_files", "end_rotation", "seal_again"])
 def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
     filled: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str
 ) -> None:
@@ -341,7 +341,7 @@ def test_an_older_key_file_in_the_middle_of_a_rotation_is_refused(
 ) -> None:
     """Another key of the same number would be drawn, and what is stored under the lost one never be read again."""
     older = filled.settings.keys.read_bytes()
-    undo = cut_at(monkeypatch, "end")
+    undo = cut_at(monkeypatch, "end_rotation")
     with pytest.raises(Cut):
         turn(filled, ORIGINALS)
     undo()

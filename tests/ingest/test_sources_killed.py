@@ -70,7 +70,7 @@ def outcome(place: Place, installation: Installation) -> dict[str, object]:
     ("where", "when"),
     [
         ("ingest.recording:encrypt_original", "after"),
-        ("ingest.locations.sources:Source.answer", "before"),
+        ("ingest.locations.sources:Source.leave_feedback", "before"),
         ("ingest.locations.sources:Source.clear", "before"),
         ("ingest.locations.sources:Source.clear", "after"),
     ],
