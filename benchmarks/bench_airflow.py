@@ -19,7 +19,7 @@ from rich.table import Table
 
 from followup.local.airflow_client import AirflowClient
 from followup.local.orchestrator import Orchestrator
-from followup.local.rehearsal import FIRST, Rehearsal, Stage
+from followup.local.rehearsal import FIRST, Rehearsal, RehearsalFiles
 from synthetic.city import draw_city
 
 TARGET_SECONDS, TARGET_GIB = 120, 1.5
@@ -103,7 +103,7 @@ def main() -> None:
     """Measure and print."""
     console = Console(highlight=False, width=100)
     with tempfile.TemporaryDirectory(prefix="followup-bench-") as folder:
-        stage = Stage(Path(folder))
+        stage = RehearsalFiles(Path(folder))
         settings = stage.prepare()
         city = draw_city(stage.folder / "staging", FIRST, FIRST)
         for file in city.files:

@@ -129,7 +129,7 @@ def compiled(settings: Settings) -> list[Statement]:
 
 
 def duckdb_options() -> dict[str, Any]:
-    """What the project's profile tells DuckDB; one statement at a time has the cores that a build's have together."""
+    """The settings of DuckDB in the project's profile, but with all of a build's cores for one statement."""
     profile = yaml.safe_load((PROJECT / "profiles.yml").read_text(encoding="utf-8"))["followup"]["outputs"]["warehouse"]
     options: dict[str, Any] = profile["config_options"]
     return {**options, "threads": profile["threads"] * options["threads"], "memory_limit": memory_allowed()}
@@ -232,8 +232,8 @@ def compare(less: Measured, more: Measured) -> str:
 def main() -> None:
     """Measure each scale, or, as the child process, run the SQL alone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    told = "; ".join(f"{name}: {takes}" for name, takes in TAKES.items())
-    parser.add_argument("--scales", choices=SCALES, nargs="+", default=list(SCALES), help=f"default all. {told}")
+    durations = "; ".join(f"{name}: {takes}" for name, takes in TAKES.items())
+    parser.add_argument("--scales", choices=SCALES, nargs="+", default=list(SCALES), help=f"default all. {durations}")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the cities here, a folder for each scale")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -2,7 +2,7 @@
 
 About 70,000 cases of 14 districts (two mergers) and eight quarters are drawn and counted: single dimensions and sex ×
 age band by quarter and by year, for districts, merged units and the city; reason × sex by district and year; all pairs
-of dimensions for the city and year. All cells go out together, so all are linked: about 16,000, a tenth of them 1 to 4.
+of dimensions for the city and year. All are published together and so linked: 16,000 cells, a tenth of them 1 to 4.
 
 Prints figures; asserts nothing. The bounds to compare with, on two cores: protected within 10 s, audited within 15 s,
 no audit failure, under 0.3 % of what is counted hidden. `--joint` says how many unpublished joint cells the audit

@@ -32,7 +32,7 @@ STAGES = {"looking": "gate", "mart": "cut", "linking": "link", "protecting": "pr
 
 
 class Stages:
-    """Seconds by stage, told by what a release says it is doing."""
+    """Seconds by stage, by the progress that a release reports."""
 
     def __init__(self) -> None:
         """Start the clock."""

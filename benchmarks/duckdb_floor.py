@@ -1,12 +1,12 @@
 """The floor that intake is measured against: one `arenden` file read, typed, checked and stored by DuckDB alone.
 
-Written to be as fast as DuckDB allows: the file is scanned twice and never kept as text (once for each column's
+Written to be as fast as DuckDB allows: the file is scanned twice and never stored as text (once for each column's
 distinct cells, once to type it), cells become enums and then small integers, all row rules are tried in one pass.
-Beside SQL stand only what SQL can't do: strict decoding, SHA-256, the encrypted original, and the persons' keys, made
+Python does only what SQL can't do: strict decoding, SHA-256, the encrypted original, and the persons' keys, made
 once per distinct person by intake's own function.
 
 It does less than `receive`: it takes the file for regular (no quotes, blank lines or totals rows), looks for no
-person's number in other columns, keeps no ledger, writes no feedback, and reads nothing back.
+person's number in other columns, has no ledger, writes no feedback, and reads nothing back.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Floor:
     def __init__(
         self, contract: Contract, suite: Mapping[str, Any], district: str, quarter: Quarter, keys: Keys
     ) -> None:
-        """Keep what decides how the file reads."""
+        """Store what decides how the file is read."""
         self.contract, self.district, self.quarter, self.keys = contract, district, quarter, keys
         self.entries = [entry for entry in suite["expectations"] if not entry["meta"].get("needs")]
         codes = [c for c in contract.columns if c.type in ("code", "code_list")]

@@ -1,6 +1,6 @@
 """A suite's rules as SQL over the floor's table `sheet`: one expression for each kind of expectation.
 
-A kind that stands in a suite and not here stops the benchmark with a KeyError: the floor must do what intake does.
+A kind that is in a suite and not here stops the benchmark with a KeyError: the floor must do what intake does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RuleSql:
     """Writes the query of each rule: the positions (`place`) in `sheet` of the rows that break it."""
 
     def __init__(self, dates: set[str], codes: Mapping[str, Sequence[str]], quarter: Quarter) -> None:
-        """Keep which columns hold days, what the codes' numbers are, and what $PARAMETER stands for."""
+        """Store which columns hold days, the numbers of the codes, and the values of $PARAMETER."""
         self.dates, self.codes = dates, codes
         self.parameters = {
             "quarter_start": quarter.start.isoformat(),

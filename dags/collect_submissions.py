@@ -53,9 +53,9 @@ def collect_submissions() -> None:
 
     @task.sensor(**DISTRICT, **AGAIN)
     def receive_again(district: str, params: dict[str, Any]) -> PokeReturnValue:
-        from followup.tasks.intake import collect_district_again
+        from followup.tasks.intake import retry_district
 
-        quarters = collect_district_again(district, params["quarter"])
+        quarters = retry_district(district, params["quarter"])
         changed = [partition_key(district, quarter) for quarter in quarters or ()]
         return PokeReturnValue(quarters is not None, {"district": district, "changed": changed})
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds dbt's documentation as one page that needs no network and no warehouse: lineage, glossary, a page per mart.
 #
-#   tools/dbt_docs.sh [FOLDER]     writes FOLDER/index.html; FOLDER is build/docs unless told
+#   tools/dbt_docs.sh [FOLDER]     writes FOLDER/index.html; FOLDER is build/docs by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 site="${1:-build/docs}"

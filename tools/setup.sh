@@ -67,7 +67,7 @@ need_venv_module() {
 
 # --- .venv --------------------------------------------------------------------------------------------------------
 
-# What .venv was made from: the lock, the project's own declaration, the interpreter, this recipe, and where it lies.
+# What .venv was made from: the lock, the project's own declaration, the interpreter, this recipe, and its path.
 fingerprint() { { cat requirements.txt pyproject.toml tools/setup.sh; "$1" -VV; pwd; } | sha256sum | cut -d ' ' -f 1; }
 
 # uv's own entry of the lock, so that it is held to its hash like everything else.

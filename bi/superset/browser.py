@@ -1,4 +1,4 @@
-"""Opens the dashboard in Chromium as a reader does, and keeps what the charts were given and a picture.
+"""Opens the dashboard in Chromium as a reader does, and stores the data of the charts and a picture.
 
     .venv-superset/bin/python bi/superset/browser.py http://127.0.0.1:8088 admin uppfoljning OUT  (password on stdin)
 
@@ -35,7 +35,7 @@ def main() -> None:
         )
         page = browser.new_page(viewport=WINDOW, locale="sv-SE")  # type: ignore[arg-type]
         page.set_default_timeout(PATIENCE_MILLISECONDS)
-        page.on("response", lambda response: keep(response, figures))
+        page.on("response", lambda response: store(response, figures))
         log_in(page, address, username, password)
         page.goto(f"{address}/superset/dashboard/{slug}/?standalone=2")
         page.wait_for_selector("[data-test='dashboard-content'], .dashboard-content, .grid-container")
@@ -47,7 +47,7 @@ def main() -> None:
     (Path(folder) / "figures.json").write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
 
 
-def keep(response: Response, figures: dict[str, list[dict[str, Any]]]) -> None:
+def store(response: Response, figures: dict[str, list[dict[str, Any]]]) -> None:
     """Note the rows that a chart was given."""
     where = urlsplit(response.url)
     if where.path != "/api/v1/chart/data" or not response.ok:

@@ -2,7 +2,7 @@
 
     python bi/superset/bundle.py --database postgresql+psycopg2://followup_reader@bi.example:5432/followup bundle.zip
 
-The YAML under `superset/` holds what a chart draws; the query that Superset keeps beside it, for reports and for its
+The YAML under `superset/` holds what a chart draws; the query that Superset stores beside it, for reports and for its
 REST API, is derived here, so that the two can't contradict each other.
 """
 
@@ -64,7 +64,7 @@ def masked(database: str) -> str:
 
 
 def query_of(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The query that draws a chart, as Superset keeps it: one row per point, in no order but a table's own."""
+    """The query that draws a chart, as Superset stores it: one row per point, in no order but a table's own."""
     x_axis = [params["x_axis"]] if "x_axis" in params else []
     columns = [
         *x_axis,

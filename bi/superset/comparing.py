@@ -68,7 +68,7 @@ def differences(shown: Cells, expected: Cells, *, is_filled_up: bool = False) ->
     Args:
         shown: what the chart got.
         expected: what the release says.
-        is_filled_up: the chart may have places more, without a figure: so where series stand side by side.
+        is_filled_up: the chart may have places more, without a figure: so where series are side by side.
     """
     found = []
     for place in sorted(expected.keys() | shown.keys()):

@@ -16,7 +16,7 @@ from publish.serving.roles import READER
 
 
 def main() -> None:
-    """Set up, start, import, tell where, wait."""
+    """Set up, start, import, print the address, wait."""
     go_private()
     settings = Settings()
     home = (settings.home if settings.names_its_home else ROOT / "data") / "superset"

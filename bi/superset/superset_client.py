@@ -57,7 +57,7 @@ class SupersetClient:
         return {kind: int(self._json(self._http.get(f"/api/v1/{kind}/"))["count"]) for kind in kinds}
 
     def figures(self, chart: int) -> list[dict[str, Any]]:
-        """The rows of a chart, by the query that the server keeps of it.
+        """The rows of a chart, by the query that the server stores for it.
 
         Raises:
             httpx.HTTPStatusError: the query fails; the message holds the server's answer.

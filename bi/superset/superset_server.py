@@ -134,9 +134,9 @@ class SupersetServer:
     @property
     def _environment(self) -> dict[str, str]:
         """Superset's own variables; nothing of ours, so that no password of ours is in its reach."""
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        passed_on = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         return {
-            **kept,
+            **passed_on,
             "HOME": str(self.home),
             "SUPERSET_HOME": str(self.home),
             "SUPERSET_CONFIG_PATH": str(self.home / "superset_config.py"),

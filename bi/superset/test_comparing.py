@@ -21,16 +21,16 @@ def test_rows_and_series_side_by_side_are_the_same_cells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "told"),
+    ("shown", "message"),
     [
         (6, "q · s · value: 6 is drawn, the release has 5"),
         (0, "q · s · value: 0 is drawn, the release has 5"),
         (None, "q · s · value: None is drawn, the release has 5"),
     ],
 )
-def test_a_cell_that_differs_is_named(shown: object, told: str) -> None:
+def test_a_cell_that_differs_is_named(shown: object, message: str) -> None:
     place = ("q", "s", "value")
-    assert differences({place: shown}, {place: Decimal(5)}) == [told.replace("has 5", "has Decimal('5')")]
+    assert differences({place: shown}, {place: Decimal(5)}) == [message.replace("has 5", "has Decimal('5')")]
 
 
 def test_a_hidden_figure_is_not_0() -> None:

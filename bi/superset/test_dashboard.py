@@ -4,7 +4,7 @@ A release goes into PostgreSQL, Superset reads it there as `followup_reader`, an
 release's own DuckDB file by a query of its own (`expected/`), which shares nothing with the bundle's.
 
 FOLLOWUP_BI_RELEASE names a release's DuckDB file to take instead of drawing one; FOLLOWUP_BI_PICTURES a folder that
-keeps the picture of the dashboard.
+stores the picture of the dashboard.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def client(root: Path, postgres: RunningServer, superset: SupersetServer) -> Sup
 
 
 @pytest.fixture(scope="session")
-def told(release: Path) -> dict[str, list[dict[str, Any]]]:
+def published(release: Path) -> dict[str, list[dict[str, Any]]]:
     """What the release says, by chart."""
     with duckdb.connect(str(release), read_only=True) as snapshot:
         found = {}
@@ -138,11 +138,11 @@ def test_superset_reads_as_one_who_may_only_read_the_release(postgres: RunningSe
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_chart_shows_what_the_release_says(
-    chart: str, client: SupersetClient, told: dict[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+    chart: str, client: SupersetClient, published: dict[str, list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shape = Shape.of(CHARTS[chart]["params"])
     shown = shape.cells(client.figures(client.charts("uppfoljning")[CHARTS[chart]["slice_name"]]))
-    compare(chart, shown, shape.cells(told[chart]), is_filled_up=False)
+    compare(chart, shown, shape.cells(published[chart]), is_filled_up=False)
     hidden = sum(value is None for value in shown.values())
     with capsys.disabled():
         sys.stdout.write(
@@ -152,23 +152,27 @@ def test_chart_shows_what_the_release_says(
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_reader_s_browser_gets_what_the_release_says(
-    chart: str, client: SupersetClient, drawn: dict[str, Any], told: dict[str, list[dict[str, Any]]]
+    chart: str, client: SupersetClient, drawn: dict[str, Any], published: dict[str, list[dict[str, Any]]]
 ) -> None:
     shape = Shape.of(CHARTS[chart]["params"])
     number = str(client.charts("uppfoljning")[CHARTS[chart]["slice_name"]])
     assert number in drawn, f"{chart}: the dashboard did not draw it"
     is_side_by_side = "x_axis" in CHARTS[chart]["params"]
-    compare(chart, shape.cells(drawn[number]), shape.cells(told[chart]), is_filled_up=is_side_by_side)
+    compare(chart, shape.cells(drawn[number]), shape.cells(published[chart]), is_filled_up=is_side_by_side)
 
 
-def test_readers_are_told_that_a_drawn_city_is_synthetic(told: dict[str, list[dict[str, Any]]]) -> None:
+def test_readers_see_that_a_drawn_city_is_synthetic(published: dict[str, list[dict[str, Any]]]) -> None:
     if "FOLLOWUP_BI_RELEASE" not in os.environ:
-        assert "SYNTETISKA" in {row["about_label"]: row["about_value"] for row in told["utgavan"]}["Uppgifterna är"]
+        assert (
+            "SYNTETISKA" in {row["about_label"]: row["about_value"] for row in published["utgavan"]}["Uppgifterna är"]
+        )
 
 
-def test_hidden_figures_are_drawn_as_missing(told: dict[str, list[dict[str, Any]]]) -> None:
+def test_hidden_figures_are_drawn_as_missing(published: dict[str, list[dict[str, Any]]]) -> None:
     """Else the comparisons above would not have met any."""
-    hidden = [chart for chart, rows in told.items() if None in Shape.of(CHARTS[chart]["params"]).cells(rows).values()]
+    hidden = [
+        chart for chart, rows in published.items() if None in Shape.of(CHARTS[chart]["params"]).cells(rows).values()
+    ]
     assert {"inom_60_dagar", "tratten_per_stadsdel"} <= set(hidden)
 
 

@@ -14,7 +14,7 @@ SUBMISSIONS = Asset(
     uri="x-followup://ledger/submissions",
     extra={"partition": "district|quarter, for example farsta|2018Q3"},
 )
-"""What the ledger says is in force. An event tells that one district's quarter changed."""
+"""What the ledger says is in force. An event says that one district's quarter changed."""
 
 _KEY = re.compile(r"(?P<district>[a-z][a-z-]*)\|(?P<quarter>\d{4}Q[1-4])")
 

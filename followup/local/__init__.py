@@ -1,1 +1,1 @@
-"""One machine for a try: a native Airflow and PostgreSQL, and the rehearsal of two synthetic years on them."""
+"""Trials on one machine: a native Airflow and PostgreSQL, and the rehearsal of two synthetic years on them."""

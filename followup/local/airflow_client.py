@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API: start runs, wait for them, see what became of each task."""
+"""A small client of Airflow's REST API: start runs, wait for them, read the state of each task."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class AirflowClient:
         return str(run["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        """One run as it stands now."""
+        """One run as it is now."""
         return _as_run(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}"))
 
     def runs(self, dag_id: str) -> list[Run]:

@@ -1,4 +1,4 @@
-"""Tables of the rehearsed city's figures, as the marts hold them, and of what a release let out of them."""
+"""Tables of the rehearsed city's figures, from the marts and from its release."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def groups_table(warehouse: Path) -> Table:
 
 
 def release_table(published: Path) -> Table:
-    """What went out: tables, their rows, and how many of their figures are shown and hidden.
+    """The published tables, their rows, and how many of their figures are shown and hidden.
 
     Args:
         published: the folder that readers open; its release has a certificate.
     """
     certificate = json.loads((published / "certificate.json").read_text(encoding="utf-8"))
-    figures = {told["name"]: told for told in certificate["tables"]}
+    figures = {table["name"]: table for table in certificate["tables"]}
     release = read_release(published / FILE_NAME)
     title = f"Release {certificate['release_id']}, up to {certificate['until_quarter']} (synthetic)"
     table = Table(title=title, caption=f"{certificate['hidden']} figures are hidden, each counted once.")
@@ -113,8 +113,8 @@ def release_table(published: Path) -> Table:
     for name in ("rows", "figures shown", "figures hidden"):
         table.add_column(name, justify="right")
     for served in release.tables:
-        told = figures.get(served.name)
-        shown, hidden = (told["cells"] - told["hidden"], told["hidden"]) if told else (None, None)
+        counts = figures.get(served.name)
+        shown, hidden = (counts["cells"] - counts["hidden"], counts["hidden"]) if counts else (None, None)
         table.add_row(served.name, _count(served.rows), _count(shown), _count(hidden))
     return table
 

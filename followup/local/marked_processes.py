@@ -23,7 +23,7 @@ def marked(marks: dict[str, str]) -> Iterator[int]:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process is gone or a zombie; our own dead children are taken up on the way."""
+    """Whether a process is gone or a zombie; our own ended children are reaped."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:

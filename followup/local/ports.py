@@ -1,4 +1,4 @@
-"""Whose server listens on a port of this machine (Linux: /proc/net/tcp)."""
+"""Which users' processes listen on a port of this machine (Linux: /proc/net/tcp)."""
 
 from __future__ import annotations
 

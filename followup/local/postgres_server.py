@@ -1,7 +1,7 @@
 """A PostgreSQL of this checkout, so that BI can be tried at once: Debian's binaries, or those that pip brought.
 
 It listens on 127.0.0.1 alone and asks everyone for a password (SCRAM); there is no socket. The passwords are drawn when
-the cluster is made and lie in a file for its owner alone. Started by root, the server runs as another user.
+the cluster is made and stored in a file for its owner alone. Started by root, the server runs as another user.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class PostgresServer:
             port = self._free_port() if number == 0 else _unused((0,))
             write_private_file(self._port_file, str(port))
             options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
-            self.bound_log()
+            self.rotate_log()
             wait = ("-w", "-t", START_SECONDS)
             if not self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start").returncode:
                 return RunningServer(port, self.logins_file)
@@ -148,7 +148,7 @@ class PostgresServer:
             raise PostgresServerError(f"PostgreSQL does not stop; see {self.cluster / 'server.log'}")
         return True
 
-    def bound_log(self) -> bool:
+    def rotate_log(self) -> bool:
         """Begin the server's log anew when it has grown long; the old one is `server.log.1` in the home. True when so.
 
         The server appends, so that it writes on at the beginning. Its folder belongs to the server's user: a link
@@ -316,10 +316,10 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = [str(self.binaries() / program), *map(str, arguments)]
-        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        passed_on = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         with tempfile.TemporaryFile("w+") as errors:  # a pipe would be held open by the server
             done = subprocess.run(
-                command, cwd="/", env={**kept, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                command, cwd="/", env={**passed_on, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=errors, check=False, **self._owner,
             )  # fmt: skip
             errors.seek(0)
@@ -350,7 +350,7 @@ def _unused(ports: Sequence[int], or_else: int | None = None) -> int:
 
 
 class ServerForReaders:
-    """The server as `make up` and `make down` have it: told of on the terminal, and never what makes them fail.
+    """The server as `make up` and `make down` start and stop it: they report on it and never fail because of it.
 
     Args:
         tell: takes a line for the terminal.

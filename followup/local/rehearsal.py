@@ -1,5 +1,5 @@
 """Two synthetic years of fourteen districts through a real Airflow, quarter by quarter, on a clock of their own, and a
-release of what has come of them.
+release of the figures.
 
 `python -m followup.local.rehearsal`. All its files are under data/demo; nothing of an installation is read or touched.
 Safe to repeat: what is in force is not taken in again, and an interrupted rehearsal goes on where it stopped.
@@ -47,12 +47,12 @@ RELEASE_SECONDS = 1800
 
 
 class RehearsalFailed(Exception):
-    """The rehearsal did not come out as it must; the message names what failed and the log to read."""
+    """The rehearsal failed; the message names what failed and the log to read."""
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where the rehearsal keeps its things: one folder."""
+class RehearsalFiles:
+    """The files of the rehearsal, all in one folder."""
 
     folder: Path = ROOT / "data" / "demo"
 
@@ -125,7 +125,7 @@ def _key(file: DrawnFile) -> _Key:
 class Rehearsal:
     """One rehearsal with an Airflow that runs."""
 
-    def __init__(self, stage: Stage, settings: Settings, airflow: AirflowClient, console: Console) -> None:
+    def __init__(self, stage: RehearsalFiles, settings: Settings, airflow: AirflowClient, console: Console) -> None:
         """Take what it works with; `settings` are the stage's."""
         self.stage, self.settings, self.airflow, self.console = stage, settings, airflow, console
         self._old_builds = {run.run_id for run in airflow.runs("build_marts") if run.state in FINISHED}
@@ -259,7 +259,7 @@ class Rehearsal:
         return build is not None and self.settings.warehouse.exists() and build.fingerprint == snapshot.fingerprint()
 
 
-def rehearse(stage: Stage, console: Console) -> None:
+def rehearse(stage: RehearsalFiles, console: Console) -> None:
     """Rehearse the city's two years and print its figures; Airflow is stopped again unless it ran before.
 
     Raises:
@@ -295,7 +295,7 @@ def rehearse(stage: Stage, console: Console) -> None:
     console.print(f"Done in {time.monotonic() - began:.0f} s; Airflow {'still runs' if ran_before else 'is stopped'}.")
 
 
-def _print_figures(stage: Stage, settings: Settings, console: Console) -> None:
+def _print_figures(stage: RehearsalFiles, settings: Settings, console: Console) -> None:
     console.print()
     console.print(funnel_table(settings.warehouse))
     console.print(waiting_table(settings.warehouse))
@@ -327,7 +327,7 @@ def main() -> int:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        rehearse(Stage(), console)
+        rehearse(RehearsalFiles(), console)
     except (RehearsalFailed, OrchestratorError, AirflowError, SettingsError, LedgerError) as error:
         Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"make demo: {error}")
         return 1

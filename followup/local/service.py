@@ -46,7 +46,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """Where the unit and its settings lie.
+    """The paths of the unit and its settings.
 
     Attributes:
         is_system: of the machine (root writes it); else of the user who is logged in.

@@ -1,4 +1,4 @@
-"""Keeps a native Airflow alive: a component that ends is started again, and each time is a line in a log.
+"""Supervises a native Airflow: starts a component that ends again, with a line in the log each time.
 
 `followup.local.orchestrator` starts one beside every Airflow (`python -m followup.local.supervisor HOME`), and runs one
 itself under `run`. It ends when the Airflow that it watches is stopped or replaced.
@@ -92,7 +92,7 @@ def start_component(name: str, home: Path, environment: Mapping[str, str], *, is
 
 @dataclass
 class _Life:
-    """How a component has fared: when it was started last, and how often it has ended soon after."""
+    """When a component was last started, and how often it has ended soon after."""
 
     started_at: float
     early_ends: int = 0
@@ -153,7 +153,7 @@ class Supervisor:
             return
         self._looked_at_postgres = now
         server = PostgresServer(Path(running.postgres_home))
-        if server.bound_log():
+        if server.rotate_log():
             log.info("PostgreSQL's log had grown long and is begun anew; the old one is server.log.1")
         with contextlib.suppress(PostgresServerError):
             if server.running() is not None:

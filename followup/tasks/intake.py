@@ -102,7 +102,7 @@ def collect_district(district: str, quarter: str | None = None) -> tuple[str, ..
 
 
 @storage_failures_in_words
-def collect_district_again(district: str, quarter: str | None = None) -> tuple[str, ...] | None:
+def retry_district(district: str, quarter: str | None = None) -> tuple[str, ...] | None:
     """As `collect_district`; None, and a line in the log, while the drop location is still out of reach."""
     from ingest.locations.sources import DropLocationUnreachable
 
@@ -115,10 +115,10 @@ def collect_district_again(district: str, quarter: str | None = None) -> tuple[s
 
 @storage_failures_in_words
 def changes_to_build() -> list[tuple[str, str]]:
-    """(district code, quarter) of everything that the ledger knows and the marts don't show.
+    """(district code, quarter) of everything that is in the ledger and not in the marts.
 
-    Found by comparing the two, not from what the tasks of one run took in: what a killed task, the command line or the
-    portal put in force is told too. When nothing was submitted but a deadline has passed or the models have changed,
+    Found by comparing the two, not from what the tasks of one run received. So it also lists what a killed task or the
+    command line put in force. When nothing was submitted but a deadline has passed or the models have changed,
     the newest quarter's districts are named. Empty when what is in force was built already, or nothing was ever sent.
     """
     from followup.build.snapshot import take_snapshot

@@ -25,7 +25,7 @@ class NothingNew(Exception):
 
 @storage_failures_in_words
 def is_release_due() -> bool:
-    """Whether a quarter has been locked since the last release, so that its figures can go out."""
+    """Whether a quarter has been locked since the last release, so that its figures can be published."""
     from ingest.ledger.decisions import newest_lock
     from ingest.ledger.releases import current_release
 
@@ -38,7 +38,7 @@ def is_release_due() -> bool:
 
 @storage_failures_in_words
 def check_and_log() -> str:
-    """Look at the marts that are in place, with a line in the log for every error and warning.
+    """Check the current marts, with a line in the log for every error and warning.
 
     Returns:
         Which marts they are: the fingerprint of the build.
@@ -76,11 +76,11 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
     """Cut, protect and audit a release, and put it where it waits for approval.
 
     Args:
-        quarter: the newest to go out; None or empty means all that can.
-        checked: what `check_and_log` returned; marts built since are looked at again.
+        quarter: the newest to publish; None or empty means all that can be.
+        checked: what `check_and_log` returned; marts built since are checked again.
 
     Returns:
-        `release_id`, and `summary`: what would go out, a line per table.
+        `release_id`, and `summary`: what would be published, a line per table.
 
     Raises:
         NothingNew: the current release shows the same.
@@ -135,7 +135,7 @@ def is_approved_already(asked: bool | None) -> bool:
 
 @storage_failures_in_words
 def serve_and_log(release_id: int) -> dict[str, Any]:
-    """Let a release go out, with a line in the log for every table; one that a killed run let go out is served whole.
+    """Approve and serve a release, with a line in the log for every table; goes on where a killed run stopped.
 
     Returns:
         `release_id`, and `tables`: name → rows.
@@ -188,12 +188,12 @@ def guard_and_log() -> None:
 
 
 def _log_step() -> Any:
-    """Logs each thing that is done once, however often its progress is told."""
-    told: list[str] = []
+    """Logs each step once, however often its progress is reported."""
+    logged: list[str] = []
 
     def on_step(number: int | None, total: int | None, what: str) -> None:
-        if told[-1:] != [what]:
-            told.append(what)
+        if logged[-1:] != [what]:
+            logged.append(what)
             log.info("%s", what)
 
     return on_step

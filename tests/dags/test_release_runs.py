@@ -19,7 +19,7 @@ from followup.local.airflow_client import AirflowClient, Run
 from followup.local.figures import release_table
 from followup.local.marked_processes import marked
 from followup.local.orchestrator import Orchestrator
-from followup.local.rehearsal import Rehearsal, Stage
+from followup.local.rehearsal import Rehearsal, RehearsalFiles
 from ingest.file_permissions import find_open_to_others
 from ingest.settings import Settings
 
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
 DAG = "publish_release"
 
 
-class Office:
+class Installation:
     """The city's side of an installation: asks for releases, looks at what they wait for, and answers."""
 
     def __init__(self, place: Place, airflow: Path, client: AirflowClient) -> None:
@@ -80,69 +80,71 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    root = tmp_path_factory.mktemp("office")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    root = tmp_path_factory.mktemp("installation")
     place = settle(root / "place", draw(tmp_path_factory.mktemp("drawn")))
     place.followup("run", "--inbox", str(place.inbox))
     orchestrator = Orchestrator(root / "airflow", place.environment | {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"})
     orchestrator.start()
     try:
-        yield Office(place, root / "airflow", orchestrator.client())
+        yield Installation(place, root / "airflow", orchestrator.client())
     finally:
         orchestrator.stop()
 
 
-def test_nothing_reaches_readers_before_somebody_says_yes(office: Office) -> None:
-    run_id = office.request()
-    asked = office.wait_for_question(run_id)
+def test_nothing_reaches_readers_before_somebody_says_yes(installation: Installation) -> None:
+    run_id = installation.request()
+    asked = installation.wait_for_question(run_id)
     assert asked["options"] == ["Approve", "Reject"]
     assert "may it go out?" in asked["subject"] and "mart_" in asked["body"]
-    assert office.tasks(run_id)["serve_release"] is None
-    assert office.published() is None
-    office.answer(run_id, "Approve")
-    assert office.end(run_id).state == "success"
-    assert set(office.tasks(run_id).values()) == {"success"}
-    assert office.published() is not None
+    assert installation.tasks(run_id)["serve_release"] is None
+    assert installation.published() is None
+    installation.answer(run_id, "Approve")
+    assert installation.end(run_id).state == "success"
+    assert set(installation.tasks(run_id).values()) == {"success"}
+    assert installation.published() is not None
 
 
-def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(office: Office) -> None:
-    before = office.published()
-    run_id = office.request(approve=True)
-    assert office.end(run_id).state == "success", office.log(run_id)
-    tasks = office.tasks(run_id)
+def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(installation: Installation) -> None:
+    before = installation.published()
+    run_id = installation.request(approve=True)
+    assert installation.end(run_id).state == "success", installation.log(run_id)
+    tasks = installation.tasks(run_id)
     assert (tasks["check_marts"], tasks["propose_release"], tasks["serve_release"]) == ("success", "skipped", "skipped")
-    assert "nothing new: release 1, which readers see, shows the same; none is made" in office.log(run_id)
-    assert office.published() == before
+    assert "nothing new: release 1, which readers see, shows the same; none is made" in installation.log(run_id)
+    assert installation.published() == before
 
 
-def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(office: Office) -> None:
-    before = office.published()
-    with duckdb.connect(str(office.place.home / "warehouse.duckdb")) as warehouse:
+def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(installation: Installation) -> None:
+    before = installation.published()
+    with duckdb.connect(str(installation.place.home / "warehouse.duckdb")) as warehouse:
         warehouse.execute("comment on column marts.mart_case_flow.cases is 'other words'")
-    run_id = office.request(approve=False)
-    office.wait_for_question(run_id)
-    office.answer(run_id, "Reject")
-    assert office.end(run_id).state == "success", office.tasks(run_id)
-    assert office.tasks(run_id)["serve_release"] == "skipped"
-    assert office.published() == before
+    run_id = installation.request(approve=False)
+    installation.wait_for_question(run_id)
+    installation.answer(run_id, "Reject")
+    assert installation.end(run_id).state == "success", installation.tasks(run_id)
+    assert installation.tasks(run_id)["serve_release"] == "skipped"
+    assert installation.published() == before
 
 
-def test_a_request_that_approves_asks_nobody_as_in_the_rehearsal(office: Office, tmp_path: Path) -> None:
-    settings = Settings.model_validate({"home": office.place.home, "published": office.place.published})
+def test_a_request_that_approves_asks_nobody_as_in_the_rehearsal(installation: Installation, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": installation.place.home, "published": installation.place.published})
     console = Console(width=120, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
-    Rehearsal(Stage(tmp_path), settings, office.client, console).release()
+    Rehearsal(RehearsalFiles(tmp_path), settings, installation.client, console).release()
     console.print(release_table(settings.published))
-    run_id = office.client.runs(DAG)[-1].run_id
-    assert office.tasks(run_id)["approve_release"] == "skipped"
-    assert office.tasks(run_id)["serve_release"] == "success"
+    run_id = installation.client.runs(DAG)[-1].run_id
+    assert installation.tasks(run_id)["approve_release"] == "skipped"
+    assert installation.tasks(run_id)["serve_release"] == "success"
     printed = console.export_text()
     assert "publish_release succeeded" in printed
     assert "mart_case_flow" in printed and "figures hidden" in printed
 
 
-def test_marts_with_an_error_fail_at_once_with_its_name_and_the_release_before_stays(office: Office) -> None:
-    before = office.published()
-    with duckdb.connect(str(office.place.home / "warehouse.duckdb")) as warehouse:
+def test_marts_with_an_error_fail_at_once_by_its_name_and_the_last_release_stays(
+    installation: Installation,
+) -> None:
+    before = installation.published()
+    with duckdb.connect(str(installation.place.home / "warehouse.duckdb")) as warehouse:
         changed = warehouse.execute(
             "update marts.mart_case_flow set cases = cases + 1 where district_code = 'norrmalm' and district_basis = "
             "'as_submitted' and cohort_basis = 'inkommen' and reporting_quarter = '2018Q1' and history = 'alla' and "
@@ -150,24 +152,24 @@ def test_marts_with_an_error_fail_at_once_with_its_name_and_the_release_before_s
             "'alla' and intervention_category = 'alla' and socioeconomic = 'alla'"
         ).fetchone()
     assert changed == (1,)
-    run_id = office.request(approve=True)
-    assert office.end(run_id).state == "failed"
-    tasks = {task.task_id: task for task in office.client.tasks(DAG, run_id)}
+    run_id = installation.request(approve=True)
+    assert installation.end(run_id).state == "failed"
+    tasks = {task.task_id: task for task in installation.client.tasks(DAG, run_id)}
     assert (tasks["check_marts"].state, tasks["check_marts"].try_number) == ("failed", 1)
     assert tasks["serve_release"].state == "upstream_failed"
-    log = office.log(run_id)
+    log = installation.log(run_id)
     assert "mart_case_flow stockholm 2018Q1: cases: the city is not the sum of its districts in 1 cuts" in log
-    assert office.published() == before
+    assert installation.published() == before
 
 
-def test_no_process_lets_others_open_what_it_writes(office: Office) -> None:
+def test_no_process_lets_others_open_what_it_writes(installation: Installation) -> None:
     """Everything so far was done by the command line and Airflow, started with the usual umask."""
     masks = {
         (Path("/proc") / str(pid) / "cmdline").read_text().replace("\0", " "): _umask(pid)
-        for pid in marked({"AIRFLOW_HOME": str(office.airflow)})
+        for pid in marked({"AIRFLOW_HOME": str(installation.airflow)})
     }
     assert len(masks) >= 4 and set(masks.values()) == {"0077"}, masks
-    assert list(find_open_to_others([office.place.home, office.airflow])) == []
+    assert list(find_open_to_others([installation.place.home, installation.airflow])) == []
 
 
 def _umask(pid: int) -> str:

@@ -36,7 +36,7 @@ MOUNTED = {
     "/run/secrets": "secrets",
     "/etc/nginx": "nginx",
 }
-"""Paths in the containers → folders that stand for them here."""
+"""Paths in the containers → the folders that take their place here."""
 
 
 def _free_port() -> int:

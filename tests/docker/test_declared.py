@@ -187,7 +187,7 @@ def test_our_settings_are_ones_that_we_know(compose: dict[str, Any]) -> None:
 def test_an_installation_can_set_everything_but_what_the_containers_fix(compose: dict[str, Any]) -> None:
     given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
     known = Settings.variables()
-    # districts.yml is mounted, the clock is the real one, and what builds keep lies under home
+    # districts.yml is mounted, the clock is the real one, and what builds store is under home
     assert known - given == {
         *("FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW", "FOLLOWUP_PARSED"),
         *("FOLLOWUP_AIRFLOW_HOME", "FOLLOWUP_POSTGRES_HOME"),  # of an Airflow without containers

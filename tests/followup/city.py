@@ -86,7 +86,7 @@ def settle(root: Path, files: Path, keys: Path | None = None) -> Place:
 
 
 def state(place: Place) -> dict[str, object]:
-    """All that an installation's intake has come to: what counts, what lies there, what still waits.
+    """The state of an installation after intake: what is in force, which files are stored, which still wait.
 
     Left out is what differs from run to run by nature: times of a run, encrypted bytes (random nonce).
     """

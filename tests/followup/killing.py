@@ -1,6 +1,6 @@
 """Run a command of ours in a process that is killed (SIGKILL) at its n-th step on disk.
 
-A step is what Python's audit hooks tell of: opening a file for writing, renaming, removing, making a folder or a link,
+A step is an event of Python's audit hooks: opening a file for writing, renaming, removing, making a folder or a link,
 inside the folder that is watched.
 """
 

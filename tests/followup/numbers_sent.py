@@ -1,4 +1,4 @@
-"""Finding personnummer: which were sent in, and whether they lie anywhere afterwards."""
+"""Finding personnummer: which were sent in, and which files hold one afterwards."""
 
 from __future__ import annotations
 

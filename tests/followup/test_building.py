@@ -75,15 +75,15 @@ def test_second_build_changes_nothing_and_force_builds_again(built: Place) -> No
 
 
 def test_a_warehouse_has_its_manifest_and_gets_it_back_when_it_is_lost(built: Place) -> None:
-    kept = load_manifest(settings(built))
+    stored = load_manifest(settings(built))
     with duckdb.connect(str(built.home / "warehouse.duckdb"), read_only=True) as warehouse:
         columns = warehouse.execute(
             "select table_name, column_name from duckdb_columns() where schema_name in ('core', 'marts')"
         ).fetchall()
-    assert {(table.name, column.name) for table in kept.tables for column in table.columns} == set(columns)
+    assert {(table.name, column.name) for table in stored.tables for column in table.columns} == set(columns)
     manifest_file(settings(built)).unlink()
     assert build(settings(built)).status == "built"
-    assert load_manifest(settings(built)) == kept
+    assert load_manifest(settings(built)) == stored
 
 
 def test_marts_of_the_small_city_pass_the_gate_and_the_districts_that_sent_nothing_are_named(built: Place) -> None:
@@ -132,10 +132,10 @@ def test_a_parsed_project_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
     place.followup("build")
     described = load_manifest(settings(place))
     for kind in ("msgpack", "json"):
-        (kept,) = folder.glob(f"*.{kind}")
-        kept.write_bytes(kept.read_bytes()[:1000])
+        (stored,) = folder.glob(f"*.{kind}")
+        stored.write_bytes(stored.read_bytes()[:1000])
         assert "Built in" in place.followup("build", "--force")
-        assert kept.stat().st_size > 1000
+        assert stored.stat().st_size > 1000
         assert load_manifest(settings(place)) == described
 
 

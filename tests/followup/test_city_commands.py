@@ -50,14 +50,14 @@ def line(place: Place, followup, district: str, dataset: str) -> dict[str, objec
 
 
 def test_lock_says_what_it_shuts_out_and_asks(place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = followup("lock", "-q", "2018Q1", expect=2)
-    assert "no terminal" in told and "--yes" in told
-    assert "missing arenden: 12 units: bromma" in told  # 14 districts, of which two have sent theirs
-    assert not re.search(r"missing arenden: [^:]*: [^:]*(alvsjo|norrmalm)", told)
+    printed = followup("lock", "-q", "2018Q1", expect=2)
+    assert "no terminal" in printed and "--yes" in printed
+    assert "missing arenden: 12 units: bromma" in printed  # 14 districts, of which two have sent theirs
+    assert not re.search(r"missing arenden: [^:]*: [^:]*(alvsjo|norrmalm)", printed)
     asked = [x for x in lines(place, followup) if x["open_queries"]]
     assert asked
     for one in asked:
-        assert f"open queries: {one['district_code']} {one['dataset']}: {one['open_queries']}" in told
+        assert f"open queries: {one['district_code']} {one['dataset']}: {one['open_queries']}" in printed
     monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     for answer in ("n\n", ""):
         assert "Nothing is locked" in followup("lock", "-q", "2018Q1", typed=answer)
@@ -119,10 +119,10 @@ def test_open_query_is_listed_explained_and_closed(place: Place, followup: Run) 
     first = listed[0]
     assert "förklara" in first["message"]
     assert first["row_key"] in followup("status", "--queries")
-    told = followup(
+    printed = followup(
         "explain", first["submission_id"], first["rule"], "--row-key", first["row_key"], "--text", "Semestertider"
     )
-    assert f"queries of {first['rule']} are explained" in told
+    assert f"queries of {first['rule']} are explained" in printed
     left = json.loads(followup("status", "--queries", "--format", "json"))["open_queries"]
     assert first not in left and len(left) == len(listed) - 1
     assert "personnummer" in followup(
@@ -135,8 +135,8 @@ def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run
     original = (place.root.parent / "drawn" / "inbox" / "norrmalm" / path.name).read_bytes()
     path.write_bytes(original.replace("Rådgivningssamtal".encode("cp1252"), b"Kafferummet"))
     assert "1 refused" in followup("receive", "--inbox", str(place.inbox), expect=1)
-    told = followup("alias", "add", "Kafferummet", "--means", "rad_och_stod", "--district", "norrmalm")
-    assert "1 refused files were checked again; 1 are in force now" in told
+    printed = followup("alias", "add", "Kafferummet", "--means", "rad_och_stod", "--district", "norrmalm")
+    assert "1 refused files were checked again; 1 are in force now" in printed
     assert line(place, followup, "norrmalm", "serviceinsatser")["version"] == 2
     assert "Kafferummet = rad_och_stod" in followup("alias", "list")
     assert "0 refused files" in followup("reprocess")
@@ -151,8 +151,8 @@ def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
     number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
     before = _cases(place)
     followup("erase", "--person", typed=f"{number[:-1]}x\n{number[:-1]}x\n", expect=2)
-    told = followup("erase", "--person", typed=f"{number}\n{number}\n")
-    assert number not in told and "The marts are built again" in told
+    printed = followup("erase", "--person", typed=f"{number}\n{number}\n")
+    assert number not in printed and "The marts are built again" in printed
     assert _cases(place) < before
     assert "0 rows are removed" in followup("erase", "--person", typed=f"{number}\n{number}\n")
 
@@ -167,7 +167,9 @@ def _cases(place: Place) -> int:
 def test_originals_are_erased_after_asking(place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     assert "Nothing is erased" in followup("erase", "--originals", "--older-than", "0", typed="n\n")
-    kept = list(Path(place.home / "landing").rglob("*.bin"))
-    assert kept
-    assert f"{len(kept)} originals are erased" in followup("erase", "--originals", "--older-than", "0", typed="y\n")
+    originals = list(Path(place.home / "landing").rglob("*.bin"))
+    assert originals
+    assert f"{len(originals)} originals are erased" in followup(
+        "erase", "--originals", "--older-than", "0", typed="y\n"
+    )
     assert list(Path(place.home / "landing").rglob("*.bin")) == []

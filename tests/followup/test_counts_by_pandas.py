@@ -50,7 +50,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def seed(name: str) -> pd.DataFrame:
-    """A seed as it lies in the project."""
+    """A seed of the project."""
     return pd.read_csv(ROOT / "dbt_project" / "seeds" / f"{name}.csv", keep_default_na=False)
 
 
@@ -118,7 +118,7 @@ def recruited(groups: pd.DataFrame, basis: str) -> dict[tuple[str, ...], tuple[i
         "avslutad": (groups["status"] == "avslutad", "ended_quarter"),
     }
     found: dict[tuple[str, ...], tuple[int, ...]] = {}
-    told = pd.DataFrame(
+    reported = pd.DataFrame(
         [
             (district, quarter)
             for district in seed("districts").query("kind == 'district'")["district_code"]
@@ -127,13 +127,13 @@ def recruited(groups: pd.DataFrame, basis: str) -> dict[tuple[str, ...], tuple[i
         ],
         columns=["district_code", "quarter"],
     )
-    told = told[~told["district_code"].isin(["jarva", "norra-innerstaden"])]
-    for part in units(basis, told):
+    reported = reported[~reported["district_code"].isin(["jarva", "norra-innerstaden"])]
+    for part in units(basis, reported):
         for district, quarter in set(zip(part["district_code"], part["quarter"], strict=True)):
             for cohort in cohorts:
                 found[district, quarter, cohort, "alla", "alla"] = (0,) * 8
-    for cohort, (kept, column) in cohorts.items():
-        rows = groups[kept].assign(quarter=groups[column])
+    for cohort, (is_in_cohort, column) in cohorts.items():
+        rows = groups[is_in_cohort].assign(quarter=groups[column])
         has_file = rows["quarter"].isin(QUARTERS)
         began, planned, over = (has_file & (cohort == name) for name in ("startad", "planerad", "avslutad"))
         known = rows["started"] | (rows["status"] == "installd")
@@ -173,7 +173,7 @@ def test_every_row_of_recruitment_agrees_with_pandas(settings: Settings) -> None
 
 
 def grouped_median(counts: Iterable[int]) -> float | None:
-    """The median of whole days told in bands, interpolated where it lies; None in the open last band."""
+    """The median of whole days counted in bands, interpolated in its band; None in the open last band."""
     edges = [-0.5, 7.5, 14.5, 30.5, 90.5]
     cumulated = np.cumsum(list(counts))
     half = cumulated[-1] / 2
@@ -216,7 +216,7 @@ def test_every_row_of_the_youth_clinics_agrees_with_pandas(settings: Settings) -
             )
         }
         assert found.keys() == expected.keys()
-        assert {key: (found[key], told) for key, told in expected.items() if not same(found[key], told)} == {}
+        assert {key: (found[key], value) for key, value in expected.items() if not same(found[key], value)} == {}
         assert len(expected) > 1000
 
 

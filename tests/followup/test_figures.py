@@ -49,12 +49,12 @@ def test_groups_table_counts_a_queue_once_however_many_districts_have_seats(tmp_
     assert len(rows) == 1
 
 
-def test_release_table_tells_rows_and_what_is_hidden_of_each_table(tmp_path: Path) -> None:
+def test_release_table_shows_rows_and_hidden_figures_of_each_table(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "followup.duckdb")) as connection:
         connection.execute("create schema published; create table published.mart_case_flow as from range(1200)")
         connection.execute("create table published.dim_district as from range(14)")
-    told = {"name": "mart_case_flow", "rows": 1200, "cells": 2000, "hidden": 30}
-    certificate = {"release_id": 3, "until_quarter": "2019Q3", "hidden": 28, "tables": [told]}
+    counts = {"name": "mart_case_flow", "rows": 1200, "cells": 2000, "hidden": 30}
+    certificate = {"release_id": 3, "until_quarter": "2019Q3", "hidden": 28, "tables": [counts]}
     (tmp_path / "certificate.json").write_text(json.dumps(certificate), encoding="utf-8")
     console = Console(width=160, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
     console.print(release_table(tmp_path))

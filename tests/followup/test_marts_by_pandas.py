@@ -174,7 +174,7 @@ def followed(cases: pd.DataFrame) -> pd.DataFrame:
     return cases.assign(return_days=return_days, is_transferred=transferred)
 
 
-def told(cases: pd.DataFrame, indicator: Indicator) -> dict[tuple[str, ...], tuple[int, int, int]]:
+def counted(cases: pd.DataFrame, indicator: Indicator) -> dict[tuple[str, ...], tuple[int, int, int]]:
     """District, quarter and cut -> in scope, numerator, denominator."""
     rows = cases[indicator.scope(cases) & cases[indicator.date].notna()].copy()
     day = rows[indicator.date]
@@ -194,11 +194,11 @@ def told(cases: pd.DataFrame, indicator: Indicator) -> dict[tuple[str, ...], tup
     found: dict[tuple[str, ...], tuple[int, int, int]] = {}
     city = rows.assign(district_code="stockholm")
     for cut in cuts():
-        kept = ["district_code", "reporting_quarter", *cut]
+        key_columns = ["district_code", "reporting_quarter", *cut]
         for part in (rows, city):
-            sums = part.groupby(kept, observed=True)[["in_scope", "numerator", "denominator"]].sum()
+            sums = part.groupby(key_columns, observed=True)[["in_scope", "numerator", "denominator"]].sum()
             for key, counts in zip(sums.index, sums.to_numpy().astype(int).tolist(), strict=True):
-                cell = dict.fromkeys(COLUMNS, "alla") | dict(zip(kept, key, strict=True))
+                cell = dict.fromkeys(COLUMNS, "alla") | dict(zip(key_columns, key, strict=True))
                 found[tuple(cell[name] for name in COLUMNS)] = (counts[0], counts[1], counts[2])
     return found
 
@@ -217,7 +217,7 @@ def test_every_row_of_an_indicator_agrees_with_pandas(settings: Settings, cases:
             "from marts.mart_goal_indicators where indicator_code = ?",
             [code],
         ).fetchall()
-    expected = told(cases, INDICATORS[code])
+    expected = counted(cases, INDICATORS[code])
     assert sum(counts[2] for counts in expected.values()) > 1000
     for basis in ("as_submitted", "today"):
         found = {row[1:7]: row[7:10] for row in rows if row[0] == basis}
@@ -253,13 +253,13 @@ def test_a_return_reason_is_cut_with_the_reason_and_nothing_else_and_adds_up(set
 def test_the_kaplan_meier_median_agrees_with_statsmodels(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
         begun = warehouse.sql("select started_quarter, observed_days, is_concluded from core.fct_investigation").df()
-        told = warehouse.sql(
+        rows = warehouse.sql(
             "select reporting_quarter, investigation_time_km_median_days from marts.mart_investigation_times "
             "where district_code = 'stockholm' and district_basis = 'today' and not is_survivors_only and "
             "reason_side = 'alla' and sex = 'alla' and age_band = 'alla' and socioeconomic = 'alla'"
         ).fetchall()
-    assert len(told) == 8
-    for quarter, median in told:
+    assert len(rows) == 8
+    for quarter, median in rows:
         rows = begun[begun["started_quarter"] == quarter]
         curve = SurvfuncRight(rows["observed_days"], rows["is_concluded"].astype(int))
         at_most_half = curve.surv_times[curve.surv_prob <= 0.5 + 1e-9]
@@ -269,7 +269,7 @@ def test_the_kaplan_meier_median_agrees_with_statsmodels(settings: Settings) -> 
 
 def test_the_pilots_effect_and_its_interval_agree_with_a_regression(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
-        told = warehouse.sql(
+        rows = warehouse.sql(
             "select * from marts.mart_pilot_effect where indicator_code = 'within_60_days_rate' "
             "and difference_standard_error is not null"
         ).df()
@@ -277,8 +277,8 @@ def test_the_pilots_effect_and_its_interval_agree_with_a_regression(settings: Se
             "select *, age_band_at_start as age_band from core.fct_investigation "
             "where area_code <> 'okand' and is_due_60_days and started_quarter >= '2018Q1'"
         ).df()
-    assert len(told) >= 3
-    for row in told.to_dict("records"):
+    assert len(rows) >= 3
+    for row in rows.to_dict("records"):
         # an area that became a pilot on another day is neither this pilot nor the line
         rows = begun[begun["pilot_from_date"].isna() | (begun["pilot_from_date"] == row["pilot_start_date"])]
         for column in ("sex", "age_band", "socioeconomic"):

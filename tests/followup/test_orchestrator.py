@@ -184,8 +184,8 @@ def test_a_port_taken_while_airflow_starts_is_left_for_another(tmp_path: Path, m
         monkeypatch.setattr(orchestrator, "_free_port", lambda preferred: look(0) if preferred == 0 else port)
         with pytest.raises(SecondStart):
             Orchestrator(tmp_path / "airflow").start(listen)
-    first, told, second = said[-3:]
-    assert (first, told) == (f"Airflow starts on port {port}", f"port {port} was taken meanwhile")
+    first, taken, second = said[-3:]
+    assert (first, taken) == (f"Airflow starts on port {port}", f"port {port} was taken meanwhile")
     assert second != first
 
 

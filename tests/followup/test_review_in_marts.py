@@ -41,7 +41,7 @@ MERGED = "2023-08-10T08:00:00"
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A warehouse that holds the review, and the unit that it is told of."""
+    """A warehouse that holds the review, and the unit that reports it."""
 
     settings: Settings
     unit: str

@@ -127,9 +127,9 @@ def test_marts_count_the_same_under_new_keys_and_hold_no_old_ones(copy: Place) -
     assert marts(settings.warehouse, "marts") == before
     assert len(persons_in(settings.warehouse)) == len(old) and not persons_in(settings.warehouse) & old
     assert build(settings).status == "unchanged"
-    told = followup(copy, "keys", "status")
+    printed = followup(copy, "keys", "status")
     secrets = [text for text in (copy.root / "keys.json").read_text().split('"') if len(text) > 40]
-    assert "person key" in told and len(secrets) == 4 and not any(secret in told for secret in secrets)
+    assert "person key" in printed and len(secrets) == 4 and not any(secret in printed for secret in secrets)
 
 
 def persons_in(warehouse: Path) -> set[str]:

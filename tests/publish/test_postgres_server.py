@@ -144,9 +144,9 @@ def test_the_servers_log_is_bounded_and_no_link_in_its_place_is_followed(
 ) -> None:
     server.start()
     log = server.cluster / "server.log"
-    assert not server.bound_log()
+    assert not server.rotate_log()
     monkeypatch.setattr("followup.local.postgres_server._LONGEST_LOG", log.stat().st_size - 1)
-    assert server.bound_log() and log.stat().st_size == 0
+    assert server.rotate_log() and log.stat().st_size == 0
     assert "ready to accept connections" in (server.home / "server.log.1").read_text(encoding="utf-8")
     server.superuser().close()
     assert log.read_bytes().startswith(b"20")  # the server writes on, at the beginning
@@ -154,5 +154,5 @@ def test_the_servers_log_is_bounded_and_no_link_in_its_place_is_followed(
     other.cluster.mkdir()
     (tmp_path / "precious").write_bytes(b"x" * 10**6)
     (other.cluster / "server.log").symlink_to(tmp_path / "precious")
-    assert not other.bound_log() and (tmp_path / "precious").stat().st_size == 10**6
-    assert not PostgresServer(tmp_path / "nothing").bound_log()
+    assert not other.rotate_log() and (tmp_path / "precious").stat().st_size == 10**6
+    assert not PostgresServer(tmp_path / "nothing").rotate_log()

@@ -51,7 +51,7 @@ def test_every_chosen_package_is_locked_at_its_version(root: Path) -> None:
 
 
 def test_every_locked_package_follows_from_a_choice(root: Path) -> None:
-    """Each entry says what wants it; what stands in the lock for itself must be in requirements.in."""
+    """Each entry says what wants it; what is in the lock for itself must be in requirements.in."""
     own = [name for name, entry in entries(root).items() if "-r requirements.in" in entry]
     assert sorted(own) == sorted(chosen(root)), "run: make lock"
 

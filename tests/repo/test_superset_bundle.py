@@ -1,4 +1,4 @@
-"""Superset's bundle fits what goes out, and can't add up what must not be added. `make test-bi` tries it for real."""
+"""Superset's bundle fits the release, and adds up nothing that must not be added. `make test-bi` runs it for real."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_a_metric_over_several_rows_is_nothing(bundle: dict[str, dict[str, Any]]
             rows = "select 7 as {0}, 7 as districts_offering, 7 as districts_in_force, true as is_city"
             one = f"({rows.format(column)})" if not column.startswith("city_") else f"({rows.format('other')})"
             for table, expected in ((one, 7), (f"({one} union all {one})", None)):
-                told = duckdb.sql(f"select {metric['expression']} from {table}").fetchone()
-                assert told == (expected,), f"{name}: {column}"
+                found = duckdb.sql(f"select {metric['expression']} from {table}").fetchone()
+                assert found == (expected,), f"{name}: {column}"
 
 
 def test_every_chart_says_in_swedish_what_it_shows_and_that_what_is_missing_may_be_0(

@@ -1,4 +1,4 @@
-"""What may lie in the repo, and how files and folders are named."""
+"""What may be in the repo, and how files and folders are named."""
 
 from __future__ import annotations
 
