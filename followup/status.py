@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ingest.contracts import load_contracts
@@ -150,6 +150,23 @@ def open_queries_of(settings: Settings, ledger: Ledger, found: Submission) -> li
     return listed
 
 
+def _with_state(line: StatusLine, found: Submission | None, *, is_late: bool) -> StatusLine:
+    """The line with its state and, when a submission is in force, that submission's counts."""
+    if found is None:
+        return replace(line, state="missing" if is_late else "awaited")
+    return replace(
+        line,
+        state="in_force",
+        version=found.version,
+        is_on_time=found.is_on_time,
+        is_synthetic=found.is_synthetic,
+        rows=found.row_count,
+        queries=found.query_count,
+        open_queries=found.open_query_count,
+        submission_id=found.submission_id,
+    )
+
+
 def submission_status(
     settings: Settings, quarter: Quarter | None = None, *, with_queries: bool = False
 ) -> SubmissionStatus:
@@ -180,18 +197,8 @@ def submission_status(
                     and (found is None or s.sequence > found.sequence)
                     for s in submissions
                 )
-                if found is None:
-                    state = "missing" if today > one.deadline else "awaited"
-                    line = StatusLine(str(one), district, dataset, state, refused=refused, is_locked=str(one) in locked)
-                    lines.append(line)
-                else:
-                    lines.append(
-                        StatusLine(
-                            str(one), district, dataset, "in_force", found.version, found.is_on_time,
-                            found.is_synthetic, found.row_count, found.query_count, found.open_query_count, refused,
-                            found.submission_id, str(one) in locked,
-                        )
-                    )  # fmt: skip
+                line = StatusLine(str(one), district, dataset, "", refused=refused, is_locked=str(one) in locked)
+                lines.append(_with_state(line, found, is_late=today > one.deadline))
         shown = {str(one) for one in quarters}
         listed = [
             query
@@ -200,8 +207,10 @@ def submission_status(
             for query in open_queries_of(settings, ledger, found)
         ]
         with_files = {key[0] for key in in_force} - locked
-        ripe = [str(q) for q in quarters if str(q) in with_files and today >= q.end + timedelta(days=DAYS_UNTIL_LOCK)]
+        to_lock = [
+            str(q) for q in quarters if str(q) in with_files and today >= q.end + timedelta(days=DAYS_UNTIL_LOCK)
+        ]
         refusals = _refusals(ledger, submissions, str(quarter) if quarter else None)
-        return SubmissionStatus(tuple(lines), tuple(refusals), tuple(ripe), tuple(listed))
+        return SubmissionStatus(tuple(lines), tuple(refusals), tuple(to_lock), tuple(listed))
     finally:
         ledger.close()

@@ -1,4 +1,4 @@
-"""MetricFlow's own answers: what tests/dbt_project writes out as SQL is what it asks, and what the marts tell.
+"""MetricFlow's own answers: they equal the SQL of tests/dbt_project and the figures of the marts.
 
 It runs in `.venv-metrics`, once for all questions: `make test-metrics`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from dbt_built import PROJECT, Warehouse
-from test_dbt_semantic import OF_CARE, OF_GOALS, WAITS, Semantics, asked, city, semantics, told
+from test_dbt_semantic import OF_CARE, OF_GOALS, WAITS, Semantics, asked, city, mart_figures, semantics
 
 from ingest.settings import ROOT
 
@@ -108,7 +108,7 @@ def test_every_answer_is_what_the_sql_written_out_gives(
 
 @pytest.mark.parametrize("name", sorted(OF_GOALS))
 def test_a_rate_is_the_indicators(city: Warehouse, answers: dict[Key, list[Any]], name: str) -> None:
-    mart = told(city, "mart_goal_indicators", "rate", indicator_code=name)
+    mart = mart_figures(city, "mart_goal_indicators", "rate", indicator_code=name)
     assert mart
     assert figures(answers[name, QUARTER]) == pytest.approx(mart)
 
@@ -118,11 +118,11 @@ def test_rates_and_means_of_care_and_services_are_the_marts(city: Warehouse, ans
     for name in ("completion_rate", "follow_up_rate", "wait_mean_days"):
         wanted[f"service_{name}"] = ("mart_service_interventions", name)
     for name, (mart, column) in wanted.items():
-        assert figures(answers[name, QUARTER]) == pytest.approx(told(city, mart, column)), name
+        assert figures(answers[name, QUARTER]) == pytest.approx(mart_figures(city, mart, column)), name
 
 
 @pytest.mark.parametrize("name", sorted(STOCKS))
 def test_a_year_s_stock_is_that_of_its_last_quarter(city: Warehouse, answers: dict[Key, list[Any]], name: str) -> None:
-    quarters = told(city, "mart_service_interventions", STOCKS[name])
+    quarters = mart_figures(city, "mart_service_interventions", STOCKS[name])
     last = {quarter[:4]: figure for (quarter,), figure in sorted(quarters.items())}
     assert {date[:4]: figure for date, figure in answers[name, YEAR]} == last

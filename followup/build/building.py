@@ -249,20 +249,7 @@ def _run_dbt(
 
     os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
     os.environ["FOLLOWUP_WAREHOUSE_MEMORY"] = memory_allowed()
-    left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
-    arguments = ["build", "--vars", json.dumps(variables)]
-    arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]
-    arguments += [
-        "--project-dir",
-        str(PROJECT),
-        "--profiles-dir",
-        str(PROJECT),
-        "--target-path",
-        str(folder / "target"),
-    ]
-    # dbt would format thousands of events for logs of its own that nobody reads
-    arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
-    arguments += ["--quiet", "--no-use-colors", "--no-partial-parse"]
+    arguments = _dbt_arguments(variables, folder, with_tests)
     manifest, described = _read_parsed(parsed)
     if manifest is not None:
         arguments.append("--no-write-json")
@@ -276,6 +263,23 @@ def _run_dbt(
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
         return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME", described
     return nodes, None, described
+
+
+def _dbt_arguments(variables: dict[str, str], folder: Path, with_tests: bool) -> list[str]:
+    left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
+    arguments = ["build", "--vars", json.dumps(variables)]
+    arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]
+    arguments += [
+        "--project-dir",
+        str(PROJECT),
+        "--profiles-dir",
+        str(PROJECT),
+        "--target-path",
+        str(folder / "target"),
+    ]
+    # dbt would format thousands of events for logs of its own that nobody reads
+    arguments += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none"]
+    return [*arguments, "--quiet", "--no-use-colors", "--no-partial-parse"]
 
 
 class _BestEffortLog(RotatingFileHandler):
