@@ -97,7 +97,7 @@ def compiled(settings: Settings) -> list[Statement]:
     target = settings.home / "compiled"
     arguments = ["compile", "--vars", json.dumps(variables), "--project-dir", str(PROJECT), "--profiles-dir"]
     arguments += [str(PROJECT), "--target-path", str(target), "--log-path", str(target), "--quiet"]
-    # dbt keeps the warehouse open as long as its process lives.
+    # dbt holds the warehouse open as long as its process lives.
     timed(
         [str(Path(sys.executable).with_name("dbt")), *arguments],
         {**os.environ, "FOLLOWUP_WAREHOUSE": str(settings.warehouse)},

@@ -46,7 +46,7 @@ QUERY_EVERY = 10
 
 @dataclass(frozen=True)
 class Taken:
-    """One run: seconds by the clock and of processor time, peak memory of its process, and what became of the file."""
+    """One run: seconds by the clock and of processor time, peak memory of its process, and the file's state."""
 
     seconds: float
     cpu: float

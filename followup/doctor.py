@@ -42,7 +42,7 @@ class DoctorFinding:
 
 def run_doctor(settings: Settings) -> list[DoctorFinding]:
     """Run every check. What is wrong never raises. Changes nothing, but makes an empty ledger where there is none."""
-    found = [_clock(settings), _keys(settings), _declared()]
+    found = [_clock(settings), _keys(settings), _contracts()]
     try:
         ledger = Ledger(settings.ledger)
     except LedgerError as error:
@@ -53,7 +53,13 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
-        found += [_warehouse(settings), *_published(settings), _database(settings), _modes(settings), _disk(settings)]
+        found += [
+            _warehouse(settings),
+            *_published(settings),
+            _database(settings),
+            _permissions(settings),
+            _disk(settings),
+        ]
     finally:
         ledger.close()
     return found
@@ -109,7 +115,7 @@ def _keys(settings: Settings) -> DoctorFinding:
     return DoctorFinding("keys", True, f"{settings.keys}, person key version {keys.person_version}")
 
 
-def _declared() -> DoctorFinding:
+def _contracts() -> DoctorFinding:
     try:
         counts = {dataset: len(load_rules(dataset)) for dataset in load_contracts()}
     except (ContractError, OSError, ValueError) as error:
@@ -231,7 +237,7 @@ def _published(settings: Settings) -> list[DoctorFinding]:
             DoctorFinding("published", False, f"{link} can't be reached ({error.strerror}): see FOLLOWUP_PUBLISHED")
         ]
     if wrong := wrongly_set(releases_folder(settings), settings):
-        message = f"{_named(wrong)} not of the mode that readers need: {permissions.MEND}"
+        message = f"{_named(wrong)} not of the mode that readers need: {permissions.FIX_COMMAND}"
         found = [DoctorFinding("published", False, message)]
     else:
         known = read_identity(release) if release else None
@@ -248,10 +254,10 @@ def _published(settings: Settings) -> list[DoctorFinding]:
     return found
 
 
-def _modes(settings: Settings) -> DoctorFinding:
+def _permissions(settings: Settings) -> DoctorFinding:
     """Nobody but this service's user may open anything else."""
     if wrong := permissions.open_paths(settings):
-        return DoctorFinding("permissions", False, f"{_named(wrong)} open to other users: {permissions.MEND}")
+        return DoctorFinding("permissions", False, f"{_named(wrong)} open to other users: {permissions.FIX_COMMAND}")
     return DoctorFinding("permissions", True, "only this service's user can open what is not published")
 
 

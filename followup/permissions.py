@@ -13,7 +13,7 @@ from ingest.settings import Settings, SettingsError
 from publish.serving.folder import releases_folder
 from publish.serving.readers import is_in_home, let_in, let_read, wrongly_set
 
-MEND = "followup doctor --fix-modes"
+FIX_COMMAND = "followup doctor --fix-modes"
 _STRANGERS = 0o007
 """The mode bits of those who are neither the owner nor of its group."""
 
@@ -23,7 +23,7 @@ def open_paths(settings: Settings) -> list[Path]:
     return [*find_open_to_others(_private(settings)), *_open_drop_folders(settings)]
 
 
-def mend(settings: Settings) -> list[Path]:
+def fix_modes(settings: Settings) -> list[Path]:
     """Close what is open, and give what is published the modes that its readers need.
 
     Returns:

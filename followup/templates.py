@@ -37,11 +37,11 @@ class TemplateColumn:
     column: Column
     codes: tuple[str, ...]
     """What the drop-down offers: the labels, then the district's own names."""
-    must: str
+    requirement: str
     rules: tuple[str, ...]
 
     @property
-    def form(self) -> str:
+    def instruction(self) -> str:
         """How a cell is written."""
         return _FORMS[self.column.type].format(max_length=self.column.max_length)
 
@@ -74,7 +74,7 @@ def template_columns(
         TemplateColumn(
             column,
             tuple(_offered(contract, column, district, local_names)),
-            _must(column, rules),
+            _requirement(column, rules),
             tuple(f"{rule.code}: {rule.message_sv}" for rule in rules if _is_shown_at(column, rule)),
         )
         for column in contract.columns
@@ -93,7 +93,7 @@ def _offered(
         yield from (name.alias for name in local_names if name.district_code == code)
 
 
-def _must(column: Column, rules: list[Rule]) -> str:
+def _requirement(column: Column, rules: list[Rule]) -> str:
     of_column = {rule.kind for rule in rules if rule.column == column.name}
     if "expect_values_to_be_filled" in of_column:
         return "Ska fyllas i på varje rad."
@@ -130,11 +130,11 @@ def as_template(
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(out, options) as book:
         book.set_properties({"title": contract.title_sv, "created": CREATED})
-        sheet, manual = book.add_worksheet(contract.dataset), book.add_worksheet("Anvisning")
+        sheet, instructions = book.add_worksheet(contract.dataset), book.add_worksheet("Anvisning")
         lists = book.add_worksheet("Listor")
         _write_table(book, sheet, columns)
         _write_lists(book, lists, columns)
-        _write_manual(book, manual, contract, columns, file_name(contract, district, quarter, "xlsx"))
+        _write_instructions(book, instructions, contract, columns, file_name(contract, district, quarter, "xlsx"))
         sheet.activate()
     return out.getvalue()
 
@@ -159,7 +159,7 @@ def _write_table(book: Any, sheet: Any, columns: list[TemplateColumn]) -> None:
 
 
 def _comment(one: TemplateColumn) -> str:
-    lines = [one.column.label_sv, one.must, one.form]
+    lines = [one.column.label_sv, one.requirement, one.instruction]
     if one.codes:
         more = f" … ({len(one.codes)} värden, se listan)" if len(one.codes) > _SHOWN_CODES else ""
         lines.append("Värden: " + ", ".join(one.codes[:_SHOWN_CODES]) + more)
@@ -171,7 +171,7 @@ def _comment(one: TemplateColumn) -> str:
 def _validation(one: TemplateColumn) -> dict[str, Any] | None:
     """Excel's check of what is typed. Intake decides; so another spelling that it knows is a warning, no stop."""
     column = one.column
-    hint = {"input_title": column.label_sv[:32], "input_message": f"{one.must} {one.form}"[:255]}
+    hint = {"input_title": column.label_sv[:32], "input_message": f"{one.requirement} {one.instruction}"[:255]}
     wrong = {"error_title": column.label_sv[:32], "error_type": "warning"}
     if one.codes:
         several = column.type == "code_list"
@@ -217,7 +217,7 @@ def _write_lists(book: Any, sheet: Any, columns: list[TemplateColumn]) -> None:
     sheet.hide()
 
 
-def _write_manual(book: Any, sheet: Any, contract: Contract, columns: list[TemplateColumn], name: str) -> None:
+def _write_instructions(book: Any, sheet: Any, contract: Contract, columns: list[TemplateColumn], name: str) -> None:
     title = book.add_format({"bold": True, "font_size": 14})
     head = book.add_format({"bold": True, "border": 1, "bg_color": "#E5E9EE"})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
@@ -226,7 +226,7 @@ def _write_manual(book: Any, sheet: Any, contract: Contract, columns: list[Templ
     sheet.set_column("D:E", 70)
     sheet.write_string(0, 0, contract.title_sv, title)
     at = 1
-    for line in _steps(contract, name):
+    for line in _instructions(contract, name):
         sheet.write_string(at, 0, line)
         at += 1
     at += 1
@@ -235,12 +235,12 @@ def _write_manual(book: Any, sheet: Any, contract: Contract, columns: list[Templ
     for one in columns:
         at += 1
         codes = ", ".join(one.codes) or ("Stadsdelens egna områden." if one.column.codes_from == "areas" else "")
-        cells = (one.column.label_sv, one.must, one.form, codes, "\n".join(one.rules))
+        cells = (one.column.label_sv, one.requirement, one.instruction, codes, "\n".join(one.rules))
         for place, text in enumerate(cells):
             sheet.write_string(at, place, text[:32_000], wrapped)
 
 
-def _steps(contract: Contract, name: str) -> Iterator[str]:
+def _instructions(contract: Contract, name: str) -> Iterator[str]:
     named = f"”{name}”" if not name.startswith("mall_") else f"<stadsdel>_{contract.dataset}_<ÅÅÅÅ>Q<n>.xlsx"
     sheet = contract.dataset
     yield f"1. Fyll i bladet {sheet}, en rad i taget från rad 2. Ändra inte rubrikerna; kolumnernas ordning är fri."

@@ -48,7 +48,7 @@ def _holidays(year: int) -> set[date]:
     return {date(year, month, day) for month, day in fixed}
 
 
-def season(quarter: Quarter) -> float:
+def seasonal_factor(quarter: Quarter) -> float:
     """The quarter's volume against an average quarter's."""
     first = 3 * quarter.number - 3
     return float(margins.MONTH_WEIGHTS[first : first + 3].mean() / margins.MONTH_WEIGHTS.mean())
@@ -56,7 +56,7 @@ def season(quarter: Quarter) -> float:
 
 def case_counts(rng: np.random.Generator, quarter: Quarter, scale: float) -> Ints:
     """Draw how many cases each district receives in the quarter."""
-    found: Ints = rng.poisson(SIZES * scale * season(quarter))
+    found: Ints = rng.poisson(SIZES * scale * seasonal_factor(quarter))
     return found
 
 
@@ -130,7 +130,7 @@ def concatenated(parts: list[Table]) -> Table:
     return np.concatenate(moved)
 
 
-def returns(rng: np.random.Generator, people: People, cases: Table) -> Table:
+def returning_arrivals(rng: np.random.Generator, people: People, cases: Table) -> Table:
     """What the cases lead to: reports during an investigation or intervention, transfers, and coming back.
 
     Args:

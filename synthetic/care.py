@@ -135,11 +135,11 @@ class EpisodeDraw:
         cause = np.where(never, NOT_STARTED, cause)
         end = np.where(never, weekday_after(decided + rng.integers(20, 120, size)), end)
         start = np.where(never, NEVER, start)
-        cause, end, start = self._grown_up(episodes, cause, end, start)
+        cause, end, start = self._end_at_21(episodes, cause, end, start)
         episodes["start"], episodes["end"], episodes["cause"] = start, end, cause
         self._results(episodes)
 
-    def _grown_up(self, episodes: Table, cause: Ints, end: Ints, start: Ints) -> tuple[Ints, Ints, Ints]:
+    def _end_at_21(self, episodes: Table, cause: Ints, end: Ints, start: Ints) -> tuple[Ints, Ints, Ints]:
         """An episode ends at the child's 21st birthday at the latest."""
         person = self.people.rows[episodes["person"]]
         limit = add_months(person["birth"], 12 * 21)

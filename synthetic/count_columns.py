@@ -106,7 +106,7 @@ def _supply_columns(unit: str, offers: list[supply.Offer]) -> Columns:
     }
 
 
-def _languages(spell: Speller, lines: list[supply.Line]) -> list[str]:
+def _languages(spell: Speller, lines: list[supply.SupplyLine]) -> list[str]:
     written = dict(
         zip(supply.LANGUAGES, spell.codes("sprak", supply.LANGUAGES, np.arange(len(supply.LANGUAGES))), strict=True)
     )

@@ -159,14 +159,14 @@ class Groups:
         size = groups.size
         first, last = day_number(quarter.start), day_number(quarter.end)
         noted = rng.integers(first, last - 5, size)
-        planned = _in_term(rng, noted + rng.integers(25, 80, size), quarter.year)
+        planned = _moved_into_term(rng, noted + rng.integers(25, 80, size), quarter.year)
         put_off = happens(rng, 0.22, size) * rng.integers(1, 4, size) * 7
         forgotten = happens(rng, _FORGOTTEN, size)
         start = planned + np.where(forgotten, rng.integers(120, 170, size), put_off)
         weeks = np.array([program.weeks for program in PROGRAMS])[groups["program"]]
         groups["noted"], groups["planned"] = noted, planned
         groups["start"] = start
-        groups["end"] = start + 7 * weeks + _holiday(start, start + 7 * weeks)
+        groups["end"] = start + 7 * weeks + _holiday_days(start, start + 7 * weeks)
 
     def _people(self, rng: np.random.Generator, groups: Table) -> None:
         """Set how many apply, take part and complete, and cancel groups with too few."""
@@ -184,7 +184,7 @@ class Groups:
         came = np.where(happens(rng, _ONE_TOO_MANY, size) & (seats < _MOST), seats + 1, came)
         came = np.where(off, 0, came)
         groups["seats"], groups["applied"] = seats, np.where(off, applied, np.maximum(applied, came))
-        self._parts(rng, groups, came)
+        self._participants_by_sex(rng, groups, came)
         share = np.array([_BY_SERVICES.get(code, 0.3) for code in range(6)])[groups["directed"]]
         groups["by_services"] = rng.binomial(came, share)
         groups["completed"] = rng.binomial(came, np.minimum(0.82 * traits("completed")[district], 0.97))
@@ -201,7 +201,7 @@ class Groups:
         for name in ("start", "end"):
             groups[name] = np.where(off, NEVER, groups[name])
 
-    def _parts(self, rng: np.random.Generator, groups: Table, came: Ints) -> None:
+    def _participants_by_sex(self, rng: np.random.Generator, groups: Table, came: Ints) -> None:
         """Girls, boys, mothers and fathers among those who came."""
         target = np.array([program.target for program in PROGRAMS])[groups["program"]]
         girls, mothers = rng.binomial(came, 0.48), rng.binomial(came, 0.69)
@@ -240,7 +240,7 @@ def queue_length(groups: Table, quarter: Quarter) -> Ints:
     return found
 
 
-def _in_term(rng: np.random.Generator, days: Ints, first: int) -> Ints:
+def _moved_into_term(rng: np.random.Generator, days: Ints, first: int) -> Ints:
     """Move days in the summer and at Christmas to the term's first weeks, and any other to a working day.
 
     The days are in the year `first` or the next.
@@ -257,7 +257,7 @@ def _in_term(rng: np.random.Generator, days: Ints, first: int) -> Ints:
     return weekday_after(moved)
 
 
-def _holiday(start: Ints, end: Ints) -> Ints:
+def _holiday_days(start: Ints, end: Ints) -> Ints:
     """Days added to a group that runs into the summer (nine weeks) or over Christmas (three)."""
     first, last = start.astype("datetime64[D]"), end.astype("datetime64[D]")
     summer = np.zeros(start.size, dtype="int64")

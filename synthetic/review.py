@@ -31,7 +31,7 @@ from synthetic.review_plan import (
     FIRST,
     NOT_OPENED,
     SECOND,
-    chosen,
+    choose_exactly,
     plan_review,
 )
 from synthetic.tables import DrawnTable
@@ -183,7 +183,7 @@ def _reasons_and_sources(rng: np.random.Generator, cases: Table, band: Ints, rev
         cases["reason"][rows] = _draw_exactly(rng, by_reason, margins.REASON_BY_BAND[band[rows]])
         cases["source"][rows] = _draw_exactly(rng, by_source, margins.SOURCE_BY_BAND[band[rows]])
         may = np.isin(cases["source"][rows], (margins.THE_CHILD, margins.GUARDIAN))
-        cases["application"][rows] = chosen(rng, applications, may)
+        cases["application"][rows] = choose_exactly(rng, applications, may)
     applies = pick(rng, np.array([0.48, 0.46, 0.06]), cases.size)
     cases["applies_to"] = np.where(cases["application"], applies, NONE)
     cases["second"], cases["third"] = NONE, NONE
@@ -214,9 +214,9 @@ def _conversations(rng: np.random.Generator, cases: Table, rows: Ints, sex: Ints
     """Whether the child was heard (by reason) and the school contacted (by source and sex)."""
     reason = cases["reason"][rows]
     for code, count in HEARD.items():
-        cases["heard"][rows] |= chosen(rng, count, reason == code)
+        cases["heard"][rows] |= choose_exactly(rng, count, reason == code)
     rest = ~np.isin(reason, list(HEARD))
-    cases["heard"][rows] |= chosen(rng, HEARD_OTHERWISE, margins.HEARD_BY_REASON[reason] * rest)
+    cases["heard"][rows] |= choose_exactly(rng, HEARD_OTHERWISE, margins.HEARD_BY_REASON[reason] * rest)
     at_school = np.isin(cases["source"][rows], (margins.SCHOOL, margins.PRESCHOOL))
     boys = sex[rows] == BOY
     boys_at_school = round(SCHOOL_CONTACTED_WHEN_SOURCE * 1.15 * float(boys[at_school].mean()))
@@ -225,8 +225,8 @@ def _conversations(rng: np.random.Generator, cases: Table, rows: Ints, sex: Ints
         (False, SCHOOL_CONTACTED[0], SCHOOL_CONTACTED_WHEN_SOURCE - boys_at_school),
     ):
         mine = boys == is_boy
-        cases["school"][rows] |= chosen(rng, of_these, mine & at_school)
-        cases["school"][rows] |= chosen(rng, contacted - of_these, mine & ~at_school)
+        cases["school"][rows] |= choose_exactly(rng, of_these, mine & at_school)
+        cases["school"][rows] |= choose_exactly(rng, contacted - of_these, mine & ~at_school)
 
 
 def _offers(rng: np.random.Generator, cases: Table, rows: Ints, band: Ints) -> None:
@@ -234,18 +234,18 @@ def _offers(rng: np.random.Generator, cases: Table, rows: Ints, band: Ints) -> N
     weights = margins.OFFERED_BY_REASON[cases["reason"][rows]]
     for is_application, count in enumerate(OFFERED):
         mine = cases["application"][rows] == bool(is_application)
-        cases["offered"][rows] |= chosen(rng, count, weights * mine)
+        cases["offered"][rows] |= choose_exactly(rng, count, weights * mine)
     cases["insats"] = NONE
     given = rows[cases["offered"][rows]]
     fits = offer_weights(cases[given], band[given]) / margins.OFFER_SHARES
     cases["insats"][given] = _draw_exactly(rng, OFFERS, fits)
-    cases["offers"][given] = np.where(chosen(rng, MORE_THAN_ONE, np.ones(given.size)), 2, 1)
-    cases["accepted"][given] = chosen(rng, ACCEPTED, margins.ACCEPTED_BY_BAND[band[given]])
+    cases["offers"][given] = np.where(choose_exactly(rng, MORE_THAN_ONE, np.ones(given.size)), 2, 1)
+    cases["accepted"][given] = choose_exactly(rng, ACCEPTED, margins.ACCEPTED_BY_BAND[band[given]])
     cases["answered"][given] = cases["end"][given]
 
 
 def _cases_outside_review(rng: np.random.Generator, cases: Table, rows: Ints) -> None:
-    """What became of investigations outside the review: returns, and those of other children."""
+    """Draw the outcome of investigations outside the review: returns, and those of other children."""
     cases["heard"][rows] = rng.random(rows.size) < 0.5
     cases["school"][rows] = rng.random(rows.size) < 0.3
     cases["offered"][rows] = rng.random(rows.size) < 0.3

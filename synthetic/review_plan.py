@@ -48,7 +48,7 @@ _FIRST, _LAST = day_number(date(2017, 1, 2)), day_number(date(2017, 12, 29))
 _UNTIL = day_number(date(2019, 3, 29))
 
 
-def chosen(rng: np.random.Generator, count: int, weights: Floats | Bools) -> Bools:
+def choose_exactly(rng: np.random.Generator, count: int, weights: Floats | Bools) -> Bools:
     """Exactly so many rows, the likelier the heavier (exponential races, Efraimidis and Spirakis 2006)."""
     race = rng.exponential(size=weights.size) / np.maximum(weights, 1e-9)
     found = np.zeros(weights.size, dtype=bool)
@@ -71,13 +71,13 @@ def plan_review(rng: np.random.Generator, people: People) -> tuple[Table, Ints]:
     opened = np.zeros(sex.size, dtype=bool)
     twice = np.zeros(sex.size, dtype=bool)
     for which in (GIRL, BOY):
-        twice |= chosen(rng, TWICE[which], (sex == which) & (cases > 1))
-        rest = chosen(rng, INVESTIGATED[which] - TWICE[which], (sex == which) & ~twice)
+        twice |= choose_exactly(rng, TWICE[which], (sex == which) & (cases > 1))
+        rest = choose_exactly(rng, INVESTIGATED[which] - TWICE[which], (sex == which) & ~twice)
         opened |= rest | (twice & (sex == which))
-    returning = chosen(rng, RETURNING, opened & ~twice) | chosen(rng, RETURNING_AGAIN, 1.0 * twice)
-    known = chosen(rng, KNOWN_BEFORE, opened & ~twice & ~returning)
+    returning = choose_exactly(rng, RETURNING, opened & ~twice) | choose_exactly(rng, RETURNING_AGAIN, 1.0 * twice)
+    known = choose_exactly(rng, KNOWN_BEFORE, opened & ~twice & ~returning)
     kind = np.full(sex.size, PERSONNUMMER)
-    unlinkable = np.flatnonzero(chosen(rng, UNLINKABLE, (cases == 1) & ~opened))
+    unlinkable = np.flatnonzero(choose_exactly(rng, UNLINKABLE, (cases == 1) & ~opened))
     kind[unlinkable] = np.where(np.arange(unlinkable.size) % 2, RESERV, SKYDDAD)
     first = _add(rng, people, band, sex, kind)
     rows: list[tuple[int, int, int, int, int, bool]] = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic.arrivals import season
+from synthetic.arrivals import seasonal_factor
 from synthetic.districts import DISTRICTS, SIZES, traits
 from synthetic.draws import Bools, Floats, Ints, Table, empty, pick, stream
 
@@ -121,7 +121,7 @@ class Services:
         cells = self.cells
         kind, district = cells["kind"].astype("int64"), cells["district"].astype("int64")
         before = cells["ongoing"].astype("int64")
-        new = rng.poisson(cells["mean"] * season(quarter))
+        new = rng.poisson(cells["mean"] * seasonal_factor(quarter))
         stay = _spec("stay")[kind]
         leaving = rng.binomial(before, 1 - stay) + rng.binomial(new, 0.2)
         completed = rng.binomial(leaving, np.clip(0.76 * traits("completed")[district], 0, 0.97))

@@ -20,7 +20,7 @@ from synthetic.arrivals import (
     events_of,
     newcomers,
     repeated_districts,
-    returns,
+    returning_arrivals,
 )
 from synthetic.care import EPISODE, EpisodeDraw
 from synthetic.cases import CASE, CourseDraw
@@ -42,7 +42,7 @@ _RETURNING_WITHIN_QUARTER = 0.12
 """Of a quarter's cases: those whose child's earlier case was received in the same quarter."""
 
 
-def beginning(first: Quarter) -> Quarter:
+def first_simulated_quarter(first: Quarter) -> Quarter:
     """Where the simulation begins for a window: the usual quarter, or a year before an earlier window."""
     return min(BEGINNING, first.back(WARM_UP_QUARTERS))
 
@@ -63,7 +63,7 @@ class Simulation:
             seed: not negative.
         """
         self.scale, self.seed = scale, seed
-        self.quarter = beginning(first)
+        self.quarter = first_simulated_quarter(first)
         self._begun = ordinal(self.quarter)
         self.people = People()
         self.cases = empty(CASE)
@@ -122,7 +122,7 @@ class Simulation:
             cases["lop"] = self.people.running_numbers(
                 cases["person"].astype("int64"), cases["district"].astype("int64")
             )
-            following = returns(rng, self.people, cases)
+            following = returning_arrivals(rng, self.people, cases)
             following["event"] += self._events
             cases["event"] += self._events
             self._events = int(cases["event"].max()) + 1

@@ -101,7 +101,7 @@ _CONTENT = {
 
 
 @dataclass(frozen=True)
-class Line:
+class SupplyLine:
     """One intervention of a district in one form, with its whole history. Days are day numbers."""
 
     district: int
@@ -149,7 +149,7 @@ class Line:
 class Offer:
     """A line as a unit's file has it in one quarter."""
 
-    line: Line
+    line: SupplyLine
     status: int
     wait_days: int | None
     web_date: int
@@ -173,13 +173,13 @@ class Supply:
         self._by_decision = int(rng.integers(len(DISTRICTS)))
         """The district that gives Komet after an assessment, which the catalogue doesn't know."""
         self.lines = tuple(line for district in range(len(DISTRICTS)) for line in self._district_lines(district))
-        self._services: dict[tuple[int, str, int], list[Line]] = {}
+        self._services: dict[tuple[int, str, int], list[SupplyLine]] = {}
         for line in self.lines:
             if FORMS[line.form] == "service":
                 self._services.setdefault((line.district, line.code, line.directed), []).append(line)
 
-    def _district_lines(self, district: int) -> list[Line]:
-        draw = _LineDraw(self.seed, district)
+    def _district_lines(self, district: int) -> list[SupplyLine]:
+        draw = _SupplyLineDraw(self.seed, district)
         found = [draw.line(code, 0, _target(code)) for code in self._counted.offered(district)]
         for code, target, share in _MORE:
             if draw.rng.random() < share:
@@ -190,7 +190,7 @@ class Supply:
             found.append(draw.line("komet", 1, 1))
         return self._with_support_groups(draw, found)
 
-    def _with_support_groups(self, draw: _LineDraw, lines: list[Line]) -> list[Line]:
+    def _with_support_groups(self, draw: _SupplyLineDraw, lines: list[SupplyLine]) -> list[SupplyLine]:
         """Add groups for children of parents with problems: 13 districts offer one, and 8 plan one, in 2018Q1."""
         codes = list(_SUPPORT_CODES)
         if draw.rng.random() < 0.5:
@@ -226,7 +226,7 @@ class Supply:
         """Whom the district directs the service at."""
         return ALL if code in _BARNGRUPPER and district == self._without_groups else DIRECTED_AT.get(code, ALL)
 
-    def _wait(self, line: Line, quarter: Quarter) -> int:
+    def _wait(self, line: SupplyLine, quarter: Quarter) -> int:
         """Days to wait for it now: around the line's own, a little different each quarter."""
         rng = stream(self.seed, _STEP, line.district, _CODES.index(line.code), line.form, ordinal(quarter))
         pace = traits("start_wait")[line.district]
@@ -234,7 +234,7 @@ class Supply:
         return round(days)
 
 
-class _LineDraw:
+class _SupplyLineDraw:
     """Draws the lines of one district."""
 
     def __init__(self, seed: int, district: int) -> None:
@@ -242,7 +242,7 @@ class _LineDraw:
         self.rng = stream(seed, _STEP, district)
         self._poor = bool(traits("opened")[district] > 1.05)
 
-    def line(self, code: str, form: int, target: int, *, changing: bool = False) -> Line:
+    def line(self, code: str, form: int, target: int, *, changing: bool = False) -> SupplyLine:
         rng = self.rng
         first = day_number(date(2016, 6, 1))
         begins, ends = _LONG_AGO, NEVER
@@ -255,7 +255,7 @@ class _LineDraw:
         provider = self._provider(code, form)
         entry = _CATALOGUE[code]
         evidence = EVIDENCE.index(entry["evidence_based"])
-        return Line(
+        return SupplyLine(
             district=self.district,
             code=code,
             form=form,

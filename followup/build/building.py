@@ -366,7 +366,7 @@ def _close_connections() -> None:
         environment.close()
 
 
-def without_values(message: str) -> str:
+def without_quoted_values(message: str) -> str:
     """The first lines of a database's message, with whatever it quotes left out."""
     lines = [line.strip() for line in message.strip().splitlines()[:3]]
     return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", " ".join(lines))[:400]

@@ -132,8 +132,8 @@ def _diff_mart(
     if not measures:
         return MartDiff(mart, (), 0, 0, 0, 0)
     _write_pairs(connection, mart, key, measures)
-    cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _cut_by(connection, mart, key, new))
-    place = _place(key)
+    cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _breakdown_columns(connection, mart, key, new))
+    place = _whose_figure(key)
     # our own names begin with _, because a mart may have a key column called measure
     connection.execute(
         "create or replace temp table differing as "
@@ -163,7 +163,7 @@ def _diff_mart(
     return MartDiff(mart, figures, *(counts.get(p, 0) for p in ("here", "other_quarters", "city", "elsewhere")))
 
 
-def _cut_by(
+def _breakdown_columns(
     connection: duckdb.DuckDBPyConnection, mart: str, key: tuple[str, ...], kinds: Mapping[str, str]
 ) -> list[str]:
     """The key columns that rows may be broken down by: those in which some row says `alla`."""
@@ -198,7 +198,7 @@ def _differs(name: str, kind: str) -> str:
     return f"{old} is distinct from {new} and (coalesce({old}, 0) <> 0 or coalesce({new}, 0) <> 0)"
 
 
-def _place(key: tuple[str, ...]) -> str:
+def _whose_figure(key: tuple[str, ...]) -> str:
     """SQL: whether a row is of the district and quarter (here), its other quarters, the city, or elsewhere."""
     if _DISTRICT not in key:
         return "'elsewhere'"

@@ -73,7 +73,7 @@ def preview(
     """
     _require_received_rows(settings)
     with open_intake(settings) as intake:
-        raw, report = _checked(intake, path)
+        raw, report = _check(intake, path)
         name = report.name
         if not report.accepted or name.dataset is None or name.quarter is None or name.district is None:
             return Preview(report, False, None, ())
@@ -108,7 +108,7 @@ def _require_received_rows(settings: Settings) -> None:
         ledger.close()
 
 
-def _checked(intake: IntakeContext, path: Path) -> tuple[bytes, CheckReport]:
+def _check(intake: IntakeContext, path: Path) -> tuple[bytes, CheckReport]:
     settings, name = intake.settings, read_name(path.name)
     with path.open("rb") as handle:
         raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)

@@ -215,7 +215,7 @@ def doctor(
             f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}; {there} in all", soft_wrap=True
         )
     if fix_modes:
-        left = permissions.mend(settings)
+        left = permissions.fix_modes(settings)
         not_ours = f": {len(left)} belong to another user, {left[0]} among them" if left else ""
         console.print(f"Permissions are set{not_ours}.", soft_wrap=True, highlight=False)
     findings = run_doctor(settings)

@@ -190,14 +190,14 @@ def print_build(console: Console, settings: Settings, result: BuildResult) -> No
 
 def print_failed_build(console: Console, error: BuildFailed) -> None:
     """Print what failed. The full message of the database is only in the log of builds, because it may quote values."""
-    from followup.build.building import without_values
+    from followup.build.building import without_quoted_values
 
     console.print(
         f"[red]The build failed; the last good marts are still there.[/] {escape(str(error))}", soft_wrap=True
     )
     for node in error.nodes:
         if node.status in ("error", "fail", "runtime error"):
-            said = without_values(node.message) if node.message else node.status
+            said = without_quoted_values(node.message) if node.message else node.status
             console.print(f"  {node.kind} {node.name}: {escape(said)}", soft_wrap=True)
 
 

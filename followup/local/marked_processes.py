@@ -12,7 +12,7 @@ from pathlib import Path
 STOP_SECONDS = 10
 
 
-def marked(marks: dict[str, str]) -> Iterator[int]:
+def marked_pids(marks: dict[str, str]) -> Iterator[int]:
     """Process ids whose environment holds every one of these variables, and which have not ended."""
     wanted = {f"{name}={value}".encode() for name, value in marks.items()}
     for entry in Path("/proc").iterdir():
@@ -32,12 +32,12 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def end(marks: dict[str, str], seconds: float | None = None) -> bool:
+def stop_marked(marks: dict[str, str], seconds: float | None = None) -> bool:
     """End every marked process: TERM, and KILL for what is left after a while; True when there was any."""
     found = False
     give_up_at = time.monotonic() + (STOP_SECONDS if seconds is None else seconds)
     asked: set[int] = set()
-    while pids := set(marked(marks)):
+    while pids := set(marked_pids(marks)):
         found = True
         overdue = time.monotonic() > give_up_at
         for pid in pids if overdue else pids - asked:

@@ -26,8 +26,8 @@ from rich.console import Console
 
 from followup.local.airflow_client import AirflowClient, AirflowError
 from followup.local.environment import followup_environment
-from followup.local.marked_processes import end, has_ended, marked
-from followup.local.ports import is_ours
+from followup.local.marked_processes import has_ended, marked_pids, stop_marked
+from followup.local.ports import only_this_user_listens
 from followup.local.postgres_server import ServerForReaders
 from followup.local.supervisor import (
     COMPONENTS,
@@ -77,7 +77,7 @@ class Orchestrator:
         started = read_state(self.home)
         if started is None:
             return None
-        alive = set(marked({MARK: started.mark}))
+        alive = set(marked_pids({MARK: started.mark}))
         is_alive = alive.issuperset(started.pids.values()) or started.supervisor in alive
         return started if is_alive else None
 
@@ -96,7 +96,7 @@ class Orchestrator:
         """A client that gives the password to no program of another user, which may have taken the port."""
         password = json.loads(self.password_file.read_text(encoding="utf-8"))[USER]
         port = int(running.url.rpartition(":")[2])
-        return AirflowClient(running.url, USER, password, may_log_in=lambda: is_ours(port))
+        return AirflowClient(running.url, USER, password, may_log_in=lambda: only_this_user_listens(port))
 
     # -- start and stop ------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Orchestrator:
         go_private()
         running = self.running()
         if running is not None:
-            return self._supervised(running)
+            return self._ensure_supervised(running)
         self.stop()
         make_folder(self.home)
         close_home(self.home)
@@ -138,15 +138,15 @@ class Orchestrator:
             running = Running(f"http://127.0.0.1:{port}", mark, pids, postgres_home=self.postgres_home)
             write_state(self.home, running)
             self._wait_until_ready(running)
-            return self._supervised(running)
+            return self._ensure_supervised(running)
         except BaseException:
             remove_state(self.home)
-            end({MARK: mark})
+            stop_marked({MARK: mark})
             raise
 
-    def _supervised(self, running: Running) -> Running:
+    def _ensure_supervised(self, running: Running) -> Running:
         """The same Airflow with a supervisor that lives."""
-        if running.supervisor in set(marked({MARK: running.mark})):
+        if running.supervisor in set(marked_pids({MARK: running.mark})):
             return running
         environment = self._environment(int(running.url.rpartition(":")[2])) | {MARK: running.mark}
         running = replace(running, supervisor=start_supervisor(self.home, environment))
@@ -161,7 +161,7 @@ class Orchestrator:
         """Stop Airflow and whatever its tasks still run; True when something was stopped."""
         started = read_state(self.home)
         remove_state(self.home)  # first, or the supervisor would start again what is ended here
-        return started is not None and end({MARK: started.mark})
+        return started is not None and stop_marked({MARK: started.mark})
 
     def _migrate(self, environment: dict[str, str], tell: Callable[[str], None]) -> None:
         done = self.home / "migrated"
@@ -365,11 +365,11 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"What ends is started again: {orchestrator.logs / 'supervisor.log'} says when.")
         console.print("To start all of this with the machine, and without containers: followup service install")
     if chosen.command == "run":
-        return _stay(orchestrator, database)
+        return _wait_until_ended(orchestrator, database)
     return 0
 
 
-def _stay(orchestrator: Orchestrator, database: ServerForReaders) -> int:
+def _wait_until_ended(orchestrator: Orchestrator, database: ServerForReaders) -> int:
     """Wait until this process is ended (0, all is stopped) or Airflow is stopped by somebody else (1)."""
     try:
         while orchestrator.running() is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 _LISTENS = "0A"
 
 
-def listeners(port: int) -> set[int]:
+def listener_uids(port: int) -> set[int]:
     """User ids of the processes that listen on a TCP port of this machine, at any of its addresses."""
     found = set()
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
@@ -19,6 +19,6 @@ def listeners(port: int) -> set[int]:
     return found
 
 
-def is_ours(port: int) -> bool:
+def only_this_user_listens(port: int) -> bool:
     """Whether somebody listens on a port, and nobody but this process's user."""
-    return listeners(port) == {os.geteuid()}
+    return listener_uids(port) == {os.geteuid()}

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from followup.local.marked_processes import end, has_ended
+from followup.local.marked_processes import has_ended, stop_marked
 from followup.local.postgres_server import PostgresServer, PostgresServerError
 from ingest.file_permissions import go_private, write_private_file
 from ingest.settings import ROOT
@@ -32,8 +32,8 @@ COMPONENTS = {
 MARK = "FOLLOWUP_AIRFLOW_MARK"
 COMPONENT = "FOLLOWUP_AIRFLOW_COMPONENT"
 """Variable by which a component's own processes are found, its tasks' among them."""
-LOOK_SECONDS = 1.0
-LOOK_AT_POSTGRES_SECONDS = 10.0
+CHECK_SECONDS = 1.0
+POSTGRES_CHECK_SECONDS = 10.0
 LONGEST_PAUSE = 60.0
 CALM_SECONDS = 600.0
 """A component that has lived for so long is started again without a pause."""
@@ -91,7 +91,7 @@ def start_component(name: str, home: Path, environment: Mapping[str, str], *, is
 
 
 @dataclass
-class _Life:
+class _Lifetime:
     """When a component was last started, and how often it has ended soon after."""
 
     started_at: float
@@ -109,36 +109,36 @@ class Supervisor:
 
     home: Path
     environment: Mapping[str, str]
-    _lives: dict[str, _Life] = field(default_factory=dict, init=False)
+    _lives: dict[str, _Lifetime] = field(default_factory=dict, init=False)
     _looked_at_postgres: float = field(default=0.0, init=False)
 
     def watch(self) -> None:
         """Start again what ends, until the state file names another Airflow or none."""
         now = time.monotonic()
-        self._lives = {name: _Life(now) for name in COMPONENTS}
-        while (running := self._ours()) is not None:
+        self._lives = {name: _Lifetime(now) for name in COMPONENTS}
+        while (running := self._own_state()) is not None:
             for name, pid in running.pids.items():
                 if has_ended(pid):
-                    self._start_again(name, pid)
-            self._look_at_postgres(running)
-            time.sleep(LOOK_SECONDS)
+                    self._restart(name, pid)
+            self._check_postgres(running)
+            time.sleep(CHECK_SECONDS)
 
-    def _ours(self) -> Running | None:
+    def _own_state(self) -> Running | None:
         running = read_state(self.home)
         return running if running is not None and running.mark == self.environment[MARK] else None
 
-    def _start_again(self, name: str, pid: int) -> None:
+    def _restart(self, name: str, pid: int) -> None:
         """End what the dead component has left, its tasks too, and start it again: at once, or after a pause when it
         has ended soon after its start several times."""
         life = self._lives[name]
         life.early_ends = life.early_ends + 1 if time.monotonic() - life.started_at < CALM_SECONDS else 0
         pause = min(2.0**life.early_ends - 2, LONGEST_PAUSE) if life.early_ends else 0.0
         log.warning("%s (process %d) has ended; it is started again in %.0f s. See %s.log", name, pid, pause, name)
-        end({MARK: self.environment[MARK], COMPONENT: name})
+        stop_marked({MARK: self.environment[MARK], COMPONENT: name})
         waited_until = time.monotonic() + pause
-        while time.monotonic() < waited_until and self._ours() is not None:
-            time.sleep(min(LOOK_SECONDS, pause))
-        running = self._ours()  # it may have been stopped meanwhile
+        while time.monotonic() < waited_until and self._own_state() is not None:
+            time.sleep(min(CHECK_SECONDS, pause))
+        running = self._own_state()  # it may have been stopped meanwhile
         if running is None:
             return
         new = start_component(name, self.home, self.environment, is_again=True)
@@ -146,10 +146,10 @@ class Supervisor:
         life.started_at = time.monotonic()
         log.info("%s runs again (process %d)", name, new)
 
-    def _look_at_postgres(self, running: Running) -> None:
+    def _check_postgres(self, running: Running) -> None:
         """Start the PostgreSQL for readers again when it has ended; `down` ends the supervisor before it stops it."""
         now = time.monotonic()
-        if not running.postgres_home or now - self._looked_at_postgres < LOOK_AT_POSTGRES_SECONDS:
+        if not running.postgres_home or now - self._looked_at_postgres < POSTGRES_CHECK_SECONDS:
             return
         self._looked_at_postgres = now
         server = PostgresServer(Path(running.postgres_home))

@@ -174,14 +174,14 @@ def build_and_log() -> str:
         BuildFailed: a model or a test failed; the last good marts stay.
         DamagedRows: the stored rows of a submission are missing or damaged; `followup restore-rows` mends it.
     """
-    from followup.build.building import NodeResult, build, without_values
+    from followup.build.building import NodeResult, build, without_quoted_values
 
     def log_node(node: NodeResult) -> None:
         failed = node.status in ("error", "fail")
         log.log(
             logging.ERROR if failed else logging.INFO,
             "%s %s: %s in %.2f s%s", node.kind, node.name, node.status, node.seconds,
-            f" ({without_values(node.message)})" if failed and node.message else "",
+            f" ({without_quoted_values(node.message)})" if failed and node.message else "",
         )  # fmt: skip
 
     result = build(settings_of_task(), on_node=log_node)

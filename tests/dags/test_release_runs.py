@@ -17,7 +17,7 @@ from rich.console import Console
 
 from followup.local.airflow_client import AirflowClient, Run
 from followup.local.figures import release_table
-from followup.local.marked_processes import marked
+from followup.local.marked_processes import marked_pids
 from followup.local.orchestrator import Orchestrator
 from followup.local.rehearsal import Rehearsal, RehearsalFiles
 from ingest.file_permissions import find_open_to_others
@@ -166,7 +166,7 @@ def test_no_process_lets_others_open_what_it_writes(installation: Installation) 
     """Everything so far was done by the command line and Airflow, started with the usual umask."""
     masks = {
         (Path("/proc") / str(pid) / "cmdline").read_text().replace("\0", " "): _umask(pid)
-        for pid in marked({"AIRFLOW_HOME": str(installation.airflow)})
+        for pid in marked_pids({"AIRFLOW_HOME": str(installation.airflow)})
     }
     assert len(masks) >= 4 and set(masks.values()) == {"0077"}, masks
     assert list(find_open_to_others([installation.place.home, installation.airflow])) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from followup.build.building import without_values
+from followup.build.building import without_quoted_values
 from followup.tasks.intake import changes_to_build, districts_to_collect
 from ingest.districts import load_districts
 from ingest.quarters import Quarter
@@ -68,4 +68,4 @@ def test_nothing_is_announced_before_anything_was_sent(inbox: Path) -> None:
     ],
 )  # fmt: skip
 def test_log_lines_leave_out_what_a_database_quotes(message: str, logged: str) -> None:
-    assert without_values(message) == logged
+    assert without_quoted_values(message) == logged

@@ -44,7 +44,7 @@ def now_naive(settings: Settings) -> datetime:
     return settings.now().astimezone(UTC).replace(tzinfo=None)
 
 
-def _fail(message: str) -> typer.Exit:
+def _refused(message: str) -> typer.Exit:
     errors.print(f"[red]{message}[/]", soft_wrap=True, highlight=False)
     return typer.Exit(Exit.REFUSED)
 
@@ -61,7 +61,7 @@ def _known_dataset(name: str | None) -> str | None:
     return name
 
 
-def _reason(text: str) -> str:
+def _checked_reason(text: str) -> str:
     from ingest.persons.number_search import reads_as_number
 
     if not text.strip() or reads_as_number(text):
@@ -69,7 +69,7 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def _submission(ledger: Ledger, text: str) -> Submission:
+def _find_submission(ledger: Ledger, text: str) -> Submission:
     found = [s for s in ledger.submissions() if s.submission_id.startswith(text.strip().lower())] if text else []
     if len(found) != 1:
         which = "several submissions begin" if found else "no submission begins"
@@ -96,7 +96,7 @@ def exception_open(
             raise typer.BadParameter("--until is a day from today on, written YYYY-MM-DD")
     with closing(Ledger(settings.ledger)) as ledger:
         number = decisions.open_exception(
-            ledger, quarter, _known_district(district), _known_dataset(dataset), until=last, why=_reason(why),
+            ledger, quarter, _known_district(district), _known_dataset(dataset), until=last, why=_checked_reason(why),
             now=now_naive(settings),
         )  # fmt: skip
         is_locked = str(quarter) in decisions.locked_quarters(ledger)
@@ -112,7 +112,7 @@ def exception_close(number: Annotated[int, typer.Argument(help="As `followup exc
     with closing(Ledger(settings.ledger)) as ledger:
         changed = decisions.close_exception(ledger, number, now_naive(settings))
     if not changed:
-        raise _fail(f"There is no open exception {number}.")
+        raise _refused(f"There is no open exception {number}.")
     console.print(f"Exception {number} is closed.")
 
 
@@ -140,20 +140,20 @@ def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
 
     settings = Settings()
     with open_intake(settings) as intake:
-        found = _submission(intake.ledger, submission)
+        found = _find_submission(intake.ledger, submission)
         quarter = Quarter.parse(found.reporting_quarter) if found.reporting_quarter else None
         if quarter is not None and found.dataset is not None:
             today = settings.now_date()
             if decisions.is_closed_to(intake.ledger, found.district_code, found.dataset, quarter, today):
-                raise _fail(f"{quarter} is locked: open an exception for {found.district_code} first.")
+                raise _refused(f"{quarter} is locked: open an exception for {found.district_code} first.")
         with intake.lease(found.district_code):
             if found.state == "withdrawn":
                 console.print("It was withdrawn already.")
             else:
                 try:
-                    decisions.withdraw(intake.ledger, found, _reason(why), now_naive(settings))
+                    decisions.withdraw(intake.ledger, found, _checked_reason(why), now_naive(settings))
                 except ChangeRefused as error:
-                    raise _fail(str(error)) from None
+                    raise _refused(str(error)) from None
             again = recheck_after(intake, found)
         left = intake.ledger.in_force(
             district=found.district_code, dataset=found.dataset, quarter=found.reporting_quarter
@@ -177,13 +177,13 @@ def explain(
 
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        found = _submission(ledger, submission)
+        found = _find_submission(ledger, submission)
         try:
             explained = explain_queries(
                 ledger, settings.home, found, rule.strip().upper(), text, now_naive(settings), row_key=row_key, row=row
             )
         except CannotBeExplained as error:
-            raise _fail(str(error)) from None
+            raise _refused(str(error)) from None
     line = (
         f"{explained.explained} queries of {rule.upper()} are explained; {explained.still_open} of the file are open."
     )
@@ -264,10 +264,10 @@ def reprocess(
             quarter=None if quarter is None else str(quarter), rules=[one.upper() for one in rule or ()],
         )  # fmt: skip
         if submission is not None:
-            wanted = _submission(intake.ledger, submission)
+            wanted = _find_submission(intake.ledger, submission)
             refused = [one for one in refused if one.submission_id == wanted.submission_id]
             if not refused:
-                raise _fail("It is not refused, a later one has followed it, or its original is erased.")
+                raise _refused("It is not refused, a later one has followed it, or its original is erased.")
         if _reprocess(intake, refused):
             raise typer.Exit(Exit.REFUSED)
 
@@ -291,11 +291,11 @@ def restore_rows(submission: SubmissionArgument) -> None:
     from ingest.recording import open_intake
 
     with open_intake(Settings()) as intake:
-        found = _submission(intake.ledger, submission)
+        found = _find_submission(intake.ledger, submission)
         try:
             done = store_again(intake, found)
         except ChangeRefused as error:
-            raise _fail(str(error)) from None
+            raise _refused(str(error)) from None
     if not done.is_written:
         outcome = "are as they were stored: nothing was done."
     elif done.is_same:

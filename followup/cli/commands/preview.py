@@ -113,7 +113,7 @@ def _mart_lines(mart: MartDiff, here: str) -> list[str]:
         if count
     ]
     lines = [f"{mart.mart}: {mart.here} of {here}{''.join(f', {part}' for part in other)}"]
-    wheres = [_where(figure) for figure in mart.figures]
+    wheres = [_row_label(figure) for figure in mart.figures]
     width = max(map(len, wheres), default=0)
     measure_width = max((len(figure.measure) for figure in mart.figures), default=0)
     for figure, where in zip(mart.figures, wheres, strict=True):
@@ -124,7 +124,7 @@ def _mart_lines(mart: MartDiff, here: str) -> list[str]:
     return lines
 
 
-def _where(figure: Figure) -> str:
+def _row_label(figure: Figure) -> str:
     """The key of a row, without the heading's columns and those that it is not broken down by."""
     in_heading, not_shown = ("district_code", "reporting_quarter"), (WHOLE, "False", "None")
     parts = [value for name, value in figure.key.items() if name not in in_heading and value not in not_shown]

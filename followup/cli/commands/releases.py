@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(release_app)
 
 
-def _ended(what: str, error: Exception, code: Exit) -> typer.Exit:
+def _failure(what: str, error: Exception, code: Exit) -> typer.Exit:
     errors.print(f"[red]{what}:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
     return typer.Exit(code)
 
@@ -57,9 +57,9 @@ def publish(
             until = str(quarter) if quarter else None
             made = release(settings, approve=approve or None, quarter=until, on_step=bar, force=force)
     except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
-        raise _ended("Nothing published", error, Exit.REFUSED) from None
+        raise _failure("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
-        raise _ended("Not served", error, Exit.FAILED) from None
+        raise _failure("Not served", error, Exit.FAILED) from None
     output.print_release(console, made)
     if made.served is not None or made.state == "unchanged":
         _warn_of_a_server_beside(settings)
@@ -124,9 +124,9 @@ def approve(number: NumberArgument) -> None:
         with output.progress(errors) as bar:
             made = approve_release(Settings(), number, on_step=bar)
     except (ChangeRefused, ReleaseRefused) as error:
-        raise _ended("Nothing published", error, Exit.REFUSED) from None
+        raise _failure("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
-        raise _ended("Not served", error, Exit.FAILED) from None
+        raise _failure("Not served", error, Exit.FAILED) from None
     output.print_release(console, made)
 
 
@@ -139,9 +139,9 @@ def serve() -> None:
         with output.progress(errors) as bar:
             served = serve_current(Settings(), on_step=bar)
     except ReleaseRefused as error:
-        raise _ended("Nothing served", error, Exit.REFUSED) from None
+        raise _failure("Nothing served", error, Exit.REFUSED) from None
     except ServingError as error:
-        raise _ended("Not served", error, Exit.FAILED) from None
+        raise _failure("Not served", error, Exit.FAILED) from None
     output.print_served(console, served)
 
 
@@ -160,7 +160,7 @@ def guard() -> None:
     try:
         found = guard_readers(settings)
     except ServingError as error:
-        raise _ended("Not guarded", error, Exit.FAILED) from None
+        raise _failure("Not guarded", error, Exit.FAILED) from None
     for line in found.unknown:
         errors.print(f"[yellow]Not known:[/] {escape(line)}", soft_wrap=True, highlight=False)
     for line in found.undone:

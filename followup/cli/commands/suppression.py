@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from publish.protecting import Protection
     from publish.tabulating import Tabulated
 
-_TAKEN = ("count", "suppressed", "status", "low", "high")
+_RESULT_COLUMNS = ("count", "suppressed", "status", "low", "high")
 
 
 class Attacker(StrEnum):
@@ -87,12 +87,12 @@ def protect(
     from publish.tabulating import linked_of, tabulate, write_cells
 
     threshold = _threshold(threshold)
-    table = _read(cells, dim, needs_suppressed=False)
+    table = _read_table(cells, dim, needs_suppressed=False)
     try:
         tabulated = tabulate(table, missing_is_zero=True)
     except BadCells as error:
-        raise _wrong(f"{cells.name}: {error}") from None
-    system = linked_of(tabulated, threshold, _marked(tabulated))
+        raise _usage_error(f"{cells.name}: {error}") from None
+    system = linked_of(tabulated, threshold, _suppressed_rows(tabulated))
     with output.progress(errors, unit="blocks") as bar:
         protection = choose(
             system,
@@ -102,9 +102,9 @@ def protect(
     found = _audit(tabulated, protection.suppressed, system.primary, threshold, attacker)
     if out is not None:
         write_cells(out, tabulated, protection.suppressed)
-    answer = _answer(tabulated, protection.suppressed, system.primary, found, threshold, attacker)
+    answer = _result(tabulated, protection.suppressed, system.primary, found, threshold, attacker)
     answer |= {"method": protection.method, "is_solved": protection.is_solved}
-    _print(answer, format, _method(protection))
+    _print_result(answer, format, _method(protection))
     raise typer.Exit(Exit.DONE if found.is_passed and protection.is_solved else Exit.REFUSED)
 
 
@@ -131,19 +131,19 @@ def audit(
     from publish.tabulating import tabulate
 
     threshold = _threshold(threshold)
-    table = _read(cells, dim, needs_suppressed=True)
+    table = _read_table(cells, dim, needs_suppressed=True)
     try:
         tabulated = tabulate(table, missing_is_zero=False)
-        marked = _marked(tabulated)
+        marked = _suppressed_rows(tabulated)
         small = np.asarray((tabulated.counts > 0) & (tabulated.counts < threshold))
         found = _audit(tabulated, marked, small, threshold, attacker)
     except (BadCells, NotPublic) as error:
-        raise _wrong(f"{cells.name}: {error}") from None
-    _print(_answer(tabulated, marked, small, found, threshold, attacker), format, "")
+        raise _usage_error(f"{cells.name}: {error}") from None
+    _print_result(_result(tabulated, marked, small, found, threshold, attacker), format, "")
     raise typer.Exit(Exit.DONE if found.is_passed else Exit.REFUSED)
 
 
-def _wrong(message: str) -> typer.Exit:
+def _usage_error(message: str) -> typer.Exit:
     errors.print(f"[red]{escape(message)}[/]", soft_wrap=True, highlight=False)
     return typer.Exit(Exit.USAGE)
 
@@ -154,18 +154,18 @@ def _threshold(given: int | None) -> int:
     try:
         return given if given is not None else load_policy().threshold
     except PolicyError as error:
-        raise _wrong(str(error)) from None
+        raise _usage_error(str(error)) from None
 
 
-def _read(cells: Path, dim: list[str] | None, *, needs_suppressed: bool) -> LongTable:
+def _read_table(cells: Path, dim: list[str] | None, *, needs_suppressed: bool) -> LongTable:
     from publish.longform import BadCells, read_cells
 
     trees: dict[str, list[Path]] = {}
     for option in dim or []:
         name, _, files = option.partition("=")
         name = name.strip()
-        if not name or name in _TAKEN:
-            raise typer.BadParameter(f"{option}: a dimension needs a name, and none of {', '.join(_TAKEN)}")
+        if not name or name in _RESULT_COLUMNS:
+            raise typer.BadParameter(f"{option}: a dimension needs a name, and none of {', '.join(_RESULT_COLUMNS)}")
         if name in trees:
             raise typer.BadParameter(f"--dim names {name} twice")
         trees[name] = [Path(file.strip()) for file in files.split(",") if file.strip()]
@@ -174,10 +174,10 @@ def _read(cells: Path, dim: list[str] | None, *, needs_suppressed: bool) -> Long
     try:
         return read_cells(cells, trees, needs_suppressed=needs_suppressed)
     except BadCells as error:
-        raise _wrong(str(error)) from None
+        raise _usage_error(str(error)) from None
 
 
-def _marked(tabulated: Tabulated) -> NDArray[np.bool_]:
+def _suppressed_rows(tabulated: Tabulated) -> NDArray[np.bool_]:
     import numpy as np
 
     rows = tabulated.table.rows
@@ -217,7 +217,7 @@ def _method(protection: Protection) -> str:
     }[protection.method] + ("" if protection.is_solved else f"; {len(protection.unsolved)} cells have no solution")
 
 
-def _answer(
+def _result(
     tabulated: Tabulated,
     suppressed: NDArray[np.bool_],
     protected: NDArray[np.bool_],
@@ -263,7 +263,7 @@ def _number(value: float | None) -> int | float | None:
     return int(value) if value == int(value) else round(value, 6)
 
 
-def _print(answer: dict[str, Any], format: output.Format, method: str) -> None:
+def _print_result(answer: dict[str, Any], format: output.Format, method: str) -> None:
     if format is output.Format.json:
         console.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
         return
@@ -273,18 +273,18 @@ def _print(answer: dict[str, Any], format: output.Format, method: str) -> None:
         f"{len(cells)} cells: {few} hidden because they count {answer['protected_counts']}, {secondary} others hidden"
         + (f" ({method})" if method else "")
     ]
-    lines += [f"  {_line(cell)}" for cell in cells if cell["status"] != "shown"]
+    lines += [f"  {_cell_line(cell)}" for cell in cells if cell["status"] != "shown"]
     if answer["passed"]:
         lines.append(f"Nothing can be bounded too tightly ({answer['attacker']} attacker).")
     else:
         lines.append(f"{len(answer['failures'])} cells can be bounded too tightly ({answer['attacker']} attacker):")
-        lines += [f"  {_line(cell)}" for cell in answer["failures"]]
+        lines += [f"  {_cell_line(cell)}" for cell in answer["failures"]]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _line(cell: dict[str, Any]) -> str:
-    codes = ", ".join(f"{k} {v}" for k, v in cell.items() if k not in _TAKEN)
+def _cell_line(cell: dict[str, Any]) -> str:
+    codes = ", ".join(f"{k} {v}" for k, v in cell.items() if k not in _RESULT_COLUMNS)
     count = "" if cell["count"] is None else f" {cell['count']}"
     if cell["low"] == cell["high"] and cell["low"] is not None:
         return f"{codes}:{count} ({cell['status']}), known exactly: {cell['low']}"
