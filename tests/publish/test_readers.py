@@ -12,7 +12,7 @@ import pytest
 from releases_drawn import draw_release
 
 from followup.doctor import DoctorFinding, run_doctor
-from followup.permissions import mend
+from followup.permissions import fix_modes
 from ingest.file_permissions import find_open_to_others
 from ingest.settings import Readers, Settings
 from publish.serving import ServingError, serve
@@ -88,7 +88,7 @@ def test_another_setting_changes_what_exists(tmp_path: Path) -> None:
     serve(second, closed)  # served already: nothing is written
     assert modes(releases_folder(closed)) == {("folder", "0o700"), ("file", "0o400")}
     opened = installation(tmp_path, "everyone")
-    assert mend(opened) == []
+    assert fix_modes(opened) == []
     assert modes(releases_folder(opened)) == {("folder", "0o755"), ("file", "0o444")}
     assert said(opened, "published").is_good
 
