@@ -112,18 +112,41 @@ def see_nothing_is_lost(place: Place, dropped: dict[str, str]) -> None:
         require_openable(place.home / "published" / "followup.duckdb")
 
 
-def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None]) -> None:
-    """Run a command with room for these shares of what it writes; AssertionError where not all is as it must be."""
-    command, drawn = COMMANDS[what], draw(root / "drawn")
-    before = settle(root / "before", drawn)
+def readers_state(place: Place) -> tuple[str, str]:
+    """What commands and readers go on with: the warehouse's bytes, and the release that is published."""
+    warehouse, published = place.home / "warehouse.duckdb", place.published
+    built = hashlib.sha256(warehouse.read_bytes()).hexdigest() if warehouse.exists() else ""
+    return built, str(published.readlink()) if published.is_symlink() else ""
+
+
+def prepared(what: str, root: Path) -> Place:
+    """An installation with files waiting, in which the commands before this one have been run."""
+    place = settle(root / "before", draw(root / "drawn"))
     for earlier in list(COMMANDS)[: list(COMMANDS).index(what)]:
-        ended = run(before, [*COMMANDS[earlier], *([str(before.inbox)] if earlier == "receive" else [])])
+        ended = run(place, [*COMMANDS[earlier], *([str(place.inbox)] if earlier == "receive" else [])])
         assert ended.code == 0, ended
+    return place
+
+
+def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None], *, is_quick: bool = False) -> None:
+    """Run a command with room for these shares of what it writes; AssertionError where not all is as it must be.
+
+    Args:
+        what: which of `COMMANDS`.
+        root: an empty folder, or one in which the command before this one was tried.
+        points: the shares.
+        tell: is given a line for each.
+        is_quick: whether the command is run again, with room, after the last point alone.
+    """
+    drawn, before = root / "drawn", Place(root / "before")
+    if not drawn.exists():
+        before = prepared(what, root)
+    command = COMMANDS[what]
     dropped = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in drawn.glob("*/*") if path.is_file() and path.name != "SYNTETISK.json"
     }  # fmt: skip
-    disk = Disk(root / "disk")
+    disk = Disk(root / f"disk-{what}")
     place = Place(disk.folder / "p")
     words = [*command, str(place.inbox)] if what == "receive" else command
     disk.start_from(before.root)
@@ -132,17 +155,23 @@ def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None
     assert clean.code == 0, clean
     written, wanted = disk.used() - at_first, state(place) if what == "receive" else {}
     tell(f"{what} writes {written} bytes")
+    after = root / "after"
+    shutil.copytree(place.root, after, symlinks=True)
     for share in points:
         disk.start_from(before.root)
+        as_before = readers_state(place)
         disk.leave(max(int(written * share), 4096 if share else 0))
         ended = run(place, words)
         tell(f"{what} with room for {share:.0%}: {ended.code} {' '.join(ended.printed.split())[:230]}")
         assert ended.code in (0, 3), ended
         assert "Traceback" not in ended.printed and "internal error" not in ended.printed, ended
         if ended.code == 3:
-            assert "disk is full" in ended.printed, ended
+            assert "disk is full" in ended.printed and "that this command uses" not in ended.printed, ended
+            assert readers_state(place) == as_before, share
         disk.leave(PLENTY)
         see_nothing_is_lost(place, dropped)
+        if is_quick and share != points[-1]:
+            continue
         again = run(place, words)
         assert again.code == 0, (share, again)
         see_nothing_is_lost(place, dropped)
@@ -151,16 +180,25 @@ def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None
             for part in ("validated", "originals"):
                 assert now[part] == wanted[part], (share, part)
             assert not list(place.inbox.glob("*/*.csv")), "files are left"
+    shutil.rmtree(before.root)
+    after.rename(before.root)  # the next command goes on from here
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("commands", help="receive, build or publish; several, one after the other, as build,publish")
     parser.add_argument("shares", type=float, nargs="+", help="of what the command writes, such as 0 0.5 0.9")
+    parser.add_argument("--quick", action="store_true", help="run it again after the last point alone")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="full-disk-") as folder:
         try:
-            sweep(chosen.command, Path(folder), chosen.shares, lambda line: sys.stdout.write(line + "\n"))
+            for name in chosen.commands.split(","):
+                sweep(name, Path(folder), chosen.shares, _print, is_quick=chosen.quick)
         finally:
-            sys.stdout.flush()
-            subprocess.run(["umount", "-l", Path(folder) / "disk"], check=False, stderr=subprocess.DEVNULL)
+            for disk in Path(folder).glob("disk-*"):
+                subprocess.run(["umount", "-l", disk], check=False, stderr=subprocess.DEVNULL)
