@@ -1,8 +1,10 @@
-"""The style page shows real examples, and the pages keep to its words."""
+"""The style page shows real examples; pages, and names in code, use none of the words to avoid."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,27 @@ def test_pages_use_no_word_to_avoid(root: Path, folder: str) -> None:
     assert {name: words for name, words in found.items() if words} == {}
 
 
+def names_made_in(code: str) -> Iterator[str]:
+    """Names of the functions, classes, arguments and variables that a module defines."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@pytest.mark.parametrize("room", ["followup", "synthetic", "dags", "bi", "benchmarks", "docker", "tools"])
+def test_no_name_in_code_has_a_word_to_avoid(root: Path, room: str) -> None:
+    found = {
+        str(path.relative_to(root)): sorted({name for name in names if avoided_in(name.replace("_", " "))})
+        for path in sorted((root / room).rglob("*.py"))
+        if (names := list(names_made_in(path.read_text(encoding="utf-8"))))
+    }
+    assert {path: names for path, names in found.items() if names} == {}
+
+
 def test_every_macro_says_above_it_what_comes_out(root: Path) -> None:
     """But those that `adapter.dispatch` chooses between: the comment is above the one that calls it."""
     silent = []
@@ -60,4 +83,6 @@ def test_every_macro_says_above_it_what_comes_out(root: Path) -> None:
 
 def test_a_word_to_avoid_is_found_in_prose_and_not_in_code() -> None:
     assert avoided_in("What was told is kept.") == ["told", "kept"]
+    names = names_made_in("def f(kept_rows):\n    told = 1\n    return originals.kept")
+    assert [name for name in names if avoided_in(name.replace("_", " "))] == ["kept_rows", "told"]
     assert avoided_in("LibreOffice stores a customer's understanding.") == []
