@@ -32,17 +32,17 @@
     {{ as_key('coalesce(sum(' ~ (key if condition == 'true' else 'case when ' ~ condition ~ ' then ' ~ key ~ ' end') ~ '), 0)') }}
 {%- endmacro %}
 
-{#- A whole number of at least 0 as a key: modulo 2^32. -#}
+{#- A whole number of at least 0 as a key: its lowest 32 bits, many times faster than a remainder. -#}
 {% macro as_key(number) -%}
     {{ adapter.dispatch('as_key', 'followup')(number) }}
 {%- endmacro %}
 
 {% macro default__as_key(number) -%}
-    cast(({{ number }}) % 4294967296 as bigint)
+    cast(({{ number }}) & 4294967295 as bigint)
 {%- endmacro %}
 
 {% macro duckdb__as_key(number) -%}
-    cast(({{ number }}) % 4294967296 as uinteger)
+    cast(({{ number }}) & 4294967295 as uinteger)
 {%- endmacro %}
 
 {#- How many rows pass `condition`, and their key: `<name>` and `<name>__key`. -#}
@@ -57,7 +57,7 @@
 -#}
 {% macro sum_with_key(name, expression, condition='true', key='record_key') -%}
     {{ sum_of(expression, condition) }} as {{ name }},
-    {{ key_sum(key ~ ' * (' ~ expression ~ ') % 4294967296', condition) }} as {{ name }}__key
+    {{ key_sum('(' ~ key ~ ' * (' ~ expression ~ ') & 4294967295)', condition) }} as {{ name }}__key
 {%- endmacro %}
 
 {#- The sum of cells' counts over the cells that pass `condition`, and of their keys. `counts` is the alias of the cells. -#}

@@ -278,7 +278,10 @@ repetition_cells as (
             as repetitions,
         {{ key_sum('person_record_key') }} as repeated__key,
         -- each of these persons once; a multiple of 2^32 tells two persons with the same record key apart
-        {{ as_key("coalesce(sum(distinct person_number * 4294967296 + person_record_key), 0)") }} as counted_once__key
+        {{ as_key(
+            'coalesce(sum(distinct person_number * 4294967296 + person_record_key)'
+            ' filter (where person_number is not null), 0)'
+        ) }} as counted_once__key
     from repetitions
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
 ),

@@ -52,7 +52,7 @@ cells as (
         {{ sum_cells_with_key('concluded', count='closed') | indent(8) }},
         {{ key_sum('closed__key', 'not is_survivor') }} as investigation_time_n__key,
         {{ sum_of('closed * whole_days', 'not is_survivor') }} as investigation_time__sum,
-        {{ key_sum('closed__key * whole_days % 4294967296', 'not is_survivor') }} as investigation_time__sum__key,
+        {{ key_sum('(closed__key * whole_days & 4294967295)', 'not is_survivor') }} as investigation_time__sum__key,
         {{ sum_of('lost') }} as lost,
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
