@@ -70,6 +70,18 @@ class Statement:
     kind: str
     relation: str
     sql: str
+    columns: tuple[str, ...] = ()
+    """Of its contract: a mart is made with its private columns, then copied without them."""
+
+    def makes(self) -> list[str]:
+        """The statements that make a model's relations."""
+        if self.kind != "mart":
+            return [f"create {self.kind} {self.relation} as ({self.sql})"]
+        keyed = f'"keyed"."{self.name}"'
+        return [
+            f"create table {keyed} as ({self.sql})",
+            f"create table {self.relation} as select {', '.join(self.columns)} from {keyed}",
+        ]
 
 
 def timed(command: list[str], environment: dict[str, str]) -> Cost:
@@ -121,7 +133,7 @@ def compiled(settings: Settings) -> list[Statement]:
             node = nodes[key]
             kind = "test" if node["resource_type"] == "test" else node["config"]["materialized"]
             relation = "" if kind == "test" else f'"{node["schema"]}"."{node["alias"]}"'
-            found[key] = Statement(node["name"], kind, relation, node["compiled_code"])
+            found[key] = Statement(node["name"], kind, relation, node["compiled_code"], tuple(node.get("columns", ())))
 
     for key in nodes:
         visit(key)
@@ -159,7 +171,8 @@ def run_alone(settings: Settings) -> None:
             if statement.kind == "test":
                 connection.execute(f"select count(*) from ({statement.sql})").fetchall()
             else:
-                connection.execute(f"create {statement.kind} {statement.relation} as ({statement.sql})")
+                for sql in statement.makes():
+                    connection.execute(sql)
             seconds["test" if statement.kind == "test" else "model"] += time.monotonic() - began
     (folder / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
 
