@@ -100,9 +100,24 @@
     {{ wilson_limit(numerator, denominator, 'high') }} as {{ name }}_high
 {%- endmacro %}
 
+{#- Days as marts have them: whole. -#}
+{% macro whole_days(days) -%}
+    floor({{ days }} + 0.5)
+{%- endmacro %}
+
+{#- How many a median and a 90th percentile need: of fewer, they are a few children's own days. -#}
+{% macro least_n() -%}
+    {{ return({'median': 10, 'p90': 60}) }}
+{%- endmacro %}
+
+{#- A quantile of `n` durations in whole days; null of too few. `kind` is `median` or `p90`. -#}
+{% macro shown_quantile(kind, days, n) -%}
+    case when {{ n }} >= {{ least_n()[kind] }} then {{ whole_days(days) }} end
+{%- endmacro %}
+
 {#-
     A duration's four columns (number, mean, median, 90th percentile), over the rows that pass `condition` and have it.
-    With `key`, the rows' record key, also what a release makes of it: the number's key and `sum_with_largest`.
+    Whole days; quantiles are null of too few. With `key`, the rows' record key, also what a release makes of it: the number's key and `sum_with_largest`.
 -#}
 {% macro duration(name, days, condition, key=none) -%}
     {%- set known = condition ~ ' and ' ~ days ~ ' is not null' -%}
@@ -112,12 +127,14 @@
     {%- else -%}
     {{ count_where(known) }} as {{ name }}_n,
     {%- endif %}
-    avg({{ days }}) filter (where {{ known }}) as {{ name }}_mean_days,
-    cast({{ one_of_quantiles(days, [0.5, 0.9], 1, known) }} as double) as {{ name }}_median_days,
-    cast({{ one_of_quantiles(days, [0.5, 0.9], 2, known) }} as double) as {{ name }}_p90_days
+    {{ whole_days('avg(' ~ days ~ ') filter (where ' ~ known ~ ')') }} as {{ name }}_mean_days,
+    {%- for kind in ['median', 'p90'] %}
+    cast({{ shown_quantile(kind, one_of_quantiles(days, [0.5, 0.9], loop.index, known), count_where(known)) }} as double)
+        as {{ name }}_{{ kind }}_days{{ "," if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
-{#- An exact mean of days, from their sum and number; null where the number is 0. -#}
+{#- A mean of days, from their exact sum and number, in whole days; null where the number is 0. -#}
 {% macro mean_days(sum_days, n) -%}
-    case when {{ n }} > 0 then {{ sum_days }} / cast({{ n }} as double) end
+    case when {{ n }} > 0 then {{ whole_days(sum_days ~ ' / cast(' ~ n ~ ' as double)') }} end
 {%- endmacro %}

@@ -8,34 +8,85 @@
     {{ return([('pilot_before_rate', -1), ('pilot_after_rate', 1), ('line_before_rate', 1), ('line_after_rate', -1)]) }}
 {%- endmacro %}
 
-{#- Difference in differences of the four rates: (pilot after - pilot before) - (line after - line before), in shares. -#}
-{% macro difference_in_differences() -%}
-    {%- for cell, sign in pilot_cells() -%}
-        {{ " + " if sign > 0 and not loop.first }}{{ " - " if sign < 0 and not loop.first }}{{ "-" if sign < 0 and loop.first }}
-        {{- share(cell ~ '_numerator', cell ~ '_denominator') }}
+{#- The fewest areas of each group for an interval: of fewer, their spread says too little. -#}
+{% macro fewest_areas() -%}
+    {{ return({'pilot': 3, 'line': 5}) }}
+{%- endmacro %}
+
+{#- The fewest quarters before the start that make a trend. -#}
+{% macro fewest_trend_quarters() -%}
+    {{ return(3) }}
+{%- endmacro %}
+
+{#-
+    The 97.5 % quantile of Student's t with `df` degrees of freedom, by its expansion about the normal quantile (M. Abramowitz,
+    I. Stegun, Handbook of Mathematical Functions, 26.7.5): within 0.001 from six degrees on.
+-#}
+{% macro student_quantile(df) -%}
+    (
+        1.959963984540054e0 + 2.372271e0 / {{ df }} + 2.822499e0 / power({{ df }}, 2) + 2.555850e0 / power({{ df }}, 3)
+        + 1.589534e0 / power({{ df }}, 4)
+    )
+{%- endmacro %}
+
+{#- That two relations have the same keys. -#}
+{% macro same_keys(one, other, keys) -%}
+    {%- for key in keys -%}
+        {{ " and " if not loop.first }}{{ one }}.{{ key }} = {{ other }}.{{ key }}
     {%- endfor -%}
 {%- endmacro %}
 
 {#-
-    The standard error of that difference, as of a sum of four independent shares, sqrt(sum of p (1 - p) / n): the
-    heteroscedasticity-robust (HC0) standard error of the interaction in the linear probability model with period,
-    group and their product, which is saturated (J. D. Angrist, J.-S. Pischke, Mostly Harmless Econometrics, 2009,
-    ch. 3 and 5; H. White, Econometrica 48, 1980).
+    The CTE `<effects>_compared`: the weighted means of an area's figure over the pilot areas and over the others, and their
+    difference with its interval. Areas are the units: cases of one area are not independent of each other. The variance is
+    pooled over both groups, as a few pilot areas can't say their own (S. Donald, K. Lang, Review of Economics and Statistics
+    89, 2007). Reads the CTE `effects`: `keys`, `is_pilot_area`, `figure`, `weight`, one row per area.
 -#}
-{% macro difference_standard_error() -%}
-    sqrt(
-    {%- for cell, sign in pilot_cells() %}
-        {{ "+ " if not loop.first }}{{ cell }}_numerator * cast({{ cell }}_denominator - {{ cell }}_numerator as double)
-        / nullif(power({{ cell }}_denominator, 3), 0)
-    {%- endfor %}
-    )
-{%- endmacro %}
+{% macro compared_by_area(effects, keys) -%}
+{{ effects }}_means as (
+    select
+        *,
+        sum(weight * figure) over within_group / sum(weight) over within_group as group_mean
+    from {{ effects }}
+    where weight > 0
+    window within_group as (partition by {{ keys | join(', ') }}, is_pilot_area)
+),
 
-{#- Whether an interval is shown: each cell has at least five in and five out of the numerator (normal approximation). -#}
-{% macro difference_is_estimable() -%}
-    {%- for cell, sign in pilot_cells() -%}
-        {{ " and " if not loop.first }}least({{ cell }}_numerator, {{ cell }}_denominator - {{ cell }}_numerator) >= 5
-    {%- endfor -%}
+{{ effects }}_summed as (
+    select
+        {{ keys | join(', ') }},
+        cast(count(case when is_pilot_area then 1 end) as integer) as pilot_areas,
+        cast(count(case when not is_pilot_area then 1 end) as integer) as line_areas,
+        max(case when is_pilot_area then group_mean end) as pilot_mean,
+        max(case when not is_pilot_area then group_mean end) as line_mean,
+        1 / sum(case when is_pilot_area then weight end) + 1 / sum(case when not is_pilot_area then weight end)
+            as inverse_weight,
+        {{ in_order('sum', 'weight * power(figure - group_mean, 2)', 'area_code') }} / nullif(count(*) - 2, 0)
+            as unit_variance
+    from {{ effects }}_means
+    group by {{ keys | join(', ') }}
+),
+
+{{ effects }}_estimated as (
+    select
+        *,
+        pilot_mean - line_mean as difference,
+        case
+            when pilot_areas >= {{ fewest_areas().pilot }} and line_areas >= {{ fewest_areas().line }}
+                then sqrt(unit_variance * inverse_weight)
+        end as standard_error
+    from {{ effects }}_summed
+),
+
+{{ effects }}_compared as (
+    select
+        *,
+        difference - {{ student_quantile('(pilot_areas + line_areas - 2)') | indent(8) }} * standard_error
+            as difference_low,
+        difference + {{ student_quantile('(pilot_areas + line_areas - 2)') | indent(8) }} * standard_error
+            as difference_high
+    from {{ effects }}_estimated
+)
 {%- endmacro %}
 
 {#- Numerator and denominator of each of the four cells with their keys, summed over rows of counts. -#}

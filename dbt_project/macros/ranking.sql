@@ -71,3 +71,11 @@
         else {{ "greatest(0, value - " if side == "low" else "(value + " }}{{ z }} * sqrt(noise_variance / sample_size))
     end
 {%- endmacro %}
+
+{#- A value of a measure as its mart has it: days are whole. Expects the alias `limited`, with the measure's form. -#}
+{% macro value_as_shown(column) -%}
+    cast(case
+        when limited.measure_form in ('medel', 'median') then {{ whole_days(column) }}
+        else {{ column }}
+    end as double)
+{%- endmacro %}

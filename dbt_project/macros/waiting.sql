@@ -41,6 +41,11 @@
     end
 {%- endmacro %}
 
+{#- The same as marts have it: in whole days, null of too few. -#}
+{% macro shown_grouped_median_days(n) -%}
+    {{ shown_quantile('median', '(' ~ grouped_median_days(n) ~ ')', n) }}
+{%- endmacro %}
+
 {#-
     The variance of waiting days, from the counts in bands. Each wait is taken to be its band's middle day, plus the
     variance of an even spread over the band (width^2 / 12). A wait in the open last band is taken to be the mean of the

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
-from statsmodels.regression.linear_model import OLS
+from statsmodels.regression.linear_model import WLS
 
 from followup.build.building import build
 from ingest.persons.keys import make_keys
@@ -250,26 +250,44 @@ def test_a_return_reason_is_cut_with_the_reason_and_nothing_else_and_adds_up(set
     assert {row[5] for row in sets} == {returned[0]}
 
 
-def test_the_kaplan_meier_median_agrees_with_statsmodels(settings: Settings) -> None:
+def test_the_kaplan_meier_median_and_its_interval_agree_with_statsmodels(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
-        begun = warehouse.sql("select started_quarter, observed_days, is_concluded from core.fct_investigation").df()
-        rows = warehouse.sql(
-            "select reporting_quarter, investigation_time_km_median_days from marts.mart_investigation_times "
+        begun = warehouse.sql(
+            "select started_quarter, observed_days, is_concluded, sex from core.fct_investigation"
+        ).df()
+        medians = warehouse.sql(
+            "select reporting_quarter, sex, investigation_time_km_median_days, "
+            "investigation_time_km_median_days_low, investigation_time_km_median_days_high "
+            "from marts.mart_investigation_times "
             "where district_code = 'stockholm' and district_basis = 'today' and not is_survivors_only and "
-            "reason_side = 'alla' and sex = 'alla' and age_band = 'alla' and socioeconomic = 'alla'"
+            "reason_side = 'alla' and age_band = 'alla' and socioeconomic = 'alla'"
         ).fetchall()
-    assert len(rows) == 8
-    for quarter, median in rows:
-        rows = begun[begun["started_quarter"] == quarter]
+    compared = 0
+    for quarter, sex, *found in medians:
+        rows = begun[(begun["started_quarter"] == quarter) & ((begun["sex"] == sex) | (sex == "alla"))]
+        if len(rows) < 10:
+            assert found == [None] * 3
+            continue
         curve = SurvfuncRight(rows["observed_days"], rows["is_concluded"].astype(int))
         at_most_half = curve.surv_times[curve.surv_prob <= 0.5 + 1e-9]
-        expected = int(at_most_half[0]) if at_most_half.size else None
-        assert median == expected, quarter
+        # its limits need a share between 0 and 1
+        low, high = curve.quantile_ci(0.5, method="cloglog")
+        expected = [at_most_half[0] if at_most_half.size else np.inf, low, high]
+        assert found == [int(days) if np.isfinite(days) else None for days in expected], (quarter, sex)
+        compared += 1
+    assert compared >= 24
 
 
-def test_the_pilots_effect_and_its_interval_agree_with_a_regression(settings: Settings) -> None:
+def compared_by_area(rows: pd.DataFrame) -> tuple[float, float, float]:
+    """Difference of the groups' means and its interval, of one row per area: `pilot`, `figure`, `weight`."""
+    sides = np.column_stack([np.ones(len(rows)), rows["pilot"]]).astype(float)
+    fitted = WLS(rows["figure"].to_numpy(), sides, weights=rows["weight"].to_numpy()).fit(use_t=True)
+    return (float(fitted.params[1]), *(float(limit) for limit in fitted.conf_int()[1]))
+
+
+def test_the_pilots_effect_and_trend_agree_with_regressions_over_areas(settings: Settings) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as warehouse:
-        rows = warehouse.sql(
+        effects = warehouse.sql(
             "select * from marts.mart_pilot_effect where indicator_code = 'within_60_days_rate' "
             "and difference_standard_error is not null"
         ).df()
@@ -277,17 +295,35 @@ def test_the_pilots_effect_and_its_interval_agree_with_a_regression(settings: Se
             "select *, age_band_at_start as age_band from core.fct_investigation "
             "where area_code <> 'okand' and is_due_60_days and started_quarter >= '2018Q1'"
         ).df()
-    assert len(rows) >= 3
-    for row in rows.to_dict("records"):
+    begun["quarter"] = begun["started_quarter"].str[:4].astype(int) * 4 + begun["started_quarter"].str[5:].astype(int)
+    begun["yes"] = begun["is_within_60_days"].astype(float)
+    trends = 0
+    for row in effects.to_dict("records"):
         # an area that became a pilot on another day is neither this pilot nor the line
         rows = begun[begun["pilot_from_date"].isna() | (begun["pilot_from_date"] == row["pilot_start_date"])]
         for column in ("sex", "age_band", "socioeconomic"):
             rows = rows if row[column] == "alla" else rows[rows[column] == row[column]]
-        pilot = rows["pilot_from_date"].notna().to_numpy(dtype=float)
-        after = (rows["investigation_start_date"] >= row["pilot_start_date"]).to_numpy(dtype=float)
-        cells = np.column_stack([np.ones(len(rows)), pilot, after, pilot * after])
-        fitted = OLS(rows["is_within_60_days"].to_numpy(dtype=float), cells).fit(cov_type="HC0")
-        assert row["difference_in_differences"] == pytest.approx(fitted.params[3])
-        assert row["difference_standard_error"] == pytest.approx(fitted.bse[3])
-        interval = (row["difference_in_differences_low"], row["difference_in_differences_high"])
-        assert interval == pytest.approx(tuple(fitted.conf_int()[3]))
+        areas, slopes = [], []
+        for (_, pilot), area in rows.groupby(["area_code", rows["pilot_from_date"].notna()]):
+            is_after = area["investigation_start_date"] >= row["pilot_start_date"]
+            before, after = area[~is_after], area[is_after]
+            if len(before) and len(after):
+                weight = len(before) * len(after) / len(area)
+                areas.append((pilot, after["yes"].mean() - before["yes"].mean(), weight))
+            if before["quarter"].nunique() >= 3:
+                slope = np.polyfit(before["quarter"], before["yes"], 1)[0]
+                slopes.append((pilot, slope, ((before["quarter"] - before["quarter"].mean()) ** 2).sum()))
+        columns = ["pilot", "figure", "weight"]
+        found = [row[f"difference_in_differences{ending}"] for ending in ("", "_low", "_high")]
+        changed = pd.DataFrame(areas, columns=columns)
+        assert found == pytest.approx(compared_by_area(changed), abs=2e-4)
+        assert (row["pilot_areas"], row["line_areas"]) == (changed["pilot"].sum(), (~changed["pilot"]).sum())
+        if row["comparison_status"] == "okand_trend_fore":
+            continue
+        trend = [row[f"trend_difference{ending}"] for ending in ("", "_low", "_high")]
+        assert trend == pytest.approx(compared_by_area(pd.DataFrame(slopes, columns=columns)), abs=2e-4)
+        differs = trend[1] > 0 or trend[2] < 0
+        assert row["comparison_status"] == ("olika_trend_fore" if differs else "jamforbar")
+        trends += 1
+    assert len(effects) >= 3
+    assert trends >= 1

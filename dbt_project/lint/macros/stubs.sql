@@ -9,6 +9,7 @@
 {% macro breakdown_columns(dimensions) %}{% for columns in dimensions %}{% set outer = loop %}{% for column in columns %}{{ column }}{{ "," if not (outer.last and loop.last) }}
         {% endfor %}{% endfor %}{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
+{% macro shown_grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}
 {% macro directed_at(column) %}{{ column }}{% endmacro %}
 {% macro distinct_codes(column, condition) %}max({{ column }}){% endmacro %}

@@ -50,6 +50,8 @@ valued as (
     select
         *,
         case
+            -- a median of a few is these few's own days
+            when measure_form = 'median' and denominator < {{ least_n().median }} then null
             when measure_form = 'median' then {{ grouped_median_days('denominator') | indent(16) }}
             -- a share above 1 is none: for example more followed up than ended
             when measure_form = 'andel' and numerator > denominator then null

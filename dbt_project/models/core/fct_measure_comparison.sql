@@ -1,9 +1,13 @@
+{%- set page = ['district_basis', 'reporting_quarter', 'measure'] -%}
+
 with compared as (
     select
         measures.*,
         spread.city_value,
         spread.between_variance,
         spread.districts_compared,
+        spread.overdispersion_factor,
+        spread.overdispersion_variance,
         -- how much the figure would vary by chance if the district were like the city
         coalesce(spread.city_variance, measures.unit_variance) as noise_variance,
         known.is_high_better,
@@ -21,10 +25,12 @@ with compared as (
     where measures.value is not null
 ),
 
+-- 1. Where the district is, with the ranks that its figures allow
 limited as (
     select
         *,
-        sqrt(noise_variance / sample_size) as standard_error,
+        noise_variance / sample_size as chance_variance,
+        sqrt({{ overdispersed_variance() | indent(8) }}) as standard_error,
         {{ measure_limit('sidak_z', 'low') }} as simultaneous_low,
         {{ measure_limit('sidak_z', 'high') }} as simultaneous_high
     from compared
@@ -36,45 +42,110 @@ scored as (
         case when is_high_better then value else -value end as score,
         case when is_high_better then simultaneous_low else -simultaneous_high end as score_low,
         case when is_high_better then simultaneous_high else -simultaneous_low end as score_high,
-        greatest(city_value - 1.959964 * standard_error, 0) as funnel_low,
-        case
-            when measure_form = 'andel' then least(city_value + 1.959964 * standard_error, 1)
-            else city_value + 1.959964 * standard_error
-        end as funnel_high
+        {{ funnel_deviation() | indent(8) }} as deviation
     from limited
 ),
 
 ranks as (
-    {{ district_ranks('scored', ['district_basis', 'reporting_quarter', 'measure']) }}
+    {{ district_ranks('scored', page) }}
+),
+
+-- 2. Exact lines and tails of small counts
+{{ exact_limits() }},
+
+lined as (
+    select
+        scored.*,
+        coalesce(exact.exact_p, 0) as exact_p,
+        {{ drawn_lines() }}
+    from scored
+    left join exact
+        on scored.measure_key = exact.measure_key
+),
+
+-- 3. Which districts are flagged: of one page (quarter and measure) at most 1 % of the flags are of chance (Y. Benjamini,
+-- Y. Hochberg, JRSS B 57, 1995). The place is the number of districts flagged: the more, the less each needs.
+passing as (
+    select
+        lined.measure_key,
+        lined.district_basis,
+        lined.reporting_quarter,
+        lined.measure,
+        levels.place,
+        count(*) over (
+            partition by lined.district_basis, lined.reporting_quarter, lined.measure, levels.place
+        ) as districts_passing
+    from lined
+    inner join {{ ref('flag_levels') }} as levels
+        on
+            lined.districts_compared = levels.districts
+            and lined.exact_p <= levels.chance
+            and abs(lined.deviation) >= case
+                when lined.overdispersion_factor > 1 then levels.student_limit
+                else levels.normal_limit
+            end
+),
+
+pages as (
+    select
+        district_basis,
+        reporting_quarter,
+        measure,
+        max(place) as last_place
+    from passing
+    where districts_passing >= place
+    group by district_basis, reporting_quarter, measure
+),
+
+flagged as (
+    select distinct passing.measure_key
+    from passing
+    inner join pages
+        on
+            passing.district_basis = pages.district_basis
+            and passing.reporting_quarter = pages.reporting_quarter
+            and passing.measure = pages.measure
+            and passing.place = pages.last_place
+),
+
+judged_pages as (
+    select distinct districts
+    from {{ ref('flag_levels') }}
 )
 
 select
-    scored.measure_key,
-    scored.district_code,
-    scored.district_basis,
-    scored.reporting_quarter,
-    scored.measure,
-    scored.value - scored.city_value as gap,
-    cast(scored.funnel_low as double) as funnel_low,
-    cast(scored.funnel_high as double) as funnel_high,
+    lined.measure_key,
+    lined.district_code,
+    lined.district_basis,
+    lined.reporting_quarter,
+    lined.measure,
+    lined.value - lined.city_value as gap,
+    cast(lined.funnel_low as double) as funnel_low,
+    cast(lined.funnel_high as double) as funnel_high,
+    cast(lined.outer_funnel_low as double) as outer_funnel_low,
+    cast(lined.outer_funnel_high as double) as outer_funnel_high,
     case
-        when scored.funnel_low is null then null
-        when scored.value > scored.funnel_high then 'over'
-        when scored.value < scored.funnel_low then 'under'
-        else 'inom'
+        when lined.deviation is null or judged_pages.districts is null then null
+        when flagged.measure_key is null then 'inom'
+        when lined.value > lined.city_value then 'over'
+        else 'under'
     end as funnel_position,
     -- moved towards the city's value by the share of its own value that is noise
-    cast(scored.city_value + (scored.value - scored.city_value) * case
-        when scored.between_variance + power(scored.standard_error, 2) > 0
-            then scored.between_variance / (scored.between_variance + power(scored.standard_error, 2))
+    cast(lined.city_value + (lined.value - lined.city_value) * case
+        when lined.between_variance + lined.chance_variance > 0
+            then lined.between_variance / (lined.between_variance + lined.chance_variance)
     end as double) as value_without_noise,
     ranks.district_rank,
-    case when scored.score_low is not null then ranks.district_rank_low end as district_rank_low,
-    case when scored.score_low is not null then ranks.district_rank_high end as district_rank_high
-from scored
+    case when lined.score_low is not null then ranks.district_rank_low end as district_rank_low,
+    case when lined.score_low is not null then ranks.district_rank_high end as district_rank_high
+from lined
 inner join ranks
     on
-        scored.district_basis = ranks.district_basis
-        and scored.reporting_quarter = ranks.reporting_quarter
-        and scored.measure = ranks.measure
-        and scored.district_code = ranks.district_code
+        lined.district_basis = ranks.district_basis
+        and lined.reporting_quarter = ranks.reporting_quarter
+        and lined.measure = ranks.measure
+        and lined.district_code = ranks.district_code
+left join flagged
+    on lined.measure_key = flagged.measure_key
+left join judged_pages
+    on lined.districts_compared = judged_pages.districts

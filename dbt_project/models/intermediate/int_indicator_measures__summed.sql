@@ -5,6 +5,10 @@
     'not_started_90_days_rate': 'not_started_90_days_rate',
     'assessed_follow_up_rate': 'follow_up_rate',
     'school_contacted_rate': 'school_contacted_rate',
+    'within_60_days_rate': 'within_60_days_rate',
+    're_referral_rate_365': 're_referral_rate_365',
+    'acceptance_rate': 'acceptance_rate',
+    'completion_rate': 'completion_rate',
 } -%}
 
 -- measures from single cases and episodes

@@ -90,6 +90,8 @@ select
     durations.closed_median_days as investigation_time_median_days,
     durations.closed_p90_days as investigation_time_p90_days,
     durations.km_median_days as investigation_time_km_median_days,
+    durations.km_median_days_low as investigation_time_km_median_days_low,
+    durations.km_median_days_high as investigation_time_km_median_days_high,
     not groups.is_ripening as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},

@@ -143,7 +143,11 @@ medians as (
     select
         cell_number,
         max(case when wait = 'wait_to_start' then km_median_days end) as wait_to_start_km_median_days,
-        max(case when wait = 'wait_total' then km_median_days end) as wait_total_km_median_days
+        max(case when wait = 'wait_to_start' then km_median_days_low end) as wait_to_start_km_median_days_low,
+        max(case when wait = 'wait_to_start' then km_median_days_high end) as wait_to_start_km_median_days_high,
+        max(case when wait = 'wait_total' then km_median_days end) as wait_total_km_median_days,
+        max(case when wait = 'wait_total' then km_median_days_low end) as wait_total_km_median_days_low,
+        max(case when wait = 'wait_total' then km_median_days_high end) as wait_total_km_median_days_high
     from durations
     group by cell_number
 )
@@ -168,7 +172,11 @@ select
     cells.{{ wait }}_p90_days,
     {%- endfor %}
     medians.wait_to_start_km_median_days,
+    medians.wait_to_start_km_median_days_low,
+    medians.wait_to_start_km_median_days_high,
     medians.wait_total_km_median_days,
+    medians.wait_total_km_median_days_low,
+    medians.wait_total_km_median_days_high,
     {{ rate('completion_rate') | indent(4) }},
     {%- for rate_name in rates[2:] %}
     {{ rate(rate_name) | indent(4) }},

@@ -106,7 +106,7 @@ select
     cells.{{ measure }},
     {%- endfor %}
     {{ mean_days('cells.wait__sum', 'cells.wait__summed_n') }} as wait_mean_days,
-    {{ grouped_median_days('cells.wait_n') | indent(4) }} as wait_grouped_median_days,
+    {{ shown_grouped_median_days('cells.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('cells.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('completion_rate') | indent(4) }},
     {{ rate('follow_up_rate') | indent(4) }},

@@ -75,15 +75,16 @@ cells as (
         {%- endfor %}
         {{ sum_with_key('wait__summed_n', 'wait_summed_count') | indent(8) }},
         {{ sum_with_largest('wait', 'wait_sum_days') | indent(8) }},
-        cast({{ quantile('wait_days', 0.5, 'wait_days is not null') }} as double) as wait_median_days,
-        cast({{ quantile('wait_days', 0.9, 'wait_days is not null') }} as double) as wait_p90_days
+        cast({{ quantile('wait_days', 0.5, 'wait_days is not null') }} as double) as exact_median_days,
+        cast({{ quantile('wait_days', 0.9, 'wait_days is not null') }} as double) as exact_p90_days,
+        count(wait_days) as exact_n
     from unit_rows
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
 {{ zero_filled(
-    keys, dimensions, with_keys(counts) + private + ['counted_in_bands_n'], ['wait_median_days', 'wait_p90_days'],
-    ['dataset', 'is_covered']
+    keys, dimensions, with_keys(counts) + private + ['counted_in_bands_n'],
+    ['exact_median_days', 'exact_p90_days', 'exact_n'], ['dataset', 'is_covered']
 ) }}
 
 select
@@ -101,10 +102,10 @@ select
     zero_filled.waited_31_90_days,
     zero_filled.waited_over_90_days,
     {{ mean_days('zero_filled.wait__sum', 'zero_filled.wait__summed_n') }} as wait_mean_days,
-    {{ grouped_median_days('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_days,
+    {{ shown_grouped_median_days('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('zero_filled.counted_in_bands_n') | indent(4) }} as wait_grouped_median_band,
-    zero_filled.wait_median_days,
-    zero_filled.wait_p90_days,
+    {{ shown_quantile('median', 'zero_filled.exact_median_days', 'zero_filled.exact_n') }} as wait_median_days,
+    {{ shown_quantile('p90', 'zero_filled.exact_p90_days', 'zero_filled.exact_n') }} as wait_p90_days,
     -- youth clinics do not report a queue
     case when zero_filled.wait_kind <> 'youth_clinic' then zero_filled.queue end as queue,
     zero_filled.is_covered as is_cohort_complete,

@@ -47,7 +47,7 @@ select
     zero_filled.{{ measure }},
     {%- endfor %}
     {{ mean_days('zero_filled.wait__sum', 'zero_filled.wait__summed_n') }} as wait_mean_days,
-    {{ grouped_median_days('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_days,
+    {{ shown_grouped_median_days('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_days,
     {{ grouped_median_band('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('digital_visit_rate') | indent(4) }},
     -- counts of the quarter itself: they do not change later
