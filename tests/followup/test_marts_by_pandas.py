@@ -282,7 +282,8 @@ def compared_by_area(rows: pd.DataFrame) -> tuple[float, float, float]:
     """Difference of the groups' means and its interval, of one row per area: `pilot`, `figure`, `weight`."""
     sides = np.column_stack([np.ones(len(rows)), rows["pilot"]]).astype(float)
     fitted = WLS(rows["figure"].to_numpy(), sides, weights=rows["weight"].to_numpy()).fit(use_t=True)
-    return (float(fitted.params[1]), *(float(limit) for limit in fitted.conf_int()[1]))
+    low, high = fitted.conf_int()[1]
+    return float(fitted.params[1]), float(low), float(high)
 
 
 def test_the_pilots_effect_and_trend_agree_with_regressions_over_areas(settings: Settings) -> None:

@@ -63,8 +63,9 @@ lined as (
         on scored.measure_key = exact.measure_key
 ),
 
--- 3. Which districts are flagged: of one page (quarter and measure) at most 1 % of the flags are of chance (Y. Benjamini,
--- Y. Hochberg, JRSS B 57, 1995). The place is the number of districts flagged: the more, the less each needs.
+-- 3. Which districts are flagged: of one page (quarter and measure) at most 1 % of the flags are of chance
+-- (Y. Benjamini, Y. Hochberg, JRSS B 57, 1995). The place is the number of districts flagged: the more, the less each
+-- needs.
 passing as (
     select
         lined.measure_key,
