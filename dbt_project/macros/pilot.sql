@@ -49,7 +49,11 @@
         sum(weight * figure) over within_group / sum(weight) over within_group as group_mean
     from {{ effects }}
     where weight > 0
-    window within_group as (partition by {{ keys | join(', ') }}, is_pilot_area)
+    -- in one order, as two builds must give the same figures to the last digit
+    window within_group as (
+        partition by {{ keys | join(', ') }}, is_pilot_area order by area_code
+        rows between unbounded preceding and unbounded following
+    )
 ),
 
 {{ effects }}_summed as (
@@ -59,8 +63,8 @@
         cast(count(case when not is_pilot_area then 1 end) as integer) as line_areas,
         max(case when is_pilot_area then group_mean end) as pilot_mean,
         max(case when not is_pilot_area then group_mean end) as line_mean,
-        1 / sum(case when is_pilot_area then weight end) + 1 / sum(case when not is_pilot_area then weight end)
-            as inverse_weight,
+        1 / {{ in_order('sum', 'case when is_pilot_area then weight end', 'area_code') }}
+        + 1 / {{ in_order('sum', 'case when not is_pilot_area then weight end', 'area_code') }} as inverse_weight,
         {{ in_order('sum', 'weight * power(figure - group_mean, 2)', 'area_code') }} / nullif(count(*) - 2, 0)
             as unit_variance
     from {{ effects }}_means
