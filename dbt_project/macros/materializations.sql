@@ -51,6 +51,7 @@
     {{- return({'relations': [mart]}) -}}
 {% endmaterialization %}
 
+{#- The contract's columns of a keyed mart: what `marts` holds of it. -#}
 {% macro contract_columns_of(keyed) -%}
     select {{ model.columns.keys() | join(', ') }} from {{ keyed }}
 {%- endmacro %}

@@ -23,6 +23,7 @@
     cast('0x' || substr(md5({{ text_of(columns) }}), 1, 8) as bigint) | 1
 {%- endmacro %}
 
+{#- The values of columns as the text that a record key is made of, the same on every engine; null is empty. -#}
 {% macro text_of(columns) -%}
     concat_ws('|', {% for column in columns %}coalesce(cast({{ column }} as {{ dbt.type_string() }}), ''){{ ", " if not loop.last }}{% endfor %})
 {%- endmacro %}
@@ -122,6 +123,7 @@
     {{ return(found) }}
 {%- endmacro %}
 
+{#- The two largest values of the rows that pass `condition`, as `<name>__largest` and `<name>__second`; 0 for none. -#}
 {% macro largest_two(name, expression, condition='true') -%}
     {{ adapter.dispatch('largest_two', 'followup')(name, expression, condition) }}
 {%- endmacro %}
