@@ -54,11 +54,14 @@ _NAMED = "|".join(f"(?P<m{number}>{names})" for number, names in enumerate(_MONT
 _MONTH = rf"(?:{_NAMED})[a-zåäö]{{0,6}}\.?"
 _ORDINAL = r"(?::?(?:[ea]|st|nd|rd|th)\b)?"
 _NAMED_FORMS = (
-    (re.compile(rf"(?<!\d)(\d\d?){_ORDINAL}[\W_]{{0,3}}{_MONTH}[\W_]{{0,3}}(\d{{4}}|\d\d)"), "{0}/{m}/{1}"),
+    (
+        re.compile(rf"(?:(?<!\d)|(?<=\d{{4}}))(\d\d?){_ORDINAL}[\W_]{{0,3}}{_MONTH}[\W_]{{0,3}}(\d{{4}}|\d\d)"),
+        " {0}/{m}/{1}",
+    ),
     (re.compile(rf"(?<!\d)(\d{{4}}|\d\d)[\W_]{{0,3}}{_MONTH}[\W_]{{0,3}}(\d\d?)(?!\d)"), "{0}-{m:02d}-{1:>02}"),
     (re.compile(rf"\b{_MONTH}[\W_]{{0,3}}(\d\d?){_ORDINAL}[\W_]{{1,3}}(\d{{4}})"), "{0}/{m}/{1}"),
 )
-"""Dates with the month in letters, and how each is written in digits."""
+"""Dates with the month in letters, and how each is written in digits; a day may follow another number's last four."""
 _NAMES_A_MONTH = re.compile("|".join(_MONTHS))
 
 _WORDS = (

@@ -151,7 +151,7 @@ def test_what_receiving_leaves_behind_repeats_no_number(
     rows = [["20050505-9824" if NEEDLES.search(cell) else cell for cell in row] for row in rows]
     file = f"{DISTRICT}_{dataset}_2018Q3.csv"
     if name is not None and any(number in name for number in NUMBERS):
-        file = name.replace("/", ".").replace("\n", "").replace("\t", "") + ".csv"
+        file = name.replace("/", ".").replace("\n", " ").replace("\t", " ") + ".csv"
     installation.drop(file, as_csv(rows, ";", "cp1252", quoted=False))
     receive_district(installation.settings, DISTRICT)
     kept = [p for p in installation.root.rglob("*") if p.is_file() and p.suffix != ".bin" and p.name != file]

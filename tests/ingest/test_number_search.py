@@ -271,3 +271,7 @@ def test_a_character_number_that_python_refuses_to_read_is_no_fault_of_ours() ->
     header = "&#" + "9" * 5000 + ";"
     raw = csv_bytes("utbud", [base_row("utbud")]).replace(b"\n", f";{header}\n".encode(), 1)
     assert "FIL-020" not in fired(check(raw, f"{DISTRICT}_utbud_2018Q3.csv"))
+
+
+def test_two_numbers_with_nothing_between_are_both_found() -> None:
+    assert list(numbers_in("5 maj 2005, 98245 maj 2005, 9824")) == ["0505059824", "0505059824"]
