@@ -9,6 +9,22 @@
     ]) }}
 {%- endmacro %}
 
+{#-
+    Waits of a file's row, from its counts in bands and its sum of days, either of which may be empty: each band's count,
+    their number, how many of them have their days in the sum (the denominator of the mean), and the sum.
+-#}
+{% macro reported_waits(row) -%}
+    {%- set known = [] -%}
+    {%- for column, first_day, last_day in waiting_bands() %}
+    {%- do known.append('coalesce(' ~ row ~ '.' ~ column ~ '_count, 0)') %}
+    {{ known[-1] }} as {{ column }}_count,
+    {%- endfor %}
+    {%- set known = known | join(' + ') %}
+    cast({{ known }} as integer) as wait_known_count,
+    cast(case when {{ row }}.wait_sum_days is not null then {{ known }} else 0 end as integer) as wait_summed_count,
+    case when {{ known }} > 0 then coalesce({{ row }}.wait_sum_days, 0) else 0 end as wait_sum_days
+{%- endmacro %}
+
 {#- The band that holds the median of `n` waits, by its column's name; null when n = 0. -#}
 {% macro grouped_median_band(n) -%}
     {%- set below = namespace(counts='0') -%}

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import json
 import os
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,7 +25,7 @@ from rich.console import Console
 from followup.local.airflow_client import AirflowClient, AirflowError
 from followup.local.environment import followup_environment
 from followup.local.marked_processes import has_ended, marked_pids, stop_marked
-from followup.local.ports import only_this_user_listens
+from followup.local.ports import free_port, only_this_user_listens
 from followup.local.postgres_server import ServerForReaders
 from followup.local.supervisor import (
     COMPONENTS,
@@ -299,13 +297,10 @@ def _put_pools(client: AirflowClient, pools: dict[str, dict[str, object]]) -> No
 
 def _free_port(preferred: int) -> int:
     """The preferred port when nothing listens on it, else one the system gives."""
-    for port in (preferred, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise OrchestratorError("no free port on 127.0.0.1")
+    port = free_port(preferred, 0)
+    if port is None:
+        raise OrchestratorError("no free port on 127.0.0.1")
+    return port
 
 
 # -- command line ------------------------------------------------------------------------------------------------------

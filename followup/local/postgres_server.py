@@ -13,7 +13,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from followup.local.ports import free_port
 from followup.local.postgres_binaries import found_binaries
 from ingest.file_permissions import close_to_others, go_private, make_folder, write_private_file
 from ingest.postgres import SCRAM
@@ -124,14 +124,14 @@ class PostgresServer:
         log = self.cluster / "server.log"
         given = " ".join((*OPTIONS, *self.options))
         for number in range(PORTS_TRIED):
-            port = self._free_port() if number == 0 else _unused((0,))
+            port = self._free_port() if number == 0 else _require_port(free_port(0))
             write_private_file(self._port_file, str(port))
             options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' {given}"
             self.rotate_log()
             wait = ("-w", "-t", START_SECONDS)
             if not self._run("pg_ctl", "-D", self.cluster, "-l", log, *wait, "-o", options, "start").returncode:
                 return RunningServer(port, self.logins_file)
-            if _unused((port,), or_else=0):
+            if free_port(port) is not None:
                 raise PostgresServerError(f"PostgreSQL did not start; see {log}")
             tell(f"port {port} was taken meanwhile")  # free when we looked, and another program was first
         raise PostgresServerError(f"{PORTS_TRIED} ports were taken while PostgreSQL started; see {log}")
@@ -330,23 +330,13 @@ class PostgresServer:
         last = PREFERRED_PORT
         with contextlib.suppress(OSError, ValueError):
             last = int(self._port_file.read_text(encoding="utf-8"))
-        return _unused((last, PREFERRED_PORT, 0))
+        return _require_port(free_port(last, PREFERRED_PORT, 0))
 
 
-def _unused(ports: Sequence[int], or_else: int | None = None) -> int:
-    """The first of these ports that nothing listens on; 0 stands for any.
-
-    Raises:
-        PostgresServerError: there is none, and nothing to return instead.
-    """
-    for port in ports:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    if or_else is None:
+def _require_port(port: int | None) -> int:
+    if port is None:
         raise PostgresServerError("no free port on 127.0.0.1")
-    return or_else
+    return port
 
 
 class ServerForReaders:

@@ -8,6 +8,7 @@
 {% macro grouping_sets_of(keys, listed) %}grouping sets ((district_code)){% endmacro %}
 {% macro breakdown_columns(dimensions) %}{% for columns in dimensions %}{% set outer = loop %}{% for column in columns %}{{ column }}{{ "," if not (outer.last and loop.last) }}
         {% endfor %}{% endfor %}{% endmacro %}
+{% macro reported_waits(row) %}0 as waits{% endmacro %}
 {% macro grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro shown_grouped_median_days(n) %}{{ n }}{% endmacro %}
 {% macro grouped_median_band(n) %}{{ n }}{% endmacro %}
