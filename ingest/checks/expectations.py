@@ -15,12 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from great_expectations.core.suite_parameters import SuiteParameterDict
-from great_expectations.execution_engine import PandasExecutionEngine
-from great_expectations.expectations.metrics.metric_provider import metric_value
-from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from ingest.checks.arithmetic import KINDS, BoolArray, Sheet, absent_rows
-from ingest.checks.rule_family import OneMetricRule
+from ingest.checks.rule_family import MetricOfRules, OneMetricRule
 from ingest.checks.running_numbers import agreeing_within, unborn_one_by_one
 from ingest.checks.subtotals import sums_of_others
 
@@ -33,28 +30,19 @@ _OF_MANY_ROWS: dict[str, Callable[..., BoolArray]] = {
 }
 
 
-class RowsBreakingRule(TableMetricProvider):
+class RowsBreakingRule(MetricOfRules):
     """Positions of the rows that break one rule, int64 ascending."""
 
     metric_name = METRIC
-    value_keys = ("kind", "arguments")
+    subject = SHEET
 
-    @metric_value(engine=PandasExecutionEngine)
-    def _pandas(
-        cls,  # noqa: N805  (the decorator makes it a classmethod)
-        execution_engine: PandasExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any],
-    ) -> Any:
-        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
-        sheet: Sheet = frame.attrs[SHEET]
-        kind, arguments = metric_value_kwargs["kind"], dict(metric_value_kwargs["arguments"])
+    @classmethod
+    def find(cls, subject: Sheet, kind: str, arguments: dict[str, Any]) -> Any:
+        """The rows of a sheet that break a rule."""
         if kind == "absent_rows":
-            return absent_rows(sheet)
+            return absent_rows(subject)
         function = _OF_MANY_ROWS.get(kind) or KINDS[kind]
-        return np.flatnonzero(function(sheet, **arguments))
+        return np.flatnonzero(function(subject, **arguments))
 
 
 class RowRule(OneMetricRule):

@@ -1,4 +1,8 @@
-"""What the families of our own expectations share: each rule asks Great Expectations for one metric of its family."""
+"""What the families of our own expectations share: each rule asks Great Expectations for one metric of its family.
+
+What the rules are about (a sheet, a warehouse) is not carried into a frame: the batch is an empty frame with it beside,
+in the frame's attrs.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,39 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 from typing import Any, ClassVar
 
-from great_expectations.execution_engine import ExecutionEngine
+from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import parse_result_format
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
+
+
+class MetricOfRules(TableMetricProvider):
+    """Base of a family's metric: what one kind of rule finds, with its arguments."""
+
+    value_keys = ("kind", "arguments")
+    subject: ClassVar[str] = ""
+    """Key in the frame's attrs under which the metric finds what the rules are about."""
+
+    @classmethod
+    def find(cls, subject: Any, kind: str, arguments: dict[str, Any]) -> Any:
+        """What a kind of rule finds wrong with its subject: something with a length, 0 where the rule holds."""
+        raise NotImplementedError
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,  # noqa: N805  (the decorator makes it a classmethod)
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
+    ) -> Any:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
+        arguments = dict(metric_value_kwargs["arguments"])
+        return cls.find(frame.attrs[cls.subject], metric_value_kwargs["kind"], arguments)
 
 
 class OneMetricRule(BatchExpectation):

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -158,6 +158,40 @@ def engine() -> tuple[Any, Any]:
     return gx, asset.add_batch_definition_whole_dataframe("whole")
 
 
+def try_rules(
+    name: str,
+    entries: Sequence[Mapping[str, Any]],
+    beside: tuple[str, Any],
+    *,
+    rows: int = 1,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, tuple[Mapping[str, Any], Any]]:
+    """Try declared rules on what their family's metric finds beside an empty frame.
+
+    Args:
+        name: of the suite.
+        entries: the suite's expectations, as declared.
+        beside: key in the frame's attrs, and what is put there.
+        rows: of the frame.
+        parameters: what suites call $PARAMETER.
+
+    Returns:
+        Rule code → its result (empty when it could not be tried) and what was raised.
+    """
+    import pandas as pd
+
+    if not entries:
+        return {}
+    gx, batches = engine()
+    frame = pd.DataFrame(index=range(rows))  # nothing in it: a frame's columns are hashed, cell by cell
+    frame.attrs[beside[0]] = beside[1]
+    suite = gx.ExpectationSuite(name=name, expectations=list(entries))
+    batch = batches.get_batch(batch_parameters={"dataframe": frame})
+    found = batch.validate(suite, result_format="SUMMARY", expectation_parameters=dict(parameters or {}))
+    tried = {one.expectation_config.meta["code"]: (one.result or {}, one.exception_info) for one in found.results}
+    return {entry["meta"]["code"]: tried.get(entry["meta"]["code"], ({}, None)) for entry in entries}
+
+
 def run_rules(
     dataset: str, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
 ) -> list[RuleOutcome]:
@@ -172,31 +206,18 @@ def run_rules(
     Returns:
         The outcomes of the rules that some row breaks or that raised, in the suite's order.
     """
-    import pandas as pd
-
     from ingest.checks.expectations import SHEET
 
-    gx, batches = engine()
     rules = {rule.code: rule for rule in load_rules(dataset)}
     chosen = [entry for entry in declared_suite(dataset)["expectations"] if entry["meta"]["code"] not in skip]
-    if not chosen:
-        return []
-    frame = pd.DataFrame(index=range(sheet.rows))  # the sheet's columns beside it: a frame's are hashed, cell by cell
-    frame.attrs[SHEET] = sheet
-    suite = gx.ExpectationSuite(name=dataset, expectations=chosen)
-    batch = batches.get_batch(batch_parameters={"dataframe": frame})
-    result = batch.validate(suite, result_format="SUMMARY", expectation_parameters=dict(parameters))
     outcomes: dict[str, RuleOutcome] = {}
-    for entry in result.results:
-        code = entry.expectation_config.meta["code"]
-        rows = (entry.result or {}).get("unexpected_rows")
+    tried = try_rules(dataset, chosen, (SHEET, sheet), rows=sheet.rows, parameters=parameters)
+    for code, (result, _) in tried.items():
+        rows = result.get("unexpected_rows")
         if rows is None:
             outcomes[code] = RuleOutcome(rules[code], np.empty(0, np.int64), raised=True)
         elif len(rows):
             outcomes[code] = RuleOutcome(rules[code], rows)
-    tried = {entry.expectation_config.meta["code"] for entry in result.results}
-    for code in {entry["meta"]["code"] for entry in chosen} - tried:
-        outcomes[code] = RuleOutcome(rules[code], np.empty(0, np.int64), raised=True)
     return [one for code in rules if code in outcomes and (one := _yielding(outcomes[code], outcomes)) is not None]
 
 

@@ -1,22 +1,10 @@
-"""The project's own expectations about marts, for Great Expectations: one base, a metric that asks the warehouse.
-
-A mart of a million rows is not carried into a frame: the batch is an empty frame with the warehouse beside it, as the
-sheet is beside it for files (see `expectations.py`).
-"""
+"""The project's own expectations about marts, for Great Expectations: one base, a metric that asks the warehouse."""
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-
 from typing import Any, ClassVar
 
-from great_expectations.execution_engine import PandasExecutionEngine
-from great_expectations.expectations.metrics.metric_provider import metric_value
-from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-
-from ingest.checks.rule_family import OneMetricRule
+from ingest.checks.rule_family import MetricOfRules, OneMetricRule
 from publish.gate.arithmetic import KINDS, Marts
 
 METRIC = "followup.breaks_of_mart_rule"
@@ -24,24 +12,16 @@ MARTS = "followup.marts"
 """Key in the frame's attrs under which the metric finds the warehouse."""
 
 
-class BreaksOfMartRule(TableMetricProvider):
-    """Where the marts break one rule: a list of `mart_arithmetic.Break`."""
+class BreaksOfMartRule(MetricOfRules):
+    """Where the marts break one rule: a list of `arithmetic.Break`."""
 
     metric_name = METRIC
-    value_keys = ("kind", "arguments")
+    subject = MARTS
 
-    @metric_value(engine=PandasExecutionEngine)
-    def _pandas(
-        cls,  # noqa: N805  (the decorator makes it a classmethod)
-        execution_engine: PandasExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any],
-    ) -> Any:
-        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
-        marts: Marts = frame.attrs[MARTS]
-        return KINDS[metric_value_kwargs["kind"]](marts, **dict(metric_value_kwargs["arguments"]))
+    @classmethod
+    def find(cls, subject: Marts, kind: str, arguments: dict[str, Any]) -> Any:
+        """Where the marts break a rule."""
+        return KINDS[kind](subject, **arguments)
 
 
 class MartRule(OneMetricRule):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ingest.checks.suites import engine
+from ingest.checks.suites import try_rules
 from ingest.contracts import EXPECTATIONS
 from publish.gate.arithmetic import Break, Marts
 
@@ -87,26 +87,16 @@ def run_mart_rules(marts: Marts, path: Path = SUITE) -> list[MartOutcome]:
     Returns:
         The outcomes of the rules that are broken somewhere or could not be tried, in the suite's order.
     """
-    import pandas as pd
-
     from publish.gate.expectations import MARTS
 
-    gx, batches = engine()
     rules = {rule.code: rule for rule in load_mart_rules(path)}
     there = marts.tables() | {None}
     chosen = [entry for entry in _declared(path) if rules[entry["meta"]["code"]].table in there]
-    if not chosen:
-        return []
-    frame = pd.DataFrame(index=range(1))
-    frame.attrs[MARTS] = marts
-    suite = gx.ExpectationSuite(name="marts", expectations=chosen)
-    batch = batches.get_batch(batch_parameters={"dataframe": frame})
     outcomes: dict[str, MartOutcome] = {}
-    for entry in batch.validate(suite, result_format="SUMMARY").results:
-        code = entry.expectation_config.meta["code"]
-        breaks = (entry.result or {}).get("breaks")
+    for code, (result, raised) in try_rules("marts", chosen, (MARTS, marts)).items():
+        breaks = result.get("breaks")
         if breaks is None:
-            outcomes[code] = MartOutcome(rules[code], (), raised=_reason(entry.exception_info))
+            outcomes[code] = MartOutcome(rules[code], (), raised=_reason(raised))
         elif breaks:
             outcomes[code] = MartOutcome(rules[code], tuple(breaks))
     return [outcomes[code] for code in rules if code in outcomes]

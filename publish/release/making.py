@@ -35,7 +35,6 @@ class Made:
         chosen: mart → which of its rows are published.
         decided: what the release does with each group of figures.
         ptable: with which the counts deviate.
-        drawn: mart → column → drawn counts, before parts are cut to their wholes: for the attacks.
     """
 
     marts: Mapping[str, Published]
