@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from composefile import load
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from free_ports import free_port
 
 from ingest.settings import ROOT
 
@@ -39,19 +39,13 @@ MOUNTED = {
 """Paths in the containers → the folders that take their place here."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Native:
     """The composed services as processes of this machine."""
 
     folder: Path
     variables: dict[str, str]
-    ports: dict[str, int] = field(default_factory=lambda: {name: _free_port() for name in PORTS})
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,10 +68,8 @@ class Native:
         if "AIRFLOW__API__PORT" in given:
             given["AIRFLOW__API__PORT"] = str(self.ports["api-server"])
             # One machine instead of a container each: the worker and the triggerer would serve their logs on one port.
-            given["AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"] = str(self.ports.setdefault("worker-logs", _free_port()))
-            given["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(
-                self.ports.setdefault("trigger-logs", _free_port())
-            )
+            given["AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"] = str(self.ports.setdefault("worker-logs", free_port()))
+            given["AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT"] = str(self.ports.setdefault("trigger-logs", free_port()))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         home = str(self.folder / "airflow")
         return {**clean, **given, "PATH": path, "AIRFLOW_HOME": home, "HOME": home}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -19,29 +17,12 @@ import paramiko
 import requests
 import yaml
 from botocore.exceptions import ClientError
+from free_ports import free_port
 
 from ingest.settings import Settings
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 HOUR = 3600
-
-
-PORTS_OF_A_WORKER = 400
-
-
-def free_port() -> int:
-    """A port that nothing listens on and that no other worker of pytest gives out.
-
-    They are below those from which the system chooses, which may give the same one to two who ask before they listen.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = 12_000 + worker % 40 * PORTS_OF_A_WORKER
-    for port in random.sample(range(first, first + PORTS_OF_A_WORKER), PORTS_OF_A_WORKER):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

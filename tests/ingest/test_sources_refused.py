@@ -12,8 +12,9 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from drop_servers import SSHD, S3Place, S3Server, SftpPlace, Sshd, free_port
+from drop_servers import SSHD, S3Place, S3Server, SftpPlace, Sshd
 from files import DISTRICT, Installation, base_row, csv_bytes
+from free_ports import free_port
 
 from followup.doctor import run_doctor
 from ingest.districts import DropLocation, load_drop_locations
