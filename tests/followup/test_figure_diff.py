@@ -41,7 +41,7 @@ def moved(tmp_path: Path, before: list[str], after: list[str], most: int | None 
 
 def figure(measure: str, before: object, after: object, cuts: int = 0, **key: str) -> Figure:
     whole = dict(zip(KEY, ("farsta", "2018Q1", "today", "alla", "alla"), strict=True))
-    return Figure({**whole, **key}, measure, before, after, cuts)  # type: ignore[arg-type]
+    return Figure({**whole, **key}, measure, before, after, cuts)
 
 
 def test_every_measure_that_moves_is_a_figure_and_words_and_times_are_none(tmp_path: Path) -> None:

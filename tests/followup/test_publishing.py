@@ -46,7 +46,7 @@ def test_release_goes_out_whole_once_it_is_approved(released: Place) -> None:
         assert comments["district_code"].startswith("Stadsdel") and all(comments.values())
         (storage,) = published.execute(
             "select tags['storage_version'] from duckdb_databases() where database_name = 'followup'"
-        ).fetchone()  # type: ignore[misc]
+        ).fetchone()
         assert storage == "v1.0.0+"
         about = dict(published.execute("select key, value from published.about").fetchall())
         rows = published.execute("select count(*) from published.mart_case_flow").fetchone()

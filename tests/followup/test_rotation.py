@@ -103,7 +103,7 @@ def test_a_rotation_killed_at_any_step_and_run_again_ends_as_undisturbed(receive
     expected = state(whole)
     assert expected["keys"] == ([1, 2], 2, [1, 2], 2) and expected["begun"] == {}
     before = state(received)
-    assert list(before["rows"].values()) == list(expected["rows"].values())  # type: ignore[attr-defined]
+    assert list(before["rows"].values()) == list(expected["rows"].values())
     goes_on = 0
     for step in sorted({1 + round(i * (steps - 1) / (SAMPLE - 1)) for i in range(SAMPLE)}):
         place = copied(received, tmp_path / f"step{step}")

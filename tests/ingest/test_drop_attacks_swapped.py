@@ -247,7 +247,7 @@ def test_folder_that_is_swapped_all_the_time_leads_nowhere(tmp_path: Path) -> No
     try:
         while time.monotonic() < until:
             with suppress(DropLocationUnreachable), Source(DISTRICT, location) as source:
-                assert in_time(lambda source=source: visit(source)) in ([], [GOOD])  # type: ignore[misc]
+                assert in_time(lambda source=source: visit(source)) in ([], [GOOD])
                 visits += 1
     finally:
         ended.set()

@@ -33,11 +33,11 @@ def of(*rows: dict[str, str]) -> openpyxl.Workbook:
 
 
 def column(sheet: object, label: str) -> int:
-    return next(cell.column for cell in sheet[1] if cell.value == label)  # type: ignore[index]
+    return next(cell.column for cell in sheet[1] if cell.value == label)
 
 
 def colour(cell: object) -> str:
-    return str(cell.fill.start_color.rgb)  # type: ignore[attr-defined]
+    return str(cell.fill.start_color.rgb)
 
 
 def everything(raw: bytes) -> str:

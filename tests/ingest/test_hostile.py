@@ -123,7 +123,7 @@ def test_fault_of_ours_refuses_one_file_and_the_others_go_on(
     def failing(raw: bytes, name: object, *rest: object) -> object:
         if b"Alvik" in raw:
             raise RuntimeError(f"cell holds {NUMBER}")
-        return real(raw, name, *rest)  # type: ignore[arg-type]
+        return real(raw, name, *rest)
 
     monkeypatch.setattr(checking, "_check_file", failing)
     installation.drop(NAME, GOOD)
@@ -145,7 +145,7 @@ def test_file_replaced_while_it_is_checked_is_taken_by_the_next_run(
 
     def slow(*arguments: object) -> object:
         path.write_bytes(newer)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(receiving, "check_file", slow)
     assert states(installation) == ["accepted"]

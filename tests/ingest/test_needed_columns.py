@@ -34,7 +34,7 @@ def example_rows(dataset: str, column: str) -> list[dict[str, str]]:
     base = {k: str(v) for k, v in examples(dataset)["base"].items()}
     rows = {tuple(base[name] for name in deciding): base}
     for rule in examples(dataset)["rules"].values():
-        for changed in rule.get("pass", []):  # type: ignore[attr-defined]
+        for changed in rule.get("pass", []):
             if isinstance(changed, dict) and set(changed) <= set(base):
                 row = {**base, **{k: str(v) for k, v in changed.items()}}
                 rows.setdefault(tuple(row[name] for name in deciding), row)

@@ -214,7 +214,7 @@ def test_a_coordination_number_of_unknown_birth_in_an_identifier_refuses_the_fil
 @pytest.mark.parametrize("text", ["2010-03-15 9801", "２０１００３１５９８０１", "15 mars 2010 9801"])
 def test_an_explanation_with_a_number_is_not_kept(text: str) -> None:
     with pytest.raises(CannotBeExplained) as told:
-        explain(None, None, None, "ARE-081", f"Syskon {text}", None)  # type: ignore[arg-type]
+        explain(None, None, None, "ARE-081", f"Syskon {text}", None)
     assert "9801" not in str(told.value) and "９８０１" not in str(told.value)
 
 

@@ -40,7 +40,7 @@ def with_cell(column: str, cell: Cell) -> list[Cell]:
 
 
 def rows_of(report: object, rule: str) -> list[int | None]:
-    return [f.row for f in report.findings() if f.rule == rule]  # type: ignore[attr-defined]
+    return [f.row for f in report.findings() if f.rule == rule]
 
 
 @KINDS

@@ -33,7 +33,7 @@ def put_in_force(installation: Installation, dataset: str, files: list[dict[str,
 def test_rule_over_files_fires_on_failing_rows_and_is_silent_on_passing_ones(
     installation: Installation, dataset: str, code: str
 ) -> None:
-    example: dict[str, Any] = examples(dataset)["rules"][code]  # type: ignore[assignment]
+    example: dict[str, Any] = examples(dataset)["rules"][code]
     installation.now = LATER
     put_in_force(installation, dataset, example["before"])
     name = read_name(f"{DISTRICT}_{dataset}_{example['quarter']}.csv")

@@ -254,7 +254,7 @@ def test_sketch_is_the_same_under_other_keys_and_other_bytes_of_the_same_rows() 
     contract, rows = load_contracts()["arenden"], cases("2018Q3", range(300))
 
     def sketch(raw: bytes, keys: object = KEYS) -> Sketch:
-        table = conform(read_table(raw, contract), contract, DISTRICT, Quarter.parse(QUARTER), keys)  # type: ignore[arg-type]
+        table = conform(read_table(raw, contract), contract, DISTRICT, Quarter.parse(QUARTER), keys)
         return sketch_of_table(table, contract)
 
     one = sketch(csv_bytes("arenden", rows))

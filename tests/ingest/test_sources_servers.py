@@ -114,7 +114,7 @@ def test_file_replaced_while_it_is_checked_is_taken_by_the_next_run(
 
     def slow(*arguments: object) -> object:
         place.put(NAME, newer, seconds_ago=7200)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(receiving, "check_file", slow)
     assert states(settings) == ["accepted"] and place.files()[NAME] == newer

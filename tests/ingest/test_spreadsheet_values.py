@@ -124,14 +124,14 @@ def test_running_number_of_a_format_is_the_one_that_is_shown() -> None:
 
 def test_format_parts_of_differential_styles_are_not_those_of_cells() -> None:
     def colour(book: object, sheet: object) -> None:
-        sheet.conditional_format(  # type: ignore[attr-defined]
+        sheet.conditional_format(
             1,
             0,
             5,
             0,
-            {"type": "no_blanks", "format": book.add_format({"num_format": "000000"})},  # type: ignore[attr-defined]
+            {"type": "no_blanks", "format": book.add_format({"num_format": "000000"})},
         )
-        sheet.write_number(1, 0, 43173, book.add_format({"num_format": f"#,#{HASH}0"}))  # type: ignore[attr-defined]
+        sheet.write_number(1, 0, 43173, book.add_format({"num_format": f"#,#{HASH}0"}))
 
     table = read_table(book_of("arenden", [base_row("arenden")], colour), load_contracts()["arenden"])
     assert table.columns["arende_id"].to_pylist() == [b"43173"]

@@ -37,11 +37,11 @@ def with_cell(name: str, cell: Cell, dataset: str = "arenden") -> list[Cell]:
 
 
 def rows_of(report: object, rule: str) -> list[int | None]:
-    return [f.row for f in report.findings() if f.rule == rule]  # type: ignore[attr-defined]
+    return [f.row for f in report.findings() if f.rule == rule]
 
 
 def messages(report: object) -> str:
-    return "\n".join(f.message for f in report.findings())  # type: ignore[attr-defined]
+    return "\n".join(f.message for f in report.findings())
 
 
 @pytest.mark.parametrize("dataset", ["arenden", "oppenvard", "serviceinsatser"])
@@ -93,9 +93,9 @@ def test_empty_copy_of_the_table_is_not_told() -> None:
 
 def test_hidden_sheet_is_read_only_when_no_other_bears_the_headers_and_is_told() -> None:
     def hide_first(book: object, sheet: object) -> None:
-        book.worksheets()[1].activate()  # type: ignore[attr-defined]
-        book.worksheets()[1].set_first_sheet()  # type: ignore[attr-defined]
-        sheet.hide()  # type: ignore[attr-defined]
+        book.worksheets()[1].activate()
+        book.worksheets()[1].set_first_sheet()
+        sheet.hide()
 
     both = check(workbook({"A": [HEAD, CELLS], "B": [HEAD, CELLS, typed("arenden", OTHER)]}, hide_first), NAME)
     assert both.rows == 2 and fired(both) == {"FIL-033"}
@@ -109,7 +109,7 @@ def test_sheet_is_found_by_its_beginning_however_long_it_and_others_are() -> Non
 
     def much_after_the_rows(book: object, sheet: object) -> None:
         for row in range(6_000):
-            sheet.data_validation(row, 0, row, 0, {"validate": "any", "input_message": "y" * 200})  # type: ignore[attr-defined]
+            sheet.data_validation(row, 0, row, 0, {"validate": "any", "input_message": "y" * 200})
 
     report = check(workbook({"Annat": [["x"]], "Långt": long, "Data": data}, much_after_the_rows), NAME)
     assert report.rows == 3_000
@@ -232,7 +232,7 @@ def test_boolean_is_no_code() -> None:
 @pytest.mark.parametrize("error", ["#N/A", "#REF!"])
 def test_error_cell_is_an_error_with_its_row(error: str) -> None:
     def spoil(book: object, sheet: object) -> None:
-        sheet.write_formula(1, at("hanvisad_till"), "=NA()", None, error)  # type: ignore[attr-defined]
+        sheet.write_formula(1, at("hanvisad_till"), "=NA()", None, error)
 
     report = check(book_of("arenden", [ROW, OTHER], spoil), NAME)
     assert rows_of(report, "FIL-028") == [2] and not report.accepted
@@ -240,7 +240,7 @@ def test_error_cell_is_an_error_with_its_row(error: str) -> None:
 
 def test_formula_with_its_value_reads_as_the_value() -> None:
     def compute(book: object, sheet: object) -> None:
-        sheet.write_formula(1, at("hanvisad_till"), '="sko"&"la"', None, "skola")  # type: ignore[attr-defined]
+        sheet.write_formula(1, at("hanvisad_till"), '="sko"&"la"', None, "skola")
 
     report = check(book_of("arenden", [ROW], compute), NAME)
     assert report.accepted and fired(report) == set()
@@ -254,7 +254,7 @@ def test_formula_never_computed_is_refused() -> None:
     assert fired(check(out.getvalue(), NAME)) == {"FIL-029"}
 
     def left_to_excel(book: object, sheet: object) -> None:
-        sheet.write_formula(1, at("antal_i_ko", "serviceinsatser"), "=SUM(F2:G2)")  # type: ignore[attr-defined]
+        sheet.write_formula(1, at("antal_i_ko", "serviceinsatser"), "=SUM(F2:G2)")
 
     assert fired(check(book_of("serviceinsatser", [base_row("serviceinsatser")], left_to_excel), COUNTS)) == {"FIL-029"}
 
@@ -271,20 +271,20 @@ def test_merged_cells_in_headers_or_rows_are_refused_and_above_them_are_not() ->
     def merge(first: int, last: int) -> object:
         return lambda book, sheet: sheet.merge_range(first, 0, last, 1, "x")
 
-    assert fired(check(book_of("arenden", [ROW], merge(0, 0)), NAME)) == {"FIL-030"}  # type: ignore[arg-type]
-    assert fired(check(book_of("arenden", [ROW, OTHER], merge(1, 2)), NAME)) == {"FIL-030"}  # type: ignore[arg-type]
-    beside = book_of("arenden", [ROW], lambda book, sheet: sheet.merge_range(0, 40, 1, 42, ""))  # type: ignore[attr-defined]
+    assert fired(check(book_of("arenden", [ROW], merge(0, 0)), NAME)) == {"FIL-030"}
+    assert fired(check(book_of("arenden", [ROW, OTHER], merge(1, 2)), NAME)) == {"FIL-030"}
+    beside = book_of("arenden", [ROW], lambda book, sheet: sheet.merge_range(0, 40, 1, 42, ""))
     assert check(beside, NAME).accepted
-    titled = workbook({"Blad1": [["Titel"], HEAD, CELLS]}, merge(0, 0))  # type: ignore[arg-type]
+    titled = workbook({"Blad1": [["Titel"], HEAD, CELLS]}, merge(0, 0))
     assert fired(check(titled, NAME)) == {"FIL-034"}
 
 
 def test_hidden_and_filtered_rows_are_read_and_counted() -> None:
     def hide(book: object, sheet: object) -> None:
-        sheet.autofilter(0, 0, 3, 5)  # type: ignore[attr-defined]
-        sheet.set_row(1, None, None, {"hidden": True})  # type: ignore[attr-defined]
-        sheet.set_row(3, None, None, {"hidden": True})  # type: ignore[attr-defined]
-        sheet.set_row(9, None, None, {"hidden": True})  # type: ignore[attr-defined]
+        sheet.autofilter(0, 0, 3, 5)
+        sheet.set_row(1, None, None, {"hidden": True})
+        sheet.set_row(3, None, None, {"hidden": True})
+        sheet.set_row(9, None, None, {"hidden": True})
 
     third = base_row("arenden", arende_id="2018-1003", orsak="vanvard")
     report = check(book_of("arenden", [ROW, OTHER, third], hide), NAME)
@@ -293,8 +293,8 @@ def test_hidden_and_filtered_rows_are_read_and_counted() -> None:
 
 def test_hidden_column_is_read_and_told() -> None:
     def hide(book: object, sheet: object) -> None:
-        sheet.set_column(at("orsak"), at("orsak"), None, None, {"hidden": True})  # type: ignore[attr-defined]
-        sheet.set_column(60, 70, None, None, {"hidden": True})  # type: ignore[attr-defined]
+        sheet.set_column(at("orsak"), at("orsak"), None, None, {"hidden": True})
+        sheet.set_column(60, 70, None, None, {"hidden": True})
 
     report = check(book_of("arenden", [ROW], hide), NAME)
     assert report.accepted and fired(report) == {"FIL-032"} and "Kolumn 12 (L) är dold" in messages(report)

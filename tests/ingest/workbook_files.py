@@ -124,7 +124,7 @@ def old_workbook(
                 if isinstance(cell, Shown):
                     sheet.write(at, place, cell.value, xlwt.easyxf(num_format_str=cell.number_format))
                 elif cell not in ("", None) or cell is False:
-                    style = {datetime: moment, date: day}.get(type(cell))  # type: ignore[call-overload]
+                    style = {datetime: moment, date: day}.get(type(cell))
                     sheet.write(at, place, cell, *([style] if style else []))
     if change is not None:
         change(book, book.get_sheet(0))

@@ -159,7 +159,7 @@ def test_no_file_of_a_release_holds_a_hidden_figure(whole_release: tuple[Path, l
 def test_what_is_shown_is_found_the_same_way(whole_release: tuple[Path, list[int]]) -> None:
     folder, _ = whole_release
     with duckdb.connect(str(folder / "followup.duckdb"), read_only=True) as snapshot:
-        (largest,) = snapshot.execute("select max(cases) from published.mart_case_flow").fetchone()  # type: ignore[misc]
+        (largest,) = snapshot.execute("select max(cases) from published.mart_case_flow").fetchone()
     assert str(largest).encode() in (folder / "csv" / "mart_case_flow.csv").read_bytes()
     assert struct.pack("<i", largest) in (folder / "parquet" / "mart_case_flow.parquet").read_bytes()
 
@@ -171,8 +171,8 @@ def test_statistics_of_columns_tell_of_what_is_shown_alone(whole_release: tuple[
         assert {schema for schema, _ in listed} == {"published"}
         assert not snapshot.execute("select view_name from duckdb_views() where not internal").fetchall()
         shown = snapshot.execute("select min(cases), max(cases) from published.mart_case_flow").fetchone()
-        (stats,) = snapshot.execute("select stats(cases) from published.mart_case_flow limit 1").fetchone()  # type: ignore[misc]
-        assert f"Min: {shown[0]}, Max: {shown[1]}" in stats  # type: ignore[index]
+        (stats,) = snapshot.execute("select stats(cases) from published.mart_case_flow limit 1").fetchone()
+        assert f"Min: {shown[0]}, Max: {shown[1]}" in stats
         rows = snapshot.execute("select count(*) from published.mart_case_flow").fetchone()
         stored = snapshot.execute(
             "select sum(count) from pragma_storage_info('published.mart_case_flow') "
@@ -184,7 +184,7 @@ def test_statistics_of_columns_tell_of_what_is_shown_alone(whole_release: tuple[
         for column in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(column)
             if chunk.path_in_schema == "cases" and chunk.statistics is not None:
-                assert shown[0] <= chunk.statistics.min <= chunk.statistics.max <= shown[1]  # type: ignore[index]
+                assert shown[0] <= chunk.statistics.min <= chunk.statistics.max <= shown[1]
 
 
 def test_every_flavour_hides_the_same(whole_release: tuple[Path, list[int]]) -> None:
@@ -215,5 +215,5 @@ def test_a_city_is_drawn_the_same_by_its_seed(tmp_path: Path) -> None:
             "select sum(cases) from marts.mart_case_flow where district_code = 'stockholm' and sex = 'alla' "
             "and age_band = 'alla' and reason_side = 'alla' and intervention_category = 'alla' "
             "and district_basis = 'today'"
-        ).fetchone()  # type: ignore[misc]
+        ).fetchone()
     assert cases == len(one.closes[-1].cases)

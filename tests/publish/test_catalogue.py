@@ -286,7 +286,7 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in ("meta", "link", "img", "br"):
             self.open.append(tag)
-        self.fetched += [value or "" for name, value in attrs if name in ("src", "href") and value[:1] != "#"]  # type: ignore[index]
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href") and value[:1] != "#"]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag

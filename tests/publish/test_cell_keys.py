@@ -88,7 +88,7 @@ def test_a_key_that_is_missing_or_out_of_range_is_refused(key_sum: list[object])
     with pytest.raises(ValueError, match="part of cell keys"):
         CellKeys.of("a", 1, np.array(key_sum))
     with pytest.raises(ValueError, match="uint32"):
-        CellKeys(np.zeros(1, np.uint32), np.zeros(1, np.uint64), np.zeros(1, np.int64))  # type: ignore[arg-type]
+        CellKeys(np.zeros(1, np.uint32), np.zeros(1, np.uint64), np.zeros(1, np.int64))
 
 
 def test_a_secret_of_another_length_is_refused() -> None:

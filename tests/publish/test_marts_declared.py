@@ -44,7 +44,7 @@ def test_counts_that_say_small_numbers_of_a_file_become_yes_or_no() -> None:
 
 def test_a_measure_is_one_in_all_marts() -> None:
     marts = load_marts()
-    assert marts["mart_case_flow"].person_counts["offered"].measure["avslutad"] == "avslutad.offered"  # type: ignore[index]
+    assert marts["mart_case_flow"].person_counts["offered"].measure["avslutad"] == "avslutad.offered"
     assert marts["mart_intervention_chain"].person_counts["offered"].measure == "avslutad.offered"
     numerator = marts["mart_goal_indicators"].person_counts["numerator"].measure
     assert isinstance(numerator, dict)

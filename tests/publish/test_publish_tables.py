@@ -85,7 +85,7 @@ def test_a_cut_that_closes_a_cycle_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_measure_that_is_not_declared_is_refused(tmp_path: Path) -> None:
     content = declared()
-    del content["measures"]["inkommen.cases"]  # type: ignore[attr-defined]
+    del content["measures"]["inkommen.cases"]
     with pytest.raises(TablesError, match=r"inkommen\.cases: no such measure"):
         load_tables(write(tmp_path / "t.yml", content))
 

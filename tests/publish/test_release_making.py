@@ -40,9 +40,9 @@ class City:
     def release(self, given: list[Case], **options: object) -> Made:
         self.number += 1
         incomplete = options.pop("incomplete", ())
-        warehouse = write_warehouse(self.folder / "warehouse.duckdb", given, incomplete=incomplete)  # type: ignore[arg-type]
+        warehouse = write_warehouse(self.folder / "warehouse.duckdb", given, incomplete=incomplete)
         made = make(
-            warehouse, MARTS, MEASURES, POLICY, SECRET, earlier=self.draws, current=self.current, **options  # type: ignore[arg-type]
+            warehouse, MARTS, MEASURES, POLICY, SECRET, earlier=self.draws, current=self.current, **options
         )  # fmt: skip
         self.draws += draws_to_record(made.decided, self.number)
         self.current = self.folder / f"release{self.number}.duckdb"

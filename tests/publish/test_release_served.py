@@ -70,7 +70,7 @@ def test_a_new_password_holds_after_serving_again_and_the_old_one_no_more(
 ) -> None:
     release_to_files(settings)
     command("release", "serve")
-    logins = json.loads(settings.publish_logins.read_text())  # type: ignore[union-attr]
+    logins = json.loads(settings.publish_logins.read_text())
     own = tmp_path / "logins.json"
     own.touch(0o600)
     own.write_text(json.dumps(logins | {"followup_reader": "a new one"}))

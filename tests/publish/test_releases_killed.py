@@ -67,7 +67,7 @@ def served(home: Path) -> tuple[int, list[object]]:
     """The release that readers see, and its figures."""
     path = (home / "published").resolve() / "followup.duckdb"
     with duckdb.connect(str(path), read_only=True) as published:
-        (number,) = published.execute("select value from published.about where key = 'release_id'").fetchone()  # type: ignore[misc]
+        (number,) = published.execute("select value from published.about where key = 'release_id'").fetchone()
         figures = published.execute(
             "select * exclude (release_id, released_at) from published.mart_case_flow order by all"
         ).fetchall()

@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def make(settings: Settings, *, approve: bool | None = True, now: datetime = NOW, **more: object) -> Release:
-    return release(settings, approve=approve, tables=TABLES, now=now, gate=lambda _: [], processes=1, **more)  # type: ignore[arg-type]
+    return release(settings, approve=approve, tables=TABLES, now=now, gate=lambda _: [], processes=1, **more)
 
 
 def told(settings: Settings, table: str) -> pd.DataFrame:
@@ -226,7 +226,7 @@ def test_proposal_waits_is_replaced_by_the_next_and_goes_out_when_approved(setti
     approved = approve_release(settings, second.release_id, now=NOW + timedelta(days=1))
     assert approved.state == "released" and rows_of(settings) == ["replaced", "released"]
     with duckdb.connect(str(settings.published / "followup.duckdb"), read_only=True) as published:
-        (at,) = published.execute("select value from published.about where key = 'released_at'").fetchone()  # type: ignore[misc]
+        (at,) = published.execute("select value from published.about where key = 'released_at'").fetchone()
     assert at.startswith("2020-02-21")
 
 

@@ -126,7 +126,7 @@ def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
     second = draw_release(tmp_path / "2.duckdb", 2)
     environment = {
         "FOLLOWUP_HOME": str(settings.home),
-        "FOLLOWUP_PUBLISH_POSTGRES": settings.publish_postgres.get_secret_value(),  # type: ignore[union-attr]
+        "FOLLOWUP_PUBLISH_POSTGRES": settings.publish_postgres.get_secret_value(),
         "FOLLOWUP_PUBLISH_LOGINS": str(settings.publish_logins),
         "FOLLOWUP_PUBLISHED": str(settings.published),
         "FOLLOWUP_NOW": "2019-01-03T08:00:00",
@@ -190,7 +190,7 @@ def test_no_password_is_in_what_is_printed_logged_or_stored(
     settings: Settings, server: PostgresServer, tmp_path: Path
 ) -> None:
     serve(draw_release(tmp_path / "1.duckdb", 1), settings)
-    passwords = json.loads(settings.publish_logins.read_text()).values()  # type: ignore[union-attr]
+    passwords = json.loads(settings.publish_logins.read_text()).values()
     said = repr(settings) + (server.cluster / "server.log").read_text(errors="replace")
     said += "".join(path.read_text(errors="replace") for path in settings.home.rglob("*") if path.is_file())
     assert [password for password in passwords if password in said] == []

@@ -184,7 +184,7 @@ def _read_back(data: str, separator: str) -> list[list[tuple[str, bool]]]:
 @example(["", None, "a\r\nb", '"', '""', "\x00", "'", "''", "=", "\ufeff=1"])
 def test_plain_csv_reads_back_to_the_same_values(values: list[str | None]) -> None:
     sink = io.BytesIO()
-    write_plain(_one_column(values), sink)  # type: ignore[arg-type]
+    write_plain(_one_column(values), sink)
     header, *rows = _read_back(sink.getvalue().decode(), ",")
     assert header == [("sex", True)]
     assert [cell if quoted else None for ((cell, quoted),) in rows] == values
@@ -197,9 +197,9 @@ def test_swedish_csv_reads_back_to_the_same_values(values: list[str | None]) -> 
         connection.register("given", pa.table({"sex": pa.array(values, pa.string())}))
         column = ServedColumn("sex", "VARCHAR", "")
         table = ServedTable("given", "", (column,), (), "", len(values))
-        query = swedish_query(_Bare(), table)  # type: ignore[arg-type]
+        query = swedish_query(_Bare(), table)
         sink = io.BytesIO()
-        write_swedish(connection.execute(query).to_arrow_reader(100), sink)  # type: ignore[arg-type]
+        write_swedish(connection.execute(query).to_arrow_reader(100), sink)
     _, *rows = _read_back(sink.getvalue().decode("utf-8-sig"), ";")
     cells = [cell if quoted else None for ((cell, quoted),) in rows]
     assert cells == [None if value is None else protected(value) for value in values]

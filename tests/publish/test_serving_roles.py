@@ -204,7 +204,7 @@ def test_turning_analysts_off_shuts_them_out_and_removes_the_marts(
 @pytest.mark.parametrize("password", [None, "the reader's"])
 def test_analysts_need_a_password_of_their_own(password: str | None, settings: Settings, tmp_path: Path) -> None:
     warehouse(settings)
-    logins = json.loads(settings.publish_logins.read_text())  # type: ignore[union-attr]
+    logins = json.loads(settings.publish_logins.read_text())
     del logins["followup_analyst"]
     if password:
         logins["followup_analyst"] = logins["followup_reader"]

@@ -22,7 +22,7 @@ def test_index_lists_every_decision_with_its_title(root: Path) -> None:
     listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \|$", index, re.MULTILINE)
     actual = []
     for page in pages(root):
-        number, title = re.match(r"# (\d{4})\. (.+)", page.read_text(encoding="utf-8")).groups()  # type: ignore[union-attr]
+        number, title = re.match(r"# (\d{4})\. (.+)", page.read_text(encoding="utf-8")).groups()
         actual.append((number, page.name, title))
     assert listed == actual
 

@@ -32,13 +32,13 @@ def test_connection_to_loopback_passes() -> None:
         pass
 
 
-def test_connection_beyond_loopback_raises_and_is_noted(forget) -> None:  # type: ignore[no-untyped-def]
+def test_connection_beyond_loopback_raises_and_is_noted(forget) -> None:
     with socket.socket() as sock, pytest.raises(RuntimeError, match="nothing beyond this machine"):
         sock.connect(ELSEWHERE)
     assert "socket.connect 192.0.2.1" in forget()
 
 
-def test_datagram_and_name_lookup_beyond_loopback_raise(forget) -> None:  # type: ignore[no-untyped-def]
+def test_datagram_and_name_lookup_beyond_loopback_raise(forget) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as sock, pytest.raises(RuntimeError):
         sock.sendto(b"", ELSEWHERE)
     with pytest.raises(RuntimeError):
@@ -46,7 +46,7 @@ def test_datagram_and_name_lookup_beyond_loopback_raise(forget) -> None:  # type
     assert forget().count("\n") == 2
 
 
-def test_connection_out_of_a_started_python_is_noted_even_when_swallowed(forget) -> None:  # type: ignore[no-untyped-def]
+def test_connection_out_of_a_started_python_is_noted_even_when_swallowed(forget) -> None:
     program = (
         f"import contextlib, socket\nwith contextlib.suppress(Exception):\n    socket.socket().connect({ELSEWHERE})"
     )

@@ -82,7 +82,7 @@ def test_the_command_line_has_the_subcommands_and_options_that_the_pages_name(ro
 
     from followup.cli.main import app
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(app).commands
     assert set(commands) >= COMMANDS
     for page in PAGES:
         text = (root / page).read_text(encoding="utf-8")
