@@ -19,7 +19,9 @@ import numpy as np
 from publish.cell_keys.ptable import Counts, PTable
 from publish.derive.rates import Floats, Rates
 
-_Z2 = 1.959963984540054**2
+Z = 1.959963984540054
+"""Standard errors on each side of 95 % of a normal distribution."""
+_Z2 = Z**2
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,11 +41,8 @@ class Drawing:
         self._secret, self._ptable = secret, ptable
         self._ids = measure_ids(measures.measures)
         places = {place for rows in marts for place in rows.places[1]}
-        ordered = sorted(
-            places, key=lambda place: (*rank_of(place.period), place.unit == CITY, place.basis != AS_SUBMITTED)
-        )
-        ranks = {place: (*rank_of(place.period), place.unit == CITY, place.basis != AS_SUBMITTED) for place in ordered}
-        numbers = {rank: number for number, rank in enumerate(dict.fromkeys(ranks.values()))}
+        ranks = {place: (*rank_of(place.period), place.unit == CITY, place.basis != AS_SUBMITTED) for place in places}
+        numbers = {rank: number for number, rank in enumerate(sorted(set(ranks.values())))}
         self._ranks = {place: numbers[rank] for place, rank in ranks.items()}
         self._counted = [list(counted_in(rows)) for rows in marts]
         self._lineages = max((len(measures.lineage(family)) for family in measures.families), default=1)

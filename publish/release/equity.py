@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from publish.cell_keys.ptable import PTable
-from publish.derive.intervals import intervals
+from publish.derive.intervals import Z, intervals
 from publish.derive.rates import Rates
 from publish.release.deriving import Published
 from publish.release.keyed import CITY
@@ -34,7 +34,6 @@ BANDS = {
 }
 """Measures per 1,000 inhabitants: the age bands whose services started in four quarters are counted."""
 WAITS = ("service", "youth_clinic", "parenting_programme", "assessed")
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _exact(form: str, numerator: float, denominator: float) -> _Value:
 def _limits(form: str, numerator: float, size: float, variance: float) -> tuple[float, float]:
     """Score limits: of a share Wilson's, of a count per exposure Poisson's, with the deviations' variance added."""
     if form == "per_1000":
-        middle, root = numerator + _Z**2 / 2, _Z * np.sqrt(numerator + _Z**2 / 4 + variance)
+        middle, root = numerator + Z**2 / 2, Z * np.sqrt(numerator + Z**2 / 4 + variance)
         return max(float(middle - root), 0.0) / size, float(middle + root) / size
     whole, part = np.array([int(size)]), np.array([min(int(numerator), int(size))])
     none = np.zeros(1, np.bool_)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from publish.cell_keys.ptable import PTable
+from publish.derive.intervals import Z
 from publish.release.deriving import Published
 
 CELLS = (("pilot_before_rate", -1), ("pilot_after_rate", 1), ("line_before_rate", 1), ("line_after_rate", -1))
 LEAST = 5
 """In the numerator and out of it, in each of the four cells, for an interval (normal approximation)."""
-_Z = 1.959963984540054
 
 
 def derive_pilot_effect(found: Published, ptable: PTable) -> None:
@@ -32,6 +32,6 @@ def derive_pilot_effect(found: Published, ptable: PTable) -> None:
     error = np.where(is_estimable & ~np.isnan(difference), np.sqrt(variance), np.nan)
     found.numbers["difference_in_differences"] = difference
     found.numbers["difference_standard_error"] = error
-    found.numbers["difference_in_differences_low"] = difference - _Z * error
-    found.numbers["difference_in_differences_high"] = difference + _Z * error
+    found.numbers["difference_in_differences_low"] = difference - Z * error
+    found.numbers["difference_in_differences_high"] = difference + Z * error
     found.too_few |= np.isnan(difference) | np.isnan(error)
