@@ -32,9 +32,7 @@ from publish.warehouse import is_damaged
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-_STORAGE_ERROR = re.compile(
-    r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization|TransactionContext) Error|\[Errno \d+\]"
-)
+_STORAGE_ERROR = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization|TransactionContext) Error|\[Errno \d+\]")
 """In a node's message: storage failed, not the model or the data."""
 _MEMORY = 9 << 29
 """Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""

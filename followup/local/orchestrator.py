@@ -26,7 +26,7 @@ from followup.local.airflow_client import AirflowClient, AirflowError
 from followup.local.environment import followup_environment
 from followup.local.marked_processes import has_ended, marked_pids, stop_marked
 from followup.local.ports import free_port, only_this_user_listens
-from followup.local.postgres_server import ServerForReaders
+from followup.local.readers_server import ServerForReaders
 from followup.local.supervisor import (
     COMPONENTS,
     MARK,

@@ -21,8 +21,8 @@ from followup.local.postgres_server import (
     HOME_VARIABLE,
     PostgresServer,
     PostgresServerError,
-    ServerForReaders,
 )
+from followup.local.readers_server import ServerForReaders
 
 pytestmark = pytest.mark.server
 
