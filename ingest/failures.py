@@ -104,6 +104,20 @@ _NEXT_TO_NOTHING = 1 << 20
 _NO_PLACE = "a folder that this command uses"
 
 
+def in_sentences(error: BaseException) -> list[str]:
+    """The sentence of `in_words`, or one for each setting that can't be read; nothing for any other error."""
+    words = in_words(error)
+    if words is not None:
+        return [words]
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return []
+    found = error.errors(include_input=False, include_url=False)
+    names = [str(one["loc"][0]).upper().removeprefix("FOLLOWUP_") for one in found]
+    return [
+        f"FOLLOWUP_{name}: {one['msg'].removeprefix('Value error, ')}" for name, one in zip(names, found, strict=True)
+    ]
+
+
 def in_words(error: BaseException, settings: Settings | None = None) -> str | None:
     """One sentence on a failure of storage, a database or the network; None for any other error.
 

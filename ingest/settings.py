@@ -13,7 +13,7 @@ from typing import Any, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
+_NOT_IN_PATHS = ("?", "#", "{{", "{%")
 _READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox")
 
 
@@ -108,6 +109,17 @@ class Settings(BaseSettings):
         """Let programs say `keys` and `inbox` as they say the other settings."""
         aliases = {name: f"FOLLOWUP_{name.removeprefix('given_').upper()}" for name in _READ_BY_PROPERTY}
         return {aliases.get(name, name): value for name, value in given.items()}
+
+    @field_validator("home", "published")
+    @classmethod
+    def _readable_by_all(cls, place: Path) -> Path:
+        """Refuse a path that DuckDB or dbt take for another: as part of an address, or of a template."""
+        whole = str(place.absolute())
+        if any(mark in whole for mark in _NOT_IN_PATHS):
+            raise ValueError(
+                f"DuckDB and dbt can't use a path with {' or '.join(_NOT_IN_PATHS)} ({whole}): choose another"
+            )
+        return place
 
     @model_validator(mode="after")
     def _place_in_home(self) -> Self:

@@ -14,11 +14,10 @@ from typing import Annotated, Any, TextIO
 
 import rich.console
 import typer
-from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from followup.cli import output
-from ingest.failures import DEVICE, cause_of, in_words, sentence
+from ingest.failures import DEVICE, cause_of, in_sentences, sentence
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
 from ingest.locations.sources import DropLocationUnreachable
@@ -103,12 +102,7 @@ def _known_failure(error: BaseException) -> list[str]:
         return ["interrupted: nothing half-done counts, so run it again"]
     if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable):
         return [str(error)]
-    if isinstance(error, ValidationError) and error.title == "Settings":
-        wrong = error.errors(include_input=False, include_url=False)
-        names = [str(one["loc"][0]).upper().removeprefix("FOLLOWUP_") for one in wrong]
-        return [f"FOLLOWUP_{name}: {one['msg']}" for name, one in zip(names, wrong, strict=True)]
-    words = in_words(error)
-    return [words] if words else []
+    return in_sentences(error)
 
 
 def _failure_of_standard_output(error: BaseException) -> list[str]:

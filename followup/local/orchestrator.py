@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 
@@ -37,6 +38,7 @@ from followup.local.supervisor import (
     start_supervisor,
     write_state,
 )
+from ingest.failures import in_sentences
 from ingest.file_permissions import close_home, go_private, make_folder, write_private_file
 from ingest.settings import ROOT, Settings, SettingsError
 
@@ -219,7 +221,7 @@ class Orchestrator:
             "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.password_file),
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{quote(str(self.home / 'airflow.db'))}",
             "API__HOST": "127.0.0.1",
             "API__PORT": str(port),
             "API__BASE_URL": url,
@@ -307,13 +309,26 @@ def _free_port(preferred: int) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run a command of `run_command`. A wrong setting, or a disk that fails, is a sentence and exit code 3."""
+    go_private()
+    try:
+        return run_command(arguments)
+    except Exception as error:
+        lines = in_sentences(error)
+        if not lines:
+            raise
+        for line in lines:
+            Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(line)
+        return 3
+
+
+def run_command(arguments: list[str] | None = None) -> int:
     """`up` starts Airflow and a PostgreSQL for BI and leaves them running, `down` stops them, `status` says what runs.
 
     `run` starts them and stays until it is ended, as a service manager wants it. `status` exits with 1 when Airflow
     does not run. An installation that names a database of its own (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
     """
-    go_private()
-    parser = argparse.ArgumentParser(prog="python -m followup.local.orchestrator", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m followup.local.orchestrator", description=run_command.__doc__)
     parser.add_argument("command", choices=("up", "down", "status", "run"))
     parser.add_argument(
         "--home",

@@ -27,6 +27,7 @@ from followup.local.figures import FUNNEL, funnel_table, groups_table, release_t
 from followup.local.orchestrator import HOME_VARIABLE, Orchestrator, OrchestratorError
 from followup.local.postgres_server import HOME_VARIABLE as POSTGRES_HOME_VARIABLE
 from ingest.districts import load_districts
+from ingest.failures import in_sentences
 from ingest.file_permissions import close_to_others, find_open_to_others, go_private, make_folder
 from ingest.ledger import Ledger, LedgerError, Submission
 from ingest.locations.local_folder import put_file
@@ -334,6 +335,13 @@ def main() -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print("make demo: interrupted; Airflow is stopped. Run it again to go on.")
         return 130
+    except Exception as error:
+        lines = in_sentences(error)
+        if not lines:
+            raise
+        for line in lines:
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"make demo: {line}")
+        return 1
     return 0
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from followup.local import marked_processes, orchestrator
 from followup.local.airflow_client import AirflowError
@@ -98,6 +99,20 @@ def test_the_environment_passes_our_settings_on_and_nobody_elses_airflow(
     assert environment["AIRFLOW__CORE__PARALLELISM"] == "7"
     assert environment["FOLLOWUP_SFTP_PASSWORD"] == "x"
     assert "PYTHONDONTWRITEBYTECODE" not in environment
+
+
+def test_the_address_of_airflows_database_leads_to_its_home_whatever_the_path_is(tmp_path: Path) -> None:
+    home = tmp_path / "en mapp ?a=b#c%41 å"
+    address = Orchestrator(home)._environment(1234)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert make_url(address).database == str(home / "airflow.db")
+
+
+def test_a_wrong_setting_is_one_sentence_and_exit_code_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOLLOWUP_SETTLE_SECONDS", "soon")
+    assert orchestrator.main(["status"]) == 3
+    assert capsys.readouterr().err.startswith("FOLLOWUP_SETTLE_SECONDS: ")
 
 
 def test_settings_are_passed_on_as_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pydantic import ValidationError
 
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.tables import METADATA
+from ingest.settings import Settings
 
 
 @pytest.fixture
@@ -43,6 +45,13 @@ def test_unreachable_ledger_says_what_to_check(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(LedgerError, match="FOLLOWUP_LEDGER_URL"):
         Ledger(f"sqlite:///{tmp_path / 'folder'}")
+
+
+@pytest.mark.parametrize("mark", ["?", "#", "{{ 3 }}", "{% x"])
+@pytest.mark.parametrize("name", ["home", "published"])
+def test_a_place_that_duckdb_cannot_use_is_refused_at_once(tmp_path: Path, name: str, mark: str) -> None:
+    with pytest.raises(ValidationError, match="choose another"):
+        Settings.model_validate({"home": tmp_path, name: tmp_path / f"en{mark}mapp"})
 
 
 def test_lease_is_held_by_one_at_a_time(url: str) -> None:
