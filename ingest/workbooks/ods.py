@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.workbooks.number_formats import whole
-from ingest.workbooks.refusals import DAMAGED, LOCKED, NO_VALUES, Refused
+from ingest.workbooks.refusals import DAMAGED, LOCKED, MOST_SHEETS, NO_VALUES, TOO_LARGE, Refused
 
 MOST_ROWS = 1_048_576
 _TABLE = re.compile(rb"<table:table\b[^<>]*>")
@@ -18,9 +18,8 @@ _COLUMN = re.compile(rb"<table:table-column\b([^<>]*)>")
 _CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*)>")
 _ROW_OR_CELL = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)\b([^<>]*)>")
 _HIDDEN = re.compile(rb"table:visibility=\"(?:collapse|filter)\"")
-_ERROR = re.compile(
-    rb"(<table:table-cell\b[^<>]*?)\boffice:string-value=\"[^\"<>]*\"([^<>]*calcext:value-type=\"error\")"
-)
+_ERROR = re.compile(rb"<table:table-cell\b[^<>]*\bcalcext:value-type=\"error\"[^<>]*>")
+_STRING_VALUE = re.compile(rb"\boffice:string-value=\"[^\"<>]*\"")
 _SHOWN_NUMBER = re.compile(
     rb"<table:table-cell\b(?=[^<>]*\boffice:value-type=\"float\")(?=[^<>]*\boffice:value=\"([^\"<>]*)\")([^<>]*)>"
     rb"\s*<text:p>(?=0\d|\d+[-/]|[^<\d]*(?:[A-Za-z]|\xc3[\x80-\xbf])\d)([^<>.,%:]*)(?=</text:p>\s*</table:table-cell>)"
@@ -53,16 +52,19 @@ def tables(content: bytes) -> list[bytes]:
     """Each sheet's part of the content, in order.
 
     Raises:
-        Refused: a sheet doesn't end.
+        Refused: a sheet doesn't end, or there are too many.
     """
-    found = []
-    for start in _TABLE.finditer(content):
-        end = content.find(b"</table:table>", start.end())
-        if end < 0:
-            if start[0].endswith(b"/>"):
-                found.append(b"")
-                continue
-            raise Refused(DAMAGED)
+    found: list[bytes] = []
+    at = 0
+    while start := _TABLE.search(content, at):
+        if len(found) == MOST_SHEETS:
+            raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
+        at = end = start.end()
+        if not start[0].endswith(b"/>"):
+            end = content.find(b"</table:table>", at)
+            if end < 0:
+                raise Refused(DAMAGED)
+            at = end
         found.append(content[start.start() : end])
     return found
 
@@ -79,7 +81,9 @@ def refuse_locked(manifest: bytes) -> None:
 
 def errors_as_text(content: bytes) -> bytes:
     """Error cells keep the text that is shown: calamine would take their value, which is empty."""
-    return _ERROR.sub(rb"\1\2", content) if b'"error"' in content else content
+    if b'"error"' not in content:
+        return content
+    return _ERROR.sub(lambda cell: _STRING_VALUE.sub(b"", cell[0], count=1), content)
 
 
 def refuse_without_values(table: bytes) -> None:

@@ -205,9 +205,8 @@ class Package:
 
     def never_calculated(self) -> bool:
         """Whether the program that wrote the workbook left all calculating to Excel (xlsx)."""
-        return (
-            re.search(rb"<(\w+:)?calcPr\b[^>]*\bfullCalcOnLoad=[\"'](1|true)", self.read("xl/workbook.xml")) is not None
-        )
+        calculation = rb"<(\w+:)?calcPr\b[^<>]*\bfullCalcOnLoad=[\"'](1|true)"
+        return re.search(calculation, self.read("xl/workbook.xml")) is not None
 
     def rebuilt(self, changed: dict[str, bytes]) -> io.BytesIO:
         """A plain zip of the given parts and of what is needed to read them."""
