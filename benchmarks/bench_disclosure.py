@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from publish.auditing import PublicTable, audit, cell_of
-from publish.linked import Linked
-from publish.protecting import Requirement, protect
+from publish.suppression.auditing import PublicTable, audit, cell_of
+from publish.suppression.linked import Linked
+from publish.suppression.protecting import Requirement, protect
 
 DISTRICTS, QUARTERS = 14, 8
 SIZES = {"reason": 19, "source": 17, "sex": 2, "age_band": 4, "socioeconomic": 3, "referral": 2, "intervention": 11}

@@ -1,7 +1,7 @@
 """Tables in the layouts that others ask for, made at each release from what it publishes, and from nothing else.
 
-A figure that is hidden in the release, or that rests on one, is `..` here. docs/exports.md says of every field what it
-means, where it comes from and whose definition it follows.
+Counts are sums of published counts, so their deviations add up. A share of too few is `..`. docs/exports.md says of
+every field what it means, where it comes from and whose definition it follows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from typing import Any
 import duckdb
 
 from publish.labels import label
-from publish.leaving_out import LEFT_OUT, NOBODY
 from publish.serving.release_file import ReleaseFile, read_release
 
 FOLDER = "exports"
-HIDDEN = ".."
-"""What stands for a figure that is not told, as in official statistics: not available. It may be 0."""
+TOO_FEW = ".."
+"""Instead of a share of too few, as in official statistics: not available."""
 CITY = "stockholm"
 _TOTAL = "alla"
 
@@ -37,7 +36,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Export:
-    """A table for others: its fields and rows; None in a row is a hidden figure."""
+    """A table for others: its fields and rows; None in a row is a share of too few."""
 
     name: str
     title: str
@@ -111,7 +110,7 @@ def write_exports(release_file: Path, folder: Path) -> tuple[Path, ...]:
         with (place / f"{export.name}.csv").open("w", encoding="utf-8", newline="") as sink:
             lines = csv.writer(sink)
             lines.writerow([field.name for field in export.fields])
-            lines.writerows([HIDDEN if cell is None else cell for cell in row] for row in export.rows)
+            lines.writerows([TOO_FEW if cell is None else cell for cell in row] for row in export.rows)
     package = {"profile": "tabular-data-package", "name": FOLDER, "resources": [_resource(export) for export in made]}
     (place / "datapackage.json").write_text(json.dumps(package, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return (*(place / f"{export.name}.csv" for export in made), place / "datapackage.json")
@@ -125,19 +124,27 @@ def _resource(export: Export) -> dict[str, Any]:
         "path": f"{export.name}.csv",
         "title": export.title,
         "encoding": "utf-8",
-        "schema": {"fields": fields, "missingValues": ["", HIDDEN]},
+        "schema": {"fields": fields, "missingValues": ["", TOO_FEW]},
     }
 
 
 def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
-    """Whole years of the city, group × age × sex with all margins, as the release has them."""
-    table = "mart_service_interventions_started_yearly"
-    if all(served.name != table for served in release.tables):
+    """Whole years of the city: sums of four published quarters, by at most two of group, age and sex.
+
+    A year is there when each of its quarters has a total. A row that a quarter has not is a published 0.
+    """
+    table = "mart_service_interventions"
+    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"])
+    if where is None:
         return
     found = connection.execute(
-        "select calendar_year, intervention_category, age_band, sex, started "
-        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' "
-        "order by calendar_year, intervention_category, age_band, sex"
+        "with rows as (select left(reporting_quarter, 4)::int as year, reporting_quarter, intervention_category, "
+        f"age_band, sex, started from release.published.{table} "
+        f"where district_code = '{CITY}' and district_basis = 'today' and {where}), "
+        f"whole as (select year from rows where intervention_category = '{_TOTAL}' and age_band = '{_TOTAL}' "
+        f"and sex = '{_TOTAL}' group by year having count(distinct reporting_quarter) = 4) "
+        "select year, intervention_category, age_band, sex, sum(started)::bigint "
+        "from rows semi join whole using (year) group by all order by all"
     ).fetchall()
     for year, group, age, sex, count in found:
         shown = "Alla" if group == _TOTAL else label(group) or group
@@ -145,40 +152,29 @@ def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> It
 
 
 def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
-    """Half-years of which both quarters go out: sums of what is shown. A quarter of nobody is 0."""
+    """Half-years of which both quarters are published for the city: sums of published counts.
+
+    A district without a row in such a quarter has published counts of 0.
+    """
     table = "mart_goal_indicators"
-    cuts = ["sex", "age_band", "socioeconomic", "pilot", "referral_type"]
-    where = _totals(release, table, cuts)
+    where = _totals(release, table, ["sex", "age_band", "socioeconomic", "pilot"])
     if where is None:
         return
     codes = ", ".join(f"'{code}'" for code in _AGES)
-    told = (
-        "select reporting_quarter, district_code, indicator_code, denominator, numerator "
-        f"from release.published.{table} where district_basis = 'today' and {where} "
-    )
-    if any(served.name == LEFT_OUT for served in release.tables):
-        told += (
-            "union all select period, district_code, regexp_extract(rows_where, 'indicator_code=([^,]+)', 1), "
-            f"case when left_out_because = '{NOBODY}' then 0 end, case when left_out_because = '{NOBODY}' then 0 end "
-            f"from release.published.{LEFT_OUT} "
-            f"where table_name = '{table}' and district_basis = 'today' and cut = '{_TOTAL}'"
-        )
     found = connection.execute(
-        "select left(reporting_quarter, 4)::int + 1, district_code, indicator_code, "
-        "case when count(denominator) = count(*) then sum(denominator)::bigint end, "
-        "case when count(numerator) = count(*) then sum(numerator)::bigint end "
-        f"from ({told}) where indicator_code in ({codes}) and right(reporting_quarter, 2) in ('Q1', 'Q2') "
-        f"group by 1, 2, 3 having count(distinct reporting_quarter) = {_HALF_YEAR} order by 1, 2, 3"
+        "with rows as (select left(reporting_quarter, 4)::int + 1 as year, reporting_quarter, district_code, "
+        f"indicator_code, denominator, numerator from release.published.{table} "
+        f"where district_basis = 'today' and {where} and indicator_code in ({codes}) "
+        "and right(reporting_quarter, 2) in ('Q1', 'Q2')), "
+        f"whole as (select year, indicator_code from rows where district_code = '{CITY}' "
+        f"group by all having count(distinct reporting_quarter) = {_HALF_YEAR}) "
+        "select year, district_code, indicator_code, sum(denominator)::bigint, sum(numerator)::bigint "
+        "from rows semi join whole using (year, indicator_code) group by all order by all"
     ).fetchall()
+    least = int(release.about.get("too_few", "1"))
     for year, district, code, closed, not_back in found:
-        yield year, district, _AGES[code], closed, not_back, _share(closed, not_back)
-
-
-def _share(closed: int | None, not_back: int | None) -> str | None:
-    """Per cent with one decimal; hidden when either count is, empty when there is nobody to tell of."""
-    if closed == 0:
-        return ""
-    return None if closed is None or not_back is None else f"{100 * not_back / closed:.1f}"
+        share = f"{100 * not_back / closed:.1f}" if closed >= least else None
+        yield year, district, _AGES[code], closed, not_back, share
 
 
 def _totals(release: ReleaseFile, table: str, cuts: Sequence[str]) -> str | None:

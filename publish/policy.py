@@ -10,7 +10,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 POLICY_FILE = Path(__file__).with_name("policy.yml")
-Statistic = Literal["mean", "median", "grouped_median", "p90"]
 DurationStatistic = Literal["mean", "median", "grouped_median", "p90", "kaplan_meier"]
 
 
@@ -46,32 +45,27 @@ class CellKeyPolicy(BaseModel):
         return self
 
 
+class AttackPolicy(BaseModel):
+    """What the attacks on a release may find. A small count that is known exactly always blocks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(gt=0, description="after which no new sample is begun")
+    width: int = Field(ge=1, description="what can be concluded of a small count is at least so wide, but for …")
+    most_narrower_percent: float = Field(ge=0, le=100, description="… so many of them")
+    most_averaging_points: float = Field(ge=0, description="percentage points over the better of prior and own figure")
+
+
 class Policy(BaseModel):
     """What a release must hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold: int = Field(ge=2, description="the smallest count that needs no protection: 1 to threshold − 1 do")
-    width: int = Field(ge=1, description="least width of what can be concluded about any hidden value")
-    families_threshold: int = Field(ge=1, description="fewer families need protection, where they are told")
-    minimum_n: dict[Statistic, int] = Field(description="durations of fewer are withheld")
-    group_disclosure: tuple[str, ...] = Field(description="dimensions by which 0 % and 100 % are hidden at any size")
-    large_value: int = Field(ge=1, description="shown as long as there is a solution without hiding it")
-    attacker: Literal["plain", "strong"]
+    threshold: int = Field(ge=2, description="of suppression in single tables: 1 to threshold − 1 need protection")
     days_between_releases: int = Field(ge=0)
     approve_by_itself: bool = False
     cell_keys: CellKeyPolicy
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> Policy:
-        if self.width > self.threshold:
-            raise ValueError("width can't be larger than threshold: a primary cell is asked to cover 0 to threshold")
-        missing = {"mean", "median", "grouped_median", "p90"} - set(self.minimum_n)
-        if missing:
-            raise ValueError(f"minimum_n lacks {', '.join(sorted(missing))}")
-        if self.minimum_n["mean"] < self.threshold or min(self.minimum_n.values()) < self.threshold:
-            raise ValueError("minimum_n can't be smaller than threshold")
-        return self
+    attack: AttackPolicy
 
 
 @lru_cache(maxsize=4)

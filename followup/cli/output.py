@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ingest.checking import CheckReport
     from ingest.maintenance.reimporting import Reimported
     from ingest.receiving import Receipt
-    from publish.approving import Release
+    from publish.release.approving import Release
     from publish.serving import Served
     from synthetic.city import CityDrawn
 
@@ -211,19 +211,18 @@ def print_release(console: Console, made: Release) -> None:
         console.print(f"  published.{name}: {rows} rows", highlight=False)
     certificate = made.certificate
     if certificate is not None:
-        interval = certificate.narrowest_interval
-        narrowest = "none hidden" if interval is None else f"narrowest interval {interval:g}"
-        published = sum(table.cells for table in certificate.tables)
+        rates = sum(table.rates for table in certificate.tables)
+        few = sum(table.too_few for table in certificate.tables)
         console.print(
-            f"{certificate.hidden} of {published} figures hidden; {narrowest}; "
-            f"protected in {certificate.protecting_seconds:.0f} s, audited in {certificate.auditing_seconds:.0f} s",
+            f"{certificate.figures} counts, {few} of {rates} rates of too few; {certificate.attacked} counts attacked "
+            f"in {certificate.attack_seconds:.0f} s (certificate.html says what was found)",
             highlight=False,
             soft_wrap=True,
         )
-        if certificate.left_out:
+        if certificate.held:
             console.print(
-                f"[yellow]{certificate.left_out} cuts of a place and period are left out[/]: "
-                "nothing would protect them; published.left_out lists them",
+                f"[yellow]{certificate.held} groups of figures keep their current figures[/]: "
+                "a correction past the limit of draws waits (`followup publish --yearly-revision` takes it in)",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -10,7 +10,7 @@ from typing import Any
 from followup.tasks.intake import settings_of_task
 from ingest.failures import storage_failures_in_words
 from ingest.ledger import ChangeRefused, Ledger
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _fingerprint(settings: Settings) -> str:
 
 @storage_failures_in_words
 def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
-    """Cut, protect and audit a release, and put it where it waits for approval.
+    """Make and attack a release, and put it where it waits for approval.
 
     Args:
         quarter: the newest to publish; None or empty means all that can be.
@@ -84,11 +84,12 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
 
     Raises:
         NothingNew: the current release shows the same.
-        Refused: there is nothing to release, it can't be protected, its audit failed, or the marts have errors.
+        Refused: there is nothing to release, the attacks found too much, the noise secret is missing, or the marts have
+            errors.
     """
-    from publish.approving import ReleaseRefused
-    from publish.releasing import ReleaseBlocked, release
-    from publish.warehouse import CutError
+    from publish.release.approving import ReleaseRefused
+    from publish.release.keyed import NotKeyed
+    from publish.release.releasing import ReleaseBlocked, release
 
     settings = settings_of_task()
     if _fingerprint(settings) != checked:
@@ -96,13 +97,13 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
         check_and_log()
     try:
         made = release(settings, approve=False, quarter=quarter or None, gate=lambda _: None, on_step=_log_step())
-    except (ReleaseBlocked, ReleaseRefused, CutError) as refusal:
+    except (ReleaseBlocked, ReleaseRefused, NotKeyed, SettingsError) as refusal:
         raise Refused(str(refusal)) from refusal
     if made.state == "unchanged":
         raise NothingNew(f"nothing new: release {made.release_id}, which readers see, shows the same; none is made")
-    hidden = {shown.name: (shown.cells, shown.hidden) for shown in made.certificate.tables} if made.certificate else {}
+    rates = {shown.name: (shown.rates, shown.too_few) for shown in made.certificate.tables} if made.certificate else {}
     lines = [
-        f"- {name}: {rows} rows" + (f", {hidden[name][1]} of {hidden[name][0]} values hidden" if name in hidden else "")
+        f"- {name}: {rows} rows" + (f", {rates[name][1]} of {rates[name][0]} rates of too few" if name in rates else "")
         for name, rows in sorted(made.tables.items())
     ]
     for line in lines:
@@ -142,10 +143,10 @@ def serve_and_log(release_id: int) -> dict[str, Any]:
 
     Raises:
         Refused: the release waits no more: another has taken its place.
-        LeaseBusy, ServingError: see `publish.releasing`; tried again, it goes on where it stopped.
+        LeaseBusy, ServingError: see `publish.release.releasing`; tried again, it goes on where it stopped.
     """
     from ingest.ledger.releases import current_release
-    from publish.approving import approve_release
+    from publish.release.approving import approve_release
 
     settings = settings_of_task()
     try:

@@ -1,23 +1,19 @@
-"""Releases in the ledger: what was proposed, what went out, and the cells that each release changed.
-
-The ledger alone knows true counts of what is hidden and which cells are hidden for their own sake.
-"""
+"""Releases in the ledger: what was proposed, approved, blocked or replaced, and the draws that each release made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Literal
 
 import sqlalchemy as sa
 
+from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws
 from ingest.ledger.store import ChangeRefused, Ledger
-from ingest.ledger.tables import release, release_cell
+from ingest.ledger.tables import release
 
 State = Literal["proposed", "released", "blocked", "replaced"]
-_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -35,19 +31,6 @@ class ReleaseRow:
     detail: str | None
 
 
-@dataclass(frozen=True)
-class ReleaseCell:
-    """A cell as a release left it. `value` None: from this release on there is no such cell."""
-
-    release_id: int
-    cell: str
-    value: int | None
-    is_shown: bool
-    is_primary: bool
-    is_left_out: bool = False
-    """Readers get no row with it: its rows are among those that the release lists as left out."""
-
-
 def releases(ledger: Ledger) -> list[ReleaseRow]:
     """All releases, by their number."""
     with ledger.reading() as connection:
@@ -62,35 +45,21 @@ def current_release(ledger: Ledger) -> ReleaseRow | None:
     return out[-1] if out else None
 
 
-def released_cells(ledger: Ledger) -> list[ReleaseCell]:
-    """What each release that has gone out changed, by release and cell."""
-    statement = (
-        sa.select(release_cell)
-        .join(release, release.c.release_id == release_cell.c.release_id)
-        .where(release.c.state == "released")
-        .order_by(release_cell.c.release_id, release_cell.c.cell)
-    )
-    with ledger.reading() as connection:
-        return [ReleaseCell(**row._mapping) for row in connection.execute(statement)]
-
-
-def record_release(ledger: Ledger, row: ReleaseRow, cells: Iterable[ReleaseCell] = ()) -> None:
-    """Record a release in one transaction; proposals that still waited are replaced by it, and their cells forgotten.
+def record_release(ledger: Ledger, row: ReleaseRow, draws: Iterable[Draw] = ()) -> None:
+    """Record a release in one transaction; proposals that still waited are replaced by it, and their draws forgotten.
 
     Raises:
         ChangeRefused: its number is taken.
     """
     with ledger.engine.begin() as connection:
         if row.state != "blocked":
-            waiting = sa.select(release.c.release_id).where(release.c.state == "proposed")
-            connection.execute(release_cell.delete().where(release_cell.c.release_id.in_(waiting)))
+            forget_waiting_draws(connection)
             connection.execute(release.update().where(release.c.state == "proposed").values(state="replaced"))
         try:
             connection.execute(release.insert().values(**vars(row)))
         except sa.exc.IntegrityError as error:
             raise ChangeRefused(f"release {row.release_id} is in the ledger already") from error
-        for some in _batches(cells):
-            connection.execute(release_cell.insert(), [vars(one) for one in some])
+        add_draws(connection, draws)
 
 
 def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
@@ -116,9 +85,3 @@ def next_number(ledger: Ledger) -> int:
         return (
             int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(release.c.release_id), 0))).scalar() or 0) + 1
         )
-
-
-def _batches(cells: Iterable[ReleaseCell]) -> Iterator[list[ReleaseCell]]:
-    waiting = iter(cells)
-    while some := list(islice(waiting, _AT_ONCE)):
-        yield some

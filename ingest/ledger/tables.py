@@ -153,23 +153,6 @@ release = sa.Table(
     sa.Column("detail", sa.Text, comment="why it is blocked: tables and codes, no values"),
 )
 
-release_cell = sa.Table(
-    "release_cell",
-    METADATA,
-    sa.Column("release_id", sa.ForeignKey("release.release_id"), primary_key=True),
-    sa.Column("cell", sa.String(300), primary_key=True, comment="measure|geography|period|codes"),
-    sa.Column("value", sa.Integer, comment="true count; null from where it goes out no more"),
-    sa.Column("is_shown", sa.Boolean, nullable=False),
-    sa.Column("is_primary", sa.Boolean, nullable=False, comment="hidden for its own sake; never told outside"),
-    sa.Column(
-        "is_left_out",
-        sa.Boolean,
-        nullable=False,
-        server_default=sa.false(),
-        comment="its row does not go out, as nothing would protect it",
-    ),
-)
-
 draw = sa.Table(
     "draw",
     METADATA,

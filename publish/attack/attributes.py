@@ -119,7 +119,8 @@ def _by_outcome(
     )
     if not len(groups):
         return []
-    at_city = np.clip((cells.published[city_part] + 0.5) / (cells.published[city_whole] + 1.0), 0.001, 0.999)
+    at_part, at_whole = (np.maximum(cells.published[one], 0) for one in (city_part, city_whole))
+    at_city = np.clip((at_part + 0.5) / (at_whole + 1.0), 0.001, 0.999)
     size = np.maximum(cells.published[groups], 1).astype(float)
     shown = np.maximum(cells.published[part], 0)
     yes = _expected((size * at_city)[:, None], shown[:, None], cells.is_capped[part][:, None], deviation)[:, 0]

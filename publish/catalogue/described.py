@@ -17,12 +17,11 @@ from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
-from publish.leaving_out import LEFT_OUT
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
 
 PAGES = Path(__file__).with_name("pages_sv.md")
 ABOUT = "about"
-OF_THE_RELEASE = (ABOUT, LEFT_OUT)
+OF_THE_RELEASE = (ABOUT,)
 DIMENSION = "dim_"
 MOST_CODES = 80
 """A column with more values than this has no list of codes."""

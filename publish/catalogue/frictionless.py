@@ -36,7 +36,7 @@ def swedish_package(described: Described, served: dict[str, ServedTable], licenc
 
 
 def _package(described: Described, licence: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
-    said = f"Utgåva {described.release_id}. Ett saknat värde på en rad med suppressed = true är dolt och kan vara 0."
+    said = f"Utgåva {described.release_id}. {described.about.get('how_to_read', '')}".strip()
     return {
         "profile": "tabular-data-package",
         "name": "uppfoljning",

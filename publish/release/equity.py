@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,18 @@ BANDS = {
     "parents_per_1000": ("vuxen",),
 }
 """Measures per 1,000 inhabitants: the age bands whose services started in four quarters are counted."""
+GOALS = ("within_60_days_rate", "re_referral_rate_365", "acceptance_rate", "completion_rate")
+"""Measures that are indicators under the same code."""
+RATES = {
+    "not_started_90_days_rate": ("mart_outpatient_care", "not_started_90_days_rate"),
+    "assessed_follow_up_rate": ("mart_outpatient_care", "follow_up_rate"),
+    "goal_assessed_rate": ("mart_outpatient_care", "goal_not_assessed_rate"),
+    "service_follow_up_rate": ("mart_service_interventions", "follow_up_rate"),
+    "school_contacted_rate": ("mart_case_flow", "school_contacted_rate"),
+}
+"""Measures that are another mart's rates: mart and rate."""
+REST = "goal_assessed_rate"
+"""The measure that is the complement of its rate."""
 WAITS = ("service", "youth_clinic", "parenting_programme", "assessed")
 
 
@@ -110,6 +122,7 @@ class _Sources:
         self._care = self._totals("mart_outpatient_care", {})
         self._service = self._totals("mart_service_interventions", {})
         self._concluded = self._totals("mart_case_flow", {"cohort_basis": "avslutad"})
+        self._goals = {code: self._totals("mart_goal_indicators", {"indicator_code": code}) for code in GOALS}
         self._waits = {kind: self._totals("mart_waiting_times", {"wait_kind": kind}) for kind in WAITS}
         ages = sorted({age for bands in BANDS.values() for age in bands})
         self._ages = {age: self._totals("mart_service_interventions", {}, {"age_band": age}) for age in ages}
@@ -135,21 +148,13 @@ class _Sources:
         """The published value; None where no published figure is behind it."""
         if measure in BANDS:
             return self._per_1000(measure, key, inhabitants)
-        rate: dict[str, Callable[[], _Value | None]] = {
-            "not_started_90_days_rate": lambda: self._rate(
-                "mart_outpatient_care", "not_started_90_days_rate", self._care, key
-            ),
-            "assessed_follow_up_rate": lambda: self._rate("mart_outpatient_care", "follow_up_rate", self._care, key),
-            "goal_assessed_rate": lambda: self._rest("mart_outpatient_care", "goal_not_assessed_rate", self._care, key),
-            "service_follow_up_rate": lambda: self._rate(
-                "mart_service_interventions", "follow_up_rate", self._service, key
-            ),
-            "school_contacted_rate": lambda: self._rate(
-                "mart_case_flow", "school_contacted_rate", self._concluded, key
-            ),
-        }
-        if measure in rate:
-            return rate[measure]()
+        if measure in RATES:
+            mart, name = RATES[measure]
+            totals = {"mart_outpatient_care": self._care, "mart_case_flow": self._concluded}.get(mart, self._service)
+            find = self._rest if measure == REST else self._rate
+            return find(mart, name, totals, key)
+        if measure in GOALS:
+            return self._rate("mart_goal_indicators", "rate", self._goals[measure], key)
         for kind in WAITS:
             if measure in (f"{kind}_wait_mean", f"{kind}_wait_grouped_median"):
                 return self._wait(self._waits[kind], key, measure.removeprefix(f"{kind}_"))

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from publish.marts.declared import ColumnType
 from publish.release.choosing import cuts_of
 from publish.release.deriving import Published
-from publish.release.keyed import Flags
+from publish.release.keyed import Flags, Rows
 from publish.release.periods import quarters_in
 
 _WHOLE = ("person_count", "sum")
@@ -43,7 +44,7 @@ class Heading:
 
 def table_of(found: Published, chosen: Flags) -> pa.Table:
     """The published columns of the chosen rows, without what the heading says."""
-    rows, take = found.rows, pa.array(np.flatnonzero(chosen))
+    rows, take = found.rows, pa.array(ordered(found.rows, chosen))
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     types = rows.mart.column_types()
     for name in (name for name in rows.table.column_names if name in types):
@@ -53,9 +54,22 @@ def table_of(found: Published, chosen: Flags) -> pa.Table:
     cuts, names = cuts_of(rows)
     cut = pa.DictionaryArray.from_arrays(pa.array(cuts), pa.array(names, pa.string()))
     columns["cut"] = cut.take(take)
-    columns["too_few"] = pa.array(found.too_few[chosen])
-    columns["is_capped"] = pa.array(found.is_capped[chosen])
+    columns["too_few"] = pa.array(found.too_few).take(take)
+    columns["is_capped"] = pa.array(found.is_capped).take(take)
     return pa.table(columns)
+
+
+def ordered(rows: Rows, chosen: Flags) -> npt.NDArray[np.intp]:
+    """The chosen rows in the order of their keys and dimensions, so that the same figures are the same file."""
+    among = np.flatnonzero(chosen)
+    columns = []
+    for name in (*rows.mart.keys, *rows.mart.columns_of_dimensions):
+        codes, names = rows.codes(name)
+        ranks = np.empty(len(names) + 1, np.int32)
+        ranks[np.array(sorted(range(len(names)), key=names.__getitem__), np.intp)] = np.arange(len(names))
+        ranks[-1] = -1  # null: the first
+        columns.append(ranks[codes[among]])
+    return among[np.lexsort(columns[::-1])] if columns else among
 
 
 def _column(found: Published, name: str, kind: ColumnType) -> pa.Array | pa.ChunkedArray | None:
@@ -82,4 +96,4 @@ def is_provisional(found: Published, chosen: Flags, locked: frozenset[str]) -> p
     """Whether a period of a row has a quarter that is not locked."""
     numbers, places = found.rows.places
     by_place = [not set(quarters_in(place.period)) or not set(quarters_in(place.period)) <= locked for place in places]
-    return pa.array(np.array(by_place or [False])[numbers][chosen])
+    return pa.array(np.array(by_place or [False])[numbers][ordered(found.rows, chosen)])

@@ -56,7 +56,7 @@ def write_plain_files(release: ReleaseFile, folder: Path) -> None:
     """Write `<table>.csv` for every table in the plain flavour."""
     with release.reading() as connection:
         for table in release.tables:
-            rows = connection.execute(release.query(table)).to_arrow_reader(ROWS_IN_BATCH)
+            rows = connection.execute(release.query(table) + narrow(table)).to_arrow_reader(ROWS_IN_BATCH)
             with pa.OSFile(str(folder / f"{table.name}.csv"), "wb") as sink:
                 write_plain(rows, sink)
 
@@ -84,7 +84,12 @@ def swedish_query(release: ReleaseFile, table: ServedTable) -> str:
         f"{_swedish(column)} as {name(heading)}"
         for column, heading in zip(table.columns, swedish_header(table), strict=True)
     )
-    return f"select {cells} from {release.relation(table)}"
+    return f"select {cells} from {release.relation(table)}{narrow(table)}"
+
+
+def narrow(table: ServedTable) -> str:
+    """A condition for the rows that go into CSV: totals and single dimensions; Parquet and DuckDB have the others."""
+    return " where cut not like '%+%'" if any(column.name == "cut" for column in table.columns) else ""
 
 
 def swedish_header(table: ServedTable) -> list[str]:
@@ -134,7 +139,9 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
         "åldersgruppen 6-12.",
     }[flavour]
     lines = [f"Utgåva {release.release_id}", *([release.notice] if release.notice else []), "", how]
-    lines.append("Ett saknat värde på en rad med suppressed = true är dolt av röjandeskydd och kan vara 0.")
+    lines.append("Här finns totaler och en uppdelning i taget. Alla uppdelningar finns i Parquet och DuckDB.")
+    if how_to_read := release.about.get("how_to_read"):
+        lines.append(how_to_read)
     lines.append("Klockslag är i UTC.")
     for table in release.tables:
         lines += [

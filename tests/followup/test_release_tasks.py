@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,11 @@ from followup.tasks.releases import (
 from ingest.ledger import Ledger
 from ingest.ledger.decisions import lock_quarter, unlock_quarter
 from ingest.ledger.releases import ReleaseRow, approve, record_release, releases
+from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 from publish.gate.passing import GateClosed, GateFinding
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "publish"))
-from marts_drawn import TABLES, draw_cases, write_warehouse
+from tests.publish.keyed_city import MARTS, MEASURES, cases, quick_policy, write_warehouse
 
 FIRST = Quarter(2018, 1)
 
@@ -131,14 +130,21 @@ def test_what_the_current_release_shows_already_is_nothing_new_and_no_failure(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
-    write_warehouse(home / "warehouse.duckdb", draw_cases())
-    monkeypatch.setattr("publish.releasing.load_tables", lambda: TABLES)
+    write_warehouse(home / "warehouse.duckdb", cases(40))
+    make_keys(tmp_path / "keys.json")
+    monkeypatch.setenv("FOLLOWUP_KEYS", str(tmp_path / "keys.json"))
+    for name, given in (("load_marts", MARTS), ("load_measures", MEASURES), ("load_policy", quick_policy())):
+        monkeypatch.setattr(f"publish.release.releasing.{name}", partial(_given, given))
     first = scheduled_releases.propose_and_log("2018Q3", "")
     assert scheduled_releases.propose_and_log("2018Q3", "")["release_id"] == first["release_id"], "it waits"
     serve_and_log(first["release_id"])
     with pytest.raises(NothingNew, match=f"release {first['release_id']}, which readers see, shows the same"):
         scheduled_releases.propose_and_log("2018Q3", "")
     assert [one.state for one in releases(ledger)] == ["released"]
+
+
+def _given(one: object) -> object:
+    return one
 
 
 def test_a_proposal_whose_place_was_taken_is_refused(ledger: Ledger) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from pydantic import ValidationError
 
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.tables import METADATA
-from ingest.settings import Settings
+from ingest.settings import ROOT, Settings
 
 
 @pytest.fixture
@@ -30,6 +32,29 @@ def test_migrations_make_the_declared_tables(url: str) -> None:
     ledger = Ledger(url)
     with ledger.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_true_counts_of_earlier_releases_are_removed_from_the_file(url: str, tmp_path: Path) -> None:
+    ledger = Ledger(url)
+    with ledger.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(ROOT / "ingest" / "ledger" / "migrations"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0006")
+        connection.execute(
+            sa.text("insert into release values (1, 'released', '2019-01-01', null, null, false, '{}', null, null)")
+        )
+        connection.execute(
+            sa.text("insert into release_cell values (1, :cell, 3, false, true, false)"),
+            [{"cell": f"avslutad.offered|bromma|2018Q1|{number}"} for number in range(500)],
+        )
+    ledger.close()
+    path = tmp_path / "ledger.sqlite"
+    assert b"avslutad.offered|bromma" in path.read_bytes()
+    later = Ledger(url)
+    assert "release_cell" not in sa.inspect(later.engine).get_table_names()
+    later.close()
+    assert b"avslutad.offered|bromma" not in b"".join(one.read_bytes() for one in tmp_path.glob("ledger.sqlite*"))
 
 
 def test_ledger_of_a_newer_version_is_refused(url: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from publish.marts.declared import Mart, Measures
+from publish.policy import Policy, load_policy
 
 QUARTERS = ("2018Q1", "2018Q2", "2018Q3")
 DISTRICTS = ("bromma", "farsta")
@@ -18,7 +19,7 @@ MEASURES = Measures.model_validate(
     {
         "families": {
             "avslutad": {"what": "concluded"},
-            "retur": {"what": "back", "follows": "avslutad"},
+            "retur": {"what": "re_referral_rate_365", "follows": "avslutad"},
         },
         "measures": {
             "avslutad.concluded": {"what": "concluded"},
@@ -36,7 +37,7 @@ ALWAYS = {
 }
 FLOW = Mart.model_validate(
     {
-        "mart": "mart_flow",
+        "mart": "mart_case_flow",
         "published": "complete",
         "keys": KEYS,
         "dimensions": [["reason_side", "reason_code"], ["sex"], ["age_band"]],
@@ -45,25 +46,25 @@ FLOW = Mart.model_validate(
         "person_counts": {
             "concluded": "avslutad.concluded",
             "offered": {"measure": "avslutad.offered", "part_of": "concluded"},
-            "rate_denominator": "avslutad.concluded",
-            "rate_numerator": {"measure": "avslutad.offered", "part_of": "rate_denominator"},
+            "offer_rate_denominator": "avslutad.concluded",
+            "offer_rate_numerator": {"measure": "avslutad.offered", "part_of": "offer_rate_denominator"},
         },
-        "rates": ["rate"],
+        "rates": ["offer_rate"],
         **ALWAYS,
     }
 )
 RETURN = Mart.model_validate(
     {
-        "mart": "mart_return",
+        "mart": "mart_re_referral",
         "published": "complete",
         "keys": KEYS,
         "dimensions": [["sex"]],
         "person_counts": {
             "concluded": "avslutad.concluded",
-            "back_denominator": "retur.followed",
-            "back_numerator": "retur.returned",
+            "re_referral_rate_365_denominator": "retur.followed",
+            "re_referral_rate_365_numerator": "retur.returned",
         },
-        "rates": ["back"],
+        "rates": ["re_referral_rate_365"],
         **ALWAYS,
     }
 )
@@ -126,8 +127,7 @@ def write_warehouse(path: Path, given: Iterable[Case], *, incomplete: Sequence[t
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema keyed; create schema core")
-        connection.execute("create table core.dim_district (district_code varchar, kind varchar)")
-        connection.executemany("insert into core.dim_district values (?, 'district')", [[one] for one in DISTRICTS])
+        _dimensions(connection)
         connection.execute(
             "create table record (unit varchar, quarter varchar, sex varchar, age_band varchar, reason_side varchar, "
             "reason_code varchar, offered boolean, followed boolean, returned boolean, key ubigint)"
@@ -138,14 +138,48 @@ def write_warehouse(path: Path, given: Iterable[Case], *, incomplete: Sequence[t
             for one in given for unit in (one.district, "stockholm")
         ]  # fmt: skip
         connection.executemany("insert into record values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        _mart(connection, "mart_flow", ["reason_side", "reason_code", "sex", "age_band"], _CUTS, {
-            "concluded": "true", "offered": "offered", "rate_denominator": "true", "rate_numerator": "offered",
-        }, ["rate"], incomplete)  # fmt: skip
-        _mart(connection, "mart_return", ["sex"], "(), (sex)", {
-            "concluded": "true", "back_denominator": "followed", "back_numerator": "followed and returned",
-        }, ["back"], incomplete)  # fmt: skip
+        _mart(connection, "mart_case_flow", ["reason_side", "reason_code", "sex", "age_band"], _CUTS, {
+            "concluded": "true", "offered": "offered", "offer_rate_denominator": "true",
+            "offer_rate_numerator": "offered",
+        }, ["offer_rate"], incomplete)  # fmt: skip
+        _mart(connection, "mart_re_referral", ["sex"], "(), (sex)", {
+            "concluded": "true", "re_referral_rate_365_denominator": "followed",
+            "re_referral_rate_365_numerator": "followed and returned",
+        }, ["re_referral_rate_365"], incomplete)  # fmt: skip
         connection.execute("drop table record")
+        connection.execute("create schema marts")
+        for mart in MARTS:  # only what is said of them is read
+            connection.execute(f"create table marts.{mart} as from keyed.{mart}")
     return path
+
+
+def _dimensions(connection: duckdb.DuckDBPyConnection) -> None:
+    listed = ", ".join(f"('{code}', '{code.title()}', 'district')" for code in DISTRICTS)
+    connection.execute(
+        "create table core.dim_district as select *, null::varchar as successor_code, district_code as "
+        "current_district_code, date '2007-01-01' as valid_from, null::date as valid_to from (values "
+        f"{listed}, ('stockholm', 'Stockholms stad', 'city')) as units (district_code, district_label, kind)"
+    )
+    quarters = ", ".join(f"('{quarter}')" for quarter in QUARTERS)
+    connection.execute(
+        "create table core.dim_quarter as select reporting_quarter, reporting_quarter as quarter_label, 2018 as "
+        "calendar_year, 1 as quarter_number, 1 as sort_order, date '2018-01-01' as quarter_start_date, "
+        f"date '2018-03-31' as quarter_end_date from (values {quarters}) as told (reporting_quarter)"
+    )
+    for name, columns in {
+        "dim_intervention": "intervention_code, 'I' as intervention_label, 'c' as intervention_category",
+        "dim_reason": "reason_code, 'R' as reason_label, 'child' as reason_side",
+        "dim_source": "source_code, 'S' as source_label",
+    }.items():
+        connection.execute(f"create table core.{name} as select {columns} from (select 'x' as {columns.split(',')[0]})")
+    connection.execute("create table core.fct_submission as select true as is_synthetic, true as is_in_force")
+
+
+def quick_policy(**limits: float) -> Policy:
+    """The policy with attacks that take no time, and no limits to what they find but those given."""
+    policy = load_policy()
+    found = {"seconds": 0.5, "most_narrower_percent": 100.0, "most_averaging_points": 100.0, **limits}
+    return policy.model_copy(update={"attack": policy.attack.model_copy(update=found)})
 
 
 def _mart(

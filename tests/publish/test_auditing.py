@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from publish.auditing import Attacker, Audit, Bounds, Need, NotPublic, PublicTable, audit, cell_of
+from publish.suppression.auditing import Attacker, Audit, Bounds, Need, NotPublic, PublicTable, audit, cell_of
 
 TOTALS = {"row": "alla", "column": "alla"}
 BOTH = pytest.mark.parametrize("attacker", ["plain", "strong"])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from publish.auditing import Audit, Bounds, PublicTable, audit, cell_of
-from publish.bounds import Component, find_intervals
+from publish.suppression.auditing import Audit, Bounds, PublicTable, audit, cell_of
+from publish.suppression.bounds import Component, find_intervals
 
 TOTALS = {"row": "alla", "column": "alla"}
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publish.auditing import audit
-from publish.longform import BadCells, LongTable, read_cells
-from publish.protecting import Requirement, protect
-from publish.tabulating import linked_of, tabulate, write_cells
+from publish.suppression.auditing import audit
+from publish.suppression.longform import BadCells, LongTable, read_cells
+from publish.suppression.protecting import Requirement, protect
+from publish.suppression.tabulating import linked_of, tabulate, write_cells
 
 GOOD = "row,column,count\nA,x,18\nA,y,2\nB,x,14\nB,y,19\n"
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from publish.linked import Linked
-from publish.longform import Dimension, LongTable, Row
-from publish.protecting import Requirement, protect
-from publish.tabulating import Tabulated, linked_of, tabulate
+from publish.suppression.linked import Linked
+from publish.suppression.longform import Dimension, LongTable, Row
+from publish.suppression.protecting import Requirement, protect
+from publish.suppression.tabulating import Tabulated, linked_of, tabulate
 
 
 def table(counts: list[int], columns: int) -> Tabulated:

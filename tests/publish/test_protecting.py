@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import block_diag, csr_matrix, eye, hstack, vstack
 
-from publish.linked import Linked, NotLinked, components
-from publish.protecting import Protection, Requirement, protect
+from publish.suppression.linked import Linked, NotLinked, components
+from publish.suppression.protecting import Protection, Requirement, protect
 
 HEURISTIC = Requirement(optimum_seconds=0)
 BOTH = pytest.mark.parametrize("requirement", [Requirement(), HEURISTIC], ids=["optimum", "heuristic"])

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from ingest.settings import ROOT
 from publish.cell_keys.ptable import make_ptable
 from publish.derive.grouped import grouped_medians
 from publish.marts.declared import load_marts
 from publish.policy import load_policy
 from publish.release.deriving import Published
-from publish.release.equity import derive_equity
+from publish.release.equity import BANDS, EXACT, GOALS, RATES, WAITS, derive_equity
 from publish.release.keyed import Rows
 from publish.release.pilot import derive_pilot_effect
 from publish.release.vacancies import derive_vacancies
@@ -163,3 +164,10 @@ def test_equity_of_what_is_no_person_is_exact_and_without_a_figure_there_is_no_r
     unknown = equity_rows("school_contacted_rate", "andel", ["bromma"], [(1.0, 2.0)])
     derive_equity(unknown, {}, {"bromma"}, PTABLE)
     assert unknown.counts["is_there"].tolist() == [0]
+
+
+def test_every_measure_of_equity_has_a_source() -> None:
+    seeds = (ROOT / "dbt_project" / "seeds" / "equity_measures.csv").read_text(encoding="utf-8").splitlines()[1:]
+    measures = {line.split(",")[0] for line in seeds}
+    waits = {f"{kind}_{statistic}" for kind in WAITS for statistic in ("wait_mean", "wait_grouped_median")}
+    assert measures - waits == {*EXACT, *BANDS, *GOALS, *RATES}

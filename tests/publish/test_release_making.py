@@ -91,17 +91,17 @@ def test_no_figure_of_1_to_4_none_further_than_7_and_0_stays_0(city: City) -> No
 
 def test_the_same_records_have_one_figure_in_all_marts_and_columns(city: City) -> None:
     made = city.release(cases())
-    flow, back = figures(made, "mart_flow", "concluded"), figures(made, "mart_return", "concluded")
+    flow, back = figures(made, "mart_case_flow", "concluded"), figures(made, "mart_re_referral", "concluded")
     totals = {key[:2]: value for key, value in flow.items() if set(key[2:]) == {"alla"}}
     assert len(totals) == 9
     assert {key[:2]: value for key, value in back.items() if key[2] == "alla"} == totals
-    assert figures(made, "mart_return", "back_denominator") == back
-    assert figures(made, "mart_flow", "rate_denominator") == flow
+    assert figures(made, "mart_re_referral", "re_referral_rate_365_denominator") == back
+    assert figures(made, "mart_case_flow", "offer_rate_denominator") == flow
 
 
 def test_both_divisions_and_one_districts_city_have_the_districts_figures(city: City) -> None:
     made = city.release([one for one in cases() if one.district == "bromma"])
-    found = made.marts["mart_flow"]
+    found = made.marts["mart_case_flow"]
     units, names = found.rows.codes("district_code")
     concluded = found.counts["concluded"]
     own, whole = (np.sort(concluded[units == names.index(name)]) for name in ("bromma", "stockholm"))
@@ -131,7 +131,7 @@ def test_unchanged_data_draw_nothing_anew(city: City) -> None:
     before = city.release(cases())
     after = city.release(cases())
     assert {one.decision for one in after.decided} == {"same"}
-    assert figures(before, "mart_flow", "offered") == figures(after, "mart_flow", "offered")
+    assert figures(before, "mart_case_flow", "offered") == figures(after, "mart_case_flow", "offered")
     assert not draws_to_record(after.decided, 2)
 
 
@@ -139,7 +139,11 @@ def test_a_changed_record_draws_its_unit_quarter_and_the_city_anew_and_nothing_e
     given = cases(60)
     before = city.release(given)
     after = city.release(changed(given, "bromma-2018Q2-1", reason_code="halsa"))
-    for mart, column in (("mart_flow", "concluded"), ("mart_flow", "offered"), ("mart_return", "back_numerator")):
+    for mart, column in (
+        ("mart_case_flow", "concluded"),
+        ("mart_case_flow", "offered"),
+        ("mart_re_referral", "re_referral_rate_365_numerator"),
+    ):
         old, new = figures(before, mart, column), figures(after, mart, column)
         for district in (*DISTRICTS, "stockholm"):
             for quarter in QUARTERS:
@@ -156,7 +160,7 @@ def test_what_ripens_does_not_draw_anew_what_was_settled(city: City) -> None:
     given = cases(60)
     before = city.release(given)
     after = city.release(changed(given, "bromma-2018Q2-1", is_returned=True))
-    assert figures(before, "mart_flow", "offered") == figures(after, "mart_flow", "offered")
+    assert figures(before, "mart_case_flow", "offered") == figures(after, "mart_case_flow", "offered")
     decided = {(one.group.family, one.decision) for one in after.decided if one.group.unit == "bromma"}
     assert ("retur", "anew") in decided
     assert ("avslutad", "anew") not in decided
@@ -173,17 +177,21 @@ def test_a_fourth_draw_waits_with_the_current_figures_until_the_yearly_revision(
     assert {one.decision for one in held.decided if one.group.period == "2018Q2" and one.group.unit == "bromma"} == {
         "held"
     }
-    for mart, column in (("mart_flow", "concluded"), ("mart_flow", "offered"), ("mart_return", "back_numerator")):
+    for mart, column in (
+        ("mart_case_flow", "concluded"),
+        ("mart_case_flow", "offered"),
+        ("mart_re_referral", "re_referral_rate_365_numerator"),
+    ):
         assert figures(held, mart, column) == figures(last, mart, column)
-    assert figures(held, "mart_flow", "rate") == figures(last, "mart_flow", "rate")
+    assert figures(held, "mart_case_flow", "offer_rate") == figures(last, "mart_case_flow", "offer_rate")
     taken_in = city.release(correction, is_yearly_revision=True)
     assert "anew" in {one.decision for one in taken_in.decided}
-    assert ("bromma", "2018Q2", "vuxna", "ny", "alla", "alla") in figures(taken_in, "mart_flow", "concluded")
+    assert ("bromma", "2018Q2", "vuxna", "ny", "alla", "alla") in figures(taken_in, "mart_case_flow", "concluded")
 
 
 def test_quarters_that_can_still_change_and_later_ones_are_left_out(city: City) -> None:
     made = city.release(cases(), incomplete=[("bromma", "2018Q2"), ("stockholm", "2018Q2")], until="2018Q2")
-    found = {key[:2] for key in figures(made, "mart_flow", "concluded")}
+    found = {key[:2] for key in figures(made, "mart_case_flow", "concluded")}
     assert found == {("bromma", "2018Q1"), ("farsta", "2018Q1"), ("stockholm", "2018Q1"), ("farsta", "2018Q2")}
     assert not [one for one in made.decided if one.group.period == "2018Q3"]
 
@@ -191,7 +199,7 @@ def test_quarters_that_can_still_change_and_later_ones_are_left_out(city: City) 
 def test_a_sensitive_breakdown_needs_a_whole_of_20_published_and_at_most_one_other_dimension(city: City) -> None:
     small = [one for one in cases(30) if one.district == "farsta"] + cases(12, districts=["bromma"])
     made = city.release(small)
-    concluded = figures(made, "mart_flow", "concluded")
+    concluded = figures(made, "mart_case_flow", "concluded")
     assert concluded["bromma", "2018Q1", "alla", "alla", "alla", "alla"] < POLICY.too_few
     assert not [key for key in concluded if key[0] == "bromma" and key[2] != "alla"]
     assert [key for key in concluded if key[0] == "farsta" and key[2] != "alla" and key[4] == "alla"]
@@ -202,39 +210,42 @@ def test_a_sensitive_breakdown_needs_a_whole_of_20_published_and_at_most_one_oth
 
 def test_rows_without_a_published_figure_are_left_out(city: City) -> None:
     made = city.release([Case("alone"), *cases(30, districts=["farsta"])])
-    found = made.marts["mart_flow"]
-    chosen = made.chosen["mart_flow"]
-    shown = sum(found.counts[name] for name in MARTS["mart_flow"].person_counts)
+    found = made.marts["mart_case_flow"]
+    chosen = made.chosen["mart_case_flow"]
+    shown = sum(found.counts[name] for name in MARTS["mart_case_flow"].person_counts)
     assert (shown[chosen] > 0).all()
     assert ((found.rows.ints("concluded") > 0) & ~chosen).any()
 
 
 def test_all_of_n_is_capped_by_reason_and_said_so(city: City) -> None:
     given = [replace(one, is_offered=True) for one in cases(80, districts=["farsta"], quarters=["2018Q1"])]
-    table = table_of((made := city.release(given)).marts["mart_flow"], made.chosen["mart_flow"]).to_pylist()
+    table = table_of((made := city.release(given)).marts["mart_case_flow"], made.chosen["mart_case_flow"]).to_pylist()
     for row in table:
         if row["reason_side"] == "alla":
             assert not row["is_capped"]
-            assert row["rate_numerator"] <= row["rate_denominator"]
+            assert row["offer_rate_numerator"] <= row["offer_rate_denominator"]
         else:
             assert 100 * row["offered"] < POLICY.all_of_n_percent * max(row["concluded"], 1)
-            assert row["rate"] in (None, 0.9) or not row["is_capped"]
+            assert row["offer_rate"] in (None, 0.9) or not row["is_capped"]
     assert sum(row["is_capped"] for row in table) > len(table) / 3
 
 
 def test_a_rate_of_too_few_is_null_and_nothing_else_is(city: City) -> None:
     made = city.release(cases(30))
-    table = table_of(made.marts["mart_flow"], made.chosen["mart_flow"])
+    table = table_of(made.marts["mart_case_flow"], made.chosen["mart_case_flow"])
     nulls = {name for name in table.column_names if table[name].null_count}
-    assert nulls == {"rate", "rate_low", "rate_high"}
+    assert nulls == {"offer_rate", "offer_rate_low", "offer_rate_high"}
     rows = table.to_pylist()
     assert {row["too_few"] for row in rows} == {True, False}
-    assert all((row["rate"] is None) == row["too_few"] == (row["rate_denominator"] < POLICY.too_few) for row in rows)
+    assert all(
+        (row["offer_rate"] is None) == row["too_few"] == (row["offer_rate_denominator"] < POLICY.too_few)
+        for row in rows
+    )
 
 
 def test_cuts_are_named_by_the_innermost_columns_in_order(city: City) -> None:
     made = city.release(cases(30))
-    table = table_of(made.marts["mart_flow"], made.chosen["mart_flow"])
+    table = table_of(made.marts["mart_case_flow"], made.chosen["mart_case_flow"])
     assert set(table["cut"].cast(pa.string()).to_pylist()) == {
         "total", "sex", "age_band", "reason_side", "reason_code", "age_band+sex", "reason_side+sex", "reason_code+sex",
         "age_band+reason_code",
@@ -258,10 +269,10 @@ def test_each_period_is_published_under_its_own_salts(city: City) -> None:
 def test_a_warehouse_without_keys_is_refused_in_words(tmp_path: Path) -> None:
     warehouse = write_warehouse(tmp_path / "warehouse.duckdb", cases())
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("alter table keyed.mart_flow drop column offered__key")
-    with pytest.raises(NotKeyed, match="mart_flow has no column offered__key"):
+        connection.execute("alter table keyed.mart_case_flow drop column offered__key")
+    with pytest.raises(NotKeyed, match="mart_case_flow has no column offered__key"):
         make(warehouse, MARTS, MEASURES, POLICY, SECRET)
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("drop table keyed.mart_return")
-    with pytest.raises(NotKeyed, match="no mart_return"):
+        connection.execute("drop table keyed.mart_re_referral")
+    with pytest.raises(NotKeyed, match="no mart_re_referral"):
         make(warehouse, MARTS, MEASURES, POLICY, SECRET)

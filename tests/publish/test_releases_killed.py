@@ -10,21 +10,21 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from marts_drawn import draw_cases, write_warehouse
 
 from ingest.ledger import Ledger
 from ingest.ledger.releases import current_release
+from ingest.persons.keys import make_keys
 from ingest.settings import ROOT, Settings
+from tests.publish.keyed_city import cases, write_warehouse
 
 pytestmark = pytest.mark.kill
 STEPS = 6
 _DRIVER = """
 import os, signal, sys
-sys.path.insert(0, sys.argv[3])
 from datetime import UTC, datetime
-from marts_drawn import TABLES
 from ingest.settings import Settings
-from publish.releasing import release
+from publish.release.releasing import release
+from tests.publish.keyed_city import MARTS, MEASURES, quick_policy
 
 home, fatal, steps = sys.argv[1], int(sys.argv[2]), 0
 
@@ -43,7 +43,10 @@ def hook(event, args):
 
 sys.addaudithook(hook)
 settings = Settings.model_validate({"home": home, "keys": home + ".json"})
-release(settings, approve=True, tables=TABLES, now=datetime(2020, 2, 20, tzinfo=UTC), gate=lambda _: [], processes=1)
+release(
+    settings, approve=True, declared=MARTS, measures=MEASURES, policy=quick_policy(), gate=lambda _: [],
+    now=datetime(2020, 2, 20, tzinfo=UTC),
+)
 print(f"steps={steps}")
 """
 
@@ -51,7 +54,7 @@ print(f"steps={steps}")
 def run(home: Path, fatal: int = 0) -> tuple[int, int]:
     """Make a release in a process of its own; returns its exit code and how many steps it took."""
     done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, str(home), str(fatal), str(Path(__file__).parent)],
+        [sys.executable, "-c", _DRIVER, str(home), str(fatal)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -79,7 +82,8 @@ def test_release_killed_at_any_step_leaves_the_old_one_or_the_new_one_and_the_ne
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    write_warehouse(home / "warehouse.duckdb", draw_cases())
+    make_keys(home.with_name("home.json"))
+    write_warehouse(home / "warehouse.duckdb", cases(40))
     _, steps = run(home)
     assert steps > 20
     number, expected = served(home)

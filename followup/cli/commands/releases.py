@@ -13,7 +13,7 @@ from followup.cli import output
 from followup.cli.options import Exit, FormatOption, QuarterOption, console, errors
 from ingest.ledger import ChangeRefused, Ledger
 from ingest.ledger.releases import ReleaseRow, releases
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 
 release_app = typer.Typer(name="release", help="Releases: what was proposed, what has gone out.", no_args_is_help=True)
 NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="As `followup release list` tells it.")]
@@ -38,25 +38,35 @@ def publish(
     quarter: QuarterOption = None,
     approve: Annotated[bool, typer.Option("--approve", help="Let it go out now, approved by you.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Although the current release shows the same.")] = False,
+    yearly_revision: Annotated[
+        bool, typer.Option("--yearly-revision", help="Take in corrections that waited past the limit of draws.")
+    ] = False,
 ) -> None:
-    """Make a release of the marts: protected, proved, and served once it is approved.
+    """Make a release of the marts: every count by its cell key, attacked first, and served once it is approved.
 
     Without --approve it waits for `followup release approve`, unless the installation approves its releases itself (at
     most one a week). When the current release shows the same already, none is made. --quarter: figures up to and
     including this quarter.
     """
-    from publish.approving import ReleaseRefused
     from publish.gate.passing import GateClosed, MartsMissing
-    from publish.releasing import ReleaseBlocked, release
+    from publish.release.approving import ReleaseRefused
+    from publish.release.keyed import NotKeyed
+    from publish.release.releasing import ReleaseBlocked, release
     from publish.serving import ServingError
-    from publish.warehouse import CutError
 
     settings = Settings()
     try:
         with output.progress(errors) as bar:
             until = str(quarter) if quarter else None
-            made = release(settings, approve=approve or None, quarter=until, on_step=bar, force=force)
-    except (ReleaseRefused, ReleaseBlocked, GateClosed, CutError, MartsMissing) as error:
+            made = release(
+                settings,
+                approve=approve or None,
+                quarter=until,
+                on_step=bar,
+                force=force,
+                is_yearly_revision=yearly_revision,
+            )
+    except (ReleaseRefused, ReleaseBlocked, GateClosed, NotKeyed, MartsMissing, SettingsError) as error:
         raise _failure("Nothing published", error, Exit.REFUSED) from None
     except ServingError as error:
         raise _failure("Not served", error, Exit.FAILED) from None
@@ -117,7 +127,7 @@ def _as_json(row: ReleaseRow) -> dict[str, object]:
 
 def approve(number: NumberArgument) -> None:
     """Let a proposed release go out."""
-    from publish.approving import ReleaseRefused, approve_release
+    from publish.release.approving import ReleaseRefused, approve_release
     from publish.serving import ServingError
 
     try:
@@ -132,7 +142,7 @@ def approve(number: NumberArgument) -> None:
 
 def serve() -> None:
     """Serve once more what has gone out: after a change of the database for BI, its passwords, or analysts' access."""
-    from publish.approving import ReleaseRefused, serve_current
+    from publish.release.approving import ReleaseRefused, serve_current
     from publish.serving import ServingError
 
     try:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from publish.auditing import Audit
-    from publish.longform import LongTable
-    from publish.protecting import Protection
-    from publish.tabulating import Tabulated
+    from publish.suppression.auditing import Audit
+    from publish.suppression.longform import LongTable
+    from publish.suppression.protecting import Protection
+    from publish.suppression.tabulating import Tabulated
 
 _RESULT_COLUMNS = ("count", "suppressed", "status", "low", "high")
 
@@ -81,10 +81,10 @@ def protect(
     counts 0. With a column `suppressed`, what is true in it stays hidden. The result is audited before it is shown.
     Exit 0 when every protected cell is protected, 1 when one can't be, 2 when the file or an option is wrong.
     """
-    from publish.longform import BadCells
-    from publish.protecting import Requirement
-    from publish.protecting import protect as choose
-    from publish.tabulating import linked_of, tabulate, write_cells
+    from publish.suppression.longform import BadCells
+    from publish.suppression.protecting import Requirement
+    from publish.suppression.protecting import protect as choose
+    from publish.suppression.tabulating import linked_of, tabulate, write_cells
 
     threshold = _threshold(threshold)
     table = _read_table(cells, dim, needs_suppressed=False)
@@ -126,9 +126,9 @@ def audit(
     """
     import numpy as np
 
-    from publish.auditing import NotPublic
-    from publish.longform import BadCells
-    from publish.tabulating import tabulate
+    from publish.suppression.auditing import NotPublic
+    from publish.suppression.longform import BadCells
+    from publish.suppression.tabulating import tabulate
 
     threshold = _threshold(threshold)
     table = _read_table(cells, dim, needs_suppressed=True)
@@ -158,7 +158,7 @@ def _threshold(given: int | None) -> int:
 
 
 def _read_table(cells: Path, dim: list[str] | None, *, needs_suppressed: bool) -> LongTable:
-    from publish.longform import BadCells, read_cells
+    from publish.suppression.longform import BadCells, read_cells
 
     trees: dict[str, list[Path]] = {}
     for option in dim or []:
@@ -193,8 +193,8 @@ def _audit(
 ) -> Audit:
     import numpy as np
 
-    from publish.auditing import Need
-    from publish.auditing import audit as find_bounds
+    from publish.suppression.auditing import Need
+    from publish.suppression.auditing import audit as find_bounds
 
     with output.progress(errors, unit="parts") as bar:
         return find_bounds(

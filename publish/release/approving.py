@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest.ledger import Ledger
-from ingest.ledger import releases as kept
+from ingest.ledger import Ledger, releases
 from ingest.ledger.releases import ReleaseRow
 from ingest.settings import Settings
-from publish.certificate import Certificate
+from publish.release.certificate import Certificate
+from publish.release.writing import holds_the_same, stamp
 from publish.serving import Served, finish, read_release, serve
 from publish.serving.folder import Identity, current_folder, read_identity
-from publish.writing import holds_the_same, stamp
 
 Step = Callable[[int | None, int | None, str], None]
 FILE_NAME = "release.duckdb"
@@ -68,11 +67,11 @@ def approve_release(
     """
     with ledger_for_release(settings) as ledger:
         complete(settings, ledger, on_step)
-        row = next((one for one in kept.releases(ledger) if one.release_id == release_id), None)
+        row = next((one for one in releases.releases(ledger) if one.release_id == release_id), None)
         file = proposal_folder(settings, release_id) / FILE_NAME
         if row is not None and row.state == "proposed" and not file.exists():
             raise ReleaseRefused(f"the file of release {release_id} is gone: run `followup publish` again")
-        served = go_out(settings, ledger, release_id, now or settings.now(), on_step)
+        served = approve_and_serve(settings, ledger, release_id, now or settings.now(), on_step)
         rows = {table.name: table.rows for table in served.tables}
         notice = read_release(file).notice
         is_revision, until = (row.is_revision, row.until_quarter) if row else (False, None)
@@ -88,7 +87,7 @@ def serve_current(settings: Settings, *, on_step: Step = lambda number, total, w
     """
     with ledger_for_release(settings) as ledger:
         complete(settings, ledger, on_step)
-        current = kept.current_release(ledger)
+        current = releases.current_release(ledger)
         if current is None:
             raise ReleaseRefused("nothing has gone out yet: run `followup publish` first")
         if not (proposal_folder(settings, current.release_id) / FILE_NAME).exists():
@@ -136,7 +135,7 @@ def complete(settings: Settings, ledger: Ledger, on_step: Step) -> None:
 
 def _hold_what_is_public(settings: Settings, ledger: Ledger, seen: Identity | None) -> None:
     # without its cells another release could show what that one hides, and the file of that one would be cleared away
-    out = {str(one.release_id) for one in kept.releases(ledger) if one.state == "released"}
+    out = {str(one.release_id) for one in releases.releases(ledger) if one.state == "released"}
     if seen is not None and seen.release_id not in out:
         raise ReleaseRefused(
             f"readers see release {seen.release_id} at {settings.published}, and the ledger does not hold it: put the "
@@ -144,7 +143,7 @@ def _hold_what_is_public(settings: Settings, ledger: Ledger, seen: Identity | No
         )
 
 
-def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, on_step: Step) -> Served:
+def approve_and_serve(settings: Settings, ledger: Ledger, release_id: int, now: datetime, on_step: Step) -> Served:
     """Approve and serve. The ledger is first: it must know everything that readers may have seen."""
     path = proposal_folder(settings, release_id) / FILE_NAME
     if path.exists():
@@ -153,7 +152,7 @@ def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, o
         shutil.copy(path, copy)
         stamp(copy, now)
         copy.replace(path)
-    kept.approve(ledger, release_id, naive(now))
+    releases.approve(ledger, release_id, naive(now))
     served = _serve(settings, release_id, on_step)
     _clear(settings, ledger)
     return served
@@ -161,8 +160,8 @@ def go_out(settings: Settings, ledger: Ledger, release_id: int, now: datetime, o
 
 def shown_by(settings: Settings, ledger: Ledger, path: Path) -> ReleaseRow | None:
     """The current release, or else the proposal that waits, that shows the very same as a written one."""
-    waiting = [one for one in kept.releases(ledger) if one.state == "proposed"]
-    for one in (kept.current_release(ledger), *waiting):
+    waiting = [one for one in releases.releases(ledger) if one.state == "proposed"]
+    for one in (releases.current_release(ledger), *waiting):
         if one is not None:
             file = proposal_folder(settings, one.release_id) / FILE_NAME
             if file.exists() and holds_the_same(path, file):
@@ -178,12 +177,12 @@ def no_other(
         return made
     if waits is not None:
         return replace(made, state="proposed", waits_because=waits)
-    return replace(made, state="released", served=go_out(settings, ledger, same.release_id, now, on_step))
+    return replace(made, state="released", served=approve_and_serve(settings, ledger, same.release_id, now, on_step))
 
 
 def _clear(settings: Settings, ledger: Ledger) -> int | None:
     """Remove the files of what neither waits nor is current; returns the current release's number."""
-    rows = kept.releases(ledger)
+    rows = releases.releases(ledger)
     current = next((one.release_id for one in reversed(rows) if one.state == "released"), None)
     wanted = {one.release_id for one in rows if one.state == "proposed"} | {current}
     folder = settings.home.absolute() / "proposed"

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from publish.linked import Linked, components
-from publish.optimum import find_optimum
-from publish.perturbing import CAP, TOLERANCE, Block, Solved, solve
+from publish.suppression.linked import Linked, components
+from publish.suppression.optimum import find_optimum
+from publish.suppression.perturbing import CAP, TOLERANCE, Block, Solved, solve
 
 SMALL_CELLS, SMALL_PRIMARIES = 400, 100
 

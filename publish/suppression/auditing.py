@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from publish.bounds import EPSILON, Component, Impossible, Intervals, find_intervals
-from publish.joints import add_joint_cells
-from publish.knowledge import Cell, Knowledge, NotPublic, PublicTable, cell_of, read_tables
+from publish.suppression.bounds import EPSILON, Component, Impossible, Intervals, find_intervals
+from publish.suppression.joints import add_joint_cells
+from publish.suppression.knowledge import Cell, Knowledge, NotPublic, PublicTable, cell_of, read_tables
 
 __all__ = ["Audit", "Bounds", "Cell", "Failure", "Need", "NotPublic", "PublicTable", "audit", "cell_of"]
 

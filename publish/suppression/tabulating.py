@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
-from publish.auditing import Cell, PublicTable, cell_of
-from publish.linked import Linked
-from publish.longform import BadCells, Dimension, LongTable
-from publish.protecting import SMALL_CELLS
+from publish.suppression.auditing import Cell, PublicTable, cell_of
+from publish.suppression.linked import Linked
+from publish.suppression.longform import BadCells, Dimension, LongTable
+from publish.suppression.protecting import SMALL_CELLS
 
 MOST_CELLS = 500_000
 LARGE_VALUE = 150

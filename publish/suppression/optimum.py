@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
-from publish.linked import Linked
-from publish.perturbing import TOLERANCE, Block, solve, sums_to_nothing
+from publish.suppression.linked import Linked
+from publish.suppression.perturbing import TOLERANCE, Block, solve, sums_to_nothing
 
 _REACH = 4
 """A cell moves at most this many times the largest move required. (A circulation needs no more than once in one table

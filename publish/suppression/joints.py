@@ -12,7 +12,7 @@ of pairs of four dimensions, come in as the cycles of three that they hold, not 
 
 from __future__ import annotations
 
-from publish.knowledge import Build, Key
+from publish.suppression.knowledge import Build, Key
 
 _Shape = tuple[int, ...]
 _Plan = tuple[list[int], list[tuple[int, set[int]]]]

@@ -1,0 +1,215 @@
+"""Attacking a release before it is proposed: its figures in long form, and what everybody knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from publish.attack.attack import attack
+from publish.attack.figures import Declared, Figures, Flow
+from publish.attack.likelihood import Deviation
+from publish.attack.report import AttackReport, Breach, Limits
+from publish.marts.declared import Mart, Measures
+from publish.policy import Policy
+from publish.release.choosing import cuts_of
+from publish.release.groups import counted_in
+from publish.release.keyed import CITY, Flags, Rows
+from publish.release.making import Made
+from publish.release.periods import TOTAL
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What the attacks on a release found.
+
+    Attributes:
+        report: their figures.
+        breaches: what the policy forbids.
+    """
+
+    report: AttackReport
+    breaches: tuple[Breach, ...]
+
+
+def attack_release(
+    made: Made,
+    declared: Mapping[str, Mart],
+    measures: Measures,
+    policy: Policy,
+    release_id: int,
+    merged: Mapping[str, str],
+    *,
+    seed: int,
+    is_full: bool = False,
+) -> Attacked:
+    """Attack a drawn sample of a release, or all of it.
+
+    Args:
+        made: the figures.
+        declared, measures: what they were made by.
+        policy: limits and seconds (`attack`).
+        release_id: the number of the release.
+        merged: unit → the unit that it is part of today, where that is another.
+        seed: of the sample; it is in the certificate.
+        is_full: all figures, however long it takes.
+    """
+    random = np.random.default_rng(seed)
+    scope = None if is_full else _scope(made, random)
+    published, truth = _figures(made, declared, release_id, scope)
+    limits = policy.attack
+    report = attack(
+        published,
+        _relations(declared, measures, policy, merged),
+        Deviation(policy.cell_keys.js, policy.cell_keys.greatest_deviation, policy.cell_keys.variance),
+        truth,
+        limits=Limits(width=limits.width),
+        seed=seed,
+        seconds=limits.seconds,
+        full=is_full,
+    )
+    return Attacked(report, _breaches(report, policy))
+
+
+def _breaches(report: AttackReport, policy: Policy) -> tuple[Breach, ...]:
+    """What is above the policy's limits: shares in per cent of the small counts that were attacked."""
+    limits = policy.attack
+    small = report.bounds.cells
+    narrow = 100 * report.bounds.narrower / small if small else 0.0
+    found = (
+        ("small counts exact", float(max(report.bounds.exact, report.programs.exact)), 0.0),
+        ("small counts exact for a unit that knows its own", float(report.insider.exact), 0.0),
+        ("per cent of small counts narrower than the width", narrow, limits.most_narrower_percent),
+        ("points gained by averaging", report.averaging.points, limits.most_averaging_points),
+    )
+    return tuple(Breach(*one) for one in found if one[1] > one[2])
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What is drawn: all cuts of some units, single cuts of all units, in some quarters."""
+
+    units: frozenset[str]
+    periods: frozenset[tuple[str, str]]
+
+
+def _scope(made: Made, random: np.random.Generator) -> _Scope:
+    units = sorted({one.group.unit for one in made.decided} - {CITY})
+    periods = sorted({(one.group.period_kind, one.group.period) for one in made.decided if one.salt})
+    start = int(random.integers(max(len(periods) - 1, 1)))
+    drawn = random.permutation(len(units))[:2].tolist()
+    return _Scope(frozenset(units[place] for place in drawn), frozenset(periods[start : start + 2]))
+
+
+def _figures(
+    made: Made, declared: Mapping[str, Mart], release_id: int, scope: _Scope | None
+) -> tuple[Figures, Figures]:
+    """Published and true counts in long form: a row per count, each measure once per coordinates."""
+    dimensions = sorted({column for mart in declared.values() for column in mart.columns_of_dimensions})
+    published: list[pa.Table] = []
+    true: list[pa.Table] = []
+    for name, found in made.marts.items():
+        rows = found.rows
+        if not rows.mart.person_counts or "district_code" not in rows.mart.keys:
+            continue
+        within = np.ones(len(rows), np.bool_) if scope is None else _within(rows, scope)
+        chosen = made.chosen[name]
+        for counted in counted_in(rows):
+            if counted.column not in rows.mart.person_counts or counted.unit is not None:
+                continue
+            if rows.mart.person_counts[counted.column].keyed_by == "count":
+                continue
+            here = within & counted.rows
+            columns = _coordinates(rows, counted.measure, dimensions)
+            for chosen_here, values, into in (
+                (here & chosen, found.counts[counted.column], published),
+                (here & (rows.ints(counted.column) > 0), rows.ints(counted.column), true),
+            ):
+                into.append(_long(columns, chosen_here, values, found.capped.get(counted.column), release_id))
+    return _together(published, dimensions), _together(true, dimensions)
+
+
+def _within(rows: Rows, scope: _Scope) -> Flags:
+    numbers, places = rows.places
+    in_period = np.array([place.period in scope.periods for place in places] or [False])[numbers]
+    in_unit = np.array([place.unit in scope.units for place in places] or [False])[numbers]
+    cuts, names = cuts_of(rows)
+    single = np.array(["+" not in name for name in names] or [False])[cuts]
+    within: Flags = in_period & (in_unit | single)
+    return within
+
+
+Encoded = tuple[npt.NDArray[np.int32], list[str]]
+
+
+def _coordinates(rows: Rows, measure: str, dimensions: Sequence[str]) -> dict[str, Encoded | str]:
+    """The coordinates of a mart's counts of a measure: codes with their names, or one name for all."""
+    numbers, places = rows.places
+    found: dict[str, Encoded | str] = {"measure": measure}
+    found["unit"] = (numbers, [place.unit for place in places])
+    found["basis"] = (numbers, [place.basis for place in places])
+    found["period_kind"] = (numbers, [place.period[0] for place in places])
+    found["period"] = (numbers, [place.period[1] for place in places])
+    own = set(rows.mart.columns_of_dimensions)
+    for column in dimensions:
+        found[column] = rows.codes(column) if column in own else TOTAL
+    return found
+
+
+def _long(
+    columns: Mapping[str, Encoded | str],
+    chosen: Flags,
+    values: npt.NDArray[np.int64],
+    capped: Flags | None,
+    release_id: int,
+) -> pa.Table:
+    rows = np.flatnonzero(chosen)
+    made: dict[str, pa.Array] = {}
+    for name, one in columns.items():
+        if isinstance(one, str):
+            made[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([one]))
+        else:
+            codes, names = one
+            made[name] = pa.DictionaryArray.from_arrays(pa.array(codes[rows]), pa.array(names, pa.string()))
+    made["published"] = pa.array(values[rows])
+    made["release"] = pa.array(np.full(len(rows), release_id))
+    made["is_exact"] = pa.array(np.zeros(len(rows), np.bool_))
+    made["is_capped"] = pa.array(np.zeros(len(rows), np.bool_) if capped is None else capped[rows])
+    return pa.table(made)
+
+
+def _together(parts: Sequence[pa.Table], dimensions: Sequence[str]) -> Figures:
+    tables = [pa.table(list(map(_plain, part.columns)), names=part.column_names) for part in parts if part.num_rows]
+    figures = Figures.from_table(pa.concat_tables(tables))
+    _, first = np.unique(figures.codes, axis=0, return_index=True)
+    return figures.take(np.sort(first))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def _relations(declared: Mapping[str, Mart], measures: Measures, policy: Policy, merged: Mapping[str, str]) -> Declared:
+    parents = {
+        inner: outer
+        for mart in declared.values()
+        for dimension in mart.dimensions
+        for outer, inner in pairwise(dimension)
+    }
+    parts = {pair for mart in declared.values() for pair in mart.parts()} | set(measures.parts)
+    return Declared(
+        parts=tuple(sorted(parts)),
+        parents=parents,
+        flows=tuple(Flow(one.stock, one.came, one.went, frozenset(one.dimensions)) for one in measures.flows),
+        distinct=measures.distinct,
+        stocks=frozenset(measures.stocks),
+        city=CITY,
+        current=merged,
+        sensitive=frozenset(name for mart in declared.values() for name in mart.sensitive),
+        least_whole=policy.cell_keys.too_few,
+        capped_from=policy.cell_keys.all_of_n_percent / 100,
+    )

@@ -1,0 +1,150 @@
+"""The certificate of a release: what is published, how it deviates, and what the attacks on it found.
+
+It is published with the release, as JSON and as a page that fetches nothing. No true count is in it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TableShown:
+    """How much of a table is shown.
+
+    Attributes:
+        rows: published rows.
+        rates: rates in them.
+        too_few: of these, null.
+    """
+
+    name: str
+    rows: int
+    rates: int
+    too_few: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an attack found: `sv` says it in words, `value` in figures."""
+
+    sv: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is certified of a release. Times are ISO, in UTC."""
+
+    release_id: int
+    made_at: str
+    until_quarter: str | None
+    notice: str
+    how_to_read: str
+    not_there: str
+    tables: tuple[TableShown, ...]
+    figures: int
+    js: int
+    greatest_deviation: int
+    variance: float
+    too_few: int
+    ptable: tuple[tuple[int, int, float], ...]
+    """(true count, published figure, probability), up to a true count of 20."""
+    drawn_for_the_first_time: int
+    drawn_anew: int
+    held: int
+    """Groups of figures whose correction waits."""
+    revised_periods: tuple[str, ...]
+    """Sealed periods of which figures have changed."""
+    new_periods: tuple[str, ...]
+    attacked: int
+    """Figures of the drawn sample that was attacked."""
+    seed: int
+    attack_seconds: float
+    findings: tuple[Finding, ...]
+    breaches: tuple[str, ...]
+    passed: bool
+
+    def as_json(self) -> str:
+        """The certificate for programs."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+
+
+def write_certificate(certificate: Certificate, folder: Path) -> None:
+    """Write `certificate.json` and `certificate.html` into a folder."""
+    (folder / "certificate.json").write_text(certificate.as_json(), encoding="utf-8")
+    (folder / "certificate.html").write_text(page(certificate), encoding="utf-8")
+
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:black}"
+    "table{border-collapse:collapse;width:100%}"
+    "th,td{padding:.3rem .6rem;border-bottom:1px solid lightgray;text-align:left}"
+    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    ".notice{background:lemonchiffon;padding:.6rem}"
+)
+
+
+def page(certificate: Certificate) -> str:
+    """The certificate for people, in Swedish."""
+    c = certificate
+    verdict = "Godkänd: inget av det som prövades är över gränserna"
+    if not c.passed:
+        verdict = f"Inte godkänd: {'; '.join(c.breaches)}"
+    facts = [
+        ("Utgåva", str(c.release_id)),
+        ("Gjord", c.made_at),
+        ("Till och med kvartal", c.until_quarter or "–"),
+        ("Prövning", verdict),
+        ("Antal som visas", _grouped(c.figures)),
+        ("Visas aldrig", f"1–{c.js}"),
+        ("Största avvikelse", str(c.greatest_deviation)),
+        ("Avvikelsens varians", f"{c.variance:g} (för 1–{c.js} den minsta möjliga)"),
+        ("Andelar visas från", f"{c.too_few} i nämnaren"),
+        ("Nya perioder", ", ".join(c.new_periods) or "–"),
+        ("Reviderade perioder", ", ".join(c.revised_periods) or "–"),
+        ("Grupper av uppgifter som är nya", str(c.drawn_for_the_first_time)),
+        ("Grupper som har ändrats", str(c.drawn_anew)),
+        ("Grupper vars rättelse väntar", str(c.held)),
+        ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed}), {c.attack_seconds:.0f} s"),
+        *((one.sv, one.value) for one in c.findings),
+    ]
+    rows = "".join(f"<tr><th>{html.escape(sv)}</th><td>{html.escape(told)}</td></tr>" for sv, told in facts)
+    tables = "".join(
+        f'<tr><td>{html.escape(one.name)}</td><td class="n">{one.rows}</td><td class="n">{one.rates}</td>'
+        f'<td class="n">{one.too_few}</td></tr>'
+        for one in c.tables
+    )
+    listed = "".join(
+        f"<tr><th>{true}</th><td>{html.escape(told)}</td></tr>" for true, told in _likely(c.ptable).items()
+    )
+    notice = f'<p class="notice">{html.escape(c.notice)}</p>' if c.notice else ""
+    return (
+        '<!doctype html><html lang="sv"><head><meta charset="utf-8">'
+        f"<title>Certifikat för utgåva {c.release_id}</title>"
+        f"<style>{_STYLE}</style></head><body><h1>Certifikat för utgåva {c.release_id}</h1>{notice}"
+        f"<p>{html.escape(c.how_to_read)} Samma uppgift avviker lika mycket i alla tabeller; bara täljaren i en andel "
+        f"skärs vid nämnaren.</p><p>{html.escape(c.not_there)}</p>"
+        "<p>Innan utgåvan gavs ut prövades den med försök att räkna ut de sanna antalen. Så gick det:</p>"
+        f"<table>{rows}</table><h2>Vad ett antal kan visas som</h2><table><tr><th>Sant antal</th><th>Visas som "
+        f"(sannolikhet i procent)</th></tr>{listed}</table>"
+        '<h2>Tabeller</h2><table><tr><th>Tabell</th><th class="n">Rader</th><th class="n">Andelar</th>'
+        f'<th class="n">Utan värde: för få</th></tr>{tables}</table></body></html>\n'
+    )
+
+
+def _likely(ptable: tuple[tuple[int, int, float], ...]) -> dict[int, str]:
+    """What each true count is published as, with its probability."""
+    found: dict[int, list[str]] = {}
+    for true, shown, probability in ptable:
+        if probability >= 0.0005:
+            percent = f"{100 * probability:.1f}".replace(".", ",")
+            found.setdefault(true, []).append(f"{shown}: {percent}")
+    return {true: "; ".join(one) for true, one in found.items()}
+
+
+def _grouped(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

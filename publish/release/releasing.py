@@ -1,0 +1,334 @@
+"""Releases: made, attacked, proposed, approved, served. What readers see changes by this and nothing else.
+
+A release is first a proposal: its file, its certificate and a row in the ledger with the draws that it made. What
+becomes of it then is in `approving.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from ingest.ledger import Ledger, decisions, releases
+from ingest.ledger.draws import released_draws
+from ingest.ledger.releases import ReleaseRow
+from ingest.noise_secret import noise_secret
+from ingest.persons.keys import load_keys
+from ingest.settings import Settings
+from publish.catalogue.manifest import ManifestMissing, load_manifest
+from publish.catalogue.write import write_catalogue
+from publish.cell_keys.ptable import PTable
+from publish.cell_keys.revisions import draws_to_record, revisions
+from publish.gate.passing import pass_gate
+from publish.marts.declared import Mart, Measures, load_marts, load_measures
+from publish.policy import Policy, load_policy
+from publish.release.approving import (
+    FILE_NAME,
+    Release,
+    ReleaseRefused,
+    Step,
+    approve_and_serve,
+    complete,
+    ledger_for_release,
+    naive,
+    no_other,
+    proposal_folder,
+    shown_by,
+)
+from publish.release.attacking import Attacked, attack_release
+from publish.release.certificate import Certificate, Finding, TableShown, write_certificate
+from publish.release.keyed import keyed_warehouse
+from publish.release.making import Made, make
+from publish.release.tables import Heading
+from publish.release.writing import NOT_THERE, in_words, notice_of, write_release
+
+LISTED = 20
+"""True counts whose published figures are listed in the certificate."""
+
+
+class ReleaseBlocked(Exception):
+    """The attacks found what the policy forbids: nothing is published. The message has no figure of the release."""
+
+
+def release(
+    settings: Settings,
+    *,
+    approve: bool | None = None,
+    quarter: str | None = None,
+    on_step: Step = lambda number, total, what: None,
+    declared: Mapping[str, Mart] | None = None,
+    measures: Measures | None = None,
+    policy: Policy | None = None,
+    now: datetime | None = None,
+    gate: Callable[[Settings], object] = pass_gate,
+    force: bool = False,
+    is_yearly_revision: bool = False,
+) -> Release:
+    """Make a release of what the marts hold now.
+
+    Args:
+        settings: the installation's.
+        approve: True publishes it at once; False lets it wait; None publishes it where the policy or the installation
+            says that releases need no approval, and the last release is old enough.
+        quarter: nothing later than this is published; all that can be without.
+        on_step: called with progress: number and total where they are known, and what is being done.
+        declared, measures: what is published, instead of `publish/marts`.
+        policy: instead of policy.yml.
+        now: instead of the installation's clock.
+        gate: looks at the marts first, and raises where they are not fit to be published.
+        force: make one although the current release, or a proposal that waits, shows the very same.
+        is_yearly_revision: whether corrections past the limit of draws are taken in now.
+
+    Raises:
+        ReleaseRefused: there is nothing to release, or an older quarter than what is published.
+        ReleaseBlocked: the attacks found too much; recorded in the ledger.
+        NotKeyed: the warehouse was built without keys.
+        SettingsError: the key file has no noise secret, or another than figures were drawn with.
+        GateClosed: the marts are not fit to be published.
+        LeaseBusy: another process is releasing.
+        ServingError: the release is approved but could not be served; the next run serves it.
+    """
+    with ledger_for_release(settings) as ledger:
+        complete(settings, ledger, on_step)
+        making = _Making(
+            settings,
+            ledger,
+            load_marts() if declared is None else declared,
+            load_measures() if measures is None else measures,
+            policy or load_policy(),
+            now or settings.now(),
+            on_step,
+            force,
+            is_yearly_revision,
+        )
+        return making.run(approve, quarter, gate)
+
+
+class _Making:
+    """One release in the making."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        declared: Mapping[str, Mart],
+        measures: Measures,
+        policy: Policy,
+        now: datetime,
+        on_step: Step,
+        force: bool,
+        is_yearly_revision: bool,
+    ) -> None:
+        self.settings, self.ledger, self.declared, self.measures = settings, ledger, declared, measures
+        self.policy, self.now, self.on_step, self.force = policy, now, on_step, force
+        self.is_yearly_revision = is_yearly_revision
+        self.number = releases.next_number(ledger)
+        self.current = releases.current_release(ledger)
+        self.locked = frozenset(decisions.locked_quarters(ledger))
+
+    def run(self, approve: bool | None, quarter: str | None, gate: Callable[[Settings], object]) -> Release:
+        if quarter and self.current and self.current.until_quarter and quarter < self.current.until_quarter:
+            raise ReleaseRefused(
+                f"release {self.current.release_id} has figures up to {self.current.until_quarter}: they can't be "
+                "taken back by a release of an earlier quarter"
+            )
+        self.on_step(None, None, "looking at the marts")
+        found = gate(self.settings)
+        warnings = tuple(str(one) for one in found) if isinstance(found, list) else ()
+        secret = noise_secret(load_keys(self.settings.keys), self.ledger)
+        made = make(
+            self.settings.warehouse,
+            self.declared,
+            self.measures,
+            self.policy.cell_keys,
+            secret,
+            earlier=released_draws(self.ledger),
+            locked=self.locked,
+            current=self._current_file(),
+            until=quarter,
+            is_yearly_revision=self.is_yearly_revision,
+            on_step=lambda what: self.on_step(None, None, what),
+        )
+        if not made.quarters():
+            raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
+        return self._propose(made, approve, warnings)
+
+    def _current_file(self) -> Path | None:
+        if self.current is None:
+            return None
+        file = proposal_folder(self.settings, self.current.release_id) / FILE_NAME
+        return file if file.exists() else None
+
+    def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...]) -> Release:
+        """Write, attack, certify, record, and publish it unless it waits."""
+        until, revised = made.quarters()[-1], revisions(made.decided)
+        heading = Heading(self.number, self.now, until, self.locked, tuple(sorted(revised.items())))
+        folder = proposal_folder(self.settings, self.number)
+        staged = folder.with_name(f".{self.number}")
+        if staged.exists():
+            shutil.rmtree(staged)
+        (staged / "beside").mkdir(parents=True)
+        self.on_step(None, None, "writing the tables")
+        rows = write_release(staged / FILE_NAME, self.settings.warehouse, made, self.policy.cell_keys, heading)
+        with keyed_warehouse(self.settings.warehouse) as warehouse:
+            notice = notice_of(warehouse)
+            merged = dict(
+                warehouse.execute(
+                    "select district_code, current_district_code from warehouse.core.dim_district "
+                    "where current_district_code <> district_code"
+                ).fetchall()
+            )
+        if not self.force and (same := shown_by(self.settings, self.ledger, staged / FILE_NAME)) is not None:
+            shutil.rmtree(staged)
+            alike = Release(same.release_id, "unchanged", same.is_revision, same.until_quarter, rows, None, None, None)
+            alike = replace(alike, warnings=warnings, notice=notice)
+            return no_other(self.settings, self.ledger, same, alike, self._waits(approve), self.now, self.on_step)
+        self.on_step(None, None, "attacking")
+        attacked = attack_release(
+            made, self.declared, self.measures, self.policy, self.number, merged, seed=self._seed()
+        )
+        certificate = self._certify(made, attacked, rows, until, notice)
+        if attacked.breaches:
+            shutil.rmtree(staged)
+            self._block(certificate)
+        write_certificate(certificate, staged / "beside")
+        self._describe(staged)
+        if folder.exists():
+            shutil.rmtree(folder)
+        staged.replace(folder)
+        row = ReleaseRow(
+            self.number,
+            "proposed",
+            naive(self.now),
+            None,
+            until,
+            heading.is_revision,
+            self._policy(),
+            certificate.as_json(),
+            None,
+        )
+        releases.record_release(self.ledger, row, draws_to_record(made.decided, self.number))
+        waits = self._waits(approve)
+        proposed = Release(
+            self.number, "proposed", heading.is_revision, until, rows, certificate, None, waits, warnings, notice
+        )
+        if waits is not None:
+            return proposed
+        served = approve_and_serve(self.settings, self.ledger, self.number, self.now, self.on_step)
+        return replace(proposed, state="released", served=served)
+
+    def _seed(self) -> int:
+        """Of the attacked sample: another one each time, and not to be foreseen."""
+        return secrets.randbits(32)
+
+    def _block(self, certificate: Certificate) -> NoReturn:
+        detail = "the attacks found more than the policy allows: " + "; ".join(certificate.breaches)
+        row = ReleaseRow(
+            self.number, "blocked", naive(self.now), None, None, False, self._policy(), certificate.as_json(), detail
+        )
+        releases.record_release(self.ledger, row)
+        raise ReleaseBlocked(f"release {self.number} is blocked: {detail}")
+
+    def _policy(self) -> str:
+        return json.dumps(self.policy.model_dump(), ensure_ascii=False)
+
+    def _describe(self, staged: Path) -> None:
+        """Dictionary and catalogue beside the release, where the models' descriptions are there."""
+        try:
+            manifest = load_manifest(self.settings)
+        except ManifestMissing:
+            return
+        write_catalogue(staged / FILE_NAME, manifest, staged / "beside", self.settings)
+
+    def _waits(self, approve: bool | None) -> str | None:
+        """Why the proposal waits for approval; None when it is published now."""
+        if approve is not None:
+            return None if approve else "approval was not given"
+        by_itself = self.settings.release_approves_itself
+        if not (self.policy.approve_by_itself if by_itself is None else by_itself):
+            return "the city approves releases"
+        if self.current is None or self.current.released_at is None:
+            return None
+        next_at = self.current.released_at + timedelta(days=self.policy.days_between_releases)
+        if naive(self.now) < next_at:
+            return f"release {self.current.release_id} is less than {self.policy.days_between_releases} days old"
+        return None
+
+    def _certify(self, made: Made, attacked: Attacked, rows: dict[str, int], until: str, notice: str) -> Certificate:
+        policy, report = self.policy.cell_keys, attacked.report
+        decided = [one.decision for one in made.decided]
+        first = {one.group.period for one in made.decided if one.decision == "first"}
+        known = {one.group.period for one in made.decided if one.decision != "first"}
+        return Certificate(
+            release_id=self.number,
+            made_at=self.now.astimezone(UTC).isoformat(timespec="seconds"),
+            until_quarter=until,
+            notice=notice,
+            how_to_read=in_words(policy),
+            not_there=NOT_THERE.format(few=policy.too_few),
+            tables=tuple(_shown(made, name, count) for name, count in rows.items() if name in made.marts),
+            figures=sum(
+                int(chosen.sum()) * len(made.marts[name].rows.mart.person_counts)
+                for name, chosen in made.chosen.items()
+            ),
+            js=policy.js,
+            greatest_deviation=policy.greatest_deviation,
+            variance=policy.variance,
+            too_few=policy.too_few,
+            ptable=_listed(made.ptable),
+            drawn_for_the_first_time=decided.count("first"),
+            drawn_anew=decided.count("anew") + decided.count("returned") + decided.count("emptied"),
+            held=decided.count("held"),
+            revised_periods=tuple(sorted(period for _, period in revisions(made.decided))),
+            new_periods=tuple(sorted(first - known)),
+            attacked=report.attacked,
+            seed=report.seed,
+            attack_seconds=report.seconds,
+            findings=_findings(attacked, self.policy),
+            breaches=tuple(f"{one.attack}: {one.found:.3g} (at most {one.limit:g})" for one in attacked.breaches),
+            passed=not attacked.breaches,
+        )
+
+
+def _shown(made: Made, name: str, rows: int) -> TableShown:
+    found, chosen = made.marts[name], made.chosen[name]
+    rates = [found.numbers[rate][chosen] for rate in found.rows.mart.rates]
+    return TableShown(name, rows, sum(map(len, rates)), sum(int(np.isnan(one).sum()) for one in rates))
+
+
+def _listed(ptable: PTable) -> tuple[tuple[int, int, float], ...]:
+    return tuple(one for one in ptable.listed() if one[0] <= LISTED)
+
+
+def _findings(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
+    """What the attacks found, for people who read no code."""
+    report, limits = attacked.report, policy.attack
+    small = report.bounds.cells
+    share = 100 * report.bounds.narrower / small if small else 0.0
+    averaging = report.averaging
+    return (
+        Finding("Små antal (1–4) bland dem", f"{small}"),
+        Finding("Av dem kända exakt", f"{max(report.bounds.exact, report.programs.exact)} (gräns 0)"),
+        Finding(
+            f"Av dem kända på färre än {limits.width} när",
+            f"{share:.1f} % (gräns {limits.most_narrower_percent:g} %)".replace(".", ","),
+        ),
+        Finding(
+            "Gissade exakt av den som lägger ihop alla uppgifter, mot den som bara ser uppgiften själv",
+            f"{100 * averaging.small_by_sums:.0f} % mot "
+            f"{100 * max(averaging.small_by_figure, averaging.small_by_prior):.0f} % "
+            f"(gräns {limits.most_averaging_points:g} procentenheter mer)",
+        ),
+        Finding(
+            "Smalare för en stadsdel som kan sina egna antal", f"{report.insider_gained} av {report.insider.cells}"
+        ),
+        Finding("Slutsatser om ett barn som är säkrare än 90 %", f"{report.attributes.sure}"),
+    )

@@ -1,0 +1,252 @@
+"""Writing a release: every mart's published rows, in a DuckDB file with the schema `published`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from publish.labels import label, load_terms
+from publish.policy import CellKeyPolicy
+from publish.release.keyed import keyed_warehouse
+from publish.release.making import Made
+from publish.release.periods import TOTAL
+from publish.release.tables import Heading, is_provisional, table_of
+from publish.serving.release_file import sql_literal
+
+SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
+PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
+DEVIATION = (
+    "Antal personer ändras lite och slumpmässigt innan de ges ut: oftast högst två, aldrig mer än {greatest}. 1–{js} "
+    "visas aldrig, och en nolla kan vara upp till {greatest}. Delar summerar därför inte alltid till totalen, och små "
+    "skillnader ska inte tolkas."
+)
+CAPPED = (
+    "Där is_capped är sant är en del minst {percent} procent av sin helhet, och anges som det största antal som är "
+    "mindre än så."
+)
+TOO_FEW = "En andel utan värde bygger på färre än {few} (too_few är sant); en tid utan värde bygger också på för få."
+EXACT = "Räknar inga personer: uppgifterna är exakta."
+NOT_THERE = (
+    "Rader där alla antal är 0 finns inte med. Uppdelningar efter orsak, uppgiftslämnare, tidigare kontakt, insats, "
+    "utfall av erbjudande och orsak till återaktualisering finns bara där helheten är minst {few}, och per kvartal "
+    "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal."
+)
+_LABELLED = {
+    "district_code": ("dim_district", "district_label"),
+    "reason_code": ("dim_reason", "reason_label"),
+    "source_code": ("dim_source", "source_label"),
+    "intervention_code": ("dim_intervention", "intervention_label"),
+}
+"""Coded columns whose Swedish labels are in a dimension table."""
+_DIMENSION_TABLES = {
+    "dim_district": "district_code, district_label, kind, successor_code, current_district_code, valid_from, valid_to",
+    "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
+    "quarter_end_date",
+    "dim_intervention": "intervention_code, intervention_label, intervention_category",
+    "dim_reason": "reason_code, reason_label, reason_side",
+    "dim_source": "source_code, source_label",
+}
+
+
+def in_words(policy: CellKeyPolicy) -> str:
+    """What every reader must know of the figures, in Swedish."""
+    values = {
+        "greatest": policy.greatest_deviation,
+        "js": policy.js,
+        "percent": policy.all_of_n_percent,
+        "few": policy.too_few,
+    }
+    return " ".join(text.format(**values) for text in (DEVIATION, CAPPED, TOO_FEW))
+
+
+def notice_of(warehouse: duckdb.DuckDBPyConnection) -> str:
+    """What every reader must be told of the data; empty when they are real."""
+    found = warehouse.execute(
+        "select coalesce(bool_and(is_synthetic), false), coalesce(bool_or(is_synthetic), false) "
+        "from warehouse.core.fct_submission where is_in_force"
+    ).fetchone() or (False, False)
+    return SYNTHETIC if found[0] else PARTLY_SYNTHETIC if found[1] else ""
+
+
+def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy, heading: Heading) -> dict[str, int]:
+    """Write the file.
+
+    Args:
+        path: it must not exist.
+        warehouse: where labels and descriptions come from.
+        made: the figures.
+        policy: with which they were made.
+        heading: what is said of the release.
+
+    Returns:
+        Table → how many rows it holds.
+    """
+    counts: dict[str, int] = {}
+    with keyed_warehouse(warehouse) as target:
+        target.execute(f"attach {sql_literal(path)} as release")
+        target.execute("create schema release.published")
+        notice, told = notice_of(target), _told(target)
+        labels = {column: _labels(target, *where) for column, where in _LABELLED.items()}
+        for name, found in made.marts.items():
+            chosen, mart = made.chosen[name], found.rows.mart
+            rows = _labelled(table_of(found, chosen), labels)
+            rows = _with_heading(rows, is_provisional(found, chosen, heading.locked), heading)
+            counts[name] = _store(target, name, rows)
+            words = in_words(policy) if mart.person_counts or mart.derived else EXACT
+            _comment(target, told.get(("marts", name), {}), name, rows.column_names, f"{notice} {words}".strip())
+        for name, columns in _DIMENSION_TABLES.items():
+            rows = target.execute(f"select {columns} from warehouse.core.{name} order by 1").to_arrow_table()
+            first = str(rows.column_names[0])
+            counts[name] = _store(target, name, rows)
+            target.execute(f"alter table release.published.{name} add primary key ({first})")
+            _comment(target, told.get(("core", name), {}), name, rows.column_names, notice)
+        _write_about(target, policy, heading, notice)
+        target.execute("checkpoint release")
+        target.execute("detach release")
+    return counts
+
+
+def _with_heading(rows: pa.Table, provisional: pa.Array, heading: Heading) -> pa.Table:
+    released_at = pa.scalar(heading.released_at, pa.timestamp("us", tz="UTC"))
+    for name, column in (
+        ("is_provisional", provisional),
+        ("release_id", pa.repeat(pa.scalar(heading.release_id, pa.int32()), rows.num_rows)),
+        ("released_at", pa.repeat(released_at, rows.num_rows)),
+    ):
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def holds_the_same(path: Path, other: Path) -> bool:
+    """Whether two releases show readers the same: tables, rows, descriptions; their numbers and times apart.
+
+    Raises:
+        duckdb.Error: one of them can't be read.
+    """
+    return _fingerprints(path) == _fingerprints(other)
+
+
+def _fingerprints(path: Path) -> list[tuple[object, ...]]:
+    """Of each table its rows in whatever order, its columns and what is said of them."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {sql_literal(path)} as one (read_only)")
+        described = connection.execute(
+            "select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() "
+            "where database_name = 'one' union all "
+            "select table_name, '', '', coalesce(comment, '') from duckdb_tables() where database_name = 'one' "
+            "order by all"
+        ).fetchall()
+        found: list[tuple[object, ...]] = [tuple(row) for row in described]
+        for table in sorted({str(row[0]) for row in described}):
+            of_rows = "columns(c -> c not in ('release_id', 'released_at'))"
+            where = " where key not in ('release_id', 'released_at', 'is_revision')" if table == "about" else ""
+            hashed = f"select hash(told) as h from (select {of_rows} from one.published.{table}{where}) as told"
+            sums = connection.execute(f"select count(*), sum(h::hugeint), bit_xor(h) from ({hashed})").fetchone()
+            found.append((table, *(sums or ())))
+    return found
+
+
+def stamp(path: Path, released_at: datetime) -> None:
+    """Set when a written release goes out, in every table and in `about`."""
+    with duckdb.connect(str(path)) as target:
+        target.execute("set timezone = 'UTC'")
+        for (table,) in target.execute(
+            "select table_name from duckdb_columns() where schema_name = 'published' and column_name = 'released_at'"
+        ).fetchall():
+            target.execute(f"update published.{table} set released_at = ?", [released_at])
+        target.execute("update published.about set value = ? where key = 'released_at'", [released_at.isoformat()])
+        target.execute("checkpoint")
+
+
+def _labels(warehouse: duckdb.DuckDBPyConnection, table: str, column: str) -> dict[str, str]:
+    key = {value[1]: name for name, value in _LABELLED.items()}[column]
+    found = warehouse.execute(f"select {key}, {column} from warehouse.core.{table}").fetchall()
+    return {str(code): str(said) for code, said in found}
+
+
+def _labelled(rows: pa.Table, labels: Mapping[str, Mapping[str, str]]) -> pa.Table:
+    """Swedish labels beside the coded columns."""
+    for column in rows.column_names:
+        if column == "indicator_code":
+            rows = _beside(rows, column, "indicator_label", lambda code: label(code) or code)
+        elif column in labels:
+            rows = _beside(rows, column, _LABELLED[column][1], partial(_said, labels[column]))
+    return rows
+
+
+def _said(labels: Mapping[str, str], code: str) -> str:
+    return labels.get(code, code)
+
+
+def _beside(rows: pa.Table, column: str, name: str, said: Callable[[str], str]) -> pa.Table:
+    codes = rows[column].cast(pa.string()).combine_chunks()
+    encoded = (codes if isinstance(codes, pa.Array) else pa.concat_arrays(codes.chunks)).dictionary_encode()
+    words = ["Alla" if code == TOTAL else said(code) for code in encoded.dictionary.to_pylist()]
+    told = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(words, pa.string())).cast(pa.string())
+    return rows.add_column(rows.column_names.index(column) + 1, name, told)
+
+
+def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
+    target.register("rows_told", rows)
+    columns = ", ".join(
+        f'"{one}"::varchar as "{one}"' if pa.types.is_dictionary(rows.schema.field(one).type) else f'"{one}"'
+        for one in rows.column_names
+    )
+    target.execute(f"create table release.published.{name} as select {columns} from rows_told")
+    target.unregister("rows_told")
+    return int(rows.num_rows)
+
+
+def _told(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """Per schema and table of the warehouse what it says of its columns, and under "" of itself."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    here = "database_name = 'warehouse' and schema_name in ('core', 'marts')"
+    for schema, table, column, comment in warehouse.execute(
+        f"select schema_name, table_name, '', comment from duckdb_tables() where {here} "
+        f"union all select schema_name, table_name, column_name, comment from duckdb_columns() where {here}"
+    ).fetchall():
+        found.setdefault((schema, table), {})[column] = comment or ""
+    return found
+
+
+def _comment(
+    target: duckdb.DuckDBPyConnection, told: dict[str, str], table: str, columns: list[str], text: str
+) -> None:
+    """Describe a table and its columns: our own words, then the model's (`told`); labels from the glossary."""
+    described = f"{label(table) or table}. {text} {told.get('', '').strip()}".strip()
+    if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
+        described = f"{text} {told.get('', '').strip()}".strip()
+    statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
+    terms = load_terms()
+    for column in columns:
+        more = told.get(column) or (terms[column].explanation if column in terms else None)
+        words = ": ".join(part for part in (label(column), more) if part)
+        if words:
+            statements.append(f"comment on column release.published.{table}.{column} is {sql_literal(words)}")
+    target.execute("; ".join(statements))
+
+
+def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, heading: Heading, notice: str) -> None:
+    target.execute("create table release.published.about (key varchar primary key, value varchar not null)")
+    told = {
+        "release_id": str(heading.release_id),
+        "released_at": heading.released_at.isoformat(),
+        "until_quarter": heading.until_quarter or "",
+        "is_revision": str(heading.is_revision).lower(),
+        "disclosure_control": "cell keys: see certificate.html",
+        "js": str(policy.js),
+        "greatest_deviation": str(policy.greatest_deviation),
+        "variance": f"{policy.variance:g}",
+        "too_few": str(policy.too_few),
+        "how_to_read": in_words(policy),
+        "not_there": NOT_THERE.format(few=policy.too_few),
+        "is_synthetic": {SYNTHETIC: "true", PARTLY_SYNTHETIC: "partly"}.get(notice, "false"),
+        "notice": notice,
+    }
+    target.executemany("insert into release.published.about values (?, ?)", [list(one) for one in told.items()])
+    target.execute("comment on table release.published.about is 'Vad utgåvan säger om sig själv.'")
