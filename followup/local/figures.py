@@ -99,7 +99,7 @@ def groups_table(warehouse: Path) -> Table:
 
 
 def release_table(published: Path) -> Table:
-    """The published tables, their rows, and how many of their figures are shown and hidden.
+    """The published tables, their rows and rates, and how many rates are of too few.
 
     Args:
         published: the folder that readers open; its release has a certificate.
@@ -108,14 +108,14 @@ def release_table(published: Path) -> Table:
     figures = {table["name"]: table for table in certificate["tables"]}
     release = read_release(published / FILE_NAME)
     title = f"Release {certificate['release_id']}, up to {certificate['until_quarter']} (synthetic)"
-    table = Table(title=title, caption=f"{certificate['hidden']} figures are hidden, each counted once.")
+    table = Table(title=title, caption="Counts of persons deviate a little at random: certificate.html says how much.")
     table.add_column("table")
-    for name in ("rows", "figures shown", "figures hidden"):
+    for name in ("rows", "rates", "of too few"):
         table.add_column(name, justify="right")
     for served in release.tables:
-        counts = figures.get(served.name)
-        shown, hidden = (counts["cells"] - counts["hidden"], counts["hidden"]) if counts else (None, None)
-        table.add_row(served.name, _count(served.rows), _count(shown), _count(hidden))
+        of_rates = figures.get(served.name, {})
+        counts = (served.rows, of_rates.get("rates"), of_rates.get("too_few"))
+        table.add_row(served.name, *map(_count, counts))
     return table
 
 
