@@ -53,7 +53,20 @@ class AttackPolicy(BaseModel):
     seconds: float = Field(gt=0, description="after which no new sample is begun")
     width: int = Field(ge=1, description="what can be concluded of a small count is at least so wide, but for …")
     most_narrower_percent: float = Field(ge=0, le=100, description="… so many of them")
-    most_averaging_points: float = Field(ge=0, description="percentage points over the better of prior and own figure")
+    most_insider_percent: float = Field(ge=0, le=100, description="narrower only for a unit that knows its own counts")
+    most_averaging_points: float = Field(
+        ge=0, description="percentage points over the better of prior and own figure, beyond chance"
+    )
+    most_sure_percent: float = Field(
+        ge=0,
+        le=100,
+        description="conclusions about a known child surer than 90 %, and not by the city's shares",
+    )
+    most_over_cap_percent: float = Field(
+        ge=0,
+        le=100,
+        description="parts by a sensitive dimension of all_of_n_percent of a whole or more, unmarked",
+    )
 
 
 class Policy(BaseModel):

@@ -19,7 +19,7 @@ from publish.attack.relations import System, relations_of
 from publish.attack.report import AttackReport, Limits
 from publish.attack.samples import Sample, families_of, samples
 
-Found = TypeVar("Found", averaging.AveragingFound, all_of_n.AllFound, presence.PresenceFound)
+Found = TypeVar("Found", all_of_n.AllFound, presence.PresenceFound)
 MOST_RELATIONS = 600
 """Of one linear program."""
 MOST_SUMS = 2000
@@ -56,7 +56,7 @@ class _Found:
     undecided: int = 0
     insider: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
     insider_gained: int = 0
-    averaging: list[averaging.AveragingFound] = field(default_factory=list)
+    averaging: list[tuple[averaging.Guesses, Counts]] = field(default_factory=list)
     claims: list[tuple[attributes.Claims, Counts]] = field(default_factory=list)
     all_of_n: list[all_of_n.AllFound] = field(default_factory=list)
     presence: list[presence.PresenceFound] = field(default_factory=list)
@@ -120,7 +120,7 @@ def attack(
         bounds.score(*_joined(found.programs), limits.width, found.solved, found.undecided),
         bounds.score(*_joined(found.insider), limits.width),
         found.insider_gained,
-        _pooled(averaging.AveragingFound, found.averaging),
+        _averaged(found.averaging, limits.small),
         attributes.score(found.claims, limits.sure),
         _pooled(all_of_n.AllFound, found.all_of_n),
         _pooled(presence.PresenceFound, found.presence),
@@ -177,7 +177,7 @@ def _attack_sample(
             earlier=cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None,
             small=limits.small,
         )
-        found.averaging.append(averaging.score(guesses, true[guesses.cells], limits.small))
+        found.averaging.append((guesses, true[guesses.cells]))
     found.is_cut_short |= until is not None and time.monotonic() > until
 
 
@@ -206,6 +206,11 @@ def _attack_by_insider(
     was = outside[1][others] - outside[0][others]
     right = (low[others] <= true[others]) & (true[others] <= high[others])
     found.insider_gained += int((right & (was >= limits.width) & (high[others] - low[others] < limits.width)).sum())
+
+
+def _averaged(parts: list[tuple[averaging.Guesses, Counts]], small: int) -> averaging.AveragingFound:
+    true = np.concatenate([one for _, one in parts] or [np.zeros(0, dtype=np.int64)])
+    return averaging.score(averaging.joined([guesses for guesses, _ in parts]), true, small)
 
 
 def _joined(parts: list[tuple[Floats, Floats, Counts]]) -> tuple[Floats, Floats, Counts]:

@@ -26,7 +26,7 @@ class Limits:
     narrower: int = 0
     """Small counts known to less than `width`."""
     averaging_points: float = 5.0
-    """Percentage points over the better of prior and own figure."""
+    """Percentage points over the better of prior and own figure, beyond chance."""
     change_points: float = 5.0
     """Percentage points over chance."""
     sure: float = 0.9
@@ -89,7 +89,7 @@ class AttackReport:
             ),
             ("small counts exact for an insider", self.insider.exact, limits.exact),
             ("small counts narrower for an insider only", self.insider_gained, limits.narrower),
-            ("averaging", self.averaging.points, limits.averaging_points),
+            ("averaging", self.averaging.points_at_least, limits.averaging_points),
             ("one record changed", self.changes.points if self.changes else 0.0, limits.change_points),
             ("attributes surer than allowed", self.attributes.sure, 0),
             ("parts at the cap without being marked", self.all_of_n.over_cap, 0),

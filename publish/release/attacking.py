@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,8 @@ from publish.release.keyed import CITY, Flags, Rows
 from publish.release.making import Made
 from publish.release.periods import TOTAL
 
+Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "over_cap", "rows"]
+
 
 @dataclass(frozen=True)
 class Attacked:
@@ -29,10 +34,12 @@ class Attacked:
 
     Attributes:
         report: their figures.
+        measured: those that can block a release, beside the policy's limits.
         breaches: what the policy forbids.
     """
 
     report: AttackReport
+    measured: Mapping[Checked, Measured]
     breaches: tuple[Breach, ...]
 
 
@@ -55,7 +62,7 @@ def attack_release(
         policy: limits and seconds (`attack`).
         release_id: the number of the release.
         merged: unit → the unit that it is part of today, where that is another.
-        seed: of the sample; it is in the certificate.
+        seed: of the sample (`seed_of`); it is in the certificate.
         is_full: all figures, however long it takes.
     """
     random = np.random.default_rng(seed)
@@ -72,21 +79,69 @@ def attack_release(
         seconds=limits.seconds,
         full=is_full,
     )
-    return Attacked(report, _breaches(report, policy))
+    measured = measured_of(report, policy)
+    breaches = (Breach(one.name, one.found, one.limit) for one in measured.values() if one.found > one.limit)
+    return Attacked(report, measured, tuple(breaches))
 
 
-def _breaches(report: AttackReport, policy: Policy) -> tuple[Breach, ...]:
-    """What is above the policy's limits: shares in per cent of the small counts that were attacked."""
-    limits = policy.attack
-    small = report.bounds.cells
-    narrow = 100 * report.bounds.narrower / small if small else 0.0
-    found = (
-        ("small counts exact", float(max(report.bounds.exact, report.programs.exact)), 0.0),
-        ("small counts exact for a unit that knows its own", float(report.insider.exact), 0.0),
-        ("per cent of small counts narrower than the width", narrow, limits.most_narrower_percent),
-        ("points gained by averaging", report.averaging.points, limits.most_averaging_points),
-    )
-    return tuple(Breach(*one) for one in found if one[1] > one[2])
+def seed_of(made: Made, policy: Policy, secret: bytes) -> int:
+    """The seed of a release's sample, the same for the same figures and policy: 32 bits.
+
+    So a blocked release is blocked again, however often it is made. It is keyed by the noise secret: nobody can find
+    out beforehand what will be looked at.
+    """
+    digest = hashlib.blake2s(key=secret, digest_size=4, person=b"attack")
+    digest.update(json.dumps(policy.model_dump(), sort_keys=True).encode())
+    for one in sorted(made.decided, key=lambda one: astuple(one.group)):
+        digest.update(json.dumps((*astuple(one.group), one.salt)).encode())
+    return int.from_bytes(digest.digest(), "little")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One figure of the attacks beside its limit, in the unit that both are in."""
+
+    name: str
+    found: float
+    limit: float
+
+
+def measured_of(report: AttackReport, policy: Policy) -> dict[Checked, Measured]:
+    """Everything that can block a release. Shares are in per cent of what was looked at."""
+    limits, presence = policy.attack, report.presence
+    is_told_by_rows = presence.sure > max(Limits().sure, presence.sure_absent)
+    return {
+        "exact": Measured("small counts exact", max(report.bounds.exact, report.programs.exact), 0.0),
+        "insider_exact": Measured("small counts exact for a unit that knows its own", report.insider.exact, 0.0),
+        "narrower": Measured(
+            "per cent of small counts narrower than the width",
+            _percent(report.bounds.narrower, report.bounds.cells),
+            limits.most_narrower_percent,
+        ),
+        "insider": Measured(
+            "per cent of others' small counts narrower for a unit that knows its own",
+            _percent(report.insider_gained, report.insider.cells),
+            limits.most_insider_percent,
+        ),
+        "averaging": Measured(
+            "points gained by averaging, beyond chance", report.averaging.points_at_least, limits.most_averaging_points
+        ),
+        "sure": Measured(
+            "per cent of conclusions about a child surer than 90 %",
+            _percent(report.attributes.sure, report.attributes.groups),
+            limits.most_sure_percent,
+        ),
+        "over_cap": Measured(
+            "per cent of parts above the cap without its mark",
+            _percent(report.all_of_n.over_cap, report.all_of_n.wholes),
+            limits.most_over_cap_percent,
+        ),
+        "rows": Measured("rows of zeros that tell of somebody", presence.rows_true if is_told_by_rows else 0, 0.0),
+    }
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 0.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ becomes of it then is in `approving.py`.
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -43,7 +42,7 @@ from publish.release.approving import (
     proposal_folder,
     shown_by,
 )
-from publish.release.attacking import Attacked, attack_release
+from publish.release.attacking import Attacked, Checked, attack_release, seed_of
 from publish.release.certificate import Certificate, Finding, TableShown, write_certificate
 from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made, make
@@ -159,7 +158,7 @@ class _Making:
         )
         if not made.quarters():
             raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
-        return self._propose(made, approve, warnings)
+        return self._propose(made, approve, warnings, seed_of(made, self.policy, secret))
 
     def _current_file(self) -> Path | None:
         if self.current is None:
@@ -167,7 +166,7 @@ class _Making:
         file = proposal_folder(self.settings, self.current.release_id) / FILE_NAME
         return file if file.exists() else None
 
-    def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...]) -> Release:
+    def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...], seed: int) -> Release:
         """Write, attack, certify, record, and publish it unless it waits."""
         until, revised = made.quarters()[-1], revisions(made.decided)
         heading = Heading(self.number, self.now, until, self.locked, tuple(sorted(revised.items())))
@@ -192,9 +191,7 @@ class _Making:
             alike = replace(alike, warnings=warnings, notice=notice)
             return no_other(self.settings, self.ledger, same, alike, self._waits(approve), self.now, self.on_step)
         self.on_step(None, None, "attacking")
-        attacked = attack_release(
-            made, self.declared, self.measures, self.policy, self.number, merged, seed=self._seed()
-        )
+        attacked = attack_release(made, self.declared, self.measures, self.policy, self.number, merged, seed=seed)
         certificate = self._certify(made, attacked, rows, until, notice)
         if attacked.breaches:
             shutil.rmtree(staged)
@@ -224,10 +221,6 @@ class _Making:
             return proposed
         served = approve_and_serve(self.settings, self.ledger, self.number, self.now, self.on_step)
         return replace(proposed, state="released", served=served)
-
-    def _seed(self) -> int:
-        """Of the attacked sample: another one each time, and not to be foreseen."""
-        return secrets.randbits(32)
 
     def _block(self, certificate: Certificate) -> NoReturn:
         detail = "the attacks found more than the policy allows: " + "; ".join(certificate.breaches)
@@ -309,26 +302,38 @@ def _listed(ptable: PTable) -> tuple[tuple[int, int, float], ...]:
 
 
 def _findings(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
-    """What the attacks found, for people who read no code."""
-    report, limits = attacked.report, policy.attack
-    small = report.bounds.cells
-    share = 100 * report.bounds.narrower / small if small else 0.0
-    averaging = report.averaging
+    """What the attacks found, each beside its limit, for people who read no code."""
+    report, measured, width = attacked.report, attacked.measured, policy.attack.width
+    averaging, attributes = report.averaging, report.attributes
+    alone = max(averaging.small_by_figure, averaging.small_by_prior)
+
+    def said(name: Checked, unit: str, decimals: int = 0) -> str:
+        one = measured[name]
+        return f"{one.found:.{decimals}f}{unit} (gräns {one.limit:g}{unit})".replace(".", ",")
+
     return (
-        Finding("Små antal (1–4) bland dem", f"{small}"),
-        Finding("Av dem kända exakt", f"{max(report.bounds.exact, report.programs.exact)} (gräns 0)"),
+        Finding("Små antal (1–4) bland de prövade", f"{report.bounds.cells}"),
+        Finding("Av dem kända exakt", said("exact", "")),
+        Finding(f"Av dem kända på färre än {width} när", said("narrower", " %", 2)),
+        Finding("Andra stadsdelars små antal, kända exakt för den som kan sina egna", said("insider_exact", "")),
+        Finding(f"Av dem kända på färre än {width} när bara för den som kan sina egna", said("insider", " %", 2)),
         Finding(
-            f"Av dem kända på färre än {limits.width} när",
-            f"{share:.1f} % (gräns {limits.most_narrower_percent:g} %)".replace(".", ","),
+            "Små antal gissade rätt av den som lägger ihop alla uppgifter, mot den som bara ser uppgiften själv",
+            f"{100 * averaging.small_by_sums:.0f} % mot {100 * alone:.0f} % av {averaging.cells}",
         ),
         Finding(
-            "Gissade exakt av den som lägger ihop alla uppgifter, mot den som bara ser uppgiften själv",
-            f"{100 * averaging.small_by_sums:.0f} % mot "
-            f"{100 * max(averaging.small_by_figure, averaging.small_by_prior):.0f} % "
-            f"(gräns {limits.most_averaging_points:g} procentenheter mer)",
+            "Så mycket bättre gissar den, utöver vad slumpen kan ge (undre gränsen för 95 % säkerhet)",
+            said("averaging", " procentenheter", 1),
         ),
         Finding(
-            "Smalare för en stadsdel som kan sina egna antal", f"{report.insider_gained} av {report.insider.cells}"
+            f"Slutsatser om ett barn som är säkrare än 90 %, av {attributes.groups} möjliga",
+            said("sure", " %", 2),
         ),
-        Finding("Slutsatser om ett barn som är säkrare än 90 %", f"{report.attributes.sure}"),
+        Finding(f"Delar över taket på {policy.cell_keys.all_of_n_percent} % utan märkning", said("over_cap", " %", 2)),
+        Finding("Tomma rader som avslöjar att någon finns", said("rows", "")),
+        Finding(
+            "Prövas inte på varje utgåva",
+            "vad två utgåvor säger om ett enda ärende som har kommit till; det är mätt för metoden",
+        ),
+        Finding("Prövningens urval", "avbrutet i förtid" if report.is_cut_short else "helt genomfört"),
     )

@@ -25,8 +25,8 @@ def released(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> 
     settings = Settings.model_validate({"home": home, "keys": home.parent / "keys.json"})
     make_keys(settings.keys)
     policy = load_policy()
-    limits = {"seconds": 0.5, "most_narrower_percent": 100.0, "most_averaging_points": 100.0}
-    quick = policy.model_copy(update={"attack": policy.attack.model_copy(update=limits)})
+    limits = {name: 100.0 for name in type(policy.attack).model_fields if name.startswith("most_")}
+    quick = policy.model_copy(update={"attack": policy.attack.model_copy(update={"seconds": 0.5, **limits})})
     return release(settings, approve=True, gate=lambda _: [], policy=quick)
 
 

@@ -10,7 +10,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, settle
+from typer.testing import CliRunner
 
+from followup.cli.main import app
 from ingest.file_permissions import find_open_to_others
 from publish.marts.declared import load_marts
 from publish.release.writing import PARTLY_SYNTHETIC, SYNTHETIC
@@ -88,10 +90,12 @@ def test_real_data_go_out_protected_and_what_is_only_partly_synthetic_says_so(tm
     assert PARTLY_SYNTHETIC in place.followup("publish", "--approve")
 
 
-def test_nothing_to_publish_is_said(tmp_path: Path) -> None:
-    place = settle(tmp_path / "p", draw(tmp_path))
-    place.followup("publish", expect=1)
-    assert not place.published.exists()
+def test_publishing_without_a_warehouse_fails_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOLLOWUP_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(app, ["publish"])
+    assert done.exit_code == 3
+    assert done.output.strip() == "Nothing published: there is no warehouse yet: run `followup build` first"
+    assert not (tmp_path / "home" / "published").exists()
 
 
 def test_nobody_else_can_open_what_the_commands_wrote(released: Place) -> None:

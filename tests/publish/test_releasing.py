@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.decisions import lock_quarter
 from ingest.ledger.draws import released_draws
-from ingest.ledger.releases import releases
+from ingest.ledger.releases import ReleaseRow, releases
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
@@ -53,12 +53,16 @@ def about(settings: Settings) -> dict[str, str]:
         return dict(file.execute("select key, value from published.about").fetchall())
 
 
-def states(settings: Settings) -> list[str]:
+def recorded(settings: Settings) -> list[ReleaseRow]:
     ledger = Ledger(settings.ledger)
     try:
-        return [one.state for one in releases(ledger)]
+        return releases(ledger)
     finally:
         ledger.close()
+
+
+def states(settings: Settings) -> list[str]:
+    return [one.state for one in recorded(settings)]
 
 
 def test_published_figures_deviate_and_say_so(settings: Settings) -> None:
@@ -150,8 +154,15 @@ def test_what_the_policy_forbids_blocks_the_release_and_keeps_the_one_before(set
     assert states(settings) == ["released", "blocked"]
     assert not proposal_folder(settings, 2).exists()
     assert "bromma" not in str(caught.value)
-    make(settings, now=NOW + timedelta(days=8))
-    assert states(settings) == ["released", "blocked", "released"]
+    # Made again it is attacked in the same sample, so it can't be tried until it passes.
+    with pytest.raises(ReleaseBlocked):
+        make(settings, now=NOW + timedelta(days=9), policy=quick_policy(most_averaging_points=-100.0))
+    first, again = (json.loads(one.certificate) for one in recorded(settings)[1:])
+    assert (again["seed"], again["breaches"]) == (first["seed"], first["breaches"])
+    third = make(settings, now=NOW + timedelta(days=9))
+    assert states(settings) == ["released", "blocked", "blocked", "released"]
+    assert third.certificate is not None
+    assert third.certificate.seed != first["seed"]  # another policy
 
 
 def test_proposal_waits_is_replaced_by_the_next_and_is_published_when_approved(settings: Settings) -> None:

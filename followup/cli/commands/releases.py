@@ -46,8 +46,9 @@ def publish(
 
     Without --approve it waits for `followup release approve`, unless the installation approves its releases itself (at
     most one a week). When the current release shows the same already, none is made. --quarter: figures up to and
-    including this quarter.
+    including this quarter. Exit 1 when the marts or the attacks stop the release, 3 when there is no warehouse or key.
     """
+    from publish.catalogue.manifest import ManifestMissing
     from publish.gate.passing import GateClosed, MartsMissing
     from publish.release.approving import ReleaseRefused
     from publish.release.keyed import NotKeyed
@@ -66,8 +67,10 @@ def publish(
                 force=force,
                 is_yearly_revision=yearly_revision,
             )
-    except (ReleaseRefused, ReleaseBlocked, GateClosed, NotKeyed, MartsMissing, SettingsError) as error:
+    except (ReleaseRefused, ReleaseBlocked, GateClosed) as error:
         raise _failure("Nothing published", error, Exit.REFUSED) from None
+    except (NotKeyed, MartsMissing, ManifestMissing, SettingsError) as error:
+        raise _failure("Nothing published", error, Exit.FAILED) from None
     except ServingError as error:
         raise _failure("Not served", error, Exit.FAILED) from None
     output.print_release(console, made)
