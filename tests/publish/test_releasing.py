@@ -158,7 +158,7 @@ def test_what_the_policy_forbids_blocks_the_release_and_keeps_the_one_before(set
     with pytest.raises(ReleaseBlocked):
         make(settings, now=NOW + timedelta(days=9), policy=quick_policy(most_averaging_points=-100.0))
     first, again = (json.loads(one.certificate) for one in recorded(settings)[1:])
-    assert (again["seed"], again["breaches"]) == (first["seed"], first["breaches"])
+    assert again["seed"] == first["seed"]
     third = make(settings, now=NOW + timedelta(days=9))
     assert states(settings) == ["released", "blocked", "blocked", "released"]
     assert third.certificate is not None

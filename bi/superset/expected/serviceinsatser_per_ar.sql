@@ -1,4 +1,5 @@
-select calendar_year::varchar as year_label, ended, completed
-from published.mart_service_interventions_yearly
-where district_basis = 'today' and district_code = 'stockholm'
-    and list_distinct([intervention_category, target_group, referred_from, sex, age_band]) = ['alla']
+select left(reporting_quarter, 4) as year_label, sum(completion_rate_denominator)::integer as ended,
+    sum(completion_rate_numerator)::integer as completed
+from published.mart_service_interventions
+where district_basis = 'today' and district_code = 'stockholm' and cohort_basis = 'handelse' and cut = 'total'
+group by all having count(*) = 4
