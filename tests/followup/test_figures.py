@@ -49,16 +49,16 @@ def test_groups_table_counts_a_queue_once_however_many_districts_have_seats(tmp_
     assert len(rows) == 1
 
 
-def test_release_table_shows_rows_and_hidden_figures_of_each_table(tmp_path: Path) -> None:
+def test_release_table_shows_rows_and_rates_of_too_few_of_each_table(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "followup.duckdb")) as connection:
         connection.execute("create schema published; create table published.mart_case_flow as from range(1200)")
         connection.execute("create table published.dim_district as from range(14)")
-    counts = {"name": "mart_case_flow", "rows": 1200, "cells": 2000, "hidden": 30}
-    certificate = {"release_id": 3, "until_quarter": "2019Q3", "hidden": 28, "tables": [counts]}
+    counts = {"name": "mart_case_flow", "rows": 1200, "rates": 2000, "too_few": 30}
+    certificate = {"release_id": 3, "until_quarter": "2019Q3", "tables": [counts]}
     (tmp_path / "certificate.json").write_text(json.dumps(certificate), encoding="utf-8")
     console = Console(width=160, record=True, file=(tmp_path / "printed").open("w", encoding="utf-8"))
     console.print(release_table(tmp_path))
     text = console.export_text()
-    assert "Release 3, up to 2019Q3 (synthetic)" in text and "28 figures are hidden" in text
+    assert "Release 3, up to 2019Q3 (synthetic)" in text and "deviate a little" in text
     rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines() if "│" in line]
-    assert rows == [["dim_district", "14", "–", "–"], ["mart_case_flow", "1 200", "1 970", "30"]]
+    assert rows == [["dim_district", "14", "–", "–"], ["mart_case_flow", "1 200", "2 000", "30"]]
