@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom
+from scipy.stats import betabinom
 
 from publish.attack.averaging import normalised
 from publish.attack.cells import UNKNOWN, Cells, Rows
@@ -15,6 +15,8 @@ from publish.attack.likelihood import Deviation
 
 ROUNDS = 20_000
 """Rows worked on at a time, so that memory stays small."""
+LIKE_CITY = 30.0
+"""How alike units are: a unit's share is known beforehand as if so many of its children were drawn from the city's."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _by_dimension(
             share = normalised(of_city.astype(float))
             size = np.maximum(cells.published[chosen], 1).astype(float)
             capped = (parts >= 0) & cells.is_capped[parts]
-            expected = _expected(size[:, None] * share, np.maximum(shown, 0), capped, deviation)
+            expected = _expected(size[:, None], share, np.maximum(shown, 0), capped, deviation)
             expected[:, 0] = 0.0
             sure = normalised(expected)
             best = sure.argmax(axis=1)
@@ -123,8 +125,9 @@ def _by_outcome(
     at_city = np.clip((at_part + 0.5) / (at_whole + 1.0), 0.001, 0.999)
     size = np.maximum(cells.published[groups], 1).astype(float)
     shown = np.maximum(cells.published[part], 0)
-    yes = _expected((size * at_city)[:, None], shown[:, None], cells.is_capped[part][:, None], deviation)[:, 0]
-    no = _expected((size * (1 - at_city))[:, None], np.maximum(size - shown, 0)[:, None].astype(int), None, deviation)
+    column, rest = size[:, None], np.maximum(size - shown, 0)[:, None].astype(np.int64)
+    yes = _expected(column, at_city[:, None], shown[:, None], cells.is_capped[part][:, None], deviation)[:, 0]
+    no = _expected(column, 1 - at_city[:, None], rest, None, deviation)
     share = np.where(cells.published[part] == UNKNOWN, at_city, yes / (yes + no[:, 0]))
     is_yes = share >= 0.5
     sure, by_city = np.maximum(share, 1 - share), np.maximum(at_city, 1 - at_city)
@@ -134,16 +137,19 @@ def _by_outcome(
     ]
 
 
-def _expected(mean: Floats, shown: Counts, capped: Flags | None, deviation: Deviation) -> Floats:
-    """The expected true counts behind published ones: before, any count around `mean` that groups of such size have."""
+def _expected(size: Floats, share: Floats, shown: Counts, capped: Flags | None, deviation: Deviation) -> Floats:
+    """The expected true counts behind published ones. Before: a part of the group that is the city's share of it, more
+    or less, as units differ."""
+    whole, of_city = (one.ravel()[:, None] for one in np.broadcast_arrays(size, np.clip(share, 1e-4, 1 - 1e-4)))
     flat, counts = shown.ravel(), np.arange(deviation.top + 1)
-    prior = nbinom.pmf(counts, 1.0, 1.0 / (1.0 + np.maximum(mean, 1e-3).ravel()[:, None])) + 1e-6
+    number = np.rint(np.minimum(whole, 10 * deviation.top))
+    prior = betabinom.pmf(counts, number, LIKE_CITY * of_city, LIKE_CITY * (1 - of_city)) + 1e-9
     likelihood = deviation.of(flat)
     if capped is not None and capped.any():
         likelihood = np.where(capped.ravel()[:, None], deviation.at_least(flat + 1), likelihood)
     chance = normalised(prior * likelihood)
     is_large = (flat >= deviation.top - deviation.most) | (chance.sum(axis=1) == 0)
-    expected: Floats = np.where(is_large, flat, chance @ counts).reshape(mean.shape)
+    expected: Floats = np.where(is_large, flat, chance @ counts).reshape(shown.shape)
     return expected
 
 

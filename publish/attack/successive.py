@@ -92,7 +92,8 @@ def infer(
     dimension is not known.
 
     Args:
-        before: the figures of one measure, unit, division and period in the first release.
+        before: figures that count the record in the first release: of its unit and period, perhaps also of the city
+            and of the years. Each group of figures (measure, unit, division, period) is one more look.
         after: the same in the second.
         kind: what happened to the record.
         dimension: of the code that is guessed.
@@ -102,7 +103,8 @@ def infer(
     shifts = _Shifts(deviation)
     all_before, all_after = (np.concatenate([grid[at].ravel() for grid in grids]) for at in (0, 1))
     unmoved = shifts.share_unmoved(all_before, all_after)
-    share = (grids[0][0][:, 0] if kind != "added" else grids[0][1][:, 0]) + 0.5
+    alone = min((grid for grid in grids if grid[0].shape[1] == 1), key=lambda grid: grid[0].sum())
+    share = alone[1 if kind == "added" else 0][:, 0] + 0.5
 
     def evidence(shift: int) -> Floats:
         total = np.zeros(len(names))
@@ -132,13 +134,29 @@ def _grids(before: Figures, after: Figures, dimension: str) -> tuple[list[str], 
         found |= {figures.names[figures.column(dimension)][code] for code in np.unique(codes[codes > 0])}
     names = sorted(found)
     grids = []
-    for other in (None, *(name for name in before.dimensions if name != dimension)):
-        pair = [_grid(figures, dimension, other, names) for figures in (before, after)]
-        labels = sorted(pair[0].keys() | pair[1].keys())
-        if labels:
-            grid = [np.stack([one.get(label, np.zeros(len(names))) for label in labels], axis=1) for one in pair]
-            grids.append((grid[0], grid[1]))
+    for one, other_one in _groups(before, after):
+        for other in (None, *(name for name in before.dimensions if name != dimension)):
+            pair = [_grid(figures, dimension, other, names) for figures in (one, other_one)]
+            labels = sorted(pair[0].keys() | pair[1].keys())
+            if labels:
+                grid = [np.stack([had.get(label, np.zeros(len(names))) for label in labels], axis=1) for had in pair]
+                grids.append((grid[0], grid[1]))
     return names, grids
+
+
+def _groups(before: Figures, after: Figures) -> list[tuple[Figures, Figures]]:
+    """The figures of each measure, unit, division and period by themselves."""
+    names = [
+        [tuple(figures.names[place][code] for place, code in enumerate(row)) for row in figures.codes[:, :4]]
+        for figures in (before, after)
+    ]
+    return [
+        (
+            before.take(np.array([one == group for one in names[0]])),
+            after.take(np.array([one == group for one in names[1]])),
+        )
+        for group in sorted({*names[0], *names[1]})
+    ]
 
 
 def _grid(figures: Figures, dimension: str, other: str | None, names: list[str]) -> dict[str, Floats]:

@@ -25,7 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 SCHEMA = "keyed"
 CITY = "stockholm"
-AS_SUBMITTED = "as_submitted"
+AS_SUBMITTED, TODAY = "as_submitted", "today"
 
 
 class NotKeyed(Exception):

@@ -13,6 +13,7 @@ from publish.cell_keys.revisions import Decided, decide
 from publish.marts.declared import Mart, Measures
 from publish.policy import CellKeyPolicy
 from publish.release.choosing import is_published
+from publish.release.coherent import Coherence
 from publish.release.deriving import Method, Published, derive
 from publish.release.drawing import Drawing
 from publish.release.equity import derive_equity
@@ -93,9 +94,11 @@ def make(
             on_step(f"reading {name}")
             read.append(read_mart(connection, mart, until=until))
         found = connection.execute(
-            "select district_code from warehouse.core.dim_district where kind = 'district'"
+            "select district_code, coalesce(current_district_code, district_code), kind "
+            "from warehouse.core.dim_district"
         ).fetchall()
-    districts = {str(code) for (code,) in found}
+    districts = {str(code) for code, _, kind in found if kind == "district"}
+    successors = {str(code): str(today) for code, today, _ in found if code != today}
     on_step("drawing salts")
     salts = salts_of(read, measures, secret)
     wanted = published_groups(read)
@@ -105,7 +108,7 @@ def make(
     )
     is_held = {one.group for one in decided if one.decision == "held"}
     held = [hold(one.rows, is_held, current) for one in read]
-    return _figures(held, measures, decided, Method(policy, ptable, secret), districts, on_step)
+    return _figures(held, measures, decided, Method(policy, ptable, secret), districts, successors, on_step)
 
 
 def sealed_periods(groups: Collection[Group], locked: Collection[str]) -> set[tuple[str, str]]:
@@ -120,12 +123,14 @@ def _figures(
     decided: Sequence[Decided],
     method: Method,
     districts: Collection[str],
+    successors: Mapping[str, str],
     on_step: Callable[[str], None],
 ) -> Made:
     rows: list[Rows] = [one.rows for one in held]
     on_step("drawing counts")
     drawing = Drawing(rows, measures, {one.group: one.salt for one in decided}, method.secret, method.ptable)
-    drawn, shifts = drawing.counts(), drawing.shifts()
+    coherence = Coherence(rows, measures, [one.columns for one in held], successors, method.policy.greatest_deviation)
+    drawn, shifts = coherence.applied(drawing.counts()), drawing.shifts()
     marts: dict[str, Published] = {}
     for one, counts, shift in zip(held, drawn, shifts, strict=True):
         name = one.rows.mart.mart
