@@ -26,6 +26,7 @@ class CellKeyPolicy(BaseModel):
     greatest_deviation: int = Field(ge=2, description="D: no published count is further from the true one")
     variance: float = Field(gt=0, description="V of the deviation, or the nearest that is possible")
     draws: int = Field(ge=1, description="the most draws of a group of figures outside yearly revisions")
+    least_changed: int = Field(ge=1, description="fewer changed records of a group wait, also at the yearly revision")
     too_few: int = Field(ge=1, description="rates of smaller published denominators are null")
     all_of_n_percent: int = Field(ge=51, le=100, description="a sensitive part of this share or more is capped below")
     minimum_n: dict[DurationStatistic, int] = Field(description="durations of a smaller published n are null")

@@ -21,6 +21,8 @@ class Draw:
     Attributes:
         salt: 1 to 2**64 − 1; 0 where nothing is counted from this release on.
         revision: the number of the revision of a sealed period that this is; 0 where it is none.
+        sketch: keyed digests of parts of what is counted, by which later releases know how much has changed; empty
+            where there is none.
     """
 
     family: str
@@ -31,6 +33,7 @@ class Draw:
     release_id: int
     salt: int
     revision: int
+    sketch: bytes = b""
 
 
 def released_draws(ledger: Ledger) -> list[Draw]:

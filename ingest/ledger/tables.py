@@ -164,6 +164,7 @@ draw = sa.Table(
     sa.Column("release_id", sa.ForeignKey("release.release_id"), primary_key=True, comment="the first with this salt"),
     sa.Column("salt", sa.String(16), nullable=False, comment="hexadecimal; 0 where nothing is counted"),
     sa.Column("revision", sa.Integer, nullable=False, comment="number of the sealed period's revision; 0: none"),
+    sa.Column("sketch", sa.LargeBinary, nullable=False, server_default="", comment="keyed digests of what is counted"),
 )
 
 installation = sa.Table(

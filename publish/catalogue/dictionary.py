@@ -30,7 +30,7 @@ _TYPES = {
 }
 _READING = """
 - Antal personer ändras lite och slumpmässigt innan de ges ut, så att ingen enskild kan röjas. Hur mycket står i tabellen `about` och i certifikatet. 1–4 visas aldrig, och en nolla kan stå för ett litet antal. Delar summerar därför inte alltid till totalen. Små skillnader ska inte tolkas.
-- En andel eller tid utan värde bygger på för få; då är `too_few` sant. Där `is_capped` är sant är en del minst 90 procent av sin helhet, och anges som det största antal som är mindre än så.
+- En andel eller tid utan värde bygger på för få; då är `too_few` sant. Där `is_capped` är sant är en del minst 75 procent av sin helhet, och anges som det största antal som är mindre än så.
 - En rad där alla antal är 0 finns inte med.
 - `cut` säger vad raden är uppdelad på (`total`, `sex`, `age_band+sex`). Välj ett värde, så kan raderna läggas ihop.
 - `alla` betyder att raden inte är uppdelad på den kolumnen. Lägg aldrig ihop `alla` med delarna, eller `stockholm` med stadsdelarna.

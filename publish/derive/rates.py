@@ -23,7 +23,7 @@ class Rates:
         whole: published counts of the whole.
         rate: part / whole, 0 to 1; NaN where the whole is too few; the cap's share itself where it is capped.
         is_too_few: the whole is below the policy's limit: the rate is published as null.
-        is_capped: the part is said to be "at least" the rate (`minst 90 %`).
+        is_capped: the part is said to be "at least" the rate (`minst 75 %`).
     """
 
     part: Counts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,28 +44,33 @@ def _is_number(rows: Rows, column: str) -> bool:
 
 
 def _is_of_large_whole(found: Published, sensitive: Flags, least: int) -> Flags:
-    """Of sensitive rows: whether one of the mart's wholes is large enough where they are not broken down so."""
+    """Of sensitive rows: whether one of the mart's counts is large enough in each row that they are a part of.
+
+    By reason and source these are the row by source alone, the row by reason alone, and the row by neither.
+    """
     mart, rows = found.rows.mart, found.rows
     size = np.max([found.counts[name] for name in mart.whole], axis=0)
-    own_key, whole_key = _keys(rows, set(mart.sensitive))
-    order = np.argsort(own_key[~sensitive])
-    keys, sizes = own_key[~sensitive][order], size[~sensitive][order]
-    if not len(keys):
-        return np.zeros(len(rows), np.bool_)
-    at = np.minimum(np.searchsorted(keys, whole_key), len(keys) - 1)
-    large: Flags = (keys[at] == whole_key) & (sizes[at] >= least)
+    each = [[column for column in dimension if column in mart.sensitive] for dimension in mart.dimensions]
+    large = sensitive.copy()
+    own_key = _keys(rows, ())
+    order = np.argsort(own_key)
+    keys, sizes = own_key[order], size[order]
+    for columns in [*filter(None, each), list(mart.sensitive)]:
+        cut = np.any([rows.is_cut_by(column) for column in columns], axis=0) & large
+        whole = _keys(rows, columns)[cut]
+        at = np.minimum(np.searchsorted(keys, whole), len(keys) - 1)
+        large[cut] = (keys[at] == whole) & (sizes[at] >= least)
     return large
 
 
-def _keys(rows: Rows, sensitive: set[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Of each row a number of its keys and dimensions, and the same with the sensitive ones not cut by."""
-    own, whole = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+def _keys(rows: Rows, without: Collection[str]) -> npt.NDArray[np.int64]:
+    """Of each row a number of its keys and dimensions, some of them not cut by."""
+    found = np.zeros(len(rows), np.int64)
     for column in (*rows.mart.keys, *rows.mart.columns_of_dimensions):
         codes, names = rows.codes(column)
-        own = own * (len(names) + 1) + codes + 1
-        without = names.index(TOTAL) if column in sensitive and TOTAL in names else None
-        whole = whole * (len(names) + 1) + (codes if without is None else np.int64(without)) + 1
-    return own, whole
+        code = np.int64(names.index(TOTAL)) if column in without and TOTAL in names else codes
+        found = found * (len(names) + 1) + code + 1
+    return found
 
 
 def cuts_of(rows: Rows) -> tuple[npt.NDArray[np.int32], list[str]]:

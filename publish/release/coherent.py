@@ -7,23 +7,20 @@ published figures, so it tells nothing more.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from publish.marts.declared import Measures
+from publish.release.coordinates import Uints, keys_of, mark, mark_of_place, marks_of, modular
 from publish.release.groups import counted_in, key_sums
 from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place, Rows
-from publish.release.periods import QUARTER, TOTAL, Period, quarters_in
+from publish.release.periods import QUARTER, Period, quarters_in
 
-Uints = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.intp]
 _BITS = 26
-_MODULUS = 1 << 64
 _LOWEST = np.uint64((1 << _BITS) - 1)
 """Of the table that answers most look-ups: whether any cell that is 0 has these lowest bits."""
 
@@ -115,10 +112,10 @@ class Coherence:
                     there &= ~self._held[number][counted.column]
                 at = np.flatnonzero(there)
                 if counted.unit not in coordinates:
-                    coordinates[counted.unit] = _coordinates(rows, counted.unit)
+                    coordinates[counted.unit] = keys_of(rows, counted.unit)
                 found.append((number, counted.column, counted.measure, counted.unit, at))
-                keys.append(coordinates[counted.unit][at] + _numbers([_mark("measure", counted.measure)]))
-                drawn_as = _numbers([_mark("drawn as", self._measures.drawn_as(counted.measure)) << 32])
+                keys.append(coordinates[counted.unit][at] + modular([mark("measure", counted.measure)]))
+                drawn_as = modular([mark("drawn as", self._measures.drawn_as(counted.measure)) << 32])
                 identities.append(key_sums(rows, counted.column)[at].astype(np.uint64) + drawn_as)
                 values.append(drawn[number][counted.column][at])
         if not found:
@@ -135,14 +132,14 @@ class Coherence:
         for dimension in rows.mart.dimensions:
             change = np.zeros(len(at), np.uint64)
             for column in reversed(dimension):
-                change = change - _marks(rows, column)[at]
+                change = change - marks_of(rows, column)[at]
                 yield key + change
         numbers, places = rows.places_by(cells.unit)
         for moves in zip(*(self._moves(place, cells.measure) for place in places), strict=True):
-            change = _numbers(_place_mark(to) - _place_mark(own) for to, own in zip(moves, places, strict=True))
+            change = modular(mark_of_place(to) - mark_of_place(own) for to, own in zip(moves, places, strict=True))
             yield key + change[numbers[at]]
         for whole in sorted(self._wholes.get(cells.measure, ())):
-            yield key + _numbers([_mark("measure", whole) - _mark("measure", cells.measure)])
+            yield key + modular([mark("measure", whole) - mark("measure", cells.measure)])
 
     def _moves(self, place: Place, measure: str) -> list[Place]:
         """The places that one is part of: the city, the unit of today, the years. Always as many, itself for none."""
@@ -171,31 +168,3 @@ class _Keys:
         place = np.minimum(np.searchsorted(self._sorted, keys[likely]), len(self._sorted) - 1)
         found[likely] = self._sorted[place] == keys[likely]
         return found
-
-
-@lru_cache(maxsize=100_000)
-def _mark(coordinate: str, name: str) -> int:
-    """A number of a code: a cell's key is the sum of its codes' numbers, 0 for what it is not cut by."""
-    return int.from_bytes(hashlib.blake2s(f"{coordinate}:{name}".encode(), digest_size=8).digest(), "little")
-
-
-def _place_mark(place: Place) -> int:
-    return _mark("unit", place.unit) + _mark("basis", place.basis) + _mark(*place.period)
-
-
-def _numbers(whole: Iterable[int]) -> Uints:
-    """Whole numbers, also negative or large ones, modulo 2**64."""
-    return np.array([one % _MODULUS for one in whole], np.uint64)
-
-
-def _marks(rows: Rows, column: str) -> Uints:
-    codes, names = rows.codes(column)
-    return _numbers([*(0 if name == TOTAL else _mark(column, name) for name in names), 0])[codes]
-
-
-def _coordinates(rows: Rows, unit: str | None) -> Uints:
-    numbers, places = rows.places_by(unit)
-    key = _numbers([*map(_place_mark, places), 0])[numbers]
-    for column in rows.mart.columns_of_dimensions:
-        key = key + _marks(rows, column)
-    return key

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ingest.ledger.draws import Draw
 from publish.cell_keys.keys import Group
 from publish.cell_keys.ptable import PTable, make_ptable
-from publish.cell_keys.revisions import Decided, decide
+from publish.cell_keys.revisions import Decided, decide, group_of
+from publish.cell_keys.sketch import masked
 from publish.marts.declared import Mart, Measures
 from publish.policy import CellKeyPolicy
+from publish.release.changes import parts_of, sketches_of
 from publish.release.choosing import is_published
 from publish.release.coherent import Coherence
 from publish.release.deriving import Method, Published, derive
@@ -24,6 +27,7 @@ from publish.release.periods import quarters_in
 from publish.release.pilot import derive_pilot_effect
 from publish.release.vacancies import derive_vacancies
 
+Sketched = TypeVar("Sketched", Draw, Decided)
 EQUITY, PILOT, VACANCIES = "mart_equity", "mart_pilot_effect", "mart_vacancies"
 
 
@@ -103,12 +107,27 @@ def make(
     salts = salts_of(read, measures, secret)
     wanted = published_groups(read)
     groups = {group: salt for group, salt in salts.items() if group in wanted}
+    sketches = sketches_of(read, measures, secret)
     decided = decide(
-        groups, earlier, cap=policy.draws, sealed=sealed_periods(groups, locked), is_yearly_revision=is_yearly_revision
+        groups,
+        _masked(earlier, secret),
+        cap=policy.draws,
+        sealed=sealed_periods(groups, locked),
+        is_yearly_revision=is_yearly_revision,
+        sketches=sketches,
+        parts=parts_of({*groups, *(group_of(draw) for draw in earlier)}, successors),
+        least_changed=policy.least_changed,
     )
+    decided = _masked(decided, secret)
     is_held = {one.group for one in decided if one.decision == "held"}
     held = [hold(one.rows, is_held, current) for one in read]
     return _figures(held, measures, decided, Method(policy, ptable, secret), districts, successors, on_step)
+
+
+def _masked(given: Sequence[Sketched], secret: bytes) -> list[Sketched]:
+    """Draws with their sketches masked for the ledger, or as they were before."""
+    made = masked([one.sketch for one in given], [one.salt for one in given], secret)
+    return [replace(one, sketch=sketch) for one, sketch in zip(given, made, strict=True)]
 
 
 def sealed_periods(groups: Collection[Group], locked: Collection[str]) -> set[tuple[str, str]]:

@@ -22,8 +22,9 @@ SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
 PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
 DEVIATION = (
     "Antal personer ändras lite och slumpmässigt innan de ges ut: oftast högst två, aldrig mer än {greatest}. 1–{js} "
-    "visas aldrig, och en nolla kan vara upp till {greatest}. Delar summerar därför inte alltid till totalen, och små "
-    "skillnader ska inte tolkas."
+    "visas aldrig, och en nolla kan vara upp till {greatest}; det som är en del av en nolla visas också som 0. Delar "
+    "summerar därför inte alltid till totalen, och små skillnader ska inte tolkas. En rättelse visas först när minst "
+    "{least} poster i samma stadsdel och period har ändrats."
 )
 CAPPED = (
     "Där is_capped är sant är en del minst {percent} procent av sin helhet, och anges som det största antal som är "
@@ -33,7 +34,7 @@ TOO_FEW = "En andel utan värde bygger på färre än {few} (too_few är sant); 
 EXACT = "Räknar inga personer: uppgifterna är exakta."
 NOT_THERE = (
     "Rader där alla antal är 0 finns inte med. Uppdelningar efter orsak, uppgiftslämnare, tidigare kontakt, insats, "
-    "utfall av erbjudande och orsak till återaktualisering finns bara där helheten är minst {few}, och per kvartal "
+    "utfall av erbjudande och orsak till återaktualisering finns bara där varje helhet är minst {few}, och per kvartal "
     "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal."
 )
 _LABELLED = {
@@ -60,6 +61,7 @@ def in_words(policy: CellKeyPolicy) -> str:
         "js": policy.js,
         "percent": policy.all_of_n_percent,
         "few": policy.too_few,
+        "least": policy.least_changed,
     }
     return " ".join(text.format(**values) for text in (DEVIATION, CAPPED, TOO_FEW))
 

@@ -110,9 +110,14 @@ def cases(each: int = 30, *, districts: Sequence[str] = DISTRICTS, quarters: Seq
     ]
 
 
-def changed(given: Iterable[Case], name: str, **what: object) -> list[Case]:
-    """The same, one of them changed."""
-    return [replace(case, **what) if case.name == name else case for case in given]
+def many_changed(given: Iterable[Case], place: str, number: int, **what: object) -> list[Case]:
+    """The same, so many of one place (`bromma-2018Q2`) changed: as many as a draw anew needs, or fewer."""
+    found, left = [], number
+    for case in given:
+        is_changed = left > 0 and case.name.startswith(f"{place}-") and replace(case, **what) != case
+        found.append(replace(case, **what) if is_changed else case)
+        left -= is_changed
+    return found
 
 
 _CUTS = (

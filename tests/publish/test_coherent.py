@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from keyed_city import KEYS, MARTS, MEASURES, cases, write_warehouse
 
 from publish.marts.declared import Mart
 from publish.policy import load_policy
 from publish.release.coherent import Coherence
 from publish.release.keyed import Flags, Rows
 from publish.release.making import make
+from tests.publish.keyed_city import KEYS, MARTS, MEASURES, cases, write_warehouse
 
 SMALL = Mart.model_validate(
     {

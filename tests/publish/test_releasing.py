@@ -23,7 +23,7 @@ from publish.policy import load_policy
 from publish.release.approving import Release, ReleaseRefused, approve_release, complete, proposal_folder
 from publish.release.keyed import NotKeyed
 from publish.release.releasing import ReleaseBlocked, release
-from tests.publish.keyed_city import MARTS, MEASURES, cases, changed, quick_policy, write_warehouse
+from tests.publish.keyed_city import MARTS, MEASURES, cases, many_changed, quick_policy, write_warehouse
 
 NOW = datetime(2020, 2, 20, 8, tzinfo=UTC)
 Make = Callable[..., Release]
@@ -137,7 +137,7 @@ def test_a_change_of_a_locked_quarter_is_a_revision(settings: Settings) -> None:
         ledger.close()
     make(settings)
     assert set(published(settings, "mart_case_flow").query("~is_provisional")["reporting_quarter"]) == {"2018Q2"}
-    write_warehouse(settings.warehouse, changed(cases(40), "bromma-2018Q2-1", reason_code="halsa"))
+    write_warehouse(settings.warehouse, many_changed(cases(40), "bromma-2018Q2", 40, reason_code="ny"))
     second = make(settings, now=NOW + timedelta(days=8))
     assert second.is_revision
     assert second.certificate is not None
@@ -206,7 +206,7 @@ def test_a_changed_record_a_description_or_a_later_end_is_something_new(settings
         warehouse.execute("comment on column marts.mart_case_flow.reporting_quarter is 'other words'")
     assert make(settings, quarter="2018Q2").release_id == 3
     assert make(settings, quarter="2018Q2").state == "unchanged"
-    write_warehouse(settings.warehouse, changed(cases(40), "bromma-2018Q2-1", reason_code="halsa"))
+    write_warehouse(settings.warehouse, many_changed(cases(40), "bromma-2018Q2", 40, reason_code="ny"))
     assert make(settings, quarter="2018Q2").release_id == 4
     with pytest.raises(ReleaseRefused, match="2018Q2"):
         make(settings, quarter="2018Q1")

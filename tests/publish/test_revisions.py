@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -16,7 +17,8 @@ from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws, released_
 from ingest.ledger.releases import ReleaseRow, approve, record_release
 from ingest.ledger.tables import draw
 from publish.cell_keys.keys import NOTHING, Group
-from publish.cell_keys.revisions import Decided, decide, draws_to_record, revisions
+from publish.cell_keys.revisions import Decided, Parts, decide, draws_to_record, revisions
+from publish.cell_keys.sketch import LENGTH
 
 BROMMA = Group("avslutad", "bromma", "as_submitted", "kvartal", "2018Q3")
 FARSTA = replace(BROMMA, unit="farsta")
@@ -101,6 +103,61 @@ def test_unit_that_comes_late_goes_out_while_corrections_wait() -> None:
     assert said(after) == {BROMMA: "same", FARSTA: "first", CITY: "held"}
 
 
+def records(*counts: int) -> bytes:
+    """The sketch of a group with so many in its first buckets."""
+    made = np.zeros(LENGTH, np.uint8)
+    made[: len(counts)] = counts
+    return made.tobytes()
+
+
+def waits(before: dict[Group, bytes], after: dict[Group, bytes], parts: Parts, *, yearly: bool = False) -> set[Group]:
+    """What is held, of groups of which 20 changed records are needed; a group's salt is its sketch's number."""
+    draws = [Draw(**vars(group), release_id=1, salt=1, revision=0, sketch=one) for group, one in before.items()]
+    salts = {group: 1 if one == before[group] else 2 for group, one in after.items()}
+    found = decide(
+        salts, draws, cap=3, sealed=(), is_yearly_revision=yearly, sketches=after, parts=parts, least_changed=20
+    )
+    assert {one.decision for one in found} <= {"held", "same", "anew"}
+    return {one.group for one in found if one.decision == "held"}
+
+
+@pytest.mark.parametrize(
+    ("bromma", "farsta", "held"),
+    [
+        (1, 0, {"bromma", "stockholm"}),  # one record: neither the unit nor the city shows it
+        (19, 0, {"bromma", "stockholm"}),
+        (20, 0, set()),
+        (30, 1, {"farsta", "stockholm"}),  # the city less bromma would show farsta's one
+        (12, 12, {"bromma", "farsta"}),  # together they are enough for the city
+        (25, 20, set()),
+    ],
+)
+@pytest.mark.parametrize("yearly", [False, True])
+def test_few_changed_records_wait_and_what_would_show_them(
+    bromma: int, farsta: int, held: set[str], yearly: bool
+) -> None:
+    before = {BROMMA: records(50, 9), FARSTA: records(0, 0, 60), CITY: records(50, 9, 60)}
+    after = {
+        BROMMA: records(50 - bromma, 9),
+        FARSTA: records(0, 0, 60 - farsta),
+        CITY: records(50 - bromma, 9, 60 - farsta),
+    }
+    found = waits(before, after, {CITY: [[BROMMA, FARSTA]]}, yearly=yearly)
+    assert {group.unit for group in found} == held
+
+
+def test_year_waits_with_the_quarter_that_it_would_show_and_the_city_with_the_year() -> None:
+    city_year = replace(YEAR, unit="stockholm")
+    before = dict.fromkeys((BROMMA, YEAR, CITY, city_year), records(90))
+    few = {BROMMA: records(91), YEAR: records(91), CITY: records(140), city_year: records(140)}
+    parts = {YEAR: [[BROMMA]], CITY: [[BROMMA]], city_year: [[YEAR], [CITY]]}
+    assert waits(before, few, parts) == set(before)
+
+
+def test_draw_from_before_sketches_is_followed_by_any_change() -> None:
+    assert waits({BROMMA: b""}, {BROMMA: records(1)}, {}) == set()
+
+
 def test_group_that_is_emptied_is_a_change_and_no_draw() -> None:
     city = City()
     assert city.release({BROMMA: 1, FARSTA: NOTHING})[FARSTA].decision == "same"
@@ -182,4 +239,4 @@ def test_ledger_returns_the_draws_of_what_has_gone_out(ledger: Ledger) -> None:
 
 
 def test_ledger_keeps_no_count_of_anybody(ledger: Ledger) -> None:
-    assert set(draw.columns.keys()) == {*vars(BROMMA), "release_id", "salt", "revision"}
+    assert set(draw.columns.keys()) == {*vars(BROMMA), "release_id", "salt", "revision", "sketch"}
