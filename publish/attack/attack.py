@@ -121,7 +121,7 @@ def attack(
         bounds.score(*_joined(found.insider), limits.width),
         found.insider_gained,
         _averaged(found.averaging, limits.small),
-        attributes.score(found.claims, limits.sure),
+        attributes.score(found.claims, limits.sure, limits.by_city),
         _pooled(all_of_n.AllFound, found.all_of_n),
         _pooled(presence.PresenceFound, found.presence),
         changes,

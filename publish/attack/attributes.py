@@ -171,8 +171,15 @@ class AttributesFound:
     by_attribute: tuple[tuple[str, int], ...]
 
 
-def score(pairs: Iterable[tuple[Claims, Counts]], limit: float) -> AttributesFound:
-    """Hold each claim against the true counts of all cells of its release: each child of a group counts once."""
+def score(pairs: Iterable[tuple[Claims, Counts]], limit: float, by_city: float) -> AttributesFound:
+    """Hold each claim against the true counts of all cells of its release: each child of a group counts once.
+
+    Args:
+        pairs: claims, and the true counts.
+        limit: claims that are surer are counted …
+        by_city: … but for those that the city's shares alone make surer than this: a unit's shares differ a little
+            from the city's, and what is said of nearly all in the city is hardly said of a child.
+    """
     groups = sure = 0
     children = right = surest = weight = mean_sure = mean_city = 0.0
     by_attribute: dict[str, int] = {}
@@ -181,7 +188,7 @@ def score(pairs: Iterable[tuple[Claims, Counts]], limit: float) -> AttributesFou
         is_no = claim.attribute.endswith(": no")
         holds = np.where(claim.part >= 0, true[claim.part], 0)
         holds = size - holds if is_no else holds
-        chosen = (claim.sure > limit) & (claim.by_city <= limit)
+        chosen = (claim.sure > limit) & (claim.by_city <= by_city)
         groups, sure = groups + len(size), sure + int(chosen.sum())
         children, right = children + size[chosen].sum(), right + holds[chosen].sum()
         surest = max(surest, float(claim.sure[chosen].max(initial=0.0)))

@@ -30,7 +30,9 @@ class Limits:
     change_points: float = 5.0
     """Percentage points over chance."""
     sure: float = 0.9
-    """An attribute may be as sure as this, unless the city's shares alone make it surer."""
+    """An attribute may be as sure as this, unless …"""
+    by_city: float = 0.8
+    """… the city's shares alone make it surer than this."""
     durations: int = 0
     """Counts, bands and contributions that durations and sums give away."""
 

@@ -63,7 +63,7 @@ def known_child(part, *, is_capped=False, city=35):
     cells = cells_of([*rows, figure("cases", "norr", Q1, 60)], sensitive=frozenset({"reason"}))
     claims = attributes.claims_of(cells, Deviation(), ("sex",), ("reason",))
     true = true_of(cells, [30, part, *([30 - part] if part < 26 else []), 100, city, 100 - city, 60])
-    return attributes.score([(claim, true) for claim in claims], 0.9)
+    return attributes.score([(claim, true) for claim in claims], 0.9, 0.9)
 
 
 def test_attribute_of_known_child_is_told_where_all_have_it():
@@ -87,7 +87,7 @@ def test_outcome_of_known_child_is_told_where_nobody_has_it():
     rows += [figure("concluded", "stockholm", Q1, 1000), figure("offered", "stockholm", Q1, 300)]
     cells = cells_of(rows, parts=(("concluded", "offered"),))
     claims = attributes.claims_of(cells, Deviation(), ("sex",), ())
-    found = attributes.score([(claim, true_of(cells, [200, 0, 1000, 300])) for claim in claims], 0.9)
+    found = attributes.score([(claim, true_of(cells, [200, 0, 1000, 300])) for claim in claims], 0.9, 0.9)
     assert (found.sure, found.right) == (1, 1.0)
     assert found.by_attribute == (("offered of concluded: no", 1),)
 
