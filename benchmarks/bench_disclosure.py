@@ -1,12 +1,12 @@
-"""Disclosure control of a city's linked tables: hidden cells, seconds, and what the audit finds.
+"""Suppression of a city's linked tables (`followup protect`): hidden cells, seconds, what the audit finds.
 
 About 70,000 cases of 14 districts (two mergers) and eight quarters are drawn and counted: single dimensions and sex ×
 age band by quarter and by year, for districts, merged units and the city; reason × sex by district and year; all pairs
 of dimensions for the city and year. All are published together and so linked: 16,000 cells, a tenth of them 1 to 4.
 
 Prints figures; asserts nothing. The bounds to compare with, on two cores: protected within 10 s, audited within 15 s,
-no audit failure, under 0.3 % of what is counted hidden. `--joint` says how many unpublished joint cells the audit
-carries for margins in a cycle.
+no audit failure, under 0.3 % of what is counted hidden. `--crossed` says how many unpublished crossed cells the
+audit carries for margins in a cycle.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def link(tables: list[tuple[str, pd.DataFrame]]) -> tuple[Linked, dict[Key, int]
     for key, at in number.items():
         if len(key) <= 2:  # of the district or the city as a whole, or a single dimension of the city
             preferred[at] = True
-    return Linked(counts, matrix, primary, none, none, none, preferred & ~primary), number
+    return Linked(counts, matrix, primary, none, preferred & ~primary), number
 
 
 def main() -> None:
@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--joint", type=int, default=20_000)
+    parser.add_argument("--crossed", type=int, default=20_000)
     arguments = parser.parse_args()
     tables = tabulate(draw(arguments.seed))
     linked, number = link(tables)
@@ -175,13 +175,13 @@ def main() -> None:
     for name, rows in tables:
         hidden = done.suppressed[[number[key] for key in rows["key"]]]
         shown = rows.drop(columns="key").assign(count=rows["count"].where(~hidden).astype("Int64"))
-        public.append(PublicTable(name, "cases", tuple(shown.columns.drop("count")), shown))
-    protected = [cell_of("cases", dict(key), TOTALS) for key, at in number.items() if linked.primary[at]]
+        public.append(PublicTable(name, tuple(shown.columns.drop("count")), shown))
+    protected = [cell_of(dict(key), TOTALS) for key, at in number.items() if linked.primary[at]]
     for attacker, full in (("plain", False), ("strong", False), ("plain", True)):
         began = time.monotonic()
         found = audit(public, TREES, TOTALS, attacker=attacker, protected=protected, full=full,
-                      most_joint_cells=arguments.joint if not full else 0)  # fmt: skip
-        what = "all bounds, no joint cells" if full else f"{found.joint_cells} joint cells"
+                      most_crossed_cells=arguments.crossed if not full else 0)  # fmt: skip
+        what = "all bounds, no crossed cells" if full else f"{found.crossed_cells} crossed cells"
         exact = sum(failure.bounds.low == failure.bounds.high for failure in found.failures)
         print(
             f"{attacker} audit in {time.monotonic() - began:.1f} s ({what}): {found.programs} programs, "

@@ -1,13 +1,13 @@
 """The independent audit: what readers can conclude about suppressed figures from everything published together.
 
-It knows nothing of how the pattern was found. From the tables' rows, the codes' hierarchies and which measure is
-part of which it derives every relation itself (`knowledge.py`, `joints.py`), works out what follows from single
-relations, and bounds the rest with linear programs, component by component (`bounds.py`).
+It knows nothing of how the pattern was found. From the tables' rows and the codes' hierarchies it derives every
+relation itself (`public_system.py`, `cycles.py`), works out what follows from single relations, and bounds the rest
+with linear programs, component by component (`bounds.py`).
 
 Attackers: `plain` uses the relations and that counts are not negative. `strong` knows besides that counts are whole, so
-a count is held possible only by a whole solution, checked in integer arithmetic. That measures contain each other
-(`parts`) is used for both. The threshold is known to both and narrows nothing: what is shown is then 0 or at least the
-threshold, which it is anyway. (That a pattern exists because something in it is small no pattern can hide.)
+a count is possible only by a whole solution, checked in integer arithmetic. The threshold is known to both and narrows
+nothing: what is shown is then 0 or at least the threshold, which it is anyway. (That a pattern exists because something
+in it is small no pattern can hide.)
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from publish.suppression.bounds import EPSILON, Component, Impossible, Intervals, find_intervals
-from publish.suppression.joints import add_joint_cells
-from publish.suppression.knowledge import Cell, Knowledge, NotPublic, PublicTable, cell_of, read_tables
+from publish.suppression.cycles import add_crossed_cells
+from publish.suppression.public_system import Cell, NotPublic, PublicSystem, PublicTable, cell_of, read_tables
 
 __all__ = ["Audit", "Bounds", "Cell", "Failure", "Need", "NotPublic", "PublicTable", "audit", "cell_of"]
 
 Attacker = Literal["plain", "strong"]
-MOST_JOINT_CELLS = 20_000
+MOST_CROSSED_CELLS = 20_000
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Audit:
     integer_programs: int
     undecided: int
     """Integer programs that ran out of time; their cells are failures unless witnesses prove them."""
-    joint_cells: int
+    crossed_cells: int
     left_out: tuple[str, ...]
-    """Cycles of margins whose joint cells were too many to carry: the attacker was that much weaker."""
+    """Cycles of margins whose crossed cells were too many to carry: the attacker was that much weaker."""
     seconds: float
 
     @property
@@ -96,13 +96,12 @@ def audit(
     tables: Sequence[PublicTable],
     hierarchies: Mapping[str, Sequence[Mapping[str, str]]],
     totals: Mapping[str, str],
-    parts: Sequence[tuple[str, str]] = (),
-    attacker: Attacker = "plain",
+    attacker: Attacker = "strong",
     *,
     protected: Collection[Cell] = (),
     need: Need = Need(),
     full: bool = False,
-    most_joint_cells: int = MOST_JOINT_CELLS,
+    most_crossed_cells: int = MOST_CROSSED_CELLS,
     seconds_per_program: float = 20.0,
     threads: int = 2,
     on_component: Callable[[int, int], None] | None = None,
@@ -110,16 +109,14 @@ def audit(
     """Bound every suppressed cell from all tables together, and judge.
 
     Args:
-        tables: everything public, earlier releases too (`PublicTable.release`). A cell that a table could hold and that
-            none does is unknown, not 0.
+        tables: everything public of one count. A cell that a table could hold and that none does is unknown, not 0.
         hierarchies: by dimension its trees, each child → parent. A dimension without adds up to its total directly.
         totals: by dimension the code of its total. One without (quarters) only adds up within its trees.
-        parts: (whole, part) of measures: the part never exceeds the whole, and the difference is a cell too.
         attacker: what readers know beside the tables.
-        protected: cells of which `need.low` to `need.high` must be possible. A complement names its `part`.
+        protected: cells of which `need.low` to `need.high` must be possible.
         need: what must stay possible.
         full: exact bounds of every suppressed cell; otherwise only as far as the judgement needs.
-        most_joint_cells: how many unpublished joint cells a measure's cycles of margins may bring, per release.
+        most_crossed_cells: how many unpublished cells the cycles of margins may bring.
         seconds_per_program: how long one integer program may take.
         threads: how many components are bounded at a time; changes nothing but the time.
         on_component: called as components are done, with how many are and how many there are.
@@ -131,15 +128,15 @@ def audit(
         NotPublic: the tables contradict each other or the hierarchies, or a protected cell is none of theirs.
     """
     began = time.monotonic()
-    knowledge = _derive(tables, hierarchies, totals, parts, most_joint_cells)
-    guarded = np.zeros(len(knowledge.cells), dtype=np.bool_)
+    system = _derive(tables, hierarchies, totals, most_crossed_cells)
+    guarded = np.zeros(len(system.cells), dtype=np.bool_)
     for cell in protected:
-        if cell not in knowledge.index:
+        if cell not in system.index:
             raise NotPublic(f"{cell} needs protection but is no cell of the tables")
-        guarded[knowledge.index[cell]] = True
-    known, values = _deduce(knowledge)
-    judge = _Judge(knowledge, guarded, need, known, values)
-    found = [cells for cells in _components(knowledge.relations, ~known) if judge.asked[cells].any()]
+        guarded[system.index[cell]] = True
+    known, values = _deduce(system)
+    judge = _Judge(system, guarded, need, known, values)
+    found = [cells for cells in _components(system.relations, ~known) if judge.asked[cells].any()]
     found.sort(key=len, reverse=True)
     # HiGHS, in which nearly all time is spent, lets other threads run meanwhile.
     with ThreadPoolExecutor(max(threads, 1)) as pool:
@@ -150,7 +147,7 @@ def audit(
                 judge.take(cells, intervals.result())
             except Impossible as error:
                 pool.shutdown(cancel_futures=True)
-                raise NotPublic(f"{error} (among others {knowledge.cells[cells[0]]})") from None
+                raise NotPublic(f"{error} (among others {system.cells[cells[0]]})") from None
             if on_component is not None:
                 on_component(number, len(found))
     return judge.result(len(found), time.monotonic() - began)
@@ -160,38 +157,29 @@ def _derive(
     tables: Sequence[PublicTable],
     hierarchies: Mapping[str, Sequence[Mapping[str, str]]],
     totals: Mapping[str, str],
-    parts: Sequence[tuple[str, str]],
-    most_joint_cells: int,
-) -> Knowledge:
+    most_crossed_cells: int,
+) -> PublicSystem:
     build = read_tables(tables, hierarchies, totals)
-    joint_cells, left_out = 0, list[str]()
-    for release, measure in list(build.layers):
-        build.close_upwards(release, measure)
-        added, names = add_joint_cells(build, release, measure, most_joint_cells)
-        joint_cells += added
-        left_out += names
-    for release, measure in list(build.layers):
-        build.relate(release, measure)
-    for release in dict.fromkeys(release for release, _ in build.layers):
-        for whole, part in parts:
-            build.complement(release, whole, part)
-    return build.finish(joint_cells, tuple(sorted(set(left_out))))
+    build.close_upwards()
+    added, left_out = add_crossed_cells(build, most_crossed_cells)
+    build.relate()
+    return build.finish(added, tuple(left_out))
 
 
-def _deduce(knowledge: Knowledge) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _deduce(system: PublicSystem) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """What follows from single relations: the one unknown in it, or all parts of a whole that is used up.
 
     Raises:
         NotPublic: a relation doesn't hold.
     """
-    relations, known, values = knowledge.relations, knowledge.is_known.copy(), knowledge.values.copy()
+    relations, known, values = system.relations, system.is_known.copy(), system.values.copy()
     wholes = np.asarray(relations.indices[relations.indptr[:-1]])
     sizes = abs(relations)
     while True:
         unknown = sizes @ (~known).astype(np.int64)
         rest = relations @ np.where(known, values, 0)
         for row in np.flatnonzero((unknown == 0) & (rest != 0)):
-            raise NotPublic(f"{knowledge.cells[wholes[row]]}: the parts don't add up to the whole")
+            raise NotPublic(f"{system.cells[wholes[row]]}: the parts don't add up to the whole")
         used_up = known[wholes] & (rest == 0) & (unknown > 0)
         rows = np.flatnonzero((unknown == 1) | used_up)
         if not len(rows):
@@ -202,7 +190,7 @@ def _deduce(knowledge: Knowledge) -> tuple[NDArray[np.bool_], NDArray[np.int64]]
                 # With the whole known, its unknown part is what is lacking; the whole itself is what its parts are.
                 value = 0 if used_up[row] else int(rest[row]) if cell == wholes[row] else -int(rest[row])
                 if value < 0:
-                    raise NotPublic(f"{knowledge.cells[wholes[row]]}: the parts are more than the whole")
+                    raise NotPublic(f"{system.cells[wholes[row]]}: the parts are more than the whole")
                 known[cell], values[cell] = True, value
 
 
@@ -226,20 +214,20 @@ class _Judge:
 
     def __init__(
         self,
-        knowledge: Knowledge,
+        system: PublicSystem,
         guarded: NDArray[np.bool_],
         need: Need,
         known: NDArray[np.bool_],
         values: NDArray[np.int64],
     ) -> None:
-        self.knowledge, self.guarded, self.need, self.known, self.values = knowledge, guarded, need, known, values
-        self.asked = knowledge.is_suppressed | guarded
+        self.system, self.guarded, self.need, self.known, self.values = system, guarded, need, known, values
+        self.asked = system.is_suppressed | guarded
         self.low = np.where(known, values, np.nan).astype(float)
         self.high = self.low.copy()
         self.is_exact = known.copy()
         self.programs = self.integer_programs = self.undecided = 0
-        self.columns = knowledge.relations.tocsc()
-        self.constants = -(knowledge.relations @ np.where(known, values, 0))
+        self.columns = system.relations.tocsc()
+        self.constants = -(system.relations @ np.where(known, values, 0))
 
     def component(self, cells: NDArray[np.int64]) -> Component:
         relations = self.columns[:, cells].tocsr()
@@ -251,7 +239,7 @@ class _Judge:
             asked=self.asked[cells],
             covered_low=np.where(guarded, float(self.need.low), np.inf),
             covered_high=np.where(guarded, float(self.need.high), -np.inf),
-            width=np.where(self.knowledge.is_suppressed[cells], float(self.need.width), 0.0),
+            width=np.where(self.system.is_suppressed[cells], float(self.need.width), 0.0),
         )
 
     def take(self, cells: NDArray[np.int64], intervals: Intervals) -> None:
@@ -262,29 +250,28 @@ class _Judge:
         self.undecided += intervals.undecided
 
     def result(self, components: int, seconds: float) -> Audit:
-        knowledge, need, low, high = self.knowledge, self.need, self.low, self.high
+        system, need, low, high = self.system, self.need, self.low, self.high
         # Not "narrower than": bounds that were not found are no proof either.
         covers = (low <= need.low + EPSILON) & (high >= need.high - EPSILON)
         wide = high - low >= need.width - EPSILON
-        fails = (self.guarded & ~covers) | (knowledge.is_suppressed & ~wide)
+        fails = (self.guarded & ~covers) | (system.is_suppressed & ~wide)
         asked = np.flatnonzero(self.asked)
-        bounds = {knowledge.cells[at]: Bounds(float(low[at]), float(high[at]), bool(self.is_exact[at])) for at in asked}
+        bounds = {system.cells[at]: Bounds(float(low[at]), float(high[at]), bool(self.is_exact[at])) for at in asked}
         failures = tuple(
-            Failure(knowledge.cells[at], bounds[knowledge.cells[at]], bool(self.guarded[at]))
-            for at in np.flatnonzero(fails)
+            Failure(system.cells[at], bounds[system.cells[at]], bool(self.guarded[at])) for at in np.flatnonzero(fails)
         )
         widths = (high - low)[asked]
         return Audit(
             bounds=bounds,
             failures=failures,
             narrowest=float(np.nanmin(widths)) if np.isfinite(widths).any() else None,
-            cells=len(knowledge.cells),
-            relations=knowledge.relations.shape[0],
+            cells=len(system.cells),
+            relations=system.relations.shape[0],
             components=components,
             programs=self.programs,
             integer_programs=self.integer_programs,
             undecided=self.undecided,
-            joint_cells=knowledge.joint_cells,
-            left_out=knowledge.left_out,
+            crossed_cells=system.crossed_cells,
+            left_out=system.left_out,
             seconds=seconds,
         )

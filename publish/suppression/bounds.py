@@ -180,7 +180,7 @@ class _Search:
         if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kInfeasible):
             status = self._solve_otherwise()
         if status == highspy.HighsModelStatus.kInfeasible:
-            raise Impossible("no counts satisfy what was published: a figure is wrong or of another release")
+            raise Impossible("no counts satisfy what was published: a figure is wrong or of another table")
         if status != highspy.HighsModelStatus.kOptimal:
             raise _Unsolved
         solution = np.array(self.highs.getSolution().col_value)
@@ -293,7 +293,7 @@ class _Search:
         self.integer_programs += 1
         status: highspy.HighsModelStatus = highs.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
-            raise Impossible("no whole counts satisfy what was published: a figure is wrong or of another release")
+            raise Impossible("no whole counts satisfy what was published: a figure is wrong or of another table")
         solution = np.array(highs.getSolution().col_value)
         return status, len(solution) == self.count and self._keep(solution)
 

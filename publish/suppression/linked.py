@@ -1,4 +1,4 @@
-"""The linked system: all cells of the tables that go out together, and what adds up to what."""
+"""The linked system: all cells of a table, and what adds up to what."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Linked:
 
     Raises:
         NotLinked: lengths differ, a count is negative, the true counts don't satisfy a relation, a relation holds
-            something else than one −1 and some +1, or a cell is both sealed as shown and already hidden.
+            something else than one −1 and some +1.
     """
 
     values: NDArray[np.int64]
@@ -29,18 +29,14 @@ class Linked:
     """m × n: −1 for the whole, +1 for each of its parts; `relations @ values` is 0."""
     primary: NDArray[np.bool_]
     """Needs protection: what can be concluded about it must cover 0 to the threshold."""
-    internal: NDArray[np.bool_]
-    """Never published by itself (complements, joint cells that link margins): unknown to readers, moves at no cost."""
     suppressed: NDArray[np.bool_]
-    """Hidden already, by an earlier release."""
-    sealed: NDArray[np.bool_]
-    """Published before: what is shown stays shown and what is hidden stays hidden."""
+    """Hidden already, by who made the table."""
     preferred_shown: NDArray[np.bool_]
     """Shown as long as there is a solution without hiding them: totals, large values."""
 
     def __post_init__(self) -> None:
         count = len(self.values)
-        for name in ("primary", "internal", "suppressed", "sealed", "preferred_shown"):
+        for name in ("primary", "suppressed", "preferred_shown"):
             mask = getattr(self, name)
             if mask.shape != (count,) or mask.dtype != np.bool_:
                 raise NotLinked(f"{name} must be {count} truth values")
@@ -59,13 +55,8 @@ class Linked:
 
     @property
     def hidden(self) -> NDArray[np.bool_]:
-        """What readers don't see whatever is decided: internal, hidden already, or primary and not sealed as shown."""
-        return self.internal | self.suppressed | (self.primary & ~self.sealed)
-
-    @property
-    def stays_shown(self) -> NDArray[np.bool_]:
-        """What can't be hidden any more: sealed and published with its value."""
-        return self.sealed & ~self.suppressed & ~self.internal
+        """What readers don't see whatever is decided: hidden already, or primary."""
+        return self.suppressed | self.primary
 
 
 def components(relations: csr_matrix, free: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from publish.suppression.knowledge import circle_in
+from publish.suppression.public_system import circle_in
 
 TOTAL = "alla"
 """The total's code where no hierarchy names it."""

@@ -72,14 +72,12 @@ def find_optimum(
     Returns:
         None when there is no solution, or none proven cheapest within the time.
     """
-    if (linked.primary & linked.stays_shown).any():
-        return None
     deadline = time.monotonic() + seconds
     preferred = linked.preferred_shown & ~linked.hidden
     for constant in (preferred, np.zeros_like(preferred)) if preferred.any() else (preferred,):
         usable = known if known is not None and not (known & constant).any() else None
         try:
-            return _Search(linked, constant | linked.stays_shown, threshold, width, deadline).run(usable)
+            return _Search(linked, constant, threshold, width, deadline).run(usable)
         except _OutOfTime:
             return None
         except _NoSolution:
@@ -97,7 +95,6 @@ class _Search:
         relations = linked.relations.tocsc()[:, self.cells].tocsr()
         self.relations: csr_matrix = relations[np.diff(relations.indptr) > 0]
         self.hidden = linked.hidden[self.cells]
-        self.internal = linked.internal[self.cells]
         self.primary = linked.primary[self.cells]
         self.chosen_from = np.flatnonzero(~self.hidden)
         self.cost = self.values[self.chosen_from] * (len(self.chosen_from) + 1) + 1
@@ -172,8 +169,7 @@ class _Search:
             if len(fixed) == 1:
                 weights = np.zeros(len(self.chosen_from))
                 weights[free] = 1
-                if not self.internal[fixed[0]]:
-                    yield _Cut(weights, 1.0)
+                yield _Cut(weights, 1.0)
             elif not len(fixed):
                 for one in free:
                     weights = np.zeros(len(self.chosen_from))
@@ -211,7 +207,7 @@ class _Search:
             for sign, amount in ((1.0, self.threshold - self.values[cell]), (-1.0, self.values[cell])):
                 if amount > 0 and (weights := self._extreme(cell, sign, amount)) is not None:
                     yield self._cut(weights, amount)
-        for cell in np.flatnonzero((part > TOLERANCE) & ~self.internal).tolist():
+        for cell in np.flatnonzero(part > TOLERANCE).tolist():
             if self.primary[cell] and self.width <= self.threshold:
                 continue
             asked = self.width * part[cell]
@@ -271,17 +267,14 @@ class _Search:
                 required_high=np.where(primary, np.maximum(values, self.threshold), values),
                 required_width=np.full(len(at), float(self.width)),
                 hidden=np.ones(len(at), dtype=np.bool_),
-                internal=self.internal[at],
                 low=values.copy(),
                 high=values.copy(),
-                most_up=np.full(len(at), np.inf),
-                most_down=np.full(len(at), np.inf),
             )
         )
         if len(solved.failed):
             raise _NoSolution
         suppressed = np.zeros(len(linked.values), dtype=np.bool_)
-        suppressed[self.cells[pattern & ~self.internal]] = True
+        suppressed[self.cells[pattern]] = True
         low, high = linked.values.astype(float), linked.values.astype(float)
         low[self.cells[at]], high[self.cells[at]] = solved.low, solved.high
         return Optimum(suppressed, low, high, self.programs + solved.programs)

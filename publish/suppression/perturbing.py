@@ -19,7 +19,7 @@ TOLERANCE = 1e-6
 """A proven width this much below what is required counts as too narrow only beyond it; witnesses are far coarser."""
 CAP = 12.0
 """How far a cell moves at most while another is protected; lifted where that leaves no solution."""
-HIDDEN_COST, INTERNAL_COST, ZERO_COST = 0.001, 0.0001, 3.0
+HIDDEN_COST, ZERO_COST = 0.001, 3.0
 _NOISE = 1e-7
 _REWARD = 1e4
 
@@ -35,14 +35,10 @@ class Block:
     required_high: NDArray[np.float64]
     required_width: NDArray[np.float64]
     hidden: NDArray[np.bool_]
-    """Internal, primary or hidden already."""
-    internal: NDArray[np.bool_]
+    """Primary or hidden already."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     """Intervals proven so far, the true count included."""
-    most_up: NDArray[np.float64]
-    most_down: NDArray[np.float64]
-    """How far each cell may move at all, as relations outside the block are kept only so far; infinite where any is."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,6 @@ class _Perturbation:
         self.hidden, self.low, self.high = block.hidden.copy(), block.low.copy(), block.high.copy()
         self.cost = np.where(self.values == 0, ZERO_COST, 2 + np.sqrt(self.values))
         self.cost[self.hidden] = HIDDEN_COST
-        self.cost[block.internal] = INTERNAL_COST
         self.up, self.down = self._within(CAP)
         self.programs = 0
         self.failed: set[int] = set()
@@ -95,8 +90,7 @@ class _Perturbation:
 
     def _within(self, reach: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How far each cell may move up and down when none moves further than `reach`."""
-        block = self.block
-        return np.minimum(reach, block.most_up), np.minimum(np.minimum(self.values, reach), block.most_down)
+        return np.full(self.count, reach), np.minimum(self.values, reach)
 
     def _model(self) -> highspy.Highs:
         relations = self.block.relations.astype(float)
@@ -118,7 +112,7 @@ class _Perturbation:
         return Solved(self.hidden, self.low, self.high, failed, self.programs)
 
     def _narrow(self) -> NDArray[np.int64]:
-        narrow = self.hidden & ~self.block.internal & (self.high - self.low < self.block.required_width - TOLERANCE)
+        narrow = self.hidden & (self.high - self.low < self.block.required_width - TOLERANCE)
         narrow[list(self.failed)] = False
         return np.flatnonzero(narrow)
 

@@ -14,11 +14,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from publish.suppression.linked import Linked, components
 from publish.suppression.optimum import find_optimum
-from publish.suppression.perturbing import CAP, TOLERANCE, Block, Solved, solve
+from publish.suppression.perturbing import TOLERANCE, Block, Solved, solve
 
 SMALL_CELLS, SMALL_PRIMARIES = 400, 100
 
@@ -30,8 +29,6 @@ class Requirement:
     threshold: int = 5
     """The smallest count that needs no protection; 1 to threshold − 1 do."""
     width: int = 5
-    margin: int = 0
-    """How much more than both a cell gets that has not gone out yet. What has can't get more than it has."""
     optimum_seconds: float = 20.0
     """How long the optimum of a small system is sought before the heuristic decides; 0 for the heuristic at once."""
 
@@ -41,7 +38,7 @@ class Protection:
     """A pattern of hidden cells. Arrays have the length and order of the system's cells."""
 
     suppressed: NDArray[np.bool_]
-    """Hidden from readers; never true for an internal cell."""
+    """Hidden from readers."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     """Witnessed: readers can't rule out any value between. (What they can is for the audit to say.)"""
@@ -68,7 +65,7 @@ def protect(
     """Hide as little as possible so that every primary cell and every hidden cell has what the requirement asks.
 
     Args:
-        linked: the system. Sealed cells keep their pattern.
+        linked: the system.
         requirement: what must stay possible.
         processes: how many blocks are solved at a time.
         on_block: called as blocks are done, with how many are and how many there are; their number can grow once, when
@@ -78,16 +75,15 @@ def protect(
         The pattern. Unsolved cells are named in it, not raised.
     """
     began = time.monotonic()
-    if not (linked.primary | (linked.hidden & ~linked.internal)).any():
+    if not linked.hidden.any():
         values = linked.values.astype(float)
         nothing = np.zeros(0, dtype=np.int64)
-        suppressed = linked.suppressed & ~linked.internal
-        return Protection(suppressed, values, values, nothing, "nothing to protect", 0, 0.0)
+        return Protection(linked.suppressed, values, values, nothing, "nothing to protect", 0, 0.0)
     search = _Search(linked, requirement, processes, on_block)
     search.run()
     found = search.result()
     small = len(linked.values) <= SMALL_CELLS and linked.primary.sum() <= SMALL_PRIMARIES
-    if small and requirement.optimum_seconds > 0 and not requirement.margin:
+    if small and requirement.optimum_seconds > 0:
         best = find_optimum(
             linked,
             threshold=requirement.threshold,
@@ -113,50 +109,45 @@ class _Search:
         self.hidden = linked.hidden.copy()
         self.low, self.high = values.copy(), values.copy()
         self.required_low = np.where(linked.primary, 0.0, values)
-        margin = np.where(linked.sealed, 0.0, requirement.margin)
-        self.required_high = np.where(linked.primary, np.maximum(values, requirement.threshold + margin), values)
-        self.required_width = requirement.width + margin
+        self.required_high = np.where(linked.primary, np.maximum(values, requirement.threshold), values)
         self.programs = self.done = self.blocks = 0
-        self.relations, self.most_up, self.most_down = _uncoupled(linked, requirement)
-        self.columns = self.relations.tocsc()
+        self.columns = linked.relations.tocsc()
 
     def run(self) -> None:
         linked = self.linked
         preferred = linked.preferred_shown & ~self.hidden
-        self._solve(~linked.stays_shown & ~preferred)
+        self._solve(~preferred)
         # Without a solution: free the preferred cells that stand in a relation with the block, at last all of them.
         for everywhere in (False, True):
             failed = self._unproven()
             if not failed.any() or not (preferred & ~self.hidden).any():
                 return
-            free = ~linked.stays_shown & (~preferred | self.hidden)
+            free = ~preferred | self.hidden
             if everywhere:
                 freed = preferred
             else:
                 around = np.zeros(len(failed), dtype=np.bool_)
-                for cells in components(self.relations, free):
+                for cells in components(self.linked.relations, free):
                     if failed[cells].any():
                         rows = np.flatnonzero(np.diff(self.columns[:, cells].tocsr().indptr))
-                        around[self.relations[rows].indices] = True
+                        around[self.linked.relations[rows].indices] = True
                 freed = preferred & around
             self._solve(free | freed, only=failed)
 
     def result(self) -> Protection:
-        linked = self.linked
-        suppressed = self.hidden & ~linked.internal
         unsolved = np.flatnonzero(self._unproven())
-        return Protection(suppressed, self.low, self.high, unsolved, "heuristic", self.programs, 0.0)
+        return Protection(self.hidden, self.low, self.high, unsolved, "heuristic", self.programs, 0.0)
 
     def _unproven(self) -> NDArray[np.bool_]:
-        linked, low, high = self.linked, self.low, self.high
+        low, high = self.low, self.high
         primary = (low > self.required_low + TOLERANCE) | (high < self.required_high - TOLERANCE)
-        narrow = self.hidden & ~linked.internal & (high - low < self.required_width - TOLERANCE)
+        narrow = self.hidden & (high - low < self.requirement.width - TOLERANCE)
         return np.asarray(primary | narrow)
 
     def _solve(self, free: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
         """Solve the blocks over the free cells that have something to prove; with `only`, those that hold one of it."""
         wanted = self._unproven() if only is None else only
-        blocks = [cells for cells in components(self.relations, free) if wanted[cells].any()]
+        blocks = [cells for cells in components(self.linked.relations, free) if wanted[cells].any()]
         self.blocks += len(blocks)
         for cells, solved in self._solved(blocks):
             self.hidden[cells] |= solved.hidden
@@ -181,39 +172,8 @@ class _Search:
             values=self.linked.values[cells],
             required_low=self.required_low[cells],
             required_high=self.required_high[cells],
-            required_width=self.required_width[cells],
+            required_width=np.full(len(cells), float(self.requirement.width)),
             hidden=self.hidden[cells],
-            internal=self.linked.internal[cells],
             low=self.low[cells],
             high=self.high[cells],
-            most_up=self.most_up[cells],
-            most_down=self.most_down[cells],
         )
-
-
-def _uncoupled(linked: Linked, requirement: Requirement) -> tuple[csr_matrix, NDArray[np.float64], NDArray[np.float64]]:
-    """The relations without those of a whole, a part and a rest so large that no witness need come near it.
-
-    That a part stays within its whole is then kept by how far both may move: each takes up half of the rest at most.
-    Blocks that hang together by such relations alone fall apart.
-
-    Returns:
-        Relations; how far each cell may move up, and down.
-    """
-    relations, values = linked.relations, linked.values
-    most_up, most_down = np.full(len(values), np.inf), np.full(len(values), np.inf)
-    reach = max(CAP, 2.0 * (max(requirement.threshold, requirement.width) + requirement.margin))
-    loose = linked.internal & ~linked.primary & (relations.getnnz(axis=0) == 1) & (values >= 2 * reach)
-    threes = np.flatnonzero(np.diff(relations.indptr) == 3)
-    at = relations.indptr[threes][:, None] + np.arange(3)
-    cells, signs = relations.indices[at], relations.data[at]
-    is_rest = loose[cells] & (signs > 0)
-    found = is_rest.sum(axis=1) == 1
-    cells, signs, is_rest = cells[found], signs[found], is_rest[found]
-    whole, part, rest = cells[signs < 0], cells[(signs > 0) & ~is_rest], cells[is_rest]
-    half = values[rest] // 2
-    np.minimum.at(most_up, part, half)
-    np.minimum.at(most_down, whole, values[rest] - half)
-    kept = np.ones(relations.shape[0], dtype=np.bool_)
-    kept[threes[found]] = False
-    return relations[kept], most_up, most_down

@@ -23,7 +23,6 @@ from publish.suppression.protecting import SMALL_CELLS
 MOST_CELLS = 500_000
 LARGE_VALUE = 150
 """Counts from here on are hidden only where there is no solution without (in tables too large for the optimum)."""
-MEASURE = "count"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Tabulated:
 
     def cell(self, codes: tuple[str, ...]) -> Cell:
         """A cell's public identity."""
-        return cell_of(MEASURE, dict(zip(self.totals, codes, strict=True)), self.totals)
+        return cell_of(dict(zip(self.totals, codes, strict=True)), self.totals)
 
     def public(self, suppressed: NDArray[np.bool_]) -> PublicTable:
         """The table as readers see it: rows of the file, and margins that can be computed from all true counts.
@@ -60,7 +59,7 @@ class Tabulated:
         at = np.flatnonzero(is_public)
         rows = pd.DataFrame([self.cells[i] for i in at], columns=list(self.totals))
         rows["count"] = pd.array(np.where(suppressed, np.nan, self.counts)[at], dtype="Float64")
-        return PublicTable("the table", MEASURE, tuple(self.totals), rows)
+        return PublicTable("the table", tuple(self.totals), rows)
 
 
 def tabulate(table: LongTable, *, missing_is_zero: bool) -> Tabulated:
@@ -110,8 +109,7 @@ def tabulate(table: LongTable, *, missing_is_zero: bool) -> Tabulated:
 def linked_of(tabulated: Tabulated, threshold: int, hidden: NDArray[np.bool_]) -> Linked:
     """The linked system of a table whose counts are all known; counts from 1 to below the threshold are primary."""
     values = tabulated.counts.astype(np.int64)
-    none = np.zeros(len(values), dtype=np.bool_)
-    preferred = none
+    preferred = np.zeros(len(values), dtype=np.bool_)
     if len(values) > SMALL_CELLS:
         preferred = values >= LARGE_VALUE
         preferred[-1] = True
@@ -125,7 +123,7 @@ def linked_of(tabulated: Tabulated, threshold: int, hidden: NDArray[np.bool_]) -
         data += [-1] + [1] * (len(relation) - 1)
     shape = (rows[-1] + 1, len(values))
     relations = coo_matrix((np.array(data, dtype=np.int64), (rows, columns)), shape=shape).tocsr()
-    return Linked(values, relations, primary, none, hidden, none, preferred & ~primary)
+    return Linked(values, relations, primary, hidden, preferred & ~primary)
 
 
 def _relations(dimensions: tuple[Dimension, ...]) -> Iterator[list[int]]:

@@ -115,6 +115,6 @@ def test_optimum_takes_a_cell_that_is_hidden_already_for_nothing() -> None:
     relations = csr_matrix(np.array([[1, 1, 1, -1]]))
     none = np.zeros(4, dtype=np.bool_)
     suppressed = np.array([False, True, False, False])
-    system = Linked(values, relations, values < 5, none, suppressed, none, none)
+    system = Linked(values, relations, values < 5, suppressed, none)
     protection = protect(system, Requirement())
     assert (protection.method, protection.suppressed.tolist()) == ("optimum", [True, True, False, False])

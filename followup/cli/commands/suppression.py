@@ -69,7 +69,7 @@ def protect(
     cells: CellsArgument,
     dim: DimensionOption = None,
     threshold: ThresholdOption = None,
-    attacker: AttackerOption = Attacker.plain,
+    attacker: AttackerOption = Attacker.strong,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table as it can go out, hidden counts left empty.")
     ] = None,
@@ -112,7 +112,7 @@ def audit(
     cells: CellsArgument,
     dim: DimensionOption = None,
     threshold: ThresholdOption = None,
-    attacker: AttackerOption = Attacker.plain,
+    attacker: AttackerOption = Attacker.strong,
     format: FormatOption = output.Format.text,
 ) -> None:
     """Work out what readers can conclude about the suppressed cells of a table.

@@ -1,52 +1,49 @@
-"""Margins in a cycle: joint cells that nobody published and that bound what was.
+"""Margins in a cycle: crossed cells that nobody published and that bound what was.
 
 Reason by quarter, sex by quarter and reason × sex by year are margins of the same counts: reason × sex by quarter. No
-sum of published cells says so, but the joint cells can't be negative, and that alone can give published ones away.
+sum of published cells says so, but the crossed cells can't be negative, and that alone can give published ones away.
 
-A joint cell is added where a cell, divided along one dimension, has at least two of its other dimensions by each of
+A crossed cell is added where a cell, divided along one dimension, has at least two of its other dimensions by each of
 which alone the division is published (with the other summed up, wholly or to a part of its hierarchy). That finds
-every cycle of three margins: pairs published jointly for the year and singly by quarter, jointly for the city and
-singly by district, and all pairs of three dimensions. A joint cell is divided further by the same rule. Longer cycles,
-of pairs of four dimensions, come in as the cycles of three that they hold, not as joint cells of four.
+every cycle of three margins: pairs published together for the year and singly by quarter, together for the city and
+singly by district, and all pairs of three dimensions. A crossed cell is divided further by the same rule. Longer
+cycles, of pairs of four dimensions, come in as the cycles of three that they hold, not as crossed cells of four.
 """
 
 from __future__ import annotations
 
-from publish.suppression.knowledge import Build, Key
+from publish.suppression.public_system import Build, Key
 
 _Shape = tuple[int, ...]
 _Plan = tuple[list[int], list[tuple[int, set[int]]]]
 
 
-def add_joint_cells(build: Build, release: str, measure: str, most: int) -> tuple[int, list[str]]:
-    """Add a measure's joint cells, the smallest groups first.
+def add_crossed_cells(build: Build, most: int) -> tuple[int, list[str]]:
+    """Add the crossed cells, the smallest groups first.
 
     Args:
-        build: the system so far; its layer of the measure must be closed upwards, and is again afterwards.
-        release: whose figures.
-        measure: of which.
-        most: groups of joint cells that would make more are left out.
+        build: the system so far; it must be closed upwards, and is again afterwards.
+        most: groups of crossed cells that would make more are left out.
 
     Returns:
         How many were added, and the names of groups left out.
     """
-    layer = build.layers[release, measure]
-    search = _Cycles(build, {key for key, number in layer.items() if build.published[number]})
-    frontier, added, left_out = list(layer), 0, set[str]()
+    search = _Cycles(build, {key for key, number in build.numbers.items() if build.published[number]})
+    frontier, added, left_out = list(build.numbers), 0, set[str]()
     while frontier:
-        groups = search.divide(frontier, layer)
+        groups = search.divide(frontier, build.numbers)
         frontier = []
         for name, keys in sorted(groups.items(), key=lambda group: len(group[1])):
-            new = [key for key in keys if key not in layer]
+            new = [key for key in keys if key not in build.numbers]
             if added + len(new) > most:
-                left_out.add(f"{measure}: {name}")
+                left_out.add(name)
                 continue
             for key in new:
-                build.add_inferred(release, measure, key)
+                build.add(key)
             added += len(new)
             frontier += new
     if added:
-        build.close_upwards(release, measure)
+        build.close_upwards()
     return added, sorted(left_out)
 
 
@@ -93,8 +90,8 @@ class _Cycles:
         except KeyError:
             return tuple(self.level(at, code) for at, code in enumerate(key))
 
-    def divide(self, frontier: list[Key], layer: dict[Key, int]) -> dict[str, set[Key]]:
-        """The joint cells that the frontier's cells are divided into, by group."""
+    def divide(self, frontier: list[Key], numbers: dict[Key, int]) -> dict[str, set[Key]]:
+        """The crossed cells that the frontier's cells are divided into, by group."""
         groups: dict[str, set[Key]] = {}
         for key in frontier:
             shape = self.shape(key)
@@ -107,12 +104,12 @@ class _Cycles:
                     if levels.isdisjoint(possible):
                         continue
                     parts = [(*key[:at], code, *key[at + 1 :]) for code in codes]
-                    if all(part in layer for part in parts):
+                    if all(part in numbers for part in parts):
                         continue
                     if any(self.is_cycle(part, others, at) for part in parts):
                         named = sorted({self.dimensions[i] for i in (*others, at)})
                         name = f"{' × '.join(named)}, divided by {self.dimensions[at]}"
-                        groups.setdefault(name, set()).update(part for part in parts if part not in layer)
+                        groups.setdefault(name, set()).update(part for part in parts if part not in numbers)
         return groups
 
     def plan(self, key: Key, shape: _Shape) -> _Plan:
