@@ -51,7 +51,7 @@ class AttackPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seconds: float = Field(gt=0, description="after which no new sample is begun")
+    samples: int | None = Field(ge=1, description="how many are attacked; none: every family of linked measures once")
     width: int = Field(ge=1, description="what can be concluded of a small count is at least so wide, but for …")
     most_narrower_percent: float = Field(ge=0, le=100, description="… so many of them")
     most_insider_percent: float = Field(ge=0, le=100, description="narrower only for a unit that knows its own counts")

@@ -215,7 +215,7 @@ def print_release(console: Console, made: Release) -> None:
         few = sum(table.too_few for table in certificate.tables)
         console.print(
             f"{certificate.figures} counts, {few} of {rates} rates of too few; {certificate.attacked} counts attacked "
-            f"in {certificate.attack_seconds:.0f} s (certificate.html says what was found)",
+            "(certificate.html says what was found)",
             highlight=False,
             soft_wrap=True,
         )

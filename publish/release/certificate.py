@@ -63,7 +63,6 @@ class Certificate:
     attacked: int
     """Figures of the drawn sample that was attacked."""
     seed: int
-    attack_seconds: float
     findings: tuple[Finding, ...]
     breaches: tuple[str, ...]
     passed: bool
@@ -109,7 +108,7 @@ def page(certificate: Certificate) -> str:
         ("Grupper av uppgifter som är nya", str(c.drawn_for_the_first_time)),
         ("Grupper som har ändrats", str(c.drawn_anew)),
         ("Grupper vars rättelse väntar", str(c.held)),
-        ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed}), {c.attack_seconds:.0f} s"),
+        ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed})"),
         *((one.sv, one.value) for one in c.findings),
     ]
     rows = "".join(f"<tr><th>{html.escape(sv)}</th><td>{html.escape(told)}</td></tr>" for sv, told in facts)

@@ -284,7 +284,6 @@ class _Making:
             new_periods=tuple(sorted(first - known)),
             attacked=report.attacked,
             seed=report.seed,
-            attack_seconds=report.seconds,
             findings=_findings(attacked, self.policy),
             breaches=tuple(f"{one.attack}: {one.found:.3g} (at most {one.limit:g})" for one in attacked.breaches),
             passed=not attacked.breaches,
@@ -335,5 +334,4 @@ def _findings(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
             "Prövas inte på varje utgåva",
             "vad två utgåvor säger om ett enda ärende som har kommit till; det är mätt för metoden",
         ),
-        Finding("Prövningens urval", "avbrutet i förtid" if report.is_cut_short else "helt genomfört"),
     )

@@ -26,7 +26,7 @@ def released(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> 
     make_keys(settings.keys)
     policy = load_policy()
     limits = {name: 100.0 for name in type(policy.attack).model_fields if name.startswith("most_")}
-    quick = policy.model_copy(update={"attack": policy.attack.model_copy(update={"seconds": 0.5, **limits})})
+    quick = policy.model_copy(update={"attack": policy.attack.model_copy(update={"samples": 1, **limits})})
     return release(settings, approve=True, gate=lambda _: [], policy=quick)
 
 

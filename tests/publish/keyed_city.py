@@ -184,7 +184,7 @@ def quick_policy(**limits: float) -> Policy:
     """The policy with attacks that take no time, and no limits to what they find but those given."""
     policy = load_policy()
     none = {name: 100.0 for name in type(policy.attack).model_fields if name.startswith("most_")}
-    found = {"seconds": 0.5, **none, **limits}
+    found = {"samples": 1, **none, **limits}
     return policy.model_copy(update={"attack": policy.attack.model_copy(update=found)})
 
 

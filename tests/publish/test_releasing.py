@@ -158,7 +158,7 @@ def test_what_the_policy_forbids_blocks_the_release_and_keeps_the_one_before(set
     with pytest.raises(ReleaseBlocked):
         make(settings, now=NOW + timedelta(days=9), policy=quick_policy(most_averaging_points=-100.0))
     first, again = (json.loads(one.certificate) for one in recorded(settings)[1:])
-    assert again["seed"] == first["seed"]
+    assert (again["seed"], again["breaches"]) == (first["seed"], first["breaches"])
     third = make(settings, now=NOW + timedelta(days=9))
     assert states(settings) == ["released", "blocked", "blocked", "released"]
     assert third.certificate is not None
@@ -305,4 +305,4 @@ def test_csv_has_totals_and_one_dimension_at_a_time_and_parquet_all(settings: Se
 
 
 def test_the_policy_of_the_installation_has_limits_for_attacks() -> None:
-    assert load_policy().attack.seconds <= 60
+    assert load_policy().attack.samples is None  # all families; tests attack one
