@@ -102,7 +102,7 @@ def _keys(settings: Settings) -> DoctorFinding:
     except SettingsError as error:
         return DoctorFinding("keys", False, str(error))
     if settings.keys.absolute().is_relative_to(settings.home.absolute()):
-        return DoctorFinding("keys", False, f"{settings.keys} lies inside FOLLOWUP_HOME: keep keys apart from data")
+        return DoctorFinding("keys", False, f"{settings.keys} is inside FOLLOWUP_HOME: keep keys apart from data")
     if settings.keys.stat().st_mode & 0o077:
         return DoctorFinding("keys", False, f"{settings.keys} can be read by others: chmod 600 {settings.keys}")
     if keys.noise_secret is None:

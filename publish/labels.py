@@ -25,7 +25,7 @@ def load_terms() -> dict[str, Term]:
     """All terms of GLOSSARY.md by machine name.
 
     Raises:
-        ValueError: a row has not four cells, or a name stands twice.
+        ValueError: a row has not four cells, or a name is there twice.
     """
     terms: dict[str, Term] = {}
     for line in GLOSSARY.read_text(encoding="utf-8").splitlines():
@@ -37,7 +37,7 @@ def load_terms() -> dict[str, Term]:
         if len(cells) != 4:
             raise ValueError(f"GLOSSARY.md: {cells[0]} has {len(cells)} cells, not four")
         if cells[0] in terms:
-            raise ValueError(f"GLOSSARY.md: {cells[0]} stands twice")
+            raise ValueError(f"GLOSSARY.md: {cells[0]} is there twice")
         terms[cells[0]] = Term(*cells)
     return terms
 

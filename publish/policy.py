@@ -94,9 +94,9 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PolicyError(f"{path.name} can't be read: {type(error).__name__}") from error
     except ValidationError as error:
-        raise PolicyError(f"{path.name}: {told(error)}") from error
+        raise PolicyError(f"{path.name}: {problems(error)}") from error
 
 
-def told(error: ValidationError) -> str:
+def problems(error: ValidationError) -> str:
     """The faults that pydantic found, as one sentence per fault with the place."""
     return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in error.errors())

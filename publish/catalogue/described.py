@@ -43,8 +43,8 @@ class Column:
         type: of Frictionless Table Schema: string, integer, number, boolean, date, datetime.
         unit: Swedish; empty for what is no quantity.
         adds_up: Swedish: over what its values may be summed; empty for what is no quantity.
-        is_share: whether every value lies between 0 and 1.
-        is_required: whether a value always stands there.
+        is_share: whether every value is between 0 and 1.
+        is_required: whether there is always a value.
         codes: (code, label) of a coded column, by code; a label may be empty.
     """
 
@@ -77,7 +77,7 @@ class Table:
         page: Markdown: question, grain, how to read it, traps.
         page_language: `sv`, or `en` where the Swedish page has yet to be written.
         key: columns of which no two rows have the same values; empty where none is known.
-        first_day, last_day: of the periods told; None for what has none.
+        first_day, last_day: of the periods in it; None for what has none.
         read_for: labels of the exposures that it is read for.
     """
 
@@ -244,8 +244,8 @@ def _references(
             continue
         column = name(key[0])
         lost = connection.execute(
-            f"select 1 from {release.relation(served)} as told where {column} is not null and not exists "
-            f"(select 1 from {release.relation(other)} as known where known.{column} = told.{column}) limit 1"
+            f"select 1 from {release.relation(served)} as served where {column} is not null and not exists "
+            f"(select 1 from {release.relation(other)} as known where known.{column} = served.{column}) limit 1"
         ).fetchone()
         if lost is None:
             found.append(Reference(key[0], other.name, key[0]))

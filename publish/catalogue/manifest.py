@@ -1,4 +1,4 @@
-"""What the models say of themselves, kept beside the warehouse: descriptions, keys, and who reads what.
+"""What the models say of themselves, stored beside the warehouse: descriptions, keys, and who reads what.
 
 `followup build` distils it from dbt's manifest (3 MB, most of it SQL and macros) and puts it in place before the
 warehouse that it describes, so that no warehouse lacks one.
@@ -101,7 +101,7 @@ class Manifest(_Kept):
 
 
 def manifest_file(settings: Settings) -> Path:
-    """Where the manifest lies: beside the warehouse."""
+    """Where the manifest is: beside the warehouse."""
     return settings.warehouse.with_name(f"{settings.warehouse.stem}.manifest.json")
 
 

@@ -1,6 +1,6 @@
 """What each kind of rule about the marts computes, in DuckDB: where a mart breaks it.
 
-Names of tables and columns come from `expectations/marts.json`, never from data. What is told of a break is districts,
+Names of tables and columns come from `expectations/marts.json`, never from data. A break is reported by districts,
 quarters, columns and how many rows: no figure of a row, which could be of few persons. Only a jump tells its totals.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 
 CITY = "stockholm"
-LEAST_TOLD = 5
-"""A total below this is told as fewer than it."""
+LEAST_REPORTED = 5
+"""A total below this is reported as fewer than it."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Marts:
         return frozenset(name for (name,) in self.rows(sql, [table]))
 
 
-def _where_told(marts: Marts, table: str) -> str:
-    """Two expressions: a row's district and quarter, null where the mart is not told by them."""
+def _place_columns(marts: Marts, table: str) -> str:
+    """Two expressions: a row's district and quarter, null where the mart is not by them."""
     known = marts.columns(table)
     return ", ".join(name if name in known else "null" for name in ("district_code", "reporting_quarter"))
 
@@ -133,18 +133,22 @@ def no_jump(
         [*only.values(), minimum, factor, factor],
     )
     return [
-        Break(district, quarter, f"{measure} is {_told(total)}, where {_told(usual)} is usual for that quarter")
+        Break(
+            district,
+            quarter,
+            f"{measure} is {_shown_total(total)}, where {_shown_total(usual)} is usual for that quarter",
+        )
         for district, quarter, total, usual in found
     ]
 
 
-def _told(total: float) -> str:
-    return f"fewer than {LEAST_TOLD}" if total < LEAST_TOLD else f"{total:g}"
+def _shown_total(total: float) -> str:
+    return f"fewer than {LEAST_REPORTED}" if total < LEAST_REPORTED else f"{total:g}"
 
 
 def parts_within(marts: Marts, table: str, parts: Sequence[str], whole: str) -> list[Break]:
     """Districts' quarters with rows in which the sum of the parts is more than the whole (null counts as 0)."""
-    where = _where_told(marts, table)
+    where = _place_columns(marts, table)
     found = marts.rows(
         f"select {where}, count(*) from marts.{_name(table)} where {_sum(parts)} > {_sum([whole])} group by 1, 2 "
         "order by 2, 1"
@@ -167,7 +171,7 @@ def keys_filled(marts: Marts, table: str, columns: Sequence[str]) -> list[Break]
 
 def _columns_where(marts: Marts, table: str, columns: Sequence[str], test: str, said: str = "") -> list[Break]:
     """Districts' quarters with rows in which a column passes a test that none should."""
-    where = _where_told(marts, table)
+    where = _place_columns(marts, table)
     tests = [f"{_name(column)} {test}" for column in columns]
     found = marts.rows(
         f"select {where}, {', '.join(f'count(*) filter ({one})' for one in tests)} from marts.{_name(table)} "

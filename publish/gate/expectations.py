@@ -42,7 +42,7 @@ class ExpectCityToBeSumOfDistricts(MartRule):
 
 
 class ExpectNoJumpOfTotals(MartRule):
-    """No district's quarter lies over a factor from what is usual for that quarter of the year."""
+    """No district's quarter is over a factor from what is usual for that quarter of the year."""
 
     kind = "no_jump"
     success_keys: ClassVar[tuple[str, ...]] = ("table", "measure", "totals", "only", "factor", "minimum")

@@ -1,7 +1,7 @@
 """The gate before a release: whether the marts are fit to go out.
 
-Errors stop a release, warnings are told with it. A jump is no error where somebody was asked about it: a query, open or
-explained, about that district's file of that quarter, or a reason given in `expectations/known_jumps.yml`.
+Errors stop a release, warnings are reported with it. A jump is no error where somebody was asked about it: a query,
+open or explained, about that district's file of that quarter, or a reason given in `expectations/known_jumps.yml`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from publish.warehouse import open_warehouse
 
 KNOWN_JUMPS = EXPECTATIONS / "known_jumps.yml"
 LONGEST = 20
-"""So many findings of one rule are told one by one; what is beyond is counted."""
+"""So many findings of one rule are reported one by one; what is beyond is counted."""
 _JUMP = "expect_no_jump_of_totals"
 
 
@@ -121,7 +121,7 @@ def check_marts(settings: Settings, *, suite: Path = SUITE, known_jumps: Path = 
         if table not in there
     ]
     for outcome in outcomes:
-        findings += _told(_of(outcome, asked))
+        findings += _first_findings(_of(outcome, asked))
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
@@ -182,7 +182,7 @@ def _finding(outcome: MartOutcome, found: Break, asked: dict[tuple[str, str, str
     return GateFinding(rule.code, severity, rule.table, found.district_code, found.reporting_quarter, message)
 
 
-def _told(findings: list[GateFinding]) -> list[GateFinding]:
+def _first_findings(findings: list[GateFinding]) -> list[GateFinding]:
     """The first findings of a rule, errors first, and one that counts the rest."""
     ordered = sorted(findings, key=lambda finding: finding.severity != "error")
     shown, rest = ordered[:LONGEST], ordered[LONGEST:]

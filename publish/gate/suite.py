@@ -15,7 +15,7 @@ from publish.gate.arithmetic import Break, Marts
 
 SUITE = EXPECTATIONS / "marts.json"
 Weight = Literal["error", "warning"]
-"""An error stops a release, a warning is told with it."""
+"""An error stops a release, a warning is reported with it."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from publish.policy import DurationStatistic, told
+from publish.policy import DurationStatistic, problems
 
 FOLDER = Path(__file__).parent
 MEASURES_FILE = FOLDER / "measures.yml"
@@ -330,7 +330,7 @@ def _read(path: Path, kind: type[Read]) -> Read:
     except (OSError, yaml.YAMLError) as error:
         raise DeclarationError(f"{path.name} can't be read: {type(error).__name__}") from error
     except ValidationError as error:
-        raise DeclarationError(f"{path.name}: {told(error)}") from error
+        raise DeclarationError(f"{path.name}: {problems(error)}") from error
 
 
 @lru_cache(maxsize=4)

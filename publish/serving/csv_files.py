@@ -125,7 +125,7 @@ def protected(value: str) -> str:
 
 
 def unprotected(cell: str) -> str:
-    """The text that a cell of the Swedish flavour stands for."""
+    """What a cell of the Swedish flavour is the text of."""
     return cell[1:] if cell.startswith("'") and _MISREAD.search(cell) else cell
 
 

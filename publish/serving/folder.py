@@ -1,7 +1,7 @@
 """Release folders and the link that readers open: written whole under a hidden name, put in place by one rename.
 
 FOLLOWUP_PUBLISHED is a link to the current release, in the folder `<its name>.releases` beside it (`releases` for the
-link in FOLLOWUP_HOME). The release before it is kept for those who have it open.
+link in FOLLOWUP_HOME). The release before it stays for those who have it open.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def prepare_folder(
         release: what to write.
         settings: the installation's.
         beside: a folder whose files go out with the release (its certificate, its catalogue).
-        on_step: told of each kind of file before it is written.
+        on_step: called with each kind of file before it is written.
 
     Returns:
         The folder: complete, on disk, read-only, of the modes that its readers need. One that an earlier run completed
@@ -113,7 +113,7 @@ def current_folder(settings: Settings) -> Path | None:
 def point(settings: Settings, folder: Path) -> None:
     """Let the link that readers open point at a release: one rename, so that a reader sees the old one or the new.
 
-    Of the other releases only the one that was current until now is kept.
+    Of the other releases only the one that was current until now stays.
     """
     link, before = settings.published.absolute(), current_folder(settings)
     folder = folder.resolve()
@@ -125,9 +125,9 @@ def point(settings: Settings, folder: Path) -> None:
         for other in releases_folder(settings).iterdir():
             if other.is_dir() and other.resolve() not in (folder, before):
                 shutil.rmtree(other)
-    for kept in releases_folder(settings).iterdir():  # who may read can have changed
-        if kept.is_dir():
-            let_read(kept, settings)
+    for release_folder in releases_folder(settings).iterdir():  # who may read can have changed
+        if release_folder.is_dir():
+            let_read(release_folder, settings)
     for torn in link.parent.glob(f".{link.name}.*"):
         torn.unlink()
 

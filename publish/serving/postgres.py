@@ -170,7 +170,7 @@ def swap(
         loaded: what `load` has loaded.
         removed: schemas that go away with the swap.
         patience_seconds: how long readers' open transactions are waited for, over several tries.
-        on_step: told before each try and, inside the transaction, before it is committed.
+        on_step: called before each try and, inside the transaction, before it is committed.
 
     Raises:
         ServingError: readers held their locks for too long, or something is not as it was loaded; nothing is changed.
@@ -193,7 +193,7 @@ def swap(
         ):
             if time.monotonic() > give_up_at:
                 raise NotSwapped(
-                    f"readers' transactions kept the tables locked for {patience_seconds:g} s, so the release is not "
+                    f"readers' transactions held the tables locked for {patience_seconds:g} s, so the release is not "
                     f"in place; the one before it is. {_holders(connection, [item.schema for item in loaded])}"
                 ) from None
         except (psycopg.OperationalError, psycopg.InterfaceError):

@@ -19,7 +19,7 @@ _PERMISSIONS = 0o777
 
 
 def is_in_home(settings: Settings) -> bool:
-    """Whether what is published lies in FOLLOWUP_HOME, which nobody but the service's user can pass."""
+    """Whether what is published is in FOLLOWUP_HOME, which nobody but the service's user can pass."""
     return settings.published.absolute().is_relative_to(settings.home.absolute())
 
 

@@ -1,4 +1,4 @@
-"""What stands in a finished release: a DuckDB file whose schema `published` holds tables, comments, keys, `about`."""
+"""What a finished release holds: a DuckDB file whose schema `published` holds tables, comments, keys, `about`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ServedTable:
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """A release to serve: where it lies, what it holds, and what it says of itself in `about`."""
+    """A release to serve: where it is, what it holds, and what it says of itself in `about`."""
 
     path: Path
     schema: str
@@ -79,12 +79,12 @@ class ReleaseFile:
 
     @property
     def notice(self) -> str:
-        """What every reader must be told, for example that the data are synthetic; may be empty."""
+        """What every reader must know, for example that the data are synthetic; may be empty."""
         return self.about.get("notice", "")
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection in which the file is attached as `release`, its times told in UTC."""
+        """A connection in which the file is attached as `release`, its times in UTC."""
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute(f"attach {sql_literal(self.path)} as release (read_only)")

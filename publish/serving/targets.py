@@ -1,7 +1,7 @@
 """Serving to all targets: everything is prepared first, then the swaps happen one after the other.
 
 The swap that can fail (PostgreSQL's, by a reader's lock) comes first, the files' link, one rename, last. What is to be
-swapped stands in a journal from before the first swap until after the last: `finish` completes what a killed run began.
+swapped is in a journal from before the first swap until after the last: `finish` completes what a killed run began.
 """
 
 from __future__ import annotations
@@ -83,13 +83,13 @@ def serve(
         release_file: a DuckDB file with the schema `published`, which nobody writes to any more.
         settings: the installation's.
         beside: a folder whose files go out beside the release's own (certificate, catalogue).
-        on_step: told what is about to be done.
+        on_step: called with what is about to be done.
 
     Raises:
         ServingError: readers see what they saw before, in every target; or, where the connection broke at the commit or
             only the analysts' marts failed, the message says so, and the next `serve` or `finish` completes it.
     """
-    with _told(settings):
+    with _storage_failures_raised(settings):
         release, pending = read_release(release_file), _read_journal(settings)
         if pending is not None and pending != identity(release):
             finish(settings, on_step=on_step)
@@ -102,7 +102,7 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
     Raises:
         ServingError: as `serve`.
     """
-    with _told(settings):
+    with _storage_failures_raised(settings):
         pending = _read_journal(settings)
         if pending is None:
             return None
@@ -114,8 +114,8 @@ def finish(settings: Settings, *, on_step: Step = lambda _: None) -> Served | No
 
 
 @contextmanager
-def _told(settings: Settings) -> Iterator[None]:
-    """What the disk or the server refuses is told as this module's error."""
+def _storage_failures_raised(settings: Settings) -> Iterator[None]:
+    """What the disk or the server refuses is raised as this module's error."""
     try:
         yield
     except psycopg.Error as error:
@@ -163,7 +163,10 @@ def describe_database(settings: Settings) -> str:
     Raises:
         ServingError: it can't be reached, the logins can't be read, or the reader may do more than read.
     """
-    with _told(settings), roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection:
+    with (
+        _storage_failures_raised(settings),
+        roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection,
+    ):
         found = postgres.served(connection, PUBLISHED)
         if roles.is_there(connection, roles.READER):
             _refuse_excess(connection, roles.READER, PUBLISHED)
@@ -180,7 +183,7 @@ def _refuse_excess(connection: roles.Connection, role: str, schema: str) -> None
 
 
 class _Database:
-    """PostgreSQL as a target: made ready at once, swapped when told."""
+    """PostgreSQL as a target: made ready at once, swapped when asked."""
 
     def __init__(self, settings: Settings, release: ReleaseFile, folder: Path, on_step: Step, stack: ExitStack) -> None:
         """Connect, make the roles, load what is not there yet."""

@@ -13,7 +13,7 @@ from scipy.sparse import csc_matrix
 EPSILON = 1e-6
 """Solutions are exact to about 1e-9 and vertices are fractions with small denominators: so near is the same."""
 LARGE = 1e7
-"""Stands for no limit; a bound of half of it or more is reported as infinite."""
+"""No limit; a bound of half of it or more is reported as infinite."""
 
 
 DUAL, PRIMAL = 1, 4
@@ -83,7 +83,7 @@ class _Search:
         self.count = component.relations.shape[1]
         self.random = np.random.default_rng(seed)
         self.low, self.high = np.full(self.count, np.inf), np.full(self.count, -np.inf)
-        # Without regard to wholeness: what lies outside is ruled out for every attacker.
+        # Without regard to wholeness: what is outside is ruled out for every attacker.
         self.outer_low, self.outer_high = np.zeros(self.count), np.full(self.count, np.inf)
         self.exact_low, self.exact_high = np.zeros(self.count, dtype=np.bool_), np.zeros(self.count, dtype=np.bool_)
         self.programs = self.integer_programs = self.undecided = 0
@@ -205,9 +205,9 @@ class _Search:
             is_whole = not (self.exact_matrix @ near.astype(np.int64) - self.component.constants).any()
         if self.whole and not is_whole:
             return False
-        kept = near if is_whole else solution
-        np.minimum(self.low, kept, out=self.low)
-        np.maximum(self.high, kept, out=self.high)
+        witness = near if is_whole else solution
+        np.minimum(self.low, witness, out=self.low)
+        np.maximum(self.high, witness, out=self.high)
         return True
 
     def _minimum(self, cell: int) -> None:

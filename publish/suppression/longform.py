@@ -216,9 +216,9 @@ def _dimension(name: str, trees: Sequence[Mapping[str, str]], seen: Mapping[str,
     total = whole[0] if len(whole) == 1 and TOTAL not in seen else TOTAL
     named = {code for tree in trees for pair in tree.items() for code in pair} | {total}
     if unknown := [code for code in seen if code not in named]:
-        raise BadCells(f"{name} {unknown[0]} stands in no hierarchy of {name}")
+        raise BadCells(f"{name} {unknown[0]} is in no hierarchy of {name}")
     if total in {child for tree in trees for child in tree}:
-        raise BadCells(f"{name}: {total} is the total, and stands as a part of something in a hierarchy")
+        raise BadCells(f"{name}: {total} is the total, and is a part of something in a hierarchy")
     # Bottom up: a code is used when a row has it or a used one is part of it.
     used = set(seen) - {total}
     for tree in trees:

@@ -3,7 +3,7 @@
 For a cell that needs protection an alternative set of counts is sought that satisfies all relations and in which that
 cell is as far from its true count as required. The cells that differ must then be hidden, and the alternative is a
 witness: readers can't tell it from the truth. (The idea of controlled rounding's heuristics for cell suppression, as in
-Fischetti & Salazar 2001, Management Science 47; here hot-started, and with the witnesses kept.)
+Fischetti & Salazar 2001, Management Science 47; here hot-started, and with the witnesses used again.)
 """
 
 from __future__ import annotations

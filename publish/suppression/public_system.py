@@ -229,10 +229,10 @@ class Build:
             for row in rows:
                 uses[list(row)] += 1
             # A sum that nobody published, in no other relation: nothing follows from it.
-            kept = [row for row in rows if published[row[0]] or uses[row[0]] > 1]
-            if len(kept) == len(rows):
+            left = [row for row in rows if published[row[0]] or uses[row[0]] > 1]
+            if len(left) == len(rows):
                 break
-            rows = kept
+            rows = left
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         columns = np.array([number for row in rows for number in row], dtype=np.int64)
         data = np.array([-1 if at == 0 else 1 for row in rows for at in range(len(row))], dtype=np.int64)

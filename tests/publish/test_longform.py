@@ -89,7 +89,7 @@ def test_read_cells_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ("child,parent\nA,P\n", "row B stands in no hierarchy"),
+        ("child,parent\nA,P\n", "row B is in no hierarchy"),
         ("child,parent\nA,P\nP,Q\nQ,A\n", "goes in a circle"),
         ("child,parent\nA,P\nA,Q\n", "A is part of P already"),
         ("child,above\nA,P\n", "no column parent"),
