@@ -72,24 +72,38 @@ def test_free_seats_are_seats_less_those_registered_as_published() -> None:
     assert found.counts["districts_with_seats"].tolist() == [1, 1, 1]
 
 
-def test_the_pilots_effect_is_of_published_rates_with_the_deviations_in_its_error() -> None:
+def test_the_pilots_effect_is_of_published_rates_and_as_unsure_as_the_areas_and_the_deviations() -> None:
     names = ("pilot_before_rate", "pilot_after_rate", "line_before_rate", "line_after_rate")
     parts, wholes = (40, 60, 50, 55), (100, 100, 100, 100)
     mart = load_marts()["mart_pilot_effect"]
+    of_areas = {  # true ones: enough cases and areas, too few cases, too few areas
+        "difference_in_differences": [0.152, 0.2, 0.16],
+        "difference_standard_error": [0.0612, 0.05, None],
+        "difference_in_differences_high": [0.152 + 0.1321, 0.3, None],
+        "comparison_status": ["jamforbar", "jamforbar", "for_fa_omraden"],
+    }
     found = Published(
-        Rows(mart, pa.table({"indicator_code": ["acceptance_rate"] * 2})),
-        {f"{name}_numerator": counts(part, 3) for name, part in zip(names, parts, strict=True)}
-        | {f"{name}_denominator": counts(whole, 10) for name, whole in zip(names, wholes, strict=True)},
+        Rows(mart, pa.table({"indicator_code": ["acceptance_rate"] * 3, **of_areas})),
+        {f"{name}_numerator": counts(part, 3, part) for name, part in zip(names, parts, strict=True)}
+        | {f"{name}_denominator": counts(whole, 10, whole) for name, whole in zip(names, wholes, strict=True)},
     )
     for name, part in zip(names, parts, strict=True):
-        found.numbers[name] = np.array([part / 100, np.nan])
+        found.numbers[name] = np.array([part / 100, np.nan, part / 100])
     derive_pilot_effect(found, PTABLE)
-    assert found.numbers["difference_in_differences"][0] == pytest.approx(0.60 - 0.40 - (0.55 - 0.50))
+    difference, error, low, high = (
+        found.numbers[f"difference_{name}"]
+        for name in ("in_differences", "standard_error", "in_differences_low", "in_differences_high")
+    )
+    assert difference == pytest.approx([0.15, np.nan, 0.15], nan_ok=True)
     v = POLICY.variance
-    variance = sum((p * (1 - p) / 100 + (v + p * p * v) / 100**2) for p in (0.4, 0.6, 0.5, 0.55))
-    assert found.numbers["difference_standard_error"][0] == pytest.approx(variance**0.5, rel=1e-6)
-    assert found.numbers["difference_in_differences_low"][0] == pytest.approx(0.15 - 1.959964 * variance**0.5, abs=1e-5)
-    assert found.too_few.tolist() == [False, True]
+    deviations = sum((v + p * p * v) / 100**2 for p in (0.4, 0.6, 0.5, 0.55))
+    # 0.0612 is published as 0.07, the interval's half of 0.1321 as 0.14
+    assert error[0] == pytest.approx((0.07**2 + deviations) ** 0.5, rel=1e-6)
+    half = (0.14**2 + 1.959964**2 * deviations) ** 0.5
+    assert (low[0], high[0]) == pytest.approx((0.15 - half, 0.15 + half), abs=1e-5)
+    assert np.isnan([*error[1:], *low[1:], *high[1:]]).all()
+    assert found.texts["comparison_status"].tolist() == ["jamforbar", None, "for_fa_omraden"]
+    assert found.too_few.tolist() == [False, True, True]
 
 
 def equity_rows(measure: str, form: str, units: list[str], numbers: list[tuple[float, float]]) -> Published:
