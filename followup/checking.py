@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
+from ingest.explaining import with_explained
 from ingest.feedback_workbook import ENDING, as_workbook
 from ingest.ledger import Ledger
 from ingest.naming import read_name
@@ -49,7 +50,7 @@ def check_paths(
             circumstances = circumstances_of(settings, keys, ledger, name, name.district)
             report = check_file(raw, name, circumstances)
             if ledger is not None:
-                report = with_changes(report, ledger, settings.home, keys)
+                report = with_explained(with_changes(report, ledger, settings.home, keys), ledger, keys)
             reports.append((path, report))
     finally:
         if ledger is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -35,7 +35,7 @@ from ingest.reading.totals import distinct_cells
 from ingest.row_changes import Changes
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
-from ingest.similar_files import SIMILAR_FILE, find_dates_outside_quarter, find_other_titles, find_similar_files
+from ingest.similar_files import SIMILAR_FILE, find_wrong_file
 from ingest.storing import sketch_of_table
 from ingest.unreadable_cells import why_unreadable
 
@@ -54,6 +54,7 @@ class CheckReport:
         absent_keys: row keys of rows that the previous quarter's file left open and this one lacks, in the order of
             the rule's rows.
         changes: how the file differs from the version in force; None without one, or when they were not compared.
+        explained: how many queries of each rule an earlier explanation answers; empty until they are looked up.
     """
 
     name: FileName
@@ -65,6 +66,7 @@ class CheckReport:
     raw: RawTable | None = field(default=None, repr=False)
     absent_keys: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     changes: Changes | None = None
+    explained: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -206,9 +208,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
     conformed = replace(conformed, sketch=sketch_of_table(conformed, contract))
-    findings.extend(find_other_titles(table.titles, name.district, name.quarter))
-    findings.extend(find_dates_outside_quarter(conformed, contract, name.quarter))
-    findings.extend(find_similar_files(conformed, contract, circumstances.past))
+    findings.extend(find_wrong_file(table, conformed, contract, circumstances.past, (name.district, name.quarter)))
     history = look_back(name.dataset, conformed, circumstances.past)
     sheet = sheet_of(conformed, contract, history)
     lacking, lacking_columns = missing_columns(

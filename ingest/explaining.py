@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,13 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.checking import CheckReport
+from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.explanations import explanations_of, record_explanations
 from ingest.ledger.store import Explanation
+from ingest.persons.keys import Keys
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
-from ingest.queries import queries_path, read_queries
+from ingest.queries import queries_of, queries_path, read_queries
 
 LONGEST_TEXT = 2000
 
@@ -59,6 +63,23 @@ def carried_over(queries: pa.Table, submission_id: str, earlier: Iterable[Explan
         replace(by_key[key], submission_id=submission_id, carried_from=by_key[key].submission_id)
         for key in sorted(by_key.keys() & firing)
     ]
+
+
+def explained_by_rule(queries: pa.Table, explained: Collection[Explanation]) -> dict[str, int]:
+    """How many queries of each rule an explanation answers; rules without any are left out."""
+    keys = {(one.rule, one.row_key) for one in explained}
+    pairs = zip(queries["rule"].to_pylist(), queries["row_key"].to_pylist(), strict=True) if keys else ()
+    return dict(Counter(rule for rule, key in pairs if (rule, key) in keys))
+
+
+def with_explained(report: CheckReport, ledger: Ledger, keys: Keys) -> CheckReport:
+    """Add to a report how many of its queries earlier explanations answer, if its file would be taken in."""
+    name = report.name
+    if not (report.accepted and report.total("query") and name.district and name.dataset and name.quarter):
+        return report
+    queries = queries_of(report, load_contracts()[name.dataset], keys)
+    earlier = earlier_explanations(ledger, name.district, name.dataset, name.quarter)
+    return replace(report, explained=explained_by_rule(queries, earlier))
 
 
 def open_count(queries: pa.Table, explained: Collection[Explanation]) -> int:

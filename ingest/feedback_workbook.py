@@ -20,8 +20,8 @@ import xlsxwriter
 from ingest.checking import CheckReport
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, RuleOutcome
 from ingest.contracts import Column, load_contracts
-from ingest.feedback import SHOWN_ROWS, verdict
-from ingest.findings import Finding, count_with_noun
+from ingest.feedback import SHOWN_ROWS, verdict, word_for
+from ingest.findings import Finding, Severity, count_with_noun
 from ingest.persons.number_search import reads_as_number
 from ingest.sentinels import AMBIGUOUS, DATE_BAD
 
@@ -106,7 +106,7 @@ def as_workbook(shown_name: str, report: CheckReport) -> bytes:
 @dataclass(frozen=True)
 class _Line:
     rule: str
-    severity: str
+    severity: Severity
     count: int
     column: str
     message: str
@@ -210,7 +210,7 @@ def _write_summary(
             at += 1
             style = styles.marks[line.severity, "text"]
             sheet.write_string(at, 0, line.rule, style)
-            sheet.write_string(at, 1, _WORDS[line.severity], style)
+            sheet.write_string(at, 1, word_for(report, line.rule, line.severity), style)
             sheet.write_number(at, 2, line.count)
             for place, text in ((3, line.column), (4, line.message), (5, line.rows)):
                 sheet.write_string(at, place, text[:32_000], styles.text)
@@ -229,7 +229,7 @@ def _advice(report: CheckReport, chosen: Positions, faulty: int) -> Iterator[str
     """What to do, in order, and how to read the sheet with rows."""
     if not report.accepted:
         yield "Rätta alla fel i er egen fil och lämna hela filen igen: inget av den är intaget."
-    if report.total("query"):
+    if report.total("query") > sum(report.explained.values()):
         yield "Frågor (gula): rätta dem och lämna filen igen, eller förklara dem. De hindrar inte att filen tas in."
     if not len(chosen):
         return

@@ -6,7 +6,7 @@ These are files of the quarter after it, and the same quarter's episodes when it
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ingest.checks.suites import load_rules, run_rules
 from ingest.conforming import ConformedTable
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
-from ingest.explaining import carried_over, earlier_explanations, open_count
+from ingest.explaining import carried_over, earlier_explanations, explained_by_rule, open_count
 from ingest.feedback import as_text
 from ingest.history import Past, look_back
 from ingest.ledger import Submission
@@ -94,7 +94,8 @@ def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
     path = queries_path(home, found.district_code, found.submission_id)
     before = read_queries(path)
     is_about = pc.is_in(before["rule"], value_set=pa.array(sorted(about), pa.string()))
-    queries = pa.concat_tables([before.filter(pc.invert(is_about)), queries_of(report, contract, intake.keys)])
+    fresh = queries_of(report, contract, intake.keys)
+    queries = pa.concat_tables([before.filter(pc.invert(is_about)), fresh])
     if _counted(before) == _counted(queries):
         return None
     write_queries(path, queries.cast(SCHEMA))
@@ -113,6 +114,7 @@ def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
         carried,
         open_count(queries, [*own, *carried]),
     )
+    report = replace(report, explained=explained_by_rule(fresh, [*own, *carried]))
     head = f"{found.source_file_name}: frågor som ser på andra filer har prövats igen, eftersom en sådan har ändrats."
     lines = list(as_text(name.shown, report))[1:] or ["  Inga sådana frågor finns längre."]
     text = "\n".join([head, *lines]) + "\n"

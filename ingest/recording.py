@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from ingest.checking import CheckReport, Circumstances
-from ingest.contracts import Contract, load_contracts
-from ingest.explaining import carried_over, earlier_explanations, open_count
+from ingest.contracts import load_contracts
+from ingest.explaining import carried_over, earlier_explanations, explained_by_rule, open_count
 from ingest.feedback import as_json, as_text
 from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
@@ -191,13 +191,18 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
             sent = Sent(name.shown, submitted_at, arrival.is_synthetic, sequence)
             sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, intake.keys, sent)
             original_path = str(original.relative_to(settings.home))
-        _write_feedback(settings, submission_id, district, report)
         if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
             target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
             provenance = Provenance(submission_id, district, str(name.quarter), arrival.checksum, submitted_at)
             parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
             parquet_path = str(target.relative_to(settings.home))
-            explanations, open_queries = _queries(intake, submission_id, district, contract, report)
+            queries = queries_of(report, contract, intake.keys)
+            write_queries(queries_path(settings.home, district, submission_id), queries)
+            earlier = earlier_explanations(ledger, district, contract.dataset, name.quarter) if queries.num_rows else []
+            explanations = carried_over(queries, submission_id, earlier)
+            open_queries = open_count(queries, explanations)
+            report = replace(report, explained=explained_by_rule(queries, explanations))
+        _write_feedback(settings, submission_id, district, report)
         if sealed is not None:
             sealed.result()
     deadline = name.quarter.deadline if name.quarter else None
@@ -232,16 +237,3 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
         list(report.findings(FINDINGS_PER_RULE)),
         explanations,
     )
-
-
-def _queries(
-    intake: IntakeContext, submission_id: str, district: str, contract: Contract, report: CheckReport
-) -> tuple[list[Explanation], int]:
-    """Store the queries row by row; return the explanations carried over, and how many queries stay open."""
-    queries = queries_of(report, contract, intake.keys)
-    write_queries(queries_path(intake.settings.home, district, submission_id), queries)
-    if not queries.num_rows or report.name.quarter is None:
-        return [], 0
-    earlier = earlier_explanations(intake.ledger, district, contract.dataset, report.name.quarter)
-    carried = carried_over(queries, submission_id, earlier)
-    return carried, open_count(queries, carried)

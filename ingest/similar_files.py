@@ -27,6 +27,8 @@ from ingest.history import Past
 from ingest.ledger import Submission
 from ingest.name_guesses import quarter_in, unit_in
 from ingest.quarters import Quarter
+from ingest.reading.headers import column_place
+from ingest.reading.tables import RawTable
 from ingest.sentinels import DATE_BAD, day_number
 from ingest.sketching import MOST_HASHES, Sketch, read_sketch
 from ingest.storing import damaged_rows
@@ -73,6 +75,9 @@ _EVENTS = {
     "grupper": _Events(("faktisk_start",), 15, ("planerad_start",)),
     "oppenvard": _Events(("ansokan_datum", "beslut_datum", "start_datum", "slut_datum", "uppfoljd_datum"), 20),
 }
+_TITLES = "Bladets namn eller raderna ovanför rubrikerna"
+_MOST_NAMED = 12
+"""Different cells of a column that says in which quarter or unit its rows are."""
 _LATER_SHARE = 0.2
 """Share of rows with a date after the quarter from which the file seems to be a later one's, not a slip of the pen."""
 
@@ -147,7 +152,6 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
     same, share, other = max(
         found, key=lambda one: (*one[:2], one[2].reporting_quarter == this, one[2].reporting_quarter or "")
     )
-    unit = load_districts().get(other.district_code)
     others = count_with_noun(len(found) - 1, "annan fil", "andra filer")
     more = f" Även {others} är lika." if len(found) > 1 else ""
     return [
@@ -156,7 +160,7 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
             row_key=f"{other.district_code}|{other.reporting_quarter}",
             share="Alla rader" if same else f"{min(int(100 * share), 99)} % av raderna",
             dataset=contract.dataset,
-            unit=other.district_code if unit is None else unit.name,
+            unit=_unit_name(other.district_code),
             quarter=other.reporting_quarter,
             more=more,
         )
@@ -199,12 +203,72 @@ def find_other_titles(titles: Sequence[str], district_code: str, quarter: Quarte
     if quarters and quarter not in quarters:
         said.append(str(quarters[0]))
     if units and not _family(district_code) & set(units):
-        unit = load_districts().get(units[0])
-        said.append(units[0] if unit is None else unit.name)
+        said.append(_unit_name(units[0]))
     if not said:
         return []
+    return [_said_otherwise(_TITLES, said, district_code, quarter)]
+
+
+def find_other_columns(table: RawTable, district_code: str, quarter: Quarter) -> list[Finding]:
+    """A query for each column that no dataset has and that names another quarter or unit than the file's name.
+
+    Every cell must name a quarter, or all the same unit: a column may also say where a child lives.
+    """
+    found = []
+    for position, column in table.extra.items():
+        cells = column.unique()
+        if pa.types.is_dictionary(cells.type):
+            cells = cells.dictionary_decode()
+        texts = [text for cell in cells.slice(0, _MOST_NAMED + 2).to_pylist() if (text := _text(cell, table.encoding))]
+        if not 0 < len(texts) <= _MOST_NAMED:
+            continue
+        quarters, units = {quarter_in(text) for text in texts}, {unit_in(text) for text in texts}
+        said: list[str] = []
+        if None not in quarters:
+            said = sorted(str(other) for other in quarters if other != quarter)
+        elif len(units) == 1 and None not in units and not _family(district_code) & units:
+            said = [_unit_name(unit) for unit in units if unit]
+        if said:
+            found.append(_said_otherwise(f"Kolumn {column_place(position)}", said, district_code, quarter))
+    return found
+
+
+def _text(cell: bytes | None, encoding: str) -> str:
+    return (cell or b"").decode(encoding).strip()
+
+
+def _unit_name(code: str) -> str:
+    unit = load_districts().get(code)
+    return code if unit is None else unit.name
+
+
+def _said_otherwise(where: str, said: Sequence[str], district_code: str, quarter: Quarter) -> Finding:
     what = " och ".join(said)
-    return [file_finding("FIL-088", row_key=what, what=what, named=f"{district_code} {quarter}")]
+    return file_finding("FIL-088", row_key=what, where=where, what=what, named=f"{district_code} {quarter}")
+
+
+def find_wrong_file(
+    table: RawTable, conformed: ConformedTable, contract: Contract, past: Past | None, name: tuple[str, Quarter]
+) -> list[Finding]:
+    """All queries about a file that seems to be another one; what follows from the likeness to a file is left out.
+
+    Args:
+        table, conformed: the file as it was read.
+        contract: the dataset's.
+        past: what is in force; None when it isn't known.
+        name: unit and quarter that the file's name says.
+    """
+    similar = find_similar_files(conformed, contract, past)
+    others = [
+        *find_other_titles(table.titles, *name),
+        *find_other_columns(table, *name),
+        *find_dates_outside_quarter(conformed, contract, name[1]),
+    ]
+    if similar:
+        unit, _, quarter = (similar[0].row_key or "").partition("|")
+        same = {quarter, unit, _unit_name(unit)} - {str(name[1])}
+        others = [one for one in others if not set((one.row_key or "").split(" och ")) <= same]
+    return [*similar, *others]
 
 
 def _quarter_of(day: int) -> Quarter:

@@ -325,16 +325,24 @@ _MONTH_OF_TWO, _DAY_OF_TWO = (f"(?:{form})".replace(" ", _BETWEEN) for form in (
     "0 [0-9]|1 [0-2]", "[0-2] [0-9]|3 [01]|[6-8] [0-9]|9 [01]",
 ))  # fmt: skip
 _FOUR_DIGITS = _BETWEEN.join(["[0-9]"] * 4)
-_FORMS = "|".join(form.replace(" ", _BETWEEN) for form in (
+_DATE_OF_SIX = f"[0-9]{{2}}{_MONTH_OF_TWO}{_DAY_OF_TWO}".replace(_BETWEEN, "")
+_OF_IDENTIFIERS = "|".join(form.replace(" ", _BETWEEN) for form in (
     f"(?:[0-9] [0-9] )?[0-9] [0-9] {_MONTH_OF_TWO} {_DAY_OF_TWO} {_FOUR_DIGITS}",
     f"{_DAY_OF_TWO} {_MONTH_OF_TWO} (?:1 [89]|2 0) [0-9] [0-9] {_FOUR_DIGITS}",
     "[0-9]{1,2}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{2}(?:[0-9]{2})? [0-9]{4}",
-    "[0-9]{4}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{4}",
-    "[0-9]{6}[^0-9A-Za-z]*[A-Za-z]{1,2}[^0-9A-Za-z]*[0-9]{4}",
-    "[0-9]{4}[^0-9A-Za-z]+(?:[0-9][0-9])?[0-9]{6}",
 ))  # fmt: skip
-_LIKELY = f"(?:^|[^0-9])(?:[0-9][0-9])?(?:{_FORMS})(?:[^0-9]|$)"
-"""Bytes in which a cell may hold a number: what `_year_first`, `_day_first`, `_parted_or_swapped` find, and more."""
+_FORMS = "|".join((
+    _OF_IDENTIFIERS,
+    "[0-9]{4}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{1,2}[^0-9A-Za-z]+[0-9]{4}",
+    _DATE_OF_SIX + "[^0-9A-Za-z]*[A-Za-z]{1,2}[^0-9A-Za-z]*[0-9]{4}",
+    "[0-9]{4}[^0-9A-Za-z]+(?:[0-9][0-9])?" + _DATE_OF_SIX,
+))  # fmt: skip
+_LIKELY, _LIKELY_IDENTIFIER = (
+    f"(?:^|[^0-9])(?:[0-9][0-9])?(?:{forms})(?:[^0-9]|$)" for forms in (_FORMS, _OF_IDENTIFIERS)
+)
+"""Bytes in which a cell may hold a number: what `_year_first`, `_day_first`, `_parted_or_swapped` find, and more.
+
+The last is not searched for in identifiers: `2018-123456` costs them nothing."""
 _SPELLED = (
     r"(?i)jan|feb|mar|apr|maj|may|jun|jul|aug|sep|okt|oct|nov|dec|sista|fyra|nr|nummer|kontrollsiff|samordn|last "
     r"|<|e\+?(?:9|1[01])|slut|%[0-9a-f]{2}|&#?[0-9a-z]+;|_x[0-9a-f]{4}_|[^\x00-\x7f]"
@@ -360,7 +368,7 @@ def cells_with_numbers(
     """
     found = [
         cell
-        for cell in dict.fromkeys(_maybe(cells, without_zero=without_zero))
+        for cell in dict.fromkeys(_maybe(cells, without_zero=without_zero, is_identifier=is_identifier))
         if reads_as_number(
             cell.decode(encoding, "replace")[:_SEARCHED], without_zero=without_zero, is_identifier=is_identifier
         )
@@ -397,12 +405,12 @@ def _years_of(cells: pa.BinaryArray) -> list[bytes]:
     return [long or short or b"" for long, short in given]
 
 
-def _maybe(cells: pa.BinaryArray, *, without_zero: bool) -> list[bytes]:
+def _maybe(cells: pa.BinaryArray, *, without_zero: bool, is_identifier: bool) -> list[bytes]:
     """Cells whose bytes may hold a number: none with one is left out."""
     cells = cells.filter(pc.greater_equal(pc.binary_length(cells), _FEWEST).fill_null(False))
     spelled = pc.match_substring_regex(cells, _SPELLED)
     in_words = cells.filter(spelled)
-    likely = pc.match_substring_regex(cells, _LIKELY)
+    likely = pc.match_substring_regex(cells, _LIKELY_IDENTIFIER if is_identifier else _LIKELY)
     if without_zero:
         likely = pc.or_(likely, pc.match_substring_regex(cells, _NINE_DIGITS))
     found: list[bytes] = in_words.filter(pc.match_substring_regex(in_words, _EIGHT_DIGITS)).to_pylist()

@@ -18,6 +18,17 @@ _OF_NUMBERS = re.compile(
     r"|sista_(?:fyra|4)|(?:fyra|4)_sista)(?:_|$)"
 )
 """Headers of columns that hold numbers of persons, or the part of one that its birth date lacks."""
+_IN_THE_NAME = {
+    "Kvartalet": frozenset({
+        "kvartal", "kvartalet", "kv", "rapportkvartal", "rapporteringskvartal", "period", "perioden", "rapportperiod",
+        "rapporteringsperiod", "redovisningsperiod", "quarter",
+    }),
+    "Stadsdelen": frozenset({
+        "stadsdel", "stadsdelen", "stadsdelsforvaltning", "stadsdelsnamnd", "stadsdelsomrade", "sdf", "sdo", "sdn",
+        "forvaltning", "namnd", "distrikt", "rapportor",
+    }),
+}  # fmt: skip
+"""What a file's name says, and words of a header for it, folded."""
 _COMPARED = 200
 """Characters of a header: none of ours is so long, and a cell may hold a whole file."""
 _NAMED_PLACES, _MORE_OF_ANOTHER = 12, 3
@@ -104,9 +115,16 @@ def match_headers(
             findings.append(file_finding("FIL-050", position=column_place(index + 1), hint=hint))
         elif matched is None and index not in unused and index not in broken:
             close = difflib.get_close_matches(header, sorted(known), n=1, cutoff=0.75)
-            hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else ""
+            hint = f" Närmaste rubrik: {contract.column(known[close[0]]).label_sv}." if close else _in_the_name(header)
             findings.append(file_finding("FIL-012", position=column_place(index + 1), hint=hint))
     return MatchedHeaders(names, frozenset(missing), hints, tuple(findings))
+
+
+def _in_the_name(header: str) -> str:
+    """A hint for a column that says what the file's name says; empty for others."""
+    words = set(header.split("_"))
+    said = [what for what, spellings in _IN_THE_NAME.items() if words & spellings]
+    return f" {said[0]} läses ur filens namn, inte ur en kolumn." if said else ""
 
 
 def no_headers(contract: Contract, hint: str = "") -> Finding:

@@ -1,9 +1,9 @@
-"""Finding rows that are no rows of the table: repeated headers, lines of dashes, notes."""
+"""Finding rows that are no rows of the table: repeated headers, lines of dashes, notes, signatures."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,16 @@ from ingest.folding import fold
 
 _DASHES = re.compile(r"[-=_*~+.\u2013\u2014\u2500-\u257f|]+")
 _NOTE = re.compile(r"\*|(källa|kalla|obs|anm|anmärkning|not|fotnot|kommentar|preliminär\w*)\b", re.IGNORECASE)
+_SIGNED = re.compile(
+    r"vid pennan|upp?gift(er|erna|slämnare|slamnare)?\b|(in)?rapportera[dt]|(in)?lämna[dt] av|sammanställ|ifyll[dt]"
+    r"|(upp)?rättad|godkän[dt]|gransk(ad|at)|attest|underskrift|undertecknad|namnförtydligande|namnteckning|signatur"
+    r"|sign\b|ort och datum|kontakt|handläggare\b|ansvarig|mvh\b|med vänlig|vänliga? häls|hälsning|tel(efon)?\b|tfn\b"
+    r"|e-?post|mejl|utskriv(en|et)|uttag(et|en)?\b|skapad|sid(a|an)?\b",
+    re.IGNORECASE,
+)
+"""How a line begins that says who reported."""
+_DATE_LIKE = re.compile(r"\s*\d[\d./:TZ +,\u2013-]*")
+_COUNT_LIKE = re.compile(r"\s*\d{1,3}(?:[ \u00a0]?\d{3})*\s*")
 _REPEATED = "Raden upprepar rubrikerna. Ta bort den: rubrikerna ska bara stå på första raden."
 _ANOTHER = "Här börjar en annan tabell, med rubrikerna för {}. Lämna den som en egen fil, och ta bort den ur den här."
 _SEARCHED = 4
@@ -41,11 +51,33 @@ def _another_table(folded: Sequence[str]) -> str:
     return next((name for name in load_contracts() if _known(name).issuperset(folded)), "")
 
 
-def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | None:
+@lru_cache(maxsize=256)
+def fits_column(dataset: str, name: str) -> Callable[[str], bool] | None:
+    """Whether a cell may belong to a column: of codes (unless a district adds to them), of counts, of dates."""
+    contract = load_contracts()[dataset]
+    column = contract.column(name)
+    if column.type == "date":
+        return lambda text: _DATE_LIKE.fullmatch(text) is not None
+    if column.type == "integer":
+        return lambda text: _COUNT_LIKE.fullmatch(text) is not None
+    if column.type != "code" or column.codes_from in ("areas", "interventions"):
+        return None
+    codes = contract.code_list(name, "")
+    return lambda text: fold(text) in codes.lookup or fold(text) in codes.ambiguous
+
+
+def _fitting(cells: Sequence[str], keys: Sequence[str], dataset: str) -> int:
+    """How many filled cells fit the columns that they are in, of those of which it can be said."""
+    tests = ((cell, fits_column(dataset, key)) for cell, key in zip(cells, keys, strict=False) if key[:1] != "?")
+    return sum(fits is not None and bool(visible(cell)) and fits(visible(cell)) for cell, fits in tests)
+
+
+def odd_row(cells: Sequence[str], keys: Sequence[str], row: int, contract: Contract) -> Finding | None:
     """What a record is when it is no row of the table; None for one that may be.
 
     Args:
         cells: from the left; trailing ones may be lacking.
+        keys: each cell's column of the contract, or `?n` for the n-th when it is none.
         row: as Excel numbers it.
         contract: the dataset's.
     """
@@ -64,10 +96,14 @@ def odd_row(cells: Sequence[str], row: int, contract: Contract) -> Finding | Non
         if _DASHES.fullmatch(filled[0]) and len(filled[0]) > 1:
             return file_finding("FIL-066", row=row)
         return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
-    if 1 < len(filled) < required and _NOTE.match(visible(cells[0])):
+    is_said = len(filled) > 1 and bool(_NOTE.match(filled[0]) or _SIGNED.match(filled[0]))
+    if is_said and (len(filled) < required or not _fitting(cells, keys, contract.dataset)):
         return file_finding("FIL-067", row=row)
     # Words in place of an identifier, and most of what every row has is lacking: a signature, or who to ring.
     if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":
+        return file_finding("FIL-067", row=row)
+    # A record that is cut short by a line break in a cell looks the same, and is told of by its width.
+    if len(cells) >= len(keys) and 2 * len(filled) <= required and not _fitting(cells, keys, contract.dataset):
         return file_finding("FIL-067", row=row)
     return None
 
@@ -82,8 +118,8 @@ def odd_rows(
 ) -> tuple[npt.NDArray[np.bool_], list[Finding]]:
     """Which rows of a table are none, and what they are.
 
-    Only rows that come into question are looked at one by one: those with a header or a dash for a code, and those in
-    which a code is missing that every row must have.
+    Only rows that come into question are looked at one by one: those with a header or a dash for a code, and those
+    without any of the codes that every row must have.
 
     Args:
         table: cells as bytes, cleaned; columns are named after the contract's, or `?n` for the n-th when it is none.
@@ -95,13 +131,15 @@ def odd_rows(
     named = [c for c in contract.columns if c.name in table.column_names and c.type != "person_number"]
     coded = sorted((c for c in named if c.type == "code"), key=lambda c: c.name not in required)[:_SEARCHED]
     maybe = np.zeros(table.num_rows, dtype=bool)
-    unfilled = np.ones(table.num_rows, dtype=bool) if any(c.name in required for c in coded) else maybe.copy()
+    needed = sum(c.name in required for c in coded)
+    uncoded = np.full(table.num_rows, needed > 0)
     for column in coded:
-        headed, empty = _by_spelling(table[column.name], encoding, _every_header())
+        headed, known = _by_spelling(table[column.name], encoding, fits_column(contract.dataset, column.name))
         maybe |= headed
         if column.name in required:
-            unfilled &= empty
-    maybe |= unfilled
+            uncoded &= ~known
+    if maybe.sum() + uncoded.sum() <= _MOST_CANDIDATES:  # else all codes are other ones than ours
+        maybe |= uncoded
     places = np.flatnonzero(maybe)
     found: list[Finding] = []
     is_odd = np.zeros(table.num_rows, dtype=bool)
@@ -110,7 +148,7 @@ def odd_rows(
     rows = table.take(pa.array(places)).to_pylist()
     for at, record in zip(places.tolist(), rows, strict=True):
         cells = [(cell or b"").decode(encoding) for cell in record.values()]
-        if (odd := odd_row(cells, int(numbers[at]), contract)) is not None:
+        if (odd := odd_row(cells, table.column_names, int(numbers[at]), contract)) is not None:
             is_odd[at] = True
             found.append(odd)
             if odd.message.startswith(_ANOTHER[:20]):  # what follows is of that table
@@ -120,21 +158,22 @@ def odd_rows(
 
 
 def _by_spelling(
-    column: pa.ChunkedArray, encoding: str, known: frozenset[str]
+    column: pa.ChunkedArray, encoding: str, fits: Callable[[str], bool] | None
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Cells that hold a header or nothing but dashes, and empty cells; each distinct spelling is looked at once."""
-    headed, empty = [np.empty(0, bool)], [np.empty(0, bool)]
+    """Cells that hold a header or nothing but dashes, and those with a code. Each spelling is looked at once."""
+    found = [np.empty((0, 2), bool)]
     memo: dict[bytes, tuple[bool, bool]] = {}
     for chunk in column.chunks:
         verdicts = []
         for cell in chunk.dictionary.to_pylist():
             if cell not in memo:
-                text = cell.decode(encoding).strip()
-                memo[cell] = (bool(text) and (fold(text[:200]) in known or bool(_DASHES.fullmatch(text))), not text)
+                text = cell.decode(encoding).strip()[:200]
+                is_code = bool(text) and fits is not None and fits(text)
+                is_header = fold(text) in _every_header() or _DASHES.fullmatch(text) is not None
+                memo[cell] = bool(text) and is_header and not is_code, is_code
             verdicts.append(memo[cell])
-        verdicts.append((False, True))
-        table = np.array(verdicts, dtype=bool).reshape(-1, 2)
-        index = chunk.indices.fill_null(len(verdicts) - 1).to_numpy(zero_copy_only=False)
-        headed.append(table[index, 0])
-        empty.append(table[index, 1])
-    return np.concatenate(headed), np.concatenate(empty)
+        verdicts.append((False, False))
+        table = np.array(verdicts, dtype=bool)
+        found.append(table[chunk.indices.fill_null(len(verdicts) - 1).to_numpy(zero_copy_only=False)])
+    headed, known = np.concatenate(found).T
+    return headed, known

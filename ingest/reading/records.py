@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.characters import visible
 from ingest.checks.suites import always_filled
-from ingest.contracts import Contract, load_contracts
+from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
-from ingest.folding import fold
-from ingest.reading.odd_rows import odd_row, other_separator
+from ingest.reading.odd_rows import fits_column, odd_row, other_separator
 from ingest.reading.totals import is_totals_record
 
-_DATE_LIKE = re.compile(r"\s*\d[\d./:TZ +,\u2013-]*")
 CELL_LIMIT = 1_000_000
 """Characters of a cell."""
 
@@ -84,7 +80,7 @@ def regularised(
                 if is_totals_record(cells, keys, contract):
                     findings.append(file_finding("FIL-014", row=number))
                     continue
-                if (odd := odd_row(cells, number, contract)) is not None:
+                if (odd := odd_row(cells, keys, number, contract)) is not None:
                     findings.append(odd)
                     continue
                 lacking = next((key for key in keys[len(cells) :] if key in required), None)
@@ -124,24 +120,13 @@ def _wrong_width(cells: list[str], number: int, keys: Sequence[str], contract: C
     return file_finding("FIL-013", row=number, found=len(cells), expected=len(keys), where=where)
 
 
-@lru_cache(maxsize=256)
-def _fits(dataset: str, name: str) -> Callable[[str], bool] | None:
-    """Whether a cell may belong to a column, for columns of codes (those that no district adds to) and of dates."""
-    contract = load_contracts()[dataset]
-    column = contract.column(name)
-    if column.type == "date":
-        return lambda text: _DATE_LIKE.fullmatch(text) is not None
-    if column.type != "code" or column.codes_from in ("areas", "interventions"):
-        return None
-    codes = contract.code_list(name, "")
-    return lambda text: fold(text) in codes.lookup or fold(text) in codes.ambiguous
-
-
 def _is_displaced(cells: Sequence[str], keys: Sequence[str], contract: Contract) -> bool:
     """Whether a short record lacks a field in the middle: two cells or more don't fit the columns they are in."""
     wrong = 0
     for cell, key in zip(cells, keys, strict=False):
-        if cell.strip() and not key.startswith("?") and (fits := _fits(contract.dataset, key)) is not None:
+        if not cell.strip() or key.startswith("?") or contract.column(key).type == "integer":
+            continue
+        if (fits := fits_column(contract.dataset, key)) is not None:
             wrong += not fits(cell)
     return wrong > 1
 

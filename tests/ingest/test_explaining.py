@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import datetime
 
 import pytest
 from files import DISTRICT, Installation, base_row, csv_bytes
+from openpyxl import load_workbook
 
+from followup.checking import check_paths
 from ingest.explaining import CannotBeExplained, Explained, explain
+from ingest.feedback import as_text, verdict
 from ingest.ledger import Submission
 from ingest.ledger.explanations import explanations_of
 from ingest.queries import queries_path, read_queries
 from ingest.receiving import receive_district
+from ingest.recording import feedback_path
 
 NOW = datetime(2018, 10, 11)
 OPEN = {"utredning_slut": "", "barnet_horts": "", "skola_kontaktad": "", "insats_erbjuden": "", "insats": "",
@@ -90,6 +96,29 @@ def test_explanation_is_carried_to_the_next_quarter_while_the_same_rule_fires_fo
     assert explanations_of(installation.ledger(), third.submission_id) == []
     fourth = submit(installation, "serviceinsatser", "2019Q2", [services(**ASSESSED)])
     assert explanations_of(installation.ledger(), fourth.submission_id) == []
+
+
+def feedback(installation: Installation, found: Submission, ending: str) -> bytes:
+    return feedback_path(installation.settings, DISTRICT, found.submission_id, ending).read_bytes()
+
+
+def test_the_answer_says_what_is_explained_already(installation: Installation) -> None:
+    first = submit(installation, "serviceinsatser", "2018Q3", [services(**ASSESSED)])
+    assert "1 fråga att rätta eller förklara" in feedback(installation, first, "txt").decode()
+    explain(installation.ledger(), installation.settings.home, first, "SER-009", "Ny form i år", NOW)
+    second = submit(installation, "serviceinsatser", "2018Q3", [services(**ASSESSED, antal_i_ko="3")])
+    text = feedback(installation, second, "txt").decode()
+    assert "TAS IN: 1 rad, inga fel, 1 fråga redan förklarad\n" in text
+    assert "  FÖRKLARAD SER-009: " in text and "FRÅGA" not in text
+    assert json.loads(feedback(installation, second, "json"))["explained"] == {"SER-009": 1}
+    cells = load_workbook(io.BytesIO(feedback(installation, second, "xlsx")))["Sammanfattning"]
+    said = [cell.value for row in cells.iter_rows() for cell in row]
+    assert "FÖRKLARAD" in said and not any("förklara dem" in str(cell) for cell in said)
+    rows = [services(**ASSESSED, antal_i_ko="3"), services(**ASSESSED, kon="man")]
+    path = installation.drop(f"{DISTRICT}_serviceinsatser_2018Q3.csv", csv_bytes("serviceinsatser", rows))
+    ((_, report),) = check_paths(installation.settings, [path])
+    assert verdict(report) == "TAS IN: 2 rader, 1 fråga att rätta eller förklara, 1 fråga redan förklarad"
+    assert "… varav 1 redan förklarad." in "\n".join(as_text(path.name, report))
 
 
 def test_resubmission_that_no_longer_fires_closes_the_query_and_one_that_does_keeps_its_explanation(

@@ -89,7 +89,46 @@ def titles() -> Iterator[Case]:
     yield taken("titles/day_of_the_export.xlsx", workbook({"Blad1": dated}), "FIL-034", dataset=UNG)
 
 
+def signatures() -> Iterator[Case]:
+    """Lines below the table that say who reported; in each one finding, and no rule about cells."""
+    lines = {
+        "vid_pennan": ["Vid pennan: Anna Andersson"],
+        "vid_pennan_in_two_cells": ["Vid pennan:", "Anna Andersson"],
+        "who_when": ["Uppgifterna lämnade av", "Anna Andersson", "2018-10-02"],
+        "place_and_name": ["Bromma den 2 oktober", "", "Anna Andersson"],
+        "telephone": ["Kontakt", "anna@example.se", "", "08-508 00 000"],
+    }
+    for dataset in (UNG, "serviceinsatser", "grupper"):
+        rows = [headers(dataset), cells(dataset, row(dataset))]
+        for name, line in lines.items():
+            below = text([*rows, [""] * len(rows[0]), [*line, *[""] * (len(rows[0]) - len(line))]])
+            yield refused(f"signatures/{dataset}_{name}.csv", below.encode(), "FIL-067", dataset=dataset)
+    cut = text([headers(UNG), cells(UNG, row(UNG)), ["Uppgiftslämnare", "Anna Andersson"]])
+    yield refused("signatures/without_trailing_separators.csv", cut.encode(), "FIL-067", dataset=UNG)
+    named: list[list[Cell]] = [[*headers(UNG)], typed(UNG), [], ["Vid pennan:", "Anna Andersson"]]
+    yield refused("signatures/vid_pennan.xlsx", workbook({"Blad1": named}), "FIL-067", dataset=UNG)
+    clinic = text([headers(UNG), cells(UNG, row(UNG, mottagning="Kontakt Alvik"))])
+    yield taken("signatures/clinic_called_kontakt.csv", clinic.encode(), dataset=UNG)
+
+
+def own_columns() -> Iterator[Case]:
+    """Columns that say what the file's name says."""
+    for name, header, cell, rules in (
+        ("quarter", "Kvartal", "2018Q3", "FIL-012"),
+        ("another_quarter", "Kvartal", "2018 kv 2", "FIL-012 FIL-088"),
+        ("unit", "Stadsdelsförvaltning", "Bromma", "FIL-012"),
+        ("another_unit", "Stadsdel", "Farsta", "FIL-012 FIL-088"),
+    ):
+        raw = text([[*headers(UNG), header], [*cells(UNG, row(UNG)), cell]]).encode()
+        yield taken(f"own_columns/{name}.csv", raw, rules, dataset=UNG)
+    residence = [[*headers(UNG), "Hemstadsdel"]]
+    residence += [
+        [*cells(UNG, row(UNG, mottagning=f"Mottagning {place}")), place] for place in ("Farsta", "Bromma", "Älvsjö")
+    ]
+    yield taken("own_columns/where_visitors_live.csv", text(residence).encode(), "FIL-012", dataset=UNG)
+
+
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (other_kinds, layouts, other_tables, shares, titles):
+    for group in (other_kinds, layouts, other_tables, shares, titles, signatures, own_columns):
         yield from group()
