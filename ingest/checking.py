@@ -36,6 +36,7 @@ from ingest.row_changes import Changes
 from ingest.sentinels import DATE_EMPTY
 from ingest.settings import MEGABYTE
 from ingest.similar_files import SIMILAR_FILE, find_wrong_file
+from ingest.similar_names import find_similar_names
 from ingest.storing import sketch_of_table
 from ingest.unreadable_cells import why_unreadable
 
@@ -209,6 +210,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
     conformed = replace(conformed, sketch=sketch_of_table(conformed, contract))
     findings.extend(find_wrong_file(table, conformed, contract, circumstances.past, (name.district, name.quarter)))
+    findings.extend(find_similar_names(conformed, contract, circumstances.past, circumstances.keys))
     history = look_back(name.dataset, conformed, circumstances.past)
     sheet = sheet_of(conformed, contract, history)
     lacking, lacking_columns = missing_columns(

@@ -87,6 +87,7 @@ class _Marks:
     hidden_columns: frozenset[int]
     merged: Iterable[Range]
     name: str
+    struck_rows: frozenset[int] = frozenset()
 
 
 def read_workbook(raw: bytes, request: SheetRequest) -> SheetReply:
@@ -223,6 +224,7 @@ def _read_xlsx(package: Package, request: SheetRequest) -> SheetReply:
         raise Refused(NO_VALUES, row=row)
     hidden_rows, hidden_columns = xlsx.hidden_rows(content), xlsx.hidden_columns(content, _WIDEST)
     styles = package.read(STYLES)
+    struck_rows = xlsx.struck_rows(content, xlsx.struck_styles(styles))
     content = xlsx.padded_as_text(xlsx.errors_as_text(content), xlsx.templates(styles))
     changed = {entry.part: content}
     if styles:
@@ -231,7 +233,7 @@ def _read_xlsx(package: Package, request: SheetRequest) -> SheetReply:
     del content, changed
     sheet = _sheet(_load(plain), chosen.position)
     merged = sheet.merged_cell_ranges or ()
-    marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged, entry.name)
+    marks = _Marks("xlsx", len(worksheets), entry.hidden, hidden_rows, hidden_columns, merged, entry.name, struck_rows)
     return _read(lambda: _rows(sheet), chosen, marks, request)
 
 
@@ -341,6 +343,7 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
         "others": [place + 1 for place in chosen.others],
         "sheet_hidden": marks.is_hidden,
         "hidden_rows": sum(number in hidden for number in body.numbers) if hidden else 0,
+        "struck_rows": [number for number in body.numbers if number in marks.struck_rows],
         "hidden_columns": sorted(marks.hidden_columns),
         "headers": list(header.cells),
         "header_row": header.index + 1,

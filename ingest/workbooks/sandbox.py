@@ -174,6 +174,12 @@ def _oddities(facts: dict[str, Any], headers: list[str], contract: Contract) -> 
         rows = count_with_noun(facts["hidden_rows"], "dold eller bortfiltrerad rad", "dolda eller bortfiltrerade rader")
         read, them, they = ("läst", "den", "den") if facts["hidden_rows"] == 1 else ("lästa", "dem", "de")
         found.append(file_finding("FIL-031", rows=rows, read=read, them=them, they=they))
+    if struck := facts["struck_rows"]:
+        one = f"Rad {struck[0]} är överstruken, men läst som alla andra. Ta bort den"
+        several = (
+            f"{len(struck)} rader är överstrukna, den första är rad {struck[0]}, men lästa som alla andra. Ta bort dem"
+        )
+        found.append(file_finding("FIL-071", rows=one if len(struck) == 1 else several))
     hidden = [p for p in facts["hidden_columns"] if p <= len(names) and names[p - 1] is not None]
     if facts["sheet_hidden"]:
         found.append(file_finding("FIL-032", what=f"Blad {facts['sheet']} är dolt, men är läst"))

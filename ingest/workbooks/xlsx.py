@@ -31,6 +31,12 @@ _NUMBER_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b" + _ATTRIBUTES + rb">")
 _STYLE = re.compile(rb"<(?:\w+:)?xf\b" + _ATTRIBUTES + rb">")
 _FORMAT_ID = re.compile(rb"\bnumFmtId\s*=\s*[\"'](\d{1,9})[\"']")
 _FORMAT_CODE = re.compile(rb"(\bformatCode\s*=\s*)(?:\"([^\"]*)\"|'([^']*)')")
+_FONT_ID = re.compile(rb"\bfontId\s*=\s*[\"'](\d{1,9})[\"']")
+_FONT = re.compile(rb"<(?:\w+:)?font\b")
+_STRIKE = re.compile(rb"<(?:\w+:)?strike\b([^<>]*)>")
+_NOT = re.compile(rb"\bval\s*=\s*[\"'](?:0|false)[\"']")
+_ROW_OR_CELL = re.compile(rb"<(?:\w+:)?(row|c)\b([^<>]*)>")
+_CELL_STYLE = re.compile(rb"\ss\s*=\s*[\"'](\d{1,9})[\"']")
 _KIND = re.compile(rb"\s\bt\s*=\s*[\"'](\w*)[\"']")
 _MOST_ALTERNATIVES = 64
 """Styles that a pattern names one by one: each is tried at each cell."""
@@ -64,6 +70,39 @@ def hidden_columns(sheet: bytes, most: int) -> frozenset[int]:
 def _number(attributes: bytes, name: bytes, most: int) -> int:
     match = re.search(rb"\b" + name + rb"\s*=\s*[\"'](\d{1,7})[\"']", attributes)
     return min(int(match[1]), most) if match else most
+
+
+def struck_styles(styles: bytes) -> frozenset[int]:
+    """Numbers of the cell styles whose font is struck out."""
+    begin, end = _part(styles, b"fonts")
+    found = (_STRIKE.search(font) for font in _FONT.split(styles[begin:end])[1:])
+    fonts = [strike is not None and _NOT.search(strike[1]) is None for strike in found]
+    begin, end = _part(styles, b"cellXfs")
+    numbers = (_FONT_ID.search(style[1]) for style in _STYLE.finditer(styles, begin, end))
+    return frozenset(
+        place
+        for place, number in enumerate(numbers)
+        if number is not None and int(number[1]) < len(fonts) and fonts[int(number[1])]
+    )
+
+
+def struck_rows(sheet: bytes, struck: frozenset[int]) -> frozenset[int]:
+    """Numbers of the rows all of whose filled cells are in one of these styles."""
+    if not struck:
+        return frozenset()
+    found: set[int] = set()
+    number, is_struck, is_plain = 0, False, False
+    for tag in _ROW_OR_CELL.finditer(sheet):
+        if tag[1] == b"row":
+            if is_struck:
+                found.add(number)
+            given = _ROW_NUMBER.search(tag[2])
+            number, is_struck, is_plain = int(given[1][:8]) if given else number + 1, False, False
+        elif not tag[2].endswith(b"/") and not is_plain:
+            style = _CELL_STYLE.search(tag[2])
+            is_plain = style is None or int(style[1]) not in struck
+            is_struck = not is_plain
+    return frozenset(found | {number} if is_struck else found)
 
 
 def errors_as_text(sheet: bytes) -> bytes:

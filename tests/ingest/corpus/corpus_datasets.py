@@ -218,7 +218,7 @@ def counted() -> Iterator[Case]:
     yield bad(ung, "days_of_nobody", "UNG-025", **{**NO_WAITS, "nya_besokare": "0", "vantetid_summa_dagar": "5"})
     yield bad(ung, "age_band_of_another_dataset", "UNG-006", aldersgrupp="13-17")
     spelt = beside(ung, mottagning="ungdomsmottagningen  alvik")
-    yield refused(f"{ung}/one_clinic_spelt_two_ways.csv", spelt, "UNG-019", dataset=ung)
+    yield refused(f"{ung}/one_clinic_spelt_two_ways.csv", spelt, "FIL-072 UNG-019", dataset=ung)
     yield bad(akt, "day_before_the_quarter", "AKT-017", datum="2018-06-30")
     yield bad(akt, "day_after_the_quarter", "AKT-017", datum="2018-10-01")
     yield bad(akt, "training_without_a_level", "AKT-015", niva="")

@@ -6,9 +6,10 @@ import gzip
 import io
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 from cases import Case, cells, headers, refused, row, table, taken, text
-from corpus_books import Cell, Shown, book_of, typed, workbook
+from corpus_books import Cell, Change, Shown, book_of, typed, workbook
 
 UNG, RUT = "ungdomsmottagning", "rutiner"
 
@@ -128,7 +129,48 @@ def own_columns() -> Iterator[Case]:
     yield taken("own_columns/where_visitors_live.csv", text(residence).encode(), "FIL-012", dataset=UNG)
 
 
+def _struck(rows: tuple[int, ...], only: int | None = None) -> Change:
+    """Strikes out rows (from 0), or one cell of each."""
+
+    def change(book: Any, sheet: Any) -> None:
+        style = book.add_format({"font_strikeout": True})
+        for place in rows:
+            given = typed(UNG, mottagning=f"Mottagningen {place}")
+            for column, cell in enumerate(given):
+                if cell not in (None, "") and only in (None, column):
+                    sheet.write(place, column, cell, style)
+
+    return change
+
+
+def struck_rows() -> Iterator[Case]:
+    """Rows that somebody has struck out in Excel."""
+    rows: list[list[Cell]] = [[*headers(UNG)], *(typed(UNG, mottagning=f"Mottagningen {place}") for place in (1, 2, 3))]
+    for name, change, rules in (
+        ("one_row", _struck((2,)), "FIL-071"),
+        ("two_rows", _struck((1, 3)), "FIL-071"),
+        ("one_cell", _struck((2,), only=0), ""),
+    ):
+        yield taken(f"struck/{name}.xlsx", workbook({"Blad1": rows}, change), rules, dataset=UNG)
+
+
+def spellings() -> Iterator[Case]:
+    """One clinic under two names, and two under names that are alike."""
+    for name, one, other, rules in (
+        ("abbreviated", "Alviks ungdomsmottagning", "Alvik UM", "FIL-072"),
+        ("misspelt", "Hässelby ungdomsmottagning", "Hässleby ungdomsmottagning", "FIL-072"),
+        ("capitals", "Brommaplans mottagning", "BROMMAPLANS MOTTAGNING", "FIL-072 UNG-019"),
+        ("numbered", "Mottagning 1", "Mottagning 2", ""),
+        ("lettered", "Mottagningen A", "Mottagningen B", ""),
+        ("of_another_part", "Bromma norra UM", "Bromma södra UM", ""),
+        ("of_another_place", "Skarpnäcks UM", "Skärholmens UM", ""),
+    ):
+        rows = [row(UNG, mottagning=one), row(UNG, mottagning=other)]
+        made = refused if name == "capitals" else taken
+        yield made(f"spellings/{name}.csv", table(UNG, rows), rules, dataset=UNG)
+
+
 def all_cases() -> Iterator[Case]:
     """Every case of this module."""
-    for group in (other_kinds, layouts, other_tables, shares, titles, signatures, own_columns):
+    for group in (other_kinds, layouts, other_tables, shares, titles, signatures, own_columns, struck_rows, spellings):
         yield from group()
