@@ -148,13 +148,15 @@ class Figures:
 
 def _encoded(column: pa.ChunkedArray, is_dimension: bool) -> tuple[tuple[str, ...], Codes]:
     """The names in order, those of a dimension with the total first, and the codes."""
-    chunked = pc.cast(column, pa.string()) if not pa.types.is_dictionary(column.type) else column.cast(pa.string())
-    array = pa.concat_arrays(chunked.chunks or [pa.array([], pa.string())]).dictionary_encode()
-    found = array.dictionary.to_pylist()
+    coded = column if pa.types.is_dictionary(column.type) else pc.cast(column, pa.string()).dictionary_encode()
+    empty = [pa.array([], pa.string()).dictionary_encode()]
+    array = pa.concat_arrays(coded.unify_dictionaries().chunks or empty)
+    used, indices = np.unique(array.indices.to_numpy(zero_copy_only=False), return_inverse=True)
+    found = array.dictionary.take(pa.array(used)).cast(pa.string()).to_pylist()
     names = sorted(found) if not is_dimension else [TOTAL, *sorted(set(found) - {TOTAL})]
     place = {name: index for index, name in enumerate(names)}
     order = np.array([place[name] for name in found] or [0], dtype=np.int16)
-    return tuple(names), order[array.indices.to_numpy(zero_copy_only=False)]
+    return tuple(names), order[indices]
 
 
 def _flags(table: pa.Table, name: str) -> Flags:

@@ -240,14 +240,15 @@ def _long(
 
 
 def _together(parts: Sequence[pa.Table], dimensions: Sequence[str]) -> Figures:
-    tables = [pa.table(list(map(_plain, part.columns)), names=part.column_names) for part in parts if part.num_rows]
-    figures = Figures.from_table(pa.concat_tables(tables))
-    _, first = np.unique(figures.codes, axis=0, return_index=True)
+    figures = Figures.from_table(pa.concat_tables([part for part in parts if part.num_rows]))
+    key, most = np.zeros(len(figures), np.int64), 1
+    for place, names in enumerate(figures.names):
+        if most * len(names) > np.iinfo(np.int64).max:
+            found, key = np.unique(key, return_inverse=True)
+            most = len(found)
+        key, most = key * len(names) + figures.codes[:, place], most * len(names)
+    _, first = np.unique(key, return_index=True)
     return figures.take(np.sort(first))
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _relations(declared: Mapping[str, Mart], measures: Measures, policy: Policy, merged: Mapping[str, str]) -> Declared:
