@@ -130,7 +130,7 @@ def in_words(error: BaseException, settings: Settings | None = None) -> str | No
     found = cause_of(error)
     if found is None:
         return None
-    path = _path_of(error)
+    path = path_of(error)
     if found is MISSING and path is not None and path.is_symlink():
         found = DANGLING
     if found is DEVICE and path is not None and not isinstance(error, OSError) and _is_full(path):
@@ -190,7 +190,8 @@ def is_machine_failure(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _BY_ERRNO and error.errno != errno.ENOMEM
 
 
-def _path_of(error: BaseException) -> Path | None:
+def path_of(error: BaseException) -> Path | None:
+    """The file that an error of the system, DuckDB or pyarrow names; None where it names none."""
     if isinstance(error, OSError) and error.filename is not None:
         return Path(os.fsdecode(error.filename)) if not isinstance(error.filename, int) else None
     if isinstance(error, FileNotFoundError) and str(error).startswith("/"):  # pyarrow's

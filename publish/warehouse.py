@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.failures import DAMAGED, DANGLING, IS_FOLDER, StorageFailure, cause_of, place_of, sentence
+from ingest.failures import DAMAGED, DANGLING, FULL, IS_FOLDER, StorageFailure, cause_of, path_of, place_of, sentence
 from ingest.settings import Settings
 
 REMEDY = "run `followup build --force`, which makes it anew"
@@ -24,7 +24,7 @@ def reading_warehouse(path: Path) -> Iterator[None]:
     """What DuckDB says of the warehouse in the block is raised in words.
 
     Raises:
-        WarehouseFailed: it is damaged, held by a writer, out of reach. Other errors of DuckDB (of a query) pass.
+        WarehouseFailed: it is damaged, held by a writer, out of reach. DuckDB's errors of a query or another file pass.
     """
     try:
         yield
@@ -32,7 +32,9 @@ def reading_warehouse(path: Path) -> Iterator[None]:
         cause = cause_of(error)
         if cause is None and isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
             cause = DAMAGED
-        if cause is None:
+        named = path_of(error)
+        is_of_another = named is not None and named.absolute() != path.absolute()
+        if cause is None or cause is FULL or is_of_another:  # it is only read: something else is written in the block
             raise
         place = place_of(path, Settings())
         raise WarehouseFailed(

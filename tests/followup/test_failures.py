@@ -29,6 +29,7 @@ from ingest.ledger import Ledger, opening
 from ingest.ledger.store import Build
 from ingest.settings import Settings
 from publish.catalogue.manifest import Manifest, keep_manifest
+from publish.warehouse import WarehouseFailed, reading_warehouse
 
 SECRET = "hemlig cell"
 Run = Callable[..., str]
@@ -99,6 +100,20 @@ def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_lef
     room = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(failures.shutil, "disk_usage", lambda _: room)
     assert "the disk is full at" in (in_words(error) or "")
+
+
+@pytest.mark.parametrize(
+    "message",
+    ['Could not write file "{other}": No space left on device', 'Could not write all bytes to file "{other}"'],
+)
+def test_a_write_beside_the_warehouse_is_no_fault_of_the_warehouse(message: str, tmp_path: Path) -> None:
+    warehouse, other = tmp_path / "warehouse.duckdb", tmp_path / "published" / "followup.duckdb"
+    error = duckdb.IOException(f"IO Error: {message.format(other=other)}")
+    with pytest.raises(duckdb.IOException), reading_warehouse(warehouse):
+        raise error
+    assert str(other) in (in_words(error) or "")
+    with pytest.raises(WarehouseFailed, match="is damaged"), reading_warehouse(warehouse):
+        raise duckdb.IOException(f'IO Error: Corrupt database file "{warehouse}": checksum')
 
 
 def test_a_full_disk_that_an_error_does_not_name_is_the_one_with_the_least_room(
