@@ -55,6 +55,12 @@ def beliefs_of(system: System, deviation: Deviation) -> Beliefs:
         counts = np.arange(deviation.top + 1)
         middle = chance @ counts
         mean[near], variance[near] = middle[back], (chance @ counts**2 - middle**2)[back]
+        hidden = rows[system.covered[rows]]  # the figure says no more than that there are no more than this
+        few, chance = (
+            counts[: deviation.most + 1],
+            prior[one, : deviation.most + 1] / prior[one, : deviation.most + 1].sum(),
+        )
+        mean[hidden], variance[hidden] = chance @ few, chance @ few**2 - (chance @ few) ** 2
     mean[cells.published == UNKNOWN], variance[cells.published == UNKNOWN] = 0.0, FREE
     exact = cells.is_exact
     mean[exact], variance[exact] = cells.published[exact], RIDGE
@@ -201,6 +207,7 @@ def _guess(
     likelihood = np.where(system.cells.is_capped[cells][:, None], deviation.at_least(shown + 1), deviation.of(shown))
     for draw in earlier[cells].T if earlier is not None and len(cells) else ():
         likelihood = likelihood * np.where((draw >= 0)[:, None], deviation.of(np.maximum(draw, 0)), 1.0)
+    likelihood[system.covered[cells]] = counts <= deviation.most
     exact = system.cells.is_exact[cells]
     likelihood[exact] = counts == np.minimum(shown[exact], deviation.top)[:, None]
     own = normalised(prior * likelihood)

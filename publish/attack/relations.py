@@ -15,6 +15,7 @@ from publish.attack.figures import (
     Codes,
     Declared,
     Figures,
+    Flags,
     Floats,
     quarter_before,
     quarters_of,
@@ -39,6 +40,22 @@ class System:
     def by_cell(self) -> csr_matrix:
         """The matrix turned: which relations a cell is in."""
         return self.matrix.T.tocsr()
+
+    @cached_property
+    def covered(self) -> Flags:
+        """Cells published as 0 that are part of a published 0: whatever was drawn for them, they are published so."""
+        entries, is_zero = self.matrix.tocoo(), self.cells.published == 0
+        kind, members = self.kind[entries.row], np.diff(self.matrix.indptr)[entries.row]
+        known = ~np.isin(kind, [KINDS.index(name) for name in ("flow", "draw")])
+        # a sum is parts less their whole, an inequality of two the whole less its part
+        is_pair = (members == 2) & np.isinf(self.upper[entries.row])
+        is_whole = np.where(is_pair, entries.data > 0, entries.data < 0) & known
+        under = np.zeros(self.matrix.shape[0], dtype=np.bool_)
+        under[entries.row[is_whole & is_zero[entries.col]]] = True
+        found = np.zeros(len(is_zero), dtype=np.bool_)
+        found[entries.col[~is_whole & known & under[entries.row]]] = True
+        found &= is_zero
+        return found
 
     @cached_property
     def equalities(self) -> System:

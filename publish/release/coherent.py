@@ -7,13 +7,14 @@ published figures, so it tells nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from publish.marts.declared import Measures
+from publish.cell_keys.keys import Group
+from publish.marts.declared import Measures, family_of
 from publish.release.coordinates import Uints, keys_of, mark, mark_of_place, marks_of, modular
 from publish.release.groups import counted_in, key_sums
 from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place, Rows
@@ -33,6 +34,8 @@ class _Cells:
         unit: the column of the unit, where it is not `district_code`.
         figure: of each the number of its figure: cells that count the same records are one figure.
         key: a number of its coordinates.
+        is_held: whether it is published again as it was, of content that may have changed.
+        is_new: whether its group is drawn now.
     """
 
     mart: int
@@ -42,6 +45,8 @@ class _Cells:
     rows: Index
     figure: Index
     key: Uints
+    is_held: Flags
+    is_new: Flags
 
 
 class Coherence:
@@ -52,6 +57,7 @@ class Coherence:
         marts: Sequence[Rows],
         measures: Measures,
         held: Sequence[Mapping[str, Flags]],
+        new: Collection[Group],
         successors: Mapping[str, str],
         greatest: int,
     ) -> None:
@@ -60,11 +66,13 @@ class Coherence:
         Args:
             marts: rows that can be published.
             measures: which measure is drawn as which; stocks; parts beside those that columns say.
-            held: of each mart, which rows of a column are published again as they were: they take no part.
+            held: of each mart, which rows of a column are published again as they were. Their content may have
+                changed, so a 0 among them is a whole only of what has not changed either.
+            new: groups that are drawn now.
             successors: unit → the unit that it is part of today, where that is another.
             greatest: D.
         """
-        self._marts, self._measures, self._held = marts, measures, held
+        self._marts, self._measures, self._held, self._new = marts, measures, held, new
         self._successors, self._greatest = successors, greatest
         self._wholes: dict[str, set[str]] = {}
         pairs = {pair for rows in marts for pair in rows.mart.parts()}
@@ -76,54 +84,58 @@ class Coherence:
             for quarter in quarters_in(period):
                 self._years.setdefault(quarter, []).append(period)
 
-    def applied(self, drawn: Sequence[Mapping[str, Ints]]) -> list[dict[str, Ints]]:
-        """The drawn counts of each mart, with 0 for what is part of a published 0."""
-        made = [{name: counts.copy() for name, counts in one.items()} for one in drawn]
-        cells, value = self._cells(drawn)
+    def applied(self, shown: Sequence[Mapping[str, Ints]]) -> list[dict[str, Ints]]:
+        """The counts of each mart as drawn or held, with 0 for what is part of a published 0."""
+        made = [{name: counts.copy() for name, counts in one.items()} for one in shown]
+        cells, value = self._cells(shown)
         new = value == 0
         while new.any():
-            zeros = _Keys(np.concatenate([one.key[new[one.figure]] for one in cells]))
+            zeros = _Keys([one.key[new[one.figure]] for one in cells])
+            fresh = _Keys([one.key[new[one.figure] & ~one.is_held] for one in cells])
             new = np.zeros(len(value), np.bool_)
             for one in cells:
-                shown = value[one.figure]
-                near = np.flatnonzero((shown > 0) & (shown <= 2 * self._greatest))
+                counts = value[one.figure]
+                near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~one.is_held)
                 for whole in self._wholes_of(one, near):
-                    new[one.figure[near[zeros.has(whole)]]] = True
+                    is_part = np.where(one.is_new[near], fresh.has(whole), zeros.has(whole))
+                    new[one.figure[near[is_part]]] = True
             new &= value > 0
             value[new] = 0
         for one in cells:
             made[one.mart][one.column][one.rows] = value[one.figure]
         return made
 
-    def _cells(self, drawn: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
-        """All cells that count somebody, and the value of each figure."""
-        found: list[tuple[int, str, str, str | None, Index]] = []
-        keys: list[Uints] = []
+    def _cells(self, shown: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
+        """All cells that count somebody, or did where they are held, and the value of each figure."""
+        found: list[_Cells] = []
         identities: list[Uints] = []
         values: list[Ints] = []
         for number, rows in enumerate(self._marts):
-            coordinates: dict[str | None, Uints] = {}
+            keys: dict[str | None, Uints] = {}
             for counted in counted_in(rows):
                 count = rows.mart.person_counts.get(counted.column)
                 if count is not None and count.keyed_by == "count":
                     continue
-                there = counted.rows & (rows.ints(counted.column) > 0)
-                if counted.column in self._held[number]:
-                    there &= ~self._held[number][counted.column]
-                at = np.flatnonzero(there)
-                if counted.unit not in coordinates:
-                    coordinates[counted.unit] = keys_of(rows, counted.unit)
-                found.append((number, counted.column, counted.measure, counted.unit, at))
-                keys.append(coordinates[counted.unit][at] + modular([mark("measure", counted.measure)]))
+                held = self._held[number].get(counted.column, np.zeros(len(rows), np.bool_))
+                at = np.flatnonzero(counted.rows & ((rows.ints(counted.column) > 0) | held))
+                if counted.unit not in keys:
+                    keys[counted.unit] = keys_of(rows, counted.unit)
+                key = keys[counted.unit][at] + modular([mark("measure", counted.measure)])
+                place_of, places = rows.places_by(counted.unit)
+                family = family_of(counted.measure)
+                is_new = np.array([place.group(family) in self._new for place in places] or [False])[place_of[at]]
+                found.append(
+                    _Cells(number, counted.column, counted.measure, counted.unit, at, at, key, held[at], is_new)
+                )
                 drawn_as = modular([mark("drawn as", self._measures.drawn_as(counted.measure)) << 32])
-                identities.append(key_sums(rows, counted.column)[at].astype(np.uint64) + drawn_as)
-                values.append(drawn[number][counted.column][at])
+                identity = key_sums(rows, counted.column)[at].astype(np.uint64) + drawn_as
+                identities.append(np.where(held[at], key + modular([mark("held", counted.column)]), identity))
+                values.append(shown[number][counted.column][at])
         if not found:
             return [], np.zeros(0, np.int64)
         _, first, figure = np.unique(np.concatenate(identities), return_index=True, return_inverse=True)
-        ends = np.cumsum([len(one) for one in keys])
-        figures = np.split(figure, ends[:-1])
-        cells = [_Cells(*one, figure, key) for one, figure, key in zip(found, figures, keys, strict=True)]
+        figures = np.split(figure, np.cumsum([len(one.rows) for one in found])[:-1])
+        cells = [replace(one, figure=figure) for one, figure in zip(found, figures, strict=True)]
         return cells, np.concatenate(values)[first]
 
     def _wholes_of(self, cells: _Cells, near: Index) -> Iterator[Uints]:
@@ -156,8 +168,8 @@ class Coherence:
 class _Keys:
     """A set of numbers, quick to say of most others that they are not in it."""
 
-    def __init__(self, keys: Uints) -> None:
-        self._sorted = np.unique(keys)
+    def __init__(self, keys: Sequence[Uints]) -> None:
+        self._sorted = np.unique(np.concatenate(keys))
         self._seen = np.zeros(1 << _BITS, np.bool_)
         self._seen[self._sorted & _LOWEST] = True
 
@@ -165,6 +177,8 @@ class _Keys:
         """Which of some numbers are in it."""
         found: Flags = self._seen[keys & _LOWEST]
         likely = np.flatnonzero(found)
+        if not len(likely):
+            return found
         place = np.minimum(np.searchsorted(self._sorted, keys[likely]), len(self._sorted) - 1)
         found[likely] = self._sorted[place] == keys[likely]
         return found

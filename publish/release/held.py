@@ -43,9 +43,20 @@ class Held:
         return {name: self._held(name, counts, 0).astype(np.int64) for name, counts in drawn.items()}
 
     def restore(self, published: Published) -> None:
-        """Durations and sums of held columns as they are published now."""
+        """Durations, sums and rates of held columns as they are published now, and whether a part was capped.
+
+        A part that was capped is no more than the cap's largest count, from which its rate would not be seen to be one.
+        """
         if self.current is None:
             return
+        mart = self.rows.mart
+        for name, rate in mart.rates.items():
+            for column in (name, *((f"{name}_low", f"{name}_high") if rate.interval else ())):
+                published.numbers[column] = self._held(column, published.numbers[column], np.nan, rate.part)
+        parts = [self.columns[name] for name, one in mart.person_counts.items() if one.part_of and name in self.columns]
+        if parts and "is_capped" in self.current.column_names:
+            was_capped = np.append(self.current["is_capped"].to_numpy().astype(np.bool_), False)[self.found]
+            published.capped["held"] = np.any(parts, axis=0) & was_capped
         for duration in self.rows.mart.durations:
             for column in duration.statistics.values():
                 published.numbers[column] = self._held(column, published.numbers[column], np.nan, duration.n)

@@ -148,13 +148,17 @@ def _figures(
     rows: list[Rows] = [one.rows for one in held]
     on_step("drawing counts")
     drawing = Drawing(rows, measures, {one.group: one.salt for one in decided}, method.secret, method.ptable)
-    coherence = Coherence(rows, measures, [one.columns for one in held], successors, method.policy.greatest_deviation)
-    drawn, shifts = coherence.applied(drawing.counts()), drawing.shifts()
+    new = {one.group for one in decided if one.has_changed}
+    coherence = Coherence(
+        rows, measures, [one.columns for one in held], new, successors, method.policy.greatest_deviation
+    )
+    counts = [one.counts(drawn) for one, drawn in zip(held, drawing.counts(), strict=True)]
+    shown, shifts = coherence.applied(counts), drawing.shifts()
     marts: dict[str, Published] = {}
-    for one, counts, shift in zip(held, drawn, shifts, strict=True):
+    for one, found, shift in zip(held, shown, shifts, strict=True):
         name = one.rows.mart.mart
         on_step(f"deriving {name}")
-        marts[name] = derive(one.rows, one.counts(counts), shift, method)
+        marts[name] = derive(one.rows, found, shift, method)
         one.restore(marts[name])
     if VACANCIES in marts:
         derive_vacancies(marts[VACANCIES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,22 +127,32 @@ _CUTS = (
 )
 
 
-def write_warehouse(path: Path, given: Iterable[Case], *, incomplete: Sequence[tuple[str, str]] = ()) -> Path:
-    """Write the keyed marts of the cases; `incomplete` quarters (district or city, quarter) can still change."""
+def write_warehouse(
+    path: Path,
+    given: Iterable[Case],
+    *,
+    incomplete: Sequence[tuple[str, str]] = (),
+    merged: Mapping[str, str] | None = None,
+) -> Path:
+    """Write the keyed marts of the cases; `incomplete` quarters (district or city, quarter) can still change, and
+    `merged` districts are part of another one today."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema keyed; create schema core")
-        _dimensions(connection)
+        given, merged = list(given), merged or {}
+        _dimensions(connection, sorted({*DISTRICTS, *(one.district for one in given), *merged.values()}), merged)
         connection.execute(
-            "create table record (unit varchar, quarter varchar, sex varchar, age_band varchar, reason_side varchar, "
-            "reason_code varchar, offered boolean, followed boolean, returned boolean, key ubigint)"
+            "create table record (reported varchar, current varchar, quarter varchar, sex varchar, age_band varchar, "
+            "reason_side varchar, reason_code varchar, offered boolean, followed boolean, returned boolean, "
+            "key ubigint)"
         )
         rows = [
-            [unit, one.quarter, one.sex, one.age_band, "barn" if one.reason_code == "vald" else "vuxna",
-             one.reason_code, one.is_offered, one.is_followed, one.is_followed and one.is_returned, one.key()]
+            [unit, merged.get(unit, unit), one.quarter, one.sex, one.age_band,
+             "barn" if one.reason_code == "vald" else "vuxna", one.reason_code, one.is_offered, one.is_followed,
+             one.is_followed and one.is_returned, one.key()]
             for one in given for unit in (one.district, "stockholm")
         ]  # fmt: skip
-        connection.executemany("insert into record values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("insert into record values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         _mart(connection, "mart_case_flow", ["reason_side", "reason_code", "sex", "age_band"], _CUTS, {
             "concluded": "true", "offered": "offered", "offer_rate_denominator": "true",
             "offer_rate_numerator": "offered",
@@ -158,12 +168,13 @@ def write_warehouse(path: Path, given: Iterable[Case], *, incomplete: Sequence[t
     return path
 
 
-def _dimensions(connection: duckdb.DuckDBPyConnection) -> None:
-    listed = ", ".join(f"('{code}', '{code.title()}', 'district')" for code in DISTRICTS)
+def _dimensions(connection: duckdb.DuckDBPyConnection, districts: Sequence[str], merged: Mapping[str, str]) -> None:
+    listed = ", ".join(f"('{code}', '{code.title()}', 'district', '{merged.get(code, code)}')" for code in districts)
     connection.execute(
-        "create table core.dim_district as select *, null::varchar as successor_code, district_code as "
-        "current_district_code, date '2007-01-01' as valid_from, null::date as valid_to from (values "
-        f"{listed}, ('stockholm', 'Stockholms stad', 'city')) as units (district_code, district_label, kind)"
+        "create table core.dim_district as select *, null::varchar as successor_code, date '2007-01-01' as "
+        "valid_from, null::date as valid_to from (values "
+        f"{listed}, ('stockholm', 'Stockholms stad', 'city', 'stockholm')) as units "
+        "(district_code, district_label, kind, current_district_code)"
     )
     quarters = ", ".join(f"('{quarter}')" for quarter in QUARTERS)
     connection.execute(
@@ -210,6 +221,7 @@ def _mart(
         f"{', '.join(f'''coalesce({one}, 'alla') as {one}''' for one in dimensions)}, {told}, "
         f"{', '.join(f'null::double as {one}{end}' for one in rates for end in ('', '_low', '_high'))}, "
         f"not ({waiting}) as is_cohort_complete, false as is_survivors_only, 0 as late, 1 as districts_in_force, "
-        f"1 as districts_expected from record cross join (values ('as_submitted'), ('today')) as bases (basis) "
+        "1 as districts_expected from (select *, case when basis = 'today' then current else reported end as unit "
+        "from record cross join (values ('as_submitted'), ('today')) as bases (basis)) as placed "
         f"group by grouping sets ({sets.replace('(unit, quarter', '(unit, quarter, basis')})"
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from publish.cell_keys.keys import Group
 from publish.marts.declared import Mart
 from publish.policy import load_policy
 from publish.release.coherent import Coherence
@@ -49,11 +50,12 @@ def table(mart: Mart, rows: Sequence[Row], offered: Sequence[int] = ()) -> tuple
 def coherent(
     *marts: tuple[Rows, dict[str, np.ndarray]],
     held: Sequence[Mapping[str, Flags]] | None = None,
+    new: Collection[Group] = (),
     successors: Mapping[str, str] | None = None,
 ) -> list[list[int]]:
     """The published figures of the concluded."""
     rows = [one for one, _ in marts]
-    coherence = Coherence(rows, MEASURES, held or [{}] * len(rows), successors or {}, 7)
+    coherence = Coherence(rows, MEASURES, held or [{}] * len(rows), new, successors or {}, 7)
     return [one["concluded"].tolist() for one in coherence.applied([drawn for _, drawn in marts])]
 
 
@@ -94,13 +96,17 @@ def test_same_records_stay_one_figure_in_all_marts_and_units() -> None:
 
 def test_part_of_a_measure_that_is_0_is_0() -> None:
     rows, drawn = table(SMALL, [("bromma 2018Q1 - - man", 1, 0), ("bromma 2018Q1 - - kvinna", 2, 9)], offered=[5, 5])
-    assert Coherence([rows], MEASURES, [{}], {}, 7).applied([drawn])[0]["offered"].tolist() == [0, 5]
+    assert Coherence([rows], MEASURES, [{}], (), {}, 7).applied([drawn])[0]["offered"].tolist() == [0, 5]
 
 
-def test_held_figures_take_no_part() -> None:
-    rows = [("bromma 2018Q1 - - -", 1, 0), ("bromma 2018Q1 - - man", 2, 5), ("bromma 2018Q1 - - kvinna", 3, 5)]
-    for is_held, wanted in (([True, False, False], [0, 5, 5]), ([False, True, False], [0, 5, 0])):
-        assert coherent(table(SMALL, rows), held=[{"concluded": np.array(is_held)}]) == [wanted]
+def test_held_figures_stay_and_are_wholes_of_what_has_not_changed() -> None:
+    rows = [("stockholm 2018Q1 - - -", 1, 0), ("bromma 2018Q1 - - man", 2, 5), ("bromma 2018Q1 - - -", 3, 5)]
+    city, boys = [True, False, False], [False, True, False]
+    assert coherent(table(SMALL, rows), held=[{"concluded": np.array(city)}]) == [[0, 0, 0]]
+    bromma = Group("avslutad", "bromma", "as_submitted", "kvartal", "2018Q1")
+    # of the held city it is only known that it was 7 at most before bromma changed
+    assert coherent(table(SMALL, rows), held=[{"concluded": np.array(city)}], new=[bromma]) == [[0, 5, 5]]
+    assert coherent(table(SMALL, rows), held=[{"concluded": np.array(boys)}], new=[bromma]) == [[0, 5, 0]]
 
 
 def test_release_has_no_part_above_0_in_a_whole_of_0(tmp_path: Path) -> None:
