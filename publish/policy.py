@@ -61,12 +61,7 @@ class AttackPolicy(BaseModel):
     most_sure_percent: float = Field(
         ge=0,
         le=100,
-        description="conclusions about a known child surer than 90 %, and not by the city's shares",
-    )
-    most_over_cap_percent: float = Field(
-        ge=0,
-        le=100,
-        description="parts by a sensitive dimension of all_of_n_percent of a whole or more, unmarked",
+        description="conclusions about a known child surer than 90 %, which the city's shares make less than 80 %",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from publish.attack.cells import Cells, Rows
-from publish.attack.figures import Counts, Flags
+from publish.attack.figures import Counts
 
 
 @dataclass(frozen=True)
@@ -22,44 +22,42 @@ class AllFound:
     """… of them those that are all of it."""
     none_shown: int
     none_true: int
-    over_cap: int
-    """Parts by a sensitive dimension published as the cap's share or more without being marked: against the rule."""
     capped: int
     capped_true_all: int
 
 
-def parts_of(cells: Cells) -> tuple[Rows, Rows, Flags]:
-    """(part, whole, whether by a sensitive dimension) else by part of a measure; too small wholes are left out."""
+def parts_of(cells: Cells) -> tuple[Rows, Rows]:
+    """(part, whole) by each sensitive dimension and of each measure; too small wholes are left out."""
     codes, figures, declared = cells.codes, cells.figures, cells.declared
     place = {name: index for index, name in enumerate(figures.columns)}
     has_figure = cells.row >= 0
-    found: list[tuple[Rows, Rows, Flags]] = []
+    found: list[tuple[Rows, Rows]] = []
 
-    def pair(rows: Rows, changes: dict[int, int], by_dimension: bool) -> None:
+    def pair(rows: Rows, changes: dict[int, int]) -> None:
         changed = codes[rows].copy()
         for column, code in changes.items():
             changed[:, column] = code
-        found.append((rows, cells.find(changed), np.full(len(rows), by_dimension)))
+        found.append((rows, cells.find(changed)))
 
     for name in sorted(declared.sensitive & place.keys()):
         linked = {name, declared.parents.get(name)} | {one for one, outer in declared.parents.items() if outer == name}
         columns = dict.fromkeys((place[one] for one in linked if one in place), 0)
-        pair(np.flatnonzero(has_figure & (codes[:, place[name]] > 0)), columns, True)
+        pair(np.flatnonzero(has_figure & (codes[:, place[name]] > 0)), columns)
     for whole, part in declared.parts:
         outer, inner = figures.code("measure", whole), figures.code("measure", part)
         if min(outer, inner) >= 0:
-            pair(np.flatnonzero(has_figure & (codes[:, 0] == inner)), {0: outer}, False)
+            pair(np.flatnonzero(has_figure & (codes[:, 0] == inner)), {0: outer})
     if not found:
         none = np.zeros(0, dtype=np.intp)
-        return none, none, none.astype(np.bool_)
-    parts, wholes, by_dimension = (np.concatenate(rows) for rows in zip(*found, strict=True))
+        return none, none
+    parts, wholes = (np.concatenate(rows) for rows in zip(*found, strict=True))
     fits = (wholes >= 0) & (cells.published[wholes] >= declared.least_whole)
-    return parts[fits], wholes[fits], by_dimension[fits]
+    return parts[fits], wholes[fits]
 
 
 def score(cells: Cells, true: Counts) -> AllFound:
     """What the published parts say, held against the truth of all cells."""
-    parts, wholes, by_dimension = parts_of(cells)
+    parts, wholes = parts_of(cells)
     shown, of = cells.published[parts], cells.published[wholes]
     capped = cells.is_capped[parts]
     is_all, is_none = (shown >= of) & ~capped, shown == 0
@@ -70,7 +68,6 @@ def score(cells: Cells, true: Counts) -> AllFound:
         int((is_all & true_all).sum()),
         int(is_none.sum()),
         int((is_none & true_none).sum()),
-        int((by_dimension & (shown >= cells.declared.capped_from * of) & ~capped).sum()),
         int(capped.sum()),
         int((capped & true_all).sum()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -76,6 +76,7 @@ def attack(
     seconds: float = 60.0,
     full: bool = False,
     most_figures: int = 100_000,
+    on_sample: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> AttackReport:
     """Attack a release.
 
@@ -93,6 +94,7 @@ def attack(
         seconds: after which the attack is cut short. Otherwise the same seed finds the same on every machine.
         full: instead every figure, and linear programs for every small count, however long it takes.
         most_figures: of one sample; memory grows with it, some 5 kB per figure.
+        on_sample: called before each sample with how many are done, of how many.
     """
     limits, beside, begun = limits or Limits(), beside or Beside(), time.monotonic()
     random = np.random.default_rng(seed)
@@ -107,6 +109,7 @@ def attack(
         if until is not None and time.monotonic() > until:
             found.is_cut_short = True
             break
+        on_sample(found.samples, wanted)
         _attack_sample(sample, declared, deviation, truth, limits, known, random, found, until)
     return AttackReport(
         seed,

@@ -57,8 +57,6 @@ class Declared:
     sensitive: frozenset[str] = frozenset()
     """Dimensions by which only wholes of at least `least_whole` published are broken down."""
     least_whole: int = 20
-    capped_from: float = 0.9
-    """A part of this share of its whole or more is published as the largest count below it, with `is_capped`."""
     most_changed: int | None = None
     """The most records of a unit and period that differ between two releases; None: not known, so nothing follows."""
 

@@ -94,7 +94,6 @@ class AttackReport:
             ("averaging", self.averaging.points_at_least, limits.averaging_points),
             ("one record changed", self.changes.points if self.changes else 0.0, limits.change_points),
             ("attributes surer than allowed", self.attributes.sure, 0),
-            ("parts at the cap without being marked", self.all_of_n.over_cap, 0),
             ("presence sure by rows of zeros", self.presence.rows_true if is_small_by_row else 0, 0),
             ("durations", sum(given_away), limits.durations),
             ("files", len(self.files), 0),

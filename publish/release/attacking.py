@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Literal
@@ -21,12 +21,13 @@ from publish.attack.report import AttackReport, Breach, Limits
 from publish.marts.declared import Mart, Measures
 from publish.policy import Policy
 from publish.release.choosing import cuts_of
+from publish.release.deriving import Published
 from publish.release.groups import counted_in
 from publish.release.keyed import CITY, Flags, Rows
 from publish.release.making import Made
 from publish.release.periods import TOTAL
 
-Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "over_cap", "rows"]
+Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,24 @@ def attack_release(
     """
     random = np.random.default_rng(seed)
     scope = None if is_full else _scope(made, random)
-    published, truth = _figures(made, declared, release_id, scope)
+    found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
+    published, truth = long_form(found, declared, release_id, scope)
+    return attack_figures(published, truth, declared, measures, policy, merged, seed=seed, is_full=is_full)
+
+
+def attack_figures(
+    published: Figures,
+    truth: Figures,
+    declared: Mapping[str, Mart],
+    measures: Measures,
+    policy: Policy,
+    merged: Mapping[str, str],
+    *,
+    seed: int,
+    is_full: bool,
+    on_sample: Callable[[int, int], None] = lambda done, wanted: None,
+) -> Attacked:
+    """The same from figures in long form; `on_sample` is called with how many samples are done, of how many."""
     limits = policy.attack
     report = attack(
         published,
@@ -80,6 +98,7 @@ def attack_release(
         samples_wanted=limits.samples,
         seconds=math.inf,  # the same work on every machine, or a busy one would let through what another blocks
         full=is_full,
+        on_sample=on_sample,
     )
     measured = measured_of(report, policy)
     breaches = (Breach(one.name, one.found, one.limit) for one in measured.values() if one.found > one.limit)
@@ -133,11 +152,6 @@ def measured_of(report: AttackReport, policy: Policy) -> dict[Checked, Measured]
             _percent(report.attributes.sure, report.attributes.groups),
             limits.most_sure_percent,
         ),
-        "over_cap": Measured(
-            "per cent of parts above the cap without its mark",
-            _percent(report.all_of_n.over_cap, report.all_of_n.wholes),
-            limits.most_over_cap_percent,
-        ),
         "rows": Measured("rows of zeros that tell of somebody", presence.rows_true if is_told_by_rows else 0, 0.0),
     }
 
@@ -162,19 +176,21 @@ def _scope(made: Made, random: np.random.Generator) -> _Scope:
     return _Scope(frozenset(units[place] for place in drawn), frozenset(periods[start : start + 2]))
 
 
-def _figures(
-    made: Made, declared: Mapping[str, Mart], release_id: int, scope: _Scope | None
+def long_form(
+    marts: Mapping[str, tuple[Published, Flags]],
+    declared: Mapping[str, Mart],
+    release_id: int,
+    scope: _Scope | None = None,
 ) -> tuple[Figures, Figures]:
     """Published and true counts in long form: a row per count, each measure once per coordinates."""
     dimensions = sorted({column for mart in declared.values() for column in mart.columns_of_dimensions})
     published: list[pa.Table] = []
     true: list[pa.Table] = []
-    for name, found in made.marts.items():
+    for found, chosen in marts.values():
         rows = found.rows
         if not rows.mart.person_counts or "district_code" not in rows.mart.keys:
             continue
         within = np.ones(len(rows), np.bool_) if scope is None else _within(rows, scope)
-        chosen = made.chosen[name]
         for counted in counted_in(rows):
             if counted.column not in rows.mart.person_counts or counted.unit is not None:
                 continue
@@ -269,5 +285,4 @@ def _relations(declared: Mapping[str, Mart], measures: Measures, policy: Policy,
         current=merged,
         sensitive=frozenset(name for mart in declared.values() for name in mart.sensitive),
         least_whole=policy.cell_keys.too_few,
-        capped_from=policy.cell_keys.all_of_n_percent / 100,
     )

@@ -182,6 +182,15 @@ def keyed_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def merged_units(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Unit → the unit that it is part of today, where that is another."""
+    found = connection.execute(
+        "select district_code, current_district_code from warehouse.core.dim_district "
+        "where current_district_code <> district_code"
+    ).fetchall()
+    return {str(code): str(today) for code, today in found}
+
+
 def read_mart(connection: duckdb.DuckDBPyConnection, mart: Mart, *, until: str | None = None) -> KeyedMart:
     """Read a mart.
 

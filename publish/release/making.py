@@ -22,7 +22,7 @@ from publish.release.drawing import Drawing
 from publish.release.equity import derive_equity
 from publish.release.groups import published_groups, salts_of
 from publish.release.held import Held, hold
-from publish.release.keyed import Flags, KeyedMart, Rows, keyed_warehouse, read_mart
+from publish.release.keyed import Flags, KeyedMart, Rows, keyed_warehouse, merged_units, read_mart
 from publish.release.periods import quarters_in
 from publish.release.pilot import derive_pilot_effect
 from publish.release.vacancies import derive_vacancies
@@ -98,11 +98,10 @@ def make(
             on_step(f"reading {name}")
             read.append(read_mart(connection, mart, until=until))
         found = connection.execute(
-            "select district_code, coalesce(current_district_code, district_code), kind "
-            "from warehouse.core.dim_district"
+            "select district_code from warehouse.core.dim_district where kind = 'district'"
         ).fetchall()
-    districts = {str(code) for code, _, kind in found if kind == "district"}
-    successors = {str(code): str(today) for code, today, _ in found if code != today}
+        successors = merged_units(connection)
+    districts = {str(code) for (code,) in found}
     on_step("drawing salts")
     salts = salts_of(read, measures, secret)
     wanted = published_groups(read)

@@ -11,7 +11,9 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from followup.cli.main import app
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.decisions import lock_quarter
 from ingest.ledger.draws import released_draws
@@ -21,6 +23,7 @@ from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 from publish.policy import load_policy
 from publish.release.approving import Release, ReleaseRefused, approve_release, complete, proposal_folder
+from publish.release.auditing import audit_release
 from publish.release.keyed import NotKeyed
 from publish.release.releasing import ReleaseBlocked, release
 from tests.publish.keyed_city import MARTS, MEASURES, cases, many_changed, quick_policy, write_warehouse
@@ -306,3 +309,26 @@ def test_csv_has_totals_and_one_dimension_at_a_time_and_parquet_all(settings: Se
 
 def test_the_policy_of_the_installation_has_limits_for_attacks() -> None:
     assert load_policy().attack.samples is None  # all families; tests attack one
+
+
+def test_a_stored_release_is_audited_in_full(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(settings)
+    found = audit_release(settings, 1, declared=MARTS, measures=MEASURES)
+    report = found.report
+    assert report.is_full
+    assert report.attacked == report.figures > 1000
+    assert report.bounds.cells > 50
+    assert report.bounds.misled == report.programs.misled == report.bounds.exact == 0
+
+    monkeypatch.setattr("publish.release.auditing.load_marts", lambda: MARTS)
+    monkeypatch.setattr("publish.release.auditing.load_measures", lambda: MEASURES)
+    monkeypatch.setattr("publish.release.auditing.load_policy", lambda: quick_policy())
+    monkeypatch.setenv("FOLLOWUP_HOME", str(settings.home))
+    said = CliRunner().invoke(app, ["audit", "release", "1", "--full"])
+    assert said.exit_code == 0
+    assert f"{report.figures} av {report.figures} uppgifter prövades" in said.stdout
+    assert "Inget är över gränserna." in said.stdout
+    monkeypatch.setattr("publish.release.auditing.load_policy", lambda: quick_policy(most_averaging_points=-100.0))
+    assert CliRunner().invoke(app, ["audit", "release", "1", "--full"]).exit_code == 1
+    assert CliRunner().invoke(app, ["audit", "release", "2"]).exit_code == 3
+    assert CliRunner().invoke(app, ["audit", "other", "1"]).exit_code == 2

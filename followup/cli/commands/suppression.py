@@ -110,6 +110,8 @@ def protect(
 
 def audit(
     cells: CellsArgument,
+    number: Annotated[int | None, typer.Argument(min=1, help="With `release` in place of a file: its number.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Of a release: every figure, however long it takes.")] = False,
     dim: DimensionOption = None,
     threshold: ThresholdOption = None,
     attacker: AttackerOption = Attacker.strong,
@@ -121,6 +123,7 @@ def audit(
     count may be empty; one that is given is never used as knowledge, only to see whether the cell is a protected one.
     A margin without a row is taken as published when all true counts below it are given, and as unknown otherwise;
     any other combination without a row is unknown.
+    `followup audit release 3 --full` attacks a stored release instead: the current one, or one that waits.
     Exit 0 when nothing is bounded too tightly, 1 when a cell is (a protected one that is shown included), 2 when the
     file or an option is wrong.
     """
@@ -130,6 +133,10 @@ def audit(
     from publish.suppression.longform import BadCells
     from publish.suppression.tabulating import tabulate
 
+    if number is not None:
+        if str(cells) != "release" or dim:
+            raise _usage_error("a number belongs to a release: followup audit release NUMBER")
+        raise typer.Exit(_audit_release(number, full))
     threshold = _threshold(threshold)
     table = _read_table(cells, dim, needs_suppressed=True)
     try:
@@ -141,6 +148,31 @@ def audit(
         raise _usage_error(f"{cells.name}: {error}") from None
     _print_result(_result(tabulated, marked, small, found, threshold, attacker), format, "")
     raise typer.Exit(Exit.DONE if found.is_passed else Exit.REFUSED)
+
+
+def _audit_release(number: int, full: bool) -> Exit:
+    from ingest.settings import Settings
+    from publish.policy import load_policy
+    from publish.release.approving import ReleaseRefused
+    from publish.release.auditing import audit_release
+    from publish.release.keyed import NotKeyed
+    from publish.release.releasing import findings_of
+    from publish.warehouse import WarehouseFailed
+
+    try:
+        with output.progress(errors, unit="samples") as bar:
+            attacked = audit_release(Settings(), number, is_full=full, on_step=bar)
+    except (ReleaseRefused, NotKeyed, WarehouseFailed) as error:
+        errors.print(f"[red]Not audited:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        return Exit.FAILED
+    report = attacked.report
+    lines = [f"Utgåva {number}: {report.attacked} av {report.figures} uppgifter prövades på {report.seconds:.0f} s."]
+    lines += [f"  {one.sv}: {one.value}" for one in findings_of(attacked, load_policy())]
+    lines.append("Över gränserna: " + "; ".join(one.attack for one in attacked.breaches) + "." if attacked.breaches
+                 else "Inget är över gränserna.")  # fmt: skip
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    return Exit.REFUSED if attacked.breaches else Exit.DONE
 
 
 def _usage_error(message: str) -> typer.Exit:
