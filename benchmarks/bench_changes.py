@@ -1,8 +1,8 @@
 """What two releases say of one record that is among K changed ones, by the attack on successive releases.
 
 `python benchmarks/bench_changes.py WAREHOUSE [K …]`: cases are drawn from those that a built warehouse has received.
-One is added, K − 1 others are added, removed or changed at random, and all figures are drawn anew: of the unit's quarter
-and year and of the city's. Prints how often each of the record's codes is inferred, by chance, and by whoever knows the
+One is added, K − 1 others are added, removed or changed at random, and all figures are drawn anew: of the quarter and
+year of the unit and of the city. Prints how often each of its codes is inferred, by chance, and by whoever knows the
 true differences.
 """
 
