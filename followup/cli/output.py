@@ -222,7 +222,8 @@ def print_release(console: Console, made: Release) -> None:
         if certificate.held:
             console.print(
                 f"[yellow]{certificate.held} groups of figures keep their current figures[/]: "
-                "a correction past the limit of draws waits (`followup publish --yearly-revision` takes it in)",
+                "their corrections wait for more changed records, or past the limit of draws for the yearly revision "
+                "(`followup publish --yearly-revision`)",
                 highlight=False,
                 soft_wrap=True,
             )
