@@ -115,8 +115,8 @@ def main() -> None:
         trials = [city.trial(changed, np.random.default_rng((changed, one))) for one in range(TRIALS)]
         for name in GUESSED:
             inferred, chance, perfect = 100 * np.array([one[name] for one in trials]).mean(axis=0)
-            told = f"inferred {inferred:.0f} %, chance {chance:.0f}, perfect {perfect:.0f}"
-            print(f"{changed:>3} changed, {name:<12} {told}", flush=True)
+            line = f"inferred {inferred:.0f} %, chance {chance:.0f}, perfect {perfect:.0f}"
+            print(f"{changed:>3} changed, {name:<12} {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class Coherence:
         marts: Sequence[Rows],
         measures: Measures,
         held: Sequence[Mapping[str, Flags]],
+        capped: Sequence[Flags],
         new: Collection[Group],
         successors: Mapping[str, str],
         greatest: int,
@@ -68,11 +69,12 @@ class Coherence:
             measures: which measure is drawn as which; stocks; parts beside those that columns say.
             held: of each mart, which rows of a column are published again as they were. Their content may have
                 changed, so a 0 among them is a whole only of what has not changed either.
+            capped: of each mart, which of these rows have a count that was capped: it is no whole.
             new: groups that are drawn now.
             successors: unit → the unit that it is part of today, where that is another.
             greatest: D.
         """
-        self._marts, self._measures, self._held, self._new = marts, measures, held, new
+        self._marts, self._measures, self._held, self._capped, self._new = marts, measures, held, capped, new
         self._successors, self._greatest = successors, greatest
         self._wholes: dict[str, set[str]] = {}
         pairs = {pair for rows in marts for pair in rows.mart.parts()}
@@ -117,7 +119,7 @@ class Coherence:
                 if count is not None and count.keyed_by == "count":
                     continue
                 held = self._held[number].get(counted.column, np.zeros(len(rows), np.bool_))
-                at = np.flatnonzero(counted.rows & ((rows.ints(counted.column) > 0) | held))
+                at = np.flatnonzero(counted.rows & np.where(held, ~self._capped[number], rows.ints(counted.column) > 0))
                 if counted.unit not in keys:
                     keys[counted.unit] = keys_of(rows, counted.unit)
                 key = keys[counted.unit][at] + modular([mark("measure", counted.measure)])

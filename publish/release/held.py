@@ -38,6 +38,12 @@ class Held:
     current: pa.Table | None = None
     found: Index = field(default_factory=lambda: np.zeros(0, np.intp))
 
+    def was_capped(self) -> Flags:
+        """Rows of which a part was capped: their counts are not what was drawn."""
+        if self.current is None or "is_capped" not in self.current.column_names:
+            return np.zeros(len(self.rows), np.bool_)
+        return np.append(self.current["is_capped"].to_numpy().astype(np.bool_), False)[self.found]
+
     def counts(self, drawn: Mapping[str, Ints]) -> dict[str, Ints]:
         """Drawn counts, with the held ones as they are published now; what has no row there is 0."""
         return {name: self._held(name, counts, 0).astype(np.int64) for name, counts in drawn.items()}
@@ -54,9 +60,8 @@ class Held:
             for column in (name, *((f"{name}_low", f"{name}_high") if rate.interval else ())):
                 published.numbers[column] = self._held(column, published.numbers[column], np.nan, rate.part)
         parts = [self.columns[name] for name, one in mart.person_counts.items() if one.part_of and name in self.columns]
-        if parts and "is_capped" in self.current.column_names:
-            was_capped = np.append(self.current["is_capped"].to_numpy().astype(np.bool_), False)[self.found]
-            published.capped["held"] = np.any(parts, axis=0) & was_capped
+        if parts:
+            published.capped["held"] = np.any(parts, axis=0) & self.was_capped()
         for duration in self.rows.mart.durations:
             for column in duration.statistics.values():
                 published.numbers[column] = self._held(column, published.numbers[column], np.nan, duration.n)

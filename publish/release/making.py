@@ -149,7 +149,13 @@ def _figures(
     drawing = Drawing(rows, measures, {one.group: one.salt for one in decided}, method.secret, method.ptable)
     new = {one.group for one in decided if one.has_changed}
     coherence = Coherence(
-        rows, measures, [one.columns for one in held], new, successors, method.policy.greatest_deviation
+        rows,
+        measures,
+        [one.columns for one in held],
+        [one.was_capped() for one in held],
+        new,
+        successors,
+        method.policy.greatest_deviation,
     )
     counts = [one.counts(drawn) for one, drawn in zip(held, drawing.counts(), strict=True)]
     shown, shifts = coherence.applied(counts), drawing.shifts()
