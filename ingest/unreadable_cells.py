@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 
 from ingest.characters import character_name, garbled, odd_characters
 from ingest.contracts import CodeList, Column
@@ -101,11 +102,17 @@ def _nearest(text: str, column: Column, codes: CodeList) -> list[str]:
         if folded in codes.ambiguous:
             hints.append(f"{folded} kan betyda {' eller '.join(map(codes.with_label, codes.ambiguous[folded]))}")
         elif folded not in codes.lookup:
-            near = difflib.get_close_matches(folded, list(codes.lookup), n=6, cutoff=0.6)
+            near = _close_matches(folded[:200], tuple(codes.lookup))
             nearest = list(dict.fromkeys(codes.codes[codes.lookup[spelling]] for spelling in near))[:NEAREST_CODES]
             if nearest:
                 hints.append(f"menades {' eller '.join(map(codes.with_label, nearest))}?")
     return hints
+
+
+@lru_cache(maxsize=4096)
+def _close_matches(folded: str, spellings: tuple[str, ...]) -> tuple[str, ...]:
+    """Spellings that are near one, which each answer to a file asks for again."""
+    return tuple(difflib.get_close_matches(folded, spellings, n=6, cutoff=0.6))
 
 
 def _about_number(text: str, column: Column) -> list[str]:
