@@ -178,9 +178,10 @@ def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) ->
 
 
 def _totals(release: ReleaseFile, table: str, cuts: Sequence[str]) -> str | None:
-    """A condition for rows that are not cut by these; None when the release lacks the table."""
+    """A condition for quarters' rows that are not cut by these; None when the release lacks the table."""
     served = next((found for found in release.tables if found.name == table), None)
     if served is None:
         return None
     there = {column.name for column in served.columns}
-    return " and ".join(["true", *(f"{column} = '{_TOTAL}'" for column in cuts if column in there)])
+    quarters = "period_kind = 'kvartal'" if "period_kind" in there else "true"
+    return " and ".join([quarters, *(f"{column} = '{_TOTAL}'" for column in cuts if column in there)])

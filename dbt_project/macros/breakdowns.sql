@@ -49,3 +49,23 @@
         {%- endfor -%}
     {%- endfor -%}
 {%- endmacro %}
+
+{#- The breakdowns of rolling years: those of at most one dimension, and sex x age band. -#}
+{% macro narrow_breakdowns(dimensions) -%}
+    {%- set found = [] -%}
+    {%- for breakdown in breakdowns(dimensions) -%}
+        {%- set cut_by = [] -%}
+        {%- for columns in dimensions if columns[0] in breakdown -%}
+            {%- do cut_by.append(columns[0]) -%}
+        {%- endfor -%}
+        {%- if cut_by | length < 2 or (cut_by | length == 2 and 'sex' in cut_by and ('age_band' in cut_by or 'clinic_age_band' in cut_by)) -%}
+            {%- do found.append(breakdown) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- Which breakdowns go with which rows of `rows_with_years`: pairs of a condition and breakdowns. -#}
+{% macro breakdowns_by_period(dimensions) -%}
+    {{ return([('not is_rolling_only', breakdowns(dimensions)), ('is_rolling_only', narrow_breakdowns(dimensions))]) }}
+{%- endmacro %}

@@ -146,11 +146,15 @@ zero_filled as (
     group by group_number, {{ keys | join(', ') }}
 {%- endmacro %}
 
-{#- For a mart's last step: the keys of its `cells` (alias `groups`) and their divisions (alias `bases`). -#}
-{% macro join_groups() -%}
+{#-
+    For a mart's last step: the keys of its `cells` (alias `groups`), their divisions (alias `bases`) and their kinds of
+    period (alias `periods`).
+-#}
+{% macro join_groups(dimensions) -%}
 inner join groups
     on cells.group_number = groups.group_number
 {{ join_bases('groups') }}
+{{ join_periods('groups', dimensions, 'cells') }}
 {%- endmacro %}
 
 {#- The dimensions' columns from an alias. -#}

@@ -83,6 +83,15 @@
     {{ return(found) }}
 {%- endmacro %}
 
+{#- Names with a word before each. -#}
+{% macro prefixed(word, names) -%}
+    {%- set found = [] -%}
+    {%- for name in names -%}
+        {%- do found.append(word ~ name) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
 {#- The names of counts' keys. -#}
 {% macro keys_of(counts) -%}
     {{ return(with_keys(counts)[1::2]) }}
@@ -132,6 +141,14 @@
     {%- set largest = 'sort_array(collect_list(case when ' ~ condition ~ ' then ' ~ expression ~ ' end), false)' -%}
     cast(coalesce(element_at({{ largest }}, 1), 0) as integer) as {{ name }}__largest,
     cast(coalesce(element_at({{ largest }}, 2), 0) as integer) as {{ name }}__second
+{%- endmacro %}
+
+{#- The same of cells: the two largest of those that the cells have. -#}
+{% macro largest_two_of_cells(name, cells) -%}
+    {%- set largest = 'max(' ~ cells ~ '.' ~ name ~ '__largest, 2)' -%}
+    cast(coalesce({{ largest }}[1], 0) as integer) as {{ name }}__largest,
+    cast(greatest(coalesce({{ largest }}[2], 0), coalesce(max({{ cells }}.{{ name }}__second), 0)) as integer)
+        as {{ name }}__second
 {%- endmacro %}
 
 {% macro duckdb__largest_two(name, expression, condition) -%}

@@ -1,4 +1,5 @@
--- Counts add up to the city, in both divisions and every breakdown. Distinct persons do not, and are left out.
+-- Counts add up to the city, in both divisions, every period and every breakdown. Distinct persons do not, and are left
+-- out.
 {%- set marts = [
     ('mart_case_flow', ['cohort_basis', 'reason_side', 'reason_code', 'source_code', 'referral_type',
         'intervention_category', 'intervention_code', 'history', 'sex', 'age_band', 'socioeconomic'],
@@ -36,9 +37,10 @@
 select
     '{{ mart }}' as mart,
     district_basis,
-    reporting_quarter
+    period_kind,
+    period
 from {{ ref(mart) }}
-group by district_basis, reporting_quarter, {{ dimensions | join(', ') }}
+group by district_basis, period_kind, period, {{ dimensions | join(', ') }}
 having
     sum(case when district_code = 'stockholm' then {{ measures }} else 0 end)
     <> sum(case when district_code = 'stockholm' then 0 else {{ measures }} end)

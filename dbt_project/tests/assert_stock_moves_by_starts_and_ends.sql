@@ -29,7 +29,8 @@ mart_stock as (
         ongoing
     from {{ ref('mart_outpatient_care') }}
     where
-        district_basis = 'as_submitted'
+        period_kind = 'kvartal'
+        and district_basis = 'as_submitted'
         and district_code <> 'stockholm'
         and ongoing > 0
         and intervention_category = 'alla'

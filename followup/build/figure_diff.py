@@ -18,6 +18,8 @@ CITY = "stockholm"
 WHOLE = "alla"
 """The value of a column that the row is not broken down by."""
 _DISTRICT, _QUARTER = "district_code", "reporting_quarter"
+_PERIOD_KIND = "period_kind"
+"""Years are left out: they are sums of quarters."""
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER", "FLOAT", "DOUBLE", "DECIMAL")
 _ROUNDING = 1e-9
 """Relative difference below which two fractions are one: sums may be added up in another order."""
@@ -120,9 +122,10 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str, mart: str) ->
 def _diff_mart(
     connection: duckdb.DuckDBPyConnection, mart: str, district: str, quarter: str, most: int | None
 ) -> MartDiff:
-    key = mart_keys(PROJECT).get(mart)
-    if key is None:
+    declared = mart_keys(PROJECT).get(mart)
+    if declared is None:
         raise KeyNotDeclared(f"{mart}: no unique_combination of columns is declared")
+    key = tuple(name for name in declared if name != _PERIOD_KIND)
     new, old = _columns(connection, "new", mart), _columns(connection, "old", mart)
     measures = {
         name: kind
@@ -131,7 +134,13 @@ def _diff_mart(
     }
     if not measures:
         return MartDiff(mart, (), 0, 0, 0, 0)
-    _write_pairs(connection, mart, key, measures)
+    whole = _PERIOD_KIND in declared
+    quarters = {
+        side: f"{side}.marts.{mart}"
+        + (f" where {_PERIOD_KIND} = 'kvartal'" if whole and _PERIOD_KIND in columns else "")
+        for side, columns in (("new", new), ("old", old))
+    }
+    _write_pairs(connection, quarters, key, measures)
     cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _breakdown_columns(connection, mart, key, new))
     place = _whose_figure(key)
     # our own names begin with _, because a mart may have a key column called measure
@@ -174,7 +183,7 @@ def _breakdown_columns(
 
 
 def _write_pairs(
-    connection: duckdb.DuckDBPyConnection, mart: str, key: tuple[str, ...], measures: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, quarters: Mapping[str, str], key: tuple[str, ...], measures: dict[str, str]
 ) -> None:
     """Write the rows in which some measure differs, old and new side by side, as the table `pairs`."""
     same = " and ".join(f"o.{name} is not distinct from n.{name}" for name in key)
@@ -182,8 +191,8 @@ def _write_pairs(
     both = ", ".join(f"o.{name} as old_{name}, n.{name} as new_{name}" for name in measures)
     differs = " or ".join(f"o.{name} is distinct from n.{name}" for name in measures)
     connection.execute(
-        f"create or replace temp table pairs as select {keys}, {both} from old.marts.{mart} as o "
-        f"full join new.marts.{mart} as n on {same} where {differs}"
+        f"create or replace temp table pairs as select {keys}, {both} from (from {quarters['old']}) as o "
+        f"full join (from {quarters['new']}) as n on {same} where {differs}"
     )
 
 

@@ -5,7 +5,8 @@ with totals as (
     select *
     from marts.mart_case_flow
     where
-        district_code = 'stockholm'
+        period_kind = 'kvartal'
+        and district_code = 'stockholm'
         and district_basis = 'as_submitted'
         and not is_survivors_only
         and columns([

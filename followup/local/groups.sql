@@ -4,7 +4,8 @@ with city as (
     select *
     from marts.mart_recruitment
     where
-        district_code = 'stockholm'
+        period_kind = 'kvartal'
+        and district_code = 'stockholm'
         and district_basis = 'as_submitted'
         and not is_survivors_only
         and columns(['intervention_category', 'intervention_code']) = 'alla'
@@ -26,7 +27,7 @@ queues as (
         intervention_code,
         max(queue) as queue
     from marts.mart_vacancies
-    where district_basis = 'as_submitted'
+    where period_kind = 'kvartal' and district_basis = 'as_submitted'
     group by district_code, reporting_quarter, intervention_code
 ),
 

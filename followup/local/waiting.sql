@@ -3,7 +3,8 @@ with totals as (
     select *
     from marts.mart_outpatient_care
     where
-        district_basis = 'as_submitted'
+        period_kind = 'kvartal'
+        and district_basis = 'as_submitted'
         and cohort_basis = 'handelse'
         and not is_survivors_only
         and columns([

@@ -71,13 +71,13 @@ def city_is_sum(marts: Marts, table: str, by: Sequence[str], measures: Sequence[
     Args:
         marts: the warehouse.
         table: a mart with a row for the city, `stockholm`.
-        by: its columns that cut it, beside district, division and quarter.
+        by: its columns that cut it, beside district, division and period.
         measures: counts that add up over districts; null counts as 0.
     """
     sign = f"case when district_code = '{CITY}' then 1 else -1 end"
     sums = ", ".join(f"sum({sign} * coalesce({_name(m)}, 0)) as {_name(m)}" for m in measures)
     counted = ", ".join(f"count(*) filter ({_name(m)} <> 0)" for m in measures)
-    keys = ", ".join(["district_basis", "reporting_quarter", *map(_name, by)])
+    keys = ", ".join(["district_basis", "reporting_quarter", "period_kind", *map(_name, by)])
     found = marts.rows(
         f"select reporting_quarter, {counted} from (select {keys}, {sums} from marts.{_name(table)} group by {keys}) "
         f"group by reporting_quarter having {' or '.join(f'max(abs({_name(m)})) <> 0' for m in measures)} order by 1"
@@ -113,7 +113,8 @@ def no_jump(
         with totals as (
             select district_code, reporting_quarter, sum({_name(measure)})::bigint as total
             from marts.{_name(table)}
-            where district_basis = 'as_submitted' and district_code <> '{CITY}' and not is_survivors_only
+            where period_kind = 'kvartal' and district_basis = 'as_submitted' and district_code <> '{CITY}'
+                and not is_survivors_only
                 and {" and ".join(chosen)}
             group by district_code, reporting_quarter
         ),
@@ -199,7 +200,8 @@ def districts_present(marts: Marts, table: str, dataset: str, at_least: int) -> 
         select district_code, reporting_quarter from core.fct_reporting_status
         where dataset = ? and is_expected and is_in_force and row_count >= ?
         except
-        select district_code, reporting_quarter from marts.{_name(table)} where district_basis = 'as_submitted'
+        select district_code, reporting_quarter from marts.{_name(table)}
+        where period_kind = 'kvartal' and district_basis = 'as_submitted'
         order by 2, 1
         """,
         [dataset, at_least],

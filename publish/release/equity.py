@@ -12,12 +12,13 @@ from publish.cell_keys.ptable import PTable
 from publish.derive.intervals import Z, intervals
 from publish.derive.rates import Rates
 from publish.release.deriving import Published
-from publish.release.keyed import CITY
-from publish.release.periods import TOTAL, quarters_in, rolling_year
+from publish.release.keyed import CITY, Rows
+from publish.release.periods import QUARTER, TOTAL, quarters_in, rolling_year
 
 Floats = npt.NDArray[np.float64]
-Key = tuple[str, str, str]
-"""District, division, quarter."""
+Key = tuple[str, str, str, str]
+"""District, division, kind of period, quarter (of a year its last)."""
+_KEY = ("district_code", "district_basis", "period_kind", "reporting_quarter")
 
 EXACT = (
     "offered_as_service_rate", "no_session_limit_rate", "catalogue_offered_rate", "web_within_year_rate",
@@ -73,17 +74,14 @@ def derive_equity(found: Published, marts: Mapping[str, Published], districts: C
     """
     rows = found.rows
     sources = _Sources(marts, ptable)
-    codes = [
-        rows.codes(name) for name in ("district_code", "district_basis", "reporting_quarter", "measure", "measure_form")
-    ]
-    told = [[names[code] for code in numbers.tolist()] for numbers, names in codes]
+    told = [_texts(rows, name) for name in (*_KEY, "measure", "measure_form")]
     values: list[_Value | None] = []
     exact = zip(rows.floats("numerator").tolist(), rows.floats("denominator").tolist(), strict=True)
-    for unit, basis, quarter, measure, form, (numerator, denominator) in zip(*told, exact, strict=True):
+    for unit, basis, kind, quarter, measure, form, (numerator, denominator) in zip(*told, exact, strict=True):
         if measure in EXACT:
             values.append(_exact(form, numerator, denominator))
         else:
-            values.append(sources.value(measure, (unit, basis, quarter), denominator))
+            values.append(sources.value(measure, (unit, basis, kind, quarter), denominator))
     for name in ("numerator", "denominator", "value", "value_low", "value_high"):
         field = name.removeprefix("value_")
         found.numbers[name] = np.array(
@@ -114,8 +112,16 @@ def _limits(form: str, numerator: float, size: float, variance: float) -> tuple[
     return float(limits.low[0]), float(limits.high[0])
 
 
+def _texts(rows: Rows, name: str, chosen: npt.NDArray[np.intp] | slice = slice(None)) -> list[str]:
+    """A column's texts; rows without kinds of period are of quarters."""
+    if not rows.has(name):
+        return [QUARTER] * len(np.arange(len(rows))[chosen])
+    codes, names = rows.codes(name)
+    return [names[code] for code in codes[chosen].tolist()]
+
+
 class _Sources:
-    """Published totals of the marts that count the measures, by unit, division and quarter."""
+    """Published totals of the marts that count the measures, by unit, division and period."""
 
     def __init__(self, marts: Mapping[str, Published], ptable: PTable) -> None:
         self._marts, self._ptable = marts, ptable
@@ -128,7 +134,7 @@ class _Sources:
         self._ages = {age: self._totals("mart_service_interventions", {}, {"age_band": age}) for age in ages}
 
     def _totals(self, mart: str, where: Mapping[str, str], cut: Mapping[str, str] | None = None) -> dict[Key, int]:
-        """The row of each unit, division and quarter that is not cut, or by these codes only."""
+        """The row of each unit, division and period that is not cut, or by these codes only."""
         if mart not in self._marts:
             return {}
         rows = self._marts[mart].rows
@@ -138,11 +144,8 @@ class _Sources:
         for column in rows.mart.columns_of_dimensions:
             among &= rows.where(column, (cut or {}).get(column, TOTAL))
         chosen = np.flatnonzero(among)
-        keys = []
-        for name in ("district_code", "district_basis", "reporting_quarter"):
-            codes, names = rows.codes(name)
-            keys.append([names[code] for code in codes[chosen].tolist()])
-        return dict(zip(zip(*keys, strict=True), chosen.tolist(), strict=True))
+        keys = zip(*(_texts(rows, name, chosen) for name in _KEY), strict=True)
+        return dict(zip(keys, chosen.tolist(), strict=True))
 
     def value(self, measure: str, key: Key, inhabitants: float) -> _Value | None:
         """The published value; None where no published figure is behind it."""
@@ -185,13 +188,13 @@ class _Sources:
 
     def _per_1000(self, measure: str, key: Key, inhabitants: float) -> _Value | None:
         """Services started over four quarters, of the age bands; None where one of the quarters is not published."""
-        unit, basis, quarter = key
+        unit, basis, _, quarter = key
         found, started, variance = self._marts.get("mart_service_interventions"), 0, 0.0
         for one in quarters_in(rolling_year(quarter)):
-            if found is None or (unit, basis, one) not in self._service:
+            if found is None or (unit, basis, QUARTER, one) not in self._service:
                 return None
             for age in BANDS[measure]:
-                row = self._ages[age].get((unit, basis, one))
+                row = self._ages[age].get((unit, basis, QUARTER, one))
                 count = 0 if row is None else int(found.counts["started"][row])
                 started += count
                 variance += 0.0 if row is None else float(self._ptable.variances(np.array([count]))[0])
@@ -204,7 +207,7 @@ class _Sources:
 def _compare(found: Published, told: list[list[str]], districts: Collection[str]) -> None:
     """The city's value beside each, and of the city's rows how far apart the districts are."""
     values = found.numbers["value"]
-    units, groups = told[0], list(zip(*told[1:4], strict=True))
+    units, groups = told[0], list(zip(*told[1:5], strict=True))
     city = {group: values[row] for row, (unit, group) in enumerate(zip(units, groups, strict=True)) if unit == CITY}
     compared: dict[tuple[str, ...], list[float]] = {}
     for row, (unit, group) in enumerate(zip(units, groups, strict=True)):

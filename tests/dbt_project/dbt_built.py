@@ -41,7 +41,7 @@ DIMENSIONS = {
         "mart_youth_clinic": "clinic sex clinic_age_band",
     }.items()
 }
-"""What each mart is broken down by, beside district, division, quarter and cohort basis."""
+"""What each mart is broken down by, beside district, division, period and cohort basis."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Warehouse:
 
 
 def whole(mart: str) -> str:
-    """The condition on a mart's total row: no dimension breaks it down."""
-    return " and ".join(f"{column} = 'alla'" for column in DIMENSIONS[mart])
+    """The condition on a mart's total row of a quarter: no dimension breaks it down."""
+    return " and ".join(["period_kind = 'kvartal'", *(f"{column} = 'alla'" for column in DIMENSIONS[mart])])
 
 
 def close_connections() -> None:

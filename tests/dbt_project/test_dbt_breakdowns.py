@@ -59,7 +59,7 @@ def test_a_mart_holds_every_breakdown_by_two_and_sex_by_age_by_one_more(warehous
     flags = ", ".join(f"{column} <> 'alla' as {column}" for column in columns)
     found = {
         frozenset(column for column in columns if row[column])
-        for row in warehouse.rows(f"select distinct {flags} from marts.{mart}")
+        for row in warehouse.rows(f"select distinct {flags} from marts.{mart} where period_kind <> 'rullande_ar'")
     }
     assert found == expected_breakdowns(columns)
 
@@ -68,7 +68,10 @@ def test_a_mart_holds_every_breakdown_by_two_and_sex_by_age_by_one_more(warehous
 def test_every_breakdown_adds_up_to_the_total(warehouse: Warehouse, mart: str) -> None:
     columns = list(DIMENSIONS[mart])
     breakdown = ", ".join(f"{column} <> 'alla'" for column in columns)
-    sums = warehouse.rows(f"select sum({MEASURES[mart]}) as found from marts.{mart} group by {breakdown}")
+    sums = warehouse.rows(
+        f"select sum({MEASURES[mart]}) as found from marts.{mart} where period_kind <> 'rullande_ar' "
+        f"group by {breakdown}"
+    )
     assert len({row["found"] for row in sums}) == 1
 
 

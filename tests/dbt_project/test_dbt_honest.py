@@ -17,7 +17,15 @@ DISTRICTS = [f"d{n:02}" for n in range(14)]
 QUARTERS = [f"{2000 + n // 4}Q{n % 4 + 1}" for n in range(100)]
 BANDS = ("waited_0_7_days", "waited_8_14_days", "waited_15_30_days", "waited_31_90_days", "waited_over_90_days")
 EDGES = (7.5, 14.5, 30.5, 90.5, np.inf)
-GIVEN = ("int_measures__summed", "dim_measure", "dim_district", "dim_district_membership", "flag_levels")
+GIVEN = (
+    "int_measures__summed",
+    "dim_measure",
+    "dim_district",
+    "dim_district_membership",
+    "flag_levels",
+    "dim_period_quarter",
+    "fct_completeness",
+)
 MEASURES = ("fct_district_measure", "fct_measure_spread", "fct_measure_comparison")
 
 
@@ -33,13 +41,19 @@ class City:
     def compared(self, sums: pd.DataFrame, forms: dict[str, str]) -> pd.DataFrame:
         """`fct_measure_comparison` of these sums of districts."""
         known = pd.DataFrame({"measure": list(forms), "measure_form": list(forms.values()), "is_high_better": True})
+        known = known.assign(dataset="arenden", numerator_over_year="summa", denominator_over_year="summa")
         codes = [*DISTRICTS, "stockholm"]
         kinds = pd.DataFrame({"district_code": codes, "kind": ["district"] * len(DISTRICTS) + ["city"]})
         members = pd.concat(
             pd.DataFrame({"district_code": DISTRICTS, "counts_in_code": into, "counts_in_basis": "today"})
             for into in (DISTRICTS, "stockholm")
         )
-        given = dict(zip(GIVEN, (sums, known, kinds, members, self.levels), strict=True))
+        years = pd.DataFrame({"reporting_quarter": [""], "member_quarter": [""], "is_last_quarter": [True]})
+        files = pd.DataFrame(
+            {name: [""] for name in ("district_code", "district_basis", "reporting_quarter", "dataset")}
+        )
+        files = files.assign(is_year=False, quarters_in_force=1)
+        given = dict(zip(GIVEN, (sums, known, kinds, members, self.levels, years, files), strict=True))
         with duckdb.connect() as connection:
             for schema in {place.split(".")[0] for place in self.places.values()}:
                 connection.execute(f"create schema if not exists {schema}")

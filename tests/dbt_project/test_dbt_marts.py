@@ -10,7 +10,7 @@ from dbt_built import DIMENSIONS, Warehouse
 
 def mart_row(warehouse: Warehouse, mart: str, **where: str) -> dict[str, Any]:
     """The one row of a mart with these values; every dimension not named is `alla`."""
-    conditions = dict.fromkeys(DIMENSIONS[mart], "alla") | {"district_basis": "today"} | where
+    conditions = dict.fromkeys(DIMENSIONS[mart], "alla") | {"district_basis": "today", "period_kind": "kvartal"} | where
     return warehouse.row(
         f"select * from marts.{mart} where " + " and ".join(f"{name} = '{value}'" for name, value in conditions.items())
     )

@@ -30,7 +30,8 @@ def farsta(folder: Path, *second_quarter: Row, state: str = "accepted") -> Wareh
 def received(warehouse: Warehouse, district: str, quarter: str) -> dict[str, Any]:
     """Those received in a quarter, in the total row."""
     return warehouse.row(
-        "select * from marts.mart_case_flow where district_basis = 'today' and cohort_basis = 'inkommen' "
+        "select * from marts.mart_case_flow where period_kind = 'kvartal' and district_basis = 'today' "
+        "and cohort_basis = 'inkommen' "
         "and reason_side = 'alla' and source_code = 'alla' and referral_type = 'alla' and history = 'alla' "
         "and intervention_category = 'alla' and sex = 'alla' and age_band = 'alla' and socioeconomic = 'alla' "
         f"and district_code = '{district}' and reporting_quarter = '{quarter}'"

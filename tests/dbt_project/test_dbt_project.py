@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -136,3 +137,19 @@ def test_every_mart_says_where_to_see_who_is_missing(manifest: Any) -> None:
     descriptions = {n.name: n.description for n in models(manifest) if layer(n) == "marts"}
     missing = [name for name, text in descriptions.items() if "without a file for the quarter" not in text]
     assert missing == []
+
+
+def test_a_comment_names_no_column_that_its_mart_lacks(warehouse: Warehouse) -> None:
+    columns: dict[str, set[str]] = {}
+    for row in warehouse.rows("select table_name, column_name from duckdb_columns() where schema_name = 'marts'"):
+        columns.setdefault(row["table_name"], set()).add(row["column_name"])
+    known = set().union(*columns.values())
+    comments = warehouse.rows(
+        "select table_name, comment from duckdb_tables() where schema_name = 'marts' "
+        "union all select table_name, comment from duckdb_columns() where schema_name = 'marts'"
+    )
+    named = {
+        (row["table_name"], word) for row in comments for word in re.findall(r"`([a-z0-9_]+)`", row["comment"] or "")
+    }
+    assert named
+    assert sorted((mart, word) for mart, word in named if word in known - columns[mart]) == []

@@ -199,6 +199,7 @@ def mart_figures(
     conditions += [f"{each} {'<>' if each in by else '='} 'alla'" for each in DIMENSIONS[mart]]
     conditions += [f"district_code {'=' if district else '<>'} '{district or 'stockholm'}'"]
     conditions += ["district_basis = 'as_submitted'"] if "district_basis" not in where else []
+    conditions += ["period_kind = 'kvartal'"]
     keys = ", ".join(("reporting_quarter", *by))
     rows = city.rows(f"select {keys}, {column} as figure from marts.{mart} where {' and '.join(conditions)}")
     return {

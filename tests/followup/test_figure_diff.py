@@ -64,6 +64,20 @@ def test_row_that_comes_or_goes_has_none_on_the_other_side(tmp_path: Path) -> No
     assert found.figures == (figure("cases", None, 4, 1, **key), figure("rate", None, 0.25, 1, **key))
 
 
+def test_years_are_left_out_as_they_are_sums_of_quarters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figure_diff, "mart_keys", lambda _: {"mart_a": (*KEY, "period_kind")})
+    paths = [warehouse(tmp_path / f"{name}.duckdb", TOTAL) for name in ("old", "new")]
+    with duckdb.connect(str(paths[1])) as connection:
+        connection.execute("alter table marts.mart_a add column period_kind varchar")
+        year = TOTAL.replace("10, 0.5", "40, 0.6")[:-1] + ", 'rullande_ar')"
+        connection.execute(
+            f"update marts.mart_a set period_kind = 'kvartal', cases = 11; insert into marts.mart_a values {year}"
+        )
+    # the old warehouse is of a release before years: its rows are all of quarters
+    (found,) = diff_marts(*paths, "farsta", "2018Q1", None)
+    assert found.figures == (figure("cases", 10, 11),)
+
+
 def test_row_that_comes_with_nothing_counted_moves_nothing(tmp_path: Path) -> None:
     empty = "('farsta', '2018Q1', 'today', 'kvinna', 'alla', 0, null, true, 'a', '2018-04-01')"
     assert moved(tmp_path, [TOTAL], [TOTAL, empty]) == []

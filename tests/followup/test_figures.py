@@ -15,23 +15,25 @@ create schema marts;
 create table marts.mart_recruitment (
     district_code varchar, district_basis varchar, reporting_quarter varchar, cohort_basis varchar,
     intervention_category varchar, intervention_code varchar, groups_started int, groups_cancelled int,
-    groups_cancelled_for_too_few int, seats int, participants int, is_survivors_only boolean
+    groups_cancelled_for_too_few int, seats int, participants int, is_survivors_only boolean,
+    period_kind varchar default 'kvartal'
 );
 insert into marts.mart_recruitment values
-    ('stockholm', 'as_submitted', '2018Q3', 'startad', 'alla', 'alla', 4, 0, 0, 40, 30, false),
-    ('stockholm', 'as_submitted', '2018Q3', 'planerad', 'alla', 'alla', 5, 3, 2, 60, 30, false),
-    ('stockholm', 'today', '2018Q3', 'startad', 'alla', 'alla', 9, 0, 0, 90, 80, false),
-    ('stockholm', 'as_submitted', '2018Q3', 'startad', 'barngrupp', 'alla', 1, 0, 0, 10, 8, false),
-    ('farsta', 'as_submitted', '2018Q3', 'startad', 'alla', 'alla', 1, 0, 0, 10, 8, false);
+    ('stockholm', 'as_submitted', '2018Q3', 'startad', 'alla', 'alla', 4, 0, 0, 40, 30, false, 'kvartal'),
+    ('stockholm', 'as_submitted', '2018Q3', 'planerad', 'alla', 'alla', 5, 3, 2, 60, 30, false, 'kvartal'),
+    ('stockholm', 'today', '2018Q3', 'startad', 'alla', 'alla', 9, 0, 0, 90, 80, false, 'kvartal'),
+    ('stockholm', 'as_submitted', '2018Q3', 'startad', 'barngrupp', 'alla', 1, 0, 0, 10, 8, false, 'kvartal'),
+    ('farsta', 'as_submitted', '2018Q3', 'startad', 'alla', 'alla', 1, 0, 0, 10, 8, false, 'kvartal'),
+    ('stockholm', 'as_submitted', '2018Q3', 'startad', 'alla', 'alla', 20, 0, 0, 300, 200, false, 'rullande_ar');
 create table marts.mart_vacancies (
     district_code varchar, district_basis varchar, reporting_quarter varchar, intervention_code varchar,
-    seats_district_code varchar, queue int
+    seats_district_code varchar, queue int, period_kind varchar default 'kvartal'
 );
 insert into marts.mart_vacancies values
-    ('farsta', 'as_submitted', '2018Q3', 'komet', 'bromma', 5),
-    ('farsta', 'as_submitted', '2018Q3', 'komet', 'sodermalm', 5),
-    ('farsta', 'as_submitted', '2018Q3', 'abc', 'bromma', 2),
-    ('bromma', 'today', '2018Q3', 'abc', 'farsta', 90);
+    ('farsta', 'as_submitted', '2018Q3', 'komet', 'bromma', 5, 'kvartal'),
+    ('farsta', 'as_submitted', '2018Q3', 'komet', 'sodermalm', 5, 'kvartal'),
+    ('farsta', 'as_submitted', '2018Q3', 'abc', 'bromma', 2, 'kvartal'),
+    ('bromma', 'today', '2018Q3', 'abc', 'farsta', 90, 'kvartal');
 """
 
 

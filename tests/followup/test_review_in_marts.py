@@ -58,7 +58,7 @@ class Reviewed:
         (found,) = self.rows(
             f"select coalesce(sum({measure}), 0)::int as n from marts.mart_case_flow where {conditions} "
             f"and district_code = '{self.unit}' and district_basis = 'today' and cohort_basis = 'avgjord' "
-            "and reporting_quarter between '2017Q1' and '2017Q4'"
+            "and period_kind = 'kvartal' and reporting_quarter between '2017Q1' and '2017Q4'"
         )
         return int(found["n"])
 

@@ -50,7 +50,8 @@ class Place:
             warehouse.execute("create schema marts")
             warehouse.execute(
                 "create table marts.mart_flow (district_code varchar, reporting_quarter varchar, cases integer, "
-                "rate double, district_basis varchar default 'as_submitted', is_survivors_only boolean default false)"
+                "rate double, district_basis varchar default 'as_submitted', "
+                "period_kind varchar default 'kvartal', is_survivors_only boolean default false)"
             )
             warehouse.executemany(
                 "insert into marts.mart_flow (district_code, reporting_quarter, cases, rate) values (?, ?, ?, ?)", rows

@@ -52,6 +52,7 @@ def _fill(marts: Marts, table: str, *rows: Mapping[str, Any]) -> None:
     marts.connection.execute(f"create table marts.{table} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
     for row in rows:
         place = {"district_code": "farsta", "district_basis": "as_submitted", "reporting_quarter": "2018Q1"}
+        place["period_kind"] = "kvartal"
         whole = {name: FILLER.get(kind, 0) for name, kind in columns.items()}
         whole |= {name: value for name, value in place.items() if name in columns} | row
         assert set(whole) == set(columns)
@@ -140,7 +141,9 @@ def _report(marts: Marts, *rows: tuple[str, str, str, bool, bool, str], size: in
 @pytest.mark.parametrize("code", _codes("districts_present"))
 def test_a_district_in_force_without_a_row_breaks_the_rule(marts: Marts, code: str) -> None:
     table, dataset = DECLARED[code]["kwargs"]["table"], DECLARED[code]["kwargs"]["dataset"]
-    _fill(marts, table, {}, {"district_code": "skarpnack", "district_basis": "today"})
+    # neither today's division nor a year that ends with the quarter is the quarter's row
+    year = {"district_code": "skarpnack", "period_kind": "rullande_ar"}
+    _fill(marts, table, {}, {"district_code": "skarpnack", "district_basis": "today"}, year)
     _report(
         marts,
         ("farsta", "2018Q1", dataset, True, True, "i_kraft"),
@@ -203,8 +206,9 @@ def test_under_a_third_breaks_the_rule_and_a_small_figure_is_not_told(marts: Mar
         ([("2018Q1", 1), ("2019Q1", 400)], {"is_survivors_only": True}),
         ([("2018Q1", 1), ("2019Q1", 400)], {"district_code": "stockholm"}),
         ([("2018Q1", 1), ("2019Q1", 400)], {"district_basis": "today"}),
+        ([("2018Q4", 1), ("2019Q4", 400)], {"period_kind": "ar"}),
     ],
-    ids=["both small", "another quarter", "survivors only", "the city", "the division of today"],
+    ids=["both small", "another quarter", "survivors only", "the city", "the division of today", "years"],
 )
 def test_what_is_no_jump(marts: Marts, code: str, totals: list[tuple[str, int]], more: dict[str, object]) -> None:
     _totals(marts, code, *totals, **more)

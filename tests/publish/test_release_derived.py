@@ -46,6 +46,8 @@ def vacancies(rows: list[tuple[str, int, int, int, int, int]]) -> Published:
         "district_code": ["bromma"] * len(rows),
         "district_basis": ["today"] * len(rows),
         "reporting_quarter": ["2018Q1"] * len(rows),
+        "period_kind": ["kvartal"] * len(rows),
+        "period": ["2018Q1"] * len(rows),
         "cohort_basis": ["handelse"] * len(rows),
         "intervention_category": ["barngrupp"] * len(rows),
         "intervention_code": ["trappan"] * len(rows),

@@ -4,5 +4,6 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
     if(re_referral_rate_365_denominator >= 20, re_referral_rate_365_numerator / re_referral_rate_365_denominator, null)
         as re_referral_rate_365
 from published.mart_re_referral
-where district_basis = 'today' and district_code = 'stockholm' and cohort_basis = 'avslutad'
+where period_kind = 'kvartal'
+  and district_basis = 'today' and district_code = 'stockholm' and cohort_basis = 'avslutad'
     and cut in ('total', 'age_band')

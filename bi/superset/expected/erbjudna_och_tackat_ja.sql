@@ -1,6 +1,7 @@
 with rates as (
     from published.mart_goal_indicators
-    where district_basis = 'today' and district_code = 'stockholm' and pilot = 'alla' and socioeconomic = 'alla'
+    where period_kind = 'kvartal'
+      and district_basis = 'today' and district_code = 'stockholm' and pilot = 'alla' and socioeconomic = 'alla'
         and indicator_code in ('offer_rate', 'acceptance_rate')
 ),
 by_age as (

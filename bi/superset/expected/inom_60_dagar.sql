@@ -3,5 +3,6 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
         'vuxen': 'Vuxen', 'okand': 'Ålder okänd', 'alla': 'Alla'}[age_band] as group_label,
     if(denominator >= 20, numerator / denominator, null) as rate
 from published.mart_goal_indicators
-where district_basis = 'today' and district_code = 'stockholm' and indicator_code = 'within_60_days_rate'
+where period_kind = 'kvartal'
+  and district_basis = 'today' and district_code = 'stockholm' and indicator_code = 'within_60_days_rate'
     and pilot = 'alla' and socioeconomic = 'alla' and sex = 'alla'

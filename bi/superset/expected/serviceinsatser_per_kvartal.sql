@@ -4,5 +4,6 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
         'kontakt': 'Kontaktperson eller kontaktfamilj'}[intervention_category] as category_label,
     started
 from published.mart_service_interventions
-where district_basis = 'today' and district_code = 'stockholm'
+where period_kind = 'kvartal'
+  and district_basis = 'today' and district_code = 'stockholm'
     and list_distinct([intervention_code, target_group, referred_from]) = ['alla']

@@ -3,4 +3,5 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
         'vald': 'Våld'}[directed_at] as directed_at_label,
     children
 from published.mart_support_groups
-where district_basis = 'today' and district_code = 'stockholm'
+where period_kind = 'kvartal'
+  and district_basis = 'today' and district_code = 'stockholm'

@@ -3,7 +3,8 @@ with supply as (
             'barngrupp': 'Barngrupp', 'ovrig_forebyggande': 'Övrig förebyggande', 'behandling': 'Behandling',
             'kontakt': 'Kontaktperson eller kontaktfamilj'}[intervention_category] as category_label
     from published.mart_supply
-    where district_basis = 'today' and form = 'alla' and directed_at = 'alla' and intervention_code <> 'alla'
+    where period_kind = 'kvartal'
+      and district_basis = 'today' and form = 'alla' and directed_at = 'alla' and intervention_code <> 'alla'
         and reporting_quarter = (select max(reporting_quarter) from published.mart_supply)
 ),
 whose as (

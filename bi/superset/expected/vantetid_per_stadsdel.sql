@@ -3,5 +3,6 @@ select district_label,
         as wait_kind_label,
     wait_mean_days
 from published.mart_waiting_times
-where district_basis = 'today' and intervention_category = 'alla'
+where period_kind = 'kvartal'
+  and district_basis = 'today' and intervention_category = 'alla'
 qualify reporting_quarter = max(reporting_quarter) over (partition by wait_kind)

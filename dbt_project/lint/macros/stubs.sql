@@ -6,6 +6,7 @@
 {% macro division_name() %}today{% endmacro %}
 {% macro grouping_sets(keys, dimensions) %}grouping sets ((district_code)){% endmacro %}
 {% macro grouping_sets_of(keys, listed) %}grouping sets ((district_code)){% endmacro %}
+{% macro breakdowns_by_period(dimensions) %}{{ return([('true', [])]) }}{% endmacro %}
 {% macro breakdown_columns(dimensions) %}{% for columns in dimensions %}{% set outer = loop %}{% for column in columns %}{{ column }}{{ "," if not (outer.last and loop.last) }}
         {% endfor %}{% endfor %}{% endmacro %}
 {% macro reported_waits(row) %}0 as waits{% endmacro %}

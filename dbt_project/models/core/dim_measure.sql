@@ -4,5 +4,7 @@ select
     family as measure_family,
     form as measure_form,
     dataset,
-    is_high_better
+    is_high_better,
+    numerator_over_year,
+    denominator_over_year
 from {{ ref('equity_measures') }}

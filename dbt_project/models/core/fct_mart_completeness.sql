@@ -32,17 +32,36 @@ with district_files as (
     union all
     {% endif %}
     {%- endfor %}
-)
+),
+
+quarterly as (
+    select
+        district_code,
+        district_basis,
+        mart,
+        reporting_quarter,
+        cast(coalesce(bool_or(is_in_force and is_whole), false) as integer) as quarters_in_force,
+        cast(count(distinct reporting_code) filter (where is_expected and is_whole) as integer) as districts_in_force,
+        cast(count(distinct reporting_code) filter (where is_expected) as integer) as districts_expected,
+        {{ count_where('is_in_force and not is_on_time') }} as late,
+        {{ sum_of('open_query_count') }} as open_queries
+    from district_files
+    group by district_code, district_basis, reporting_quarter, mart
+),
+
+{{ completeness_in_years('mart') }}
 
 select
-    district_code || '|' || district_basis || '|' || reporting_quarter || '|' || mart as completeness_key,
+    district_code || '|' || district_basis || '|' || reporting_quarter || case when is_year then '|ar|' else '|' end
+    || mart as completeness_key,
     district_code,
     district_basis,
     reporting_quarter,
+    is_year,
     mart,
-    cast(count(distinct reporting_code) filter (where is_expected and is_whole) as integer) as districts_in_force,
-    cast(count(distinct reporting_code) filter (where is_expected) as integer) as districts_expected,
-    {{ count_where('is_in_force and not is_on_time') }} as late,
-    {{ sum_of('open_query_count') }} as open_queries
-from district_files
-group by district_code, district_basis, reporting_quarter, mart
+    quarters_in_force,
+    districts_in_force,
+    districts_expected,
+    late,
+    open_queries
+from in_years

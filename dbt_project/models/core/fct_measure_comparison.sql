@@ -1,4 +1,4 @@
-{%- set page = ['district_basis', 'reporting_quarter', 'measure'] -%}
+{%- set page = ['district_basis', 'reporting_quarter', 'is_year', 'measure'] -%}
 
 with compared as (
     select
@@ -21,8 +21,9 @@ with compared as (
         on
             measures.district_basis = spread.district_basis
             and measures.reporting_quarter = spread.reporting_quarter
+            and measures.is_year = spread.is_year
             and measures.measure = spread.measure
-    where measures.value is not null
+    where measures.value is not null and measures.is_compared
 ),
 
 -- 1. Where the district is, with the ranks that its figures allow
@@ -71,10 +72,11 @@ passing as (
         lined.measure_key,
         lined.district_basis,
         lined.reporting_quarter,
+        lined.is_year,
         lined.measure,
         levels.place,
         count(*) over (
-            partition by lined.district_basis, lined.reporting_quarter, lined.measure, levels.place
+            partition by lined.district_basis, lined.reporting_quarter, lined.is_year, lined.measure, levels.place
         ) as districts_passing
     from lined
     inner join {{ ref('flag_levels') }} as levels
@@ -91,11 +93,12 @@ pages as (
     select
         district_basis,
         reporting_quarter,
+        is_year,
         measure,
         max(place) as last_place
     from passing
     where districts_passing >= place
-    group by district_basis, reporting_quarter, measure
+    group by district_basis, reporting_quarter, is_year, measure
 ),
 
 flagged as (
@@ -105,6 +108,7 @@ flagged as (
         on
             passing.district_basis = pages.district_basis
             and passing.reporting_quarter = pages.reporting_quarter
+            and passing.is_year = pages.is_year
             and passing.measure = pages.measure
             and passing.place = pages.last_place
 ),
@@ -119,6 +123,7 @@ select
     lined.district_code,
     lined.district_basis,
     lined.reporting_quarter,
+    lined.is_year,
     lined.measure,
     lined.value - lined.city_value as gap,
     cast(lined.funnel_low as double) as funnel_low,
@@ -144,6 +149,7 @@ inner join ranks
     on
         lined.district_basis = ranks.district_basis
         and lined.reporting_quarter = ranks.reporting_quarter
+        and lined.is_year = ranks.is_year
         and lined.measure = ranks.measure
         and lined.district_code = ranks.district_code
 left join flagged

@@ -2,6 +2,7 @@ with city as (
     select
         district_basis,
         reporting_quarter,
+        is_year,
         measure,
         value as city_value,
         unit_variance as city_variance
@@ -14,6 +15,7 @@ weighted as (
     select
         measures.district_basis,
         measures.reporting_quarter,
+        measures.is_year,
         measures.measure,
         measures.district_code,
         measures.value,
@@ -30,8 +32,9 @@ weighted as (
         on
             measures.district_basis = city.district_basis
             and measures.reporting_quarter = city.reporting_quarter
+            and measures.is_year = city.is_year
             and measures.measure = city.measure
-    where measures.value is not null
+    where measures.value is not null and measures.is_compared
 ),
 
 -- the tenth of the deviations at each end are drawn in to the next: a few districts that do differ must not hide
@@ -40,17 +43,19 @@ ends as (
     select
         district_basis,
         reporting_quarter,
+        is_year,
         measure,
         {{ quantile('deviation', 0.1, 'deviation is not null') }} as lowest_deviation,
         {{ quantile('deviation', 0.9, 'deviation is not null') }} as highest_deviation
     from weighted
-    group by district_basis, reporting_quarter, measure
+    group by district_basis, reporting_quarter, is_year, measure
 ),
 
 winsorised as (
     select
         weighted.district_basis,
         weighted.reporting_quarter,
+        weighted.is_year,
         weighted.measure,
         {{ in_order(
             'avg', 'power(least(greatest(weighted.deviation, ends.lowest_deviation), ends.highest_deviation), 2)',
@@ -64,14 +69,16 @@ winsorised as (
         on
             weighted.district_basis = ends.district_basis
             and weighted.reporting_quarter = ends.reporting_quarter
+            and weighted.is_year = ends.is_year
             and weighted.measure = ends.measure
-    group by weighted.district_basis, weighted.reporting_quarter, weighted.measure
+    group by weighted.district_basis, weighted.reporting_quarter, weighted.is_year, weighted.measure
 ),
 
 summed as (
     select
         district_basis,
         reporting_quarter,
+        is_year,
         measure,
         city_value,
         city_variance,
@@ -85,13 +92,14 @@ summed as (
         {{ in_order('sum', 'weight * value', 'district_code') }}
         / {{ in_order('sum', 'weight', 'district_code') }} as weighted_mean
     from weighted
-    group by district_basis, reporting_quarter, measure, city_value, city_variance
+    group by district_basis, reporting_quarter, is_year, measure, city_value, city_variance
 ),
 
 deviating as (
     select
         weighted.district_basis,
         weighted.reporting_quarter,
+        weighted.is_year,
         weighted.measure,
         {{ in_order(
             'sum', 'weighted.weight * power(weighted.value - summed.weighted_mean, 2)', 'weighted.district_code'
@@ -101,8 +109,9 @@ deviating as (
         on
             weighted.district_basis = summed.district_basis
             and weighted.reporting_quarter = summed.reporting_quarter
+            and weighted.is_year = summed.is_year
             and weighted.measure = summed.measure
-    group by weighted.district_basis, weighted.reporting_quarter, weighted.measure
+    group by weighted.district_basis, weighted.reporting_quarter, weighted.is_year, weighted.measure
 ),
 
 heterogeneous as (
@@ -119,11 +128,13 @@ heterogeneous as (
         on
             summed.district_basis = deviating.district_basis
             and summed.reporting_quarter = deviating.reporting_quarter
+            and summed.is_year = deviating.is_year
             and summed.measure = deviating.measure
     inner join winsorised
         on
             summed.district_basis = winsorised.district_basis
             and summed.reporting_quarter = winsorised.reporting_quarter
+            and summed.is_year = winsorised.is_year
             and summed.measure = winsorised.measure
 ),
 
@@ -145,9 +156,10 @@ between_districts as (
 )
 
 select
-    district_basis || '|' || reporting_quarter || '|' || measure as spread_key,
+    district_basis || '|' || reporting_quarter || case when is_year then '|ar|' else '|' end || measure as spread_key,
     district_basis,
     reporting_quarter,
+    is_year,
     measure,
     city_value,
     city_variance,

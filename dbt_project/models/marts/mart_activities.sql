@@ -1,12 +1,20 @@
 {%- set dimensions = [['activity_type', 'activity_level'], ['theme'], ['audience']] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 
-with reporting_units as (
+with quarter_units as (
     {{ reporting_units('aktiviteter') }}
 ),
 
-unit_rows as (
+reporting_units as (
+    {{ units_in_periods('quarter_units') }}
+),
+
+quarter_rows as (
     {{ rows_per_unit('fct_activity') }}
+),
+
+unit_rows as (
+    {{ in_periods('quarter_rows') }}
 ),
 
 cells as (
@@ -24,17 +32,18 @@ cells as (
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     {{ dimension_columns('zero_filled', dimensions) }},
     zero_filled.activities,
     zero_filled.participants,
     -- counts of the quarter itself: they do not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions) }}
 {{ join_completeness('zero_filled', 'aktiviteter') }}

@@ -77,9 +77,11 @@ memberships as (
     from numbered_quarters
 ),
 
-groups as (
+quarter_groups as (
     {{ distinct_groups('memberships', keys) }}
 ),
+
+{{ groups_with_years(keys) }},
 
 -- 2. Counts. Cases are counted once, in their own unit; other units' counts are sums of these, which is much less work
 -- than to count every case again for the merged unit and the city.
@@ -114,11 +116,10 @@ unit_cells as (
 
 -- a group of several units is their sum; a group of one unit takes that unit's counts as they are. Survivors are
 -- counted but have no rates: nothing is known of the cases that are no longer in the files.
-group_cells as (
+quarter_cells as (
     select
         memberships.group_number,
         {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
-        min(memberships.cohort_basis) as cohort_basis,
         {{ sum_cells_with_key('cases', cells='unit_cells') | indent(8) }},
         {%- for count, counts_when in counts %}
         {{ sum_cells_with_key(count, cells='unit_cells') | indent(8) }},
@@ -140,7 +141,6 @@ group_cells as (
     select
         memberships.group_number,
         {{ dimension_columns('unit_cells', dimensions) | indent(4) }},
-        memberships.cohort_basis,
         unit_cells.cases,
         unit_cells.cases__key,
         {%- for count, counts_when in counts %}
@@ -162,19 +162,24 @@ group_cells as (
     where memberships.is_only_member
 ),
 
--- 3. Persons. In every cell, persons = cases - repetitions. A repetition is a case of a person who has another case in
--- the same cell. Most children have one case in a quarter, so only the others are looked at: a distinct count of
--- persons in every breakdown would take many times longer. The persons' key is made in the same way.
+{{ cells_with_years(
+    'group_cells', 'quarter_cells', dimensions,
+    flows=['cases'] + counts | map('first') | list + prefixed('rated_', counts | map('first')),
+    counts=['lost', 'unlinkable'], keys=['case_persons__key']
+) }},
+
+-- 3. Persons, counted anew in years. In every cell, persons = cases - repetitions. A repetition is a case of a person
+-- who has another case in the same cell. Most children have one case, so only the others are looked at: a distinct
+-- count of persons in every breakdown would take many times longer. The persons' key is made in the same way.
 repeated_persons as (
     {%- for cohort_basis, quarter, age_band, condition, record_key in cohorts %}
     select
         '{{ cohort_basis }}' as cohort_basis,
-        {{ quarter }} as reporting_quarter,
         person_key,
         person_record_key
     from {{ ref('fct_case') }}
     where {{ condition }}
-    group by {{ quarter }}, person_key, person_record_key
+    group by person_key, person_record_key
     having count(*) > 1
     {%- if not loop.last %}
 
@@ -207,7 +212,6 @@ repeated_cases as (
     inner join numbered_persons
         on
             cases.person_key = numbered_persons.person_key
-            and cases.{{ quarter }} = numbered_persons.reporting_quarter
             and numbered_persons.cohort_basis = '{{ cohort_basis }}'
     where {{ condition }}
     {%- if not loop.last %}
@@ -217,9 +221,10 @@ repeated_cases as (
     {%- endfor %}
 ),
 
-group_cases as (
+quarter_cases as (
     select
         memberships.group_number,
+        memberships.reporting_quarter,
         repeated_cases.person_number,
         repeated_cases.person_record_key,
         {{ dimension_columns('repeated_cases', dimensions) | indent(4) }}
@@ -229,18 +234,23 @@ group_cases as (
             {{ is_member('repeated_cases', keys) }}
 ),
 
+group_cases as (
+    {{ rows_with_years('quarter_cases') }}
+),
+
 -- a person with several cases in a group; a dimension in which the cases differ gets a value that no cell has
 group_persons as (
     select
         group_number,
         person_number,
         person_record_key,
+        is_rolling_only,
         {%- for column in columns %}
         case when min({{ column }}) <> max({{ column }}) then 'differs' else min({{ column }}) end as {{ column }},
         {%- endfor %}
         count(*) as cases
     from group_cases
-    group by group_number, person_number, person_record_key
+    group by group_number, person_number, person_record_key, is_rolling_only
     having count(*) > 1
 ),
 
@@ -251,6 +261,7 @@ repetitions as (
         group_number,
         {{ columns | join(',\n        ') }},
         person_record_key,
+        is_rolling_only,
         null as person_number
     from group_persons
     where cases = 2
@@ -261,6 +272,7 @@ repetitions as (
         group_cases.group_number,
         {{ dimension_columns('group_cases', dimensions) | indent(4) }},
         group_cases.person_record_key,
+        group_cases.is_rolling_only,
         group_cases.person_number
     from group_cases
     inner join group_persons
@@ -271,6 +283,7 @@ repetitions as (
 ),
 
 repetition_cells as (
+    {%- for condition, listed in breakdowns_by_period(dimensions) %}
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -283,17 +296,24 @@ repetition_cells as (
             ' filter (where person_number is not null), 0)'
         ) }} as counted_once__key
     from repetitions
-    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
+    where {{ condition }}
+    group by {{ grouping_sets_of(['group_number'], listed) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 cells as (
     select
         group_cells.*,
+        groups.cohort_basis,
         {%- for rate_name, rate_cohorts in rates.items() %}
         {%- for part in ['numerator', 'denominator'] %}
         {%- for suffix in ['', '__key'] %}
         case
-            when group_cells.cohort_basis in ({{ rate_cohorts }})
+            when groups.cohort_basis in ({{ rate_cohorts }})
                 then group_cells.rated_{{ count_of(counts, indicators()[rate_name][part]) }}{{ suffix }}
             else 0
         end as {{ rate_name }}_{{ part }}{{ suffix }},
@@ -306,6 +326,8 @@ cells as (
             ' + coalesce(repetition_cells.counted_once__key, 0)'
         ) }} as persons__key
     from group_cells
+    inner join groups
+        on group_cells.group_number = groups.group_number
     left join repetition_cells
         on
             group_cells.group_number = repetition_cells.group_number
@@ -318,7 +340,7 @@ cells as (
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     groups.cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     cells.cases,
@@ -336,7 +358,7 @@ select
     {{ rate('given_rate') | indent(4) }},
     {{ rate('child_heard_rate') | indent(4) }},
     {{ rate('school_contacted_rate') | indent(4) }},
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
@@ -346,5 +368,5 @@ select
         'school_contacted',
     ] + rate_count_names(rates))) }}
 from cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 {{ join_completeness('groups', 'arenden') }}

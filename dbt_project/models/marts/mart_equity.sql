@@ -3,6 +3,7 @@ with outliers as (
     select
         district_basis,
         reporting_quarter,
+        is_year,
         measure,
         min(value_without_noise) as value_lowest_without_noise,
         max(value_without_noise) as value_highest_without_noise,
@@ -10,7 +11,7 @@ with outliers as (
         {{ count_where("funnel_position = 'under'") }} as districts_under,
         {{ distinct_codes('district_code', "funnel_position in ('over', 'under')") }} as districts_outside
     from {{ ref('fct_measure_comparison') }}
-    group by district_basis, reporting_quarter, measure
+    group by district_basis, reporting_quarter, is_year, measure
 ),
 
 -- 2. Each unit's measure with its interval, from the city's variance
@@ -29,6 +30,7 @@ described as (
         on
             measures.district_basis = spread.district_basis
             and measures.reporting_quarter = spread.reporting_quarter
+            and measures.is_year = spread.is_year
             and measures.measure = spread.measure
 ),
 
@@ -43,7 +45,7 @@ limited as (
 select
     limited.district_code,
     limited.district_basis,
-    limited.reporting_quarter,
+    {{ period_columns('limited') }},
     'handelse' as cohort_basis,
     limited.measure_family,
     limited.measure,
@@ -61,20 +63,20 @@ select
     {{ value_as_shown('comparison.funnel_high') }} as funnel_high,
     {{ value_as_shown('comparison.outer_funnel_low') }} as outer_funnel_low,
     {{ value_as_shown('comparison.outer_funnel_high') }} as outer_funnel_high,
-    comparison.funnel_position,
+    case when limited.is_year then comparison.funnel_position end as funnel_position,
     {{ value_as_shown('comparison.value_without_noise') }} as value_without_noise,
-    comparison.district_rank,
-    comparison.district_rank_low,
-    comparison.district_rank_high,
+    case when limited.is_year then comparison.district_rank end as district_rank,
+    case when limited.is_year then comparison.district_rank_low end as district_rank_low,
+    case when limited.is_year then comparison.district_rank_high end as district_rank_high,
     -- only in the city's rows: how far apart the districts are
     spread.districts_compared,
     {{ value_as_shown('spread.value_lowest') }} as value_lowest,
     {{ value_as_shown('spread.value_highest') }} as value_highest,
     spread.value_ratio,
     spread.coefficient_of_variation,
-    outliers.districts_over,
-    outliers.districts_under,
-    outliers.districts_outside,
+    case when limited.is_year then outliers.districts_over end as districts_over,
+    case when limited.is_year then outliers.districts_under end as districts_under,
+    case when limited.is_year then outliers.districts_outside end as districts_outside,
     spread.between_variance,
     spread.beyond_chance_share,
     spread.overdispersion_factor,
@@ -83,12 +85,14 @@ select
     outliers.value_highest_without_noise / nullif(outliers.value_lowest_without_noise, 0)
         as value_ratio_without_noise,
     spread.coefficient_of_variation_without_noise,
-    not limited.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('limited', 'not limited.is_ripening') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
 from limited
+{{ join_periods('limited') }}
+-- ranks and positions only of years: of single quarters they are mostly chance
 left join {{ ref('fct_measure_comparison') }} as comparison
     on limited.measure_key = comparison.measure_key
 left join {{ ref('fct_measure_spread') }} as spread
@@ -96,16 +100,19 @@ left join {{ ref('fct_measure_spread') }} as spread
         limited.district_code = 'stockholm'
         and limited.district_basis = spread.district_basis
         and limited.reporting_quarter = spread.reporting_quarter
+        and limited.is_year = spread.is_year
         and limited.measure = spread.measure
 left join outliers
     on
         limited.district_code = 'stockholm'
         and limited.district_basis = outliers.district_basis
         and limited.reporting_quarter = outliers.reporting_quarter
+        and limited.is_year = outliers.is_year
         and limited.measure = outliers.measure
 left join {{ ref('fct_completeness') }} as completeness
     on
         limited.district_code = completeness.district_code
         and limited.district_basis = completeness.district_basis
         and limited.reporting_quarter = completeness.reporting_quarter
+        and limited.is_year = completeness.is_year
         and limited.dataset = completeness.dataset

@@ -74,12 +74,14 @@ unit_rows as (
     {{ numbered_rows_per_unit('flagged', keys) }}
 ),
 
-groups as (
+quarter_groups as (
     {{ distinct_groups('unit_rows', keys, also=['cohort_basis', 'dataset']) }}
 ),
 
+{{ groups_with_years(keys, also=['cohort_basis', 'dataset']) }},
+
 -- 3. Counts in every breakdown; survivors are in scope, but in no rate
-cells as (
+quarter_cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -92,12 +94,17 @@ cells as (
         bool_and(is_survivor) as is_survivors_only
     from unit_rows
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
-)
+),
+
+{{ cells_with_years(
+    'cells', 'quarter_cells', dimensions, flows=['in_scope', 'awaited', 'numerator', 'denominator'],
+    counts=['lost', 'unlinkable']
+) }}
 
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     groups.cohort_basis,
     groups.indicator_code,
     {{ dimension_columns('cells', dimensions) }},
@@ -108,12 +115,12 @@ select
     {{ share('cells.numerator', 'cells.denominator') | indent(4) }} as rate,
     {{ wilson_limit('cells.numerator', 'cells.denominator', 'low') | indent(4) }} as rate_low,
     {{ wilson_limit('cells.numerator', 'cells.denominator', 'high') | indent(4) }} as rate_high,
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
     {{- private_columns('cells', keys_of(['in_scope', 'awaited', 'numerator', 'denominator'])) }}
 from cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 {{ join_completeness_by_column('groups', 'groups.dataset') }}

@@ -74,12 +74,14 @@ unit_rows as (
     {{ numbered_rows_per_unit('offers', keys) }}
 ),
 
-groups as (
+quarter_groups as (
     {{ distinct_groups('unit_rows', keys) }}
 ),
 
+{{ groups_with_years(keys) }},
+
 -- 3. Counts in every breakdown
-cells as (
+quarter_cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -93,12 +95,17 @@ cells as (
         bool_and(is_survivor) as is_survivors_only
     from unit_rows
     group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
-)
+),
+
+{{ cells_with_years(
+    'cells', 'quarter_cells', dimensions, flows=['offered'] + steps + rate_count_names(['re_referral_rate_365']),
+    counts=['lost', 'unlinkable']
+) }}
 
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     'avslutad' as cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     cells.offered,
@@ -106,12 +113,12 @@ select
     cells.{{ step }},
     {%- endfor %}
     {{ rate('re_referral_rate_365') | indent(4) }},
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
     cells.unlinkable
     {{- private_columns('cells', keys_of(['offered'] + steps + rate_count_names(['re_referral_rate_365']))) }}
 from cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 {{ join_mart_completeness('groups', 'mart_intervention_chain') }}

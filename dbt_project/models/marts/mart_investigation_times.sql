@@ -35,16 +35,23 @@ flagged as (
         on finest.district_code = districts.district_code
 ),
 
-unit_rows as (
+quarter_rows as (
     {{ numbered_rows_per_unit('flagged', keys) }}
 ),
 
-groups as (
-    {{ distinct_groups('unit_rows', keys) }}
+quarter_groups as (
+    {{ distinct_groups('quarter_rows', keys) }}
+),
+
+{{ groups_with_years(keys) }},
+
+unit_rows as (
+    {{ rows_with_years('quarter_rows') }}
 ),
 
 -- 2. Counts in every breakdown
 cells as (
+    {%- for condition, listed in breakdowns_by_period(dimensions) %}
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -57,11 +64,18 @@ cells as (
         {{ sum_of('unlinkable') }} as unlinkable,
         bool_and(is_survivor) as is_survivors_only
     from unit_rows
-    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
+    where {{ condition }}
+    group by {{ grouping_sets_of(['group_number'], listed) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 -- 3. Durations, from the same counts by day
 breakdowns_by_day as (
+    {%- for condition, listed in breakdowns_by_period(dimensions) %}
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -69,8 +83,13 @@ breakdowns_by_day as (
         {{ sum_of('closed') }} as closed,
         {{ sum_of('investigations - closed') }} as censored
     from unit_rows
-    where not is_survivor
-    group by {{ grouping_sets(['group_number', 'whole_days'], dimensions) | indent(4) }}
+    where not is_survivor and {{ condition }}
+    group by {{ grouping_sets_of(['group_number', 'whole_days'], listed) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 {{ cells_by_day(columns) }},
@@ -80,7 +99,7 @@ breakdowns_by_day as (
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     'paborjad' as cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     cells.investigations,
@@ -92,7 +111,7 @@ select
     durations.km_median_days as investigation_time_km_median_days,
     durations.km_median_days_low as investigation_time_km_median_days_low,
     durations.km_median_days_high as investigation_time_km_median_days_high,
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
@@ -102,7 +121,7 @@ select
     coalesce(durations.closed_largest, 0) as investigation_time__largest,
     coalesce(durations.closed_second, 0) as investigation_time__second
 from numbered_cells as cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 left join durations
     on cells.cell_number = durations.cell_number
 {{ join_completeness('groups', 'arenden') }}

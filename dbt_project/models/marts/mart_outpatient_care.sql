@@ -62,16 +62,24 @@ with events as (
 ),
 
 -- each event, once for every unit that it counts in
-unit_rows as (
+quarter_rows as (
     {{ numbered_rows_per_unit('events', keys) }}
 ),
 
-groups as (
-    {{ distinct_groups('unit_rows', keys) }}
+quarter_groups as (
+    {{ distinct_groups('quarter_rows', keys) }}
+),
+
+{{ groups_with_years(keys) }},
+
+-- what is ongoing and waiting in a year is so at the end of its last quarter
+unit_rows as (
+    {{ rows_with_years('quarter_rows', stock="quarter_rows.event_name in ('ongoing', 'waiting')") }}
 ),
 
 -- 2. Counts, rates, and durations of the waits that have ended
 cells as (
+    {%- for condition, listed in breakdowns_by_period(dimensions) %}
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -101,7 +109,13 @@ cells as (
         {%- endfor %}
         {{ indicator_counts('follow_up_rate', 'is_end_of_started and not is_survivor', 'record_key') | indent(8) }}
     from unit_rows
-    group by {{ grouping_sets(['group_number'], dimensions) | indent(4) }}
+    where {{ condition }}
+    group by {{ grouping_sets_of(['group_number'], listed) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 -- 3. Kaplan-Meier medians of waiting: all episodes decided in the quarter, with the days that they are known to have
@@ -111,6 +125,7 @@ waited as (
     select
         group_number,
         {{ columns | join(',\n        ') }},
+        is_rolling_only,
         '{{ wait }}' as wait,
         {{ wait }}_observed_days as whole_days,
         is_started
@@ -124,6 +139,7 @@ waited as (
 ),
 
 breakdowns_by_day as (
+    {%- for condition, listed in breakdowns_by_period(dimensions) %}
     select
         group_number,
         wait,
@@ -132,7 +148,13 @@ breakdowns_by_day as (
         {{ count_where('is_started') }} as closed,
         {{ count_where('not is_started') }} as censored
     from waited
-    group by {{ grouping_sets(['group_number', 'wait', 'whole_days'], dimensions) | indent(4) }}
+    where {{ condition }}
+    group by {{ grouping_sets_of(['group_number', 'wait', 'whole_days'], listed) | indent(4) }}
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
 ),
 
 {{ cells_by_day(columns, ['wait']) }},
@@ -155,7 +177,7 @@ medians as (
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     'handelse' as cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     cells.decided,
@@ -181,7 +203,7 @@ select
     {%- for rate_name in rates[2:] %}
     {{ rate(rate_name) | indent(4) }},
     {%- endfor %}
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     cells.lost,
@@ -190,7 +212,7 @@ select
         counts + ['sessions', 'wait_investigation_n', 'wait_to_start_n', 'wait_total_n'] + rate_count_names(rates)
     ) + ['sessions__largest', 'sessions__second'] + sum_names(waits)) }}
 from numbered_cells as cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 left join medians
     on cells.cell_number = medians.cell_number
 {{ join_completeness('groups', 'oppenvard') }}

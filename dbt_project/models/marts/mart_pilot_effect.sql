@@ -73,6 +73,7 @@ cells as (
         {{ breakdown_columns(dimensions) | indent(8) }},
         min(reporting_quarter) filter (where cell_denominator > 0) as first_counted_quarter,
         max(reporting_quarter) filter (where cell_denominator > 0) as last_counted_quarter,
+        max(reporting_quarter) as newest_quarter,
         min(dataset) as dataset,
         {{ pilot_cell_counts() | indent(8) }}
     from rated_rows
@@ -169,6 +170,7 @@ completeness as (
         estimated.indicator_code,
         estimated.first_counted_quarter,
         estimated.last_counted_quarter,
+        cast(sum(files.quarters_in_force) over quarters as integer) as quarters_in_force,
         files.districts_in_force,
         files.districts_expected,
         sum(files.late) over quarters as late,
@@ -191,6 +193,7 @@ completeness as (
             estimated.dataset = files.dataset
             and files.district_code = 'stockholm'
             and files.district_basis = 'as_submitted'
+            and not files.is_year
             and files.reporting_quarter between estimated.first_counted_quarter and estimated.last_counted_quarter
     window quarters as (
         partition by estimated.indicator_code, estimated.first_counted_quarter, estimated.last_counted_quarter
@@ -200,6 +203,10 @@ completeness as (
 select
     estimated.pilot_start_date,
     estimated.indicator_code,
+    -- all quarters up to the newest are compared: the row is of that quarter's year
+    'ar' as period_kind,
+    left(max(estimated.newest_quarter) over (), 4) as period,
+    {{ cut('estimated', dimensions) }} as cut,
     {%- for dimension in dimensions %}
     {%- for column in dimension %}
     estimated.{{ column }},

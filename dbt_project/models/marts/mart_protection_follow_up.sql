@@ -1,5 +1,5 @@
 {%- set dimensions = [['time_of_week']] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set counts = [
     'interviews', 'home_without_placement', 'followed_up_same_day', 'followed_up_within_3_days',
 ] -%}
@@ -9,12 +9,20 @@
     ('within_3_days_follow_up_rate', 'followed_up_within_3_days', 'home_without_placement'),
 ] -%}
 
-with reporting_units as (
+with quarter_units as (
     {{ reporting_units('skyddsuppfoljning') }}
 ),
 
-unit_rows as (
+reporting_units as (
+    {{ units_in_periods('quarter_units') }}
+),
+
+quarter_rows as (
     {{ rows_per_unit('fct_protection_follow_up') }}
+),
+
+unit_rows as (
+    {{ in_periods('quarter_rows') }}
 ),
 
 cells as (
@@ -46,7 +54,7 @@ measured as (
 select
     measured.district_code,
     bases.district_basis,
-    measured.reporting_quarter,
+    {{ period_columns('measured', dimensions) }},
     'handelse' as cohort_basis,
     measured.time_of_week,
     {%- for count in counts %}
@@ -56,7 +64,7 @@ select
     {{ rate(rate_name) | indent(4) }},
     {%- endfor %}
     -- counts of the quarter itself: they do not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('measured') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
@@ -64,4 +72,5 @@ select
     {{- private_columns('measured', keys_of(counts + rate_count_names(rates | map('first') | list))) }}
 from measured
 {{ join_bases('measured') }}
+{{ join_periods('measured', dimensions) }}
 {{ join_completeness('measured', 'skyddsuppfoljning') }}

@@ -45,13 +45,15 @@ unit_rows as (
     {{ numbered_rows_per_unit('concluded', keys) }}
 ),
 
-groups as (
+quarter_groups as (
     {{ distinct_groups('unit_rows', keys, 'is_cohort_ripening') }}
 ),
 
+{{ groups_with_years(keys) }},
+
 -- 2. Counts in every breakdown
 -- In a breakdown by the reason of return, a row has the key of its return.
-summed as (
+quarter_cells as (
     {%- for record_key in ['concluded_record_key', 'return_record_key'] %}
     select
         group_number,
@@ -86,6 +88,11 @@ summed as (
     {%- endfor %}
 ),
 
+{{ cells_with_years(
+    'summed', 'quarter_cells', dimensions + [return_reason],
+    flows=['concluded', 'transferred', 'awaited'] + rate_count_names(rates), counts=['unlinkable']
+) }},
+
 -- 3. A reason of return is a share of all that were followed, with or without a return, whatever its reason
 shared as (
     select
@@ -113,7 +120,7 @@ cells as (
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions + [return_reason], 'cells') }},
     'avslutad' as cohort_basis,
     {{ dimension_columns('cells', dimensions + [return_reason]) }},
     cells.concluded,
@@ -122,12 +129,12 @@ select
     {%- for rate_name in rates %}
     {{ rate(rate_name) | indent(4) }},
     {%- endfor %}
-    not groups.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('groups', 'not groups.is_ripening') }} as is_cohort_complete,
     cells.is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     cells.unlinkable
     {{- private_columns('cells', keys_of(['concluded', 'transferred', 'awaited'] + rate_count_names(rates))) }}
 from cells
-{{ join_groups() }}
+{{ join_groups(dimensions + [return_reason]) }}
 {{ join_completeness('groups', 'arenden') }}

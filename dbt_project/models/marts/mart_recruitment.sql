@@ -1,6 +1,7 @@
 {%- set dimensions = [['intervention_category', 'intervention_code']] -%}
 {%- set columns = ['intervention_category', 'intervention_code'] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'cohort_basis'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year', 'cohort_basis'] -%}
+{%- set page = ['district_basis', 'reporting_quarter', 'is_year', 'cohort_basis'] + columns -%}
 {%- set cohorts = [
     ('startad', 'started_quarter', 'facts.is_started'),
     ('planerad', 'planned_quarter', 'facts.planned_quarter <= facts.newest_known_quarter'),
@@ -41,7 +42,7 @@ with cohorts as (
 ),
 
 -- each group, once for every unit that it counts in
-unit_rows as (
+quarter_rows as (
     select
         cohorts.* exclude (district_code),
         membership.counts_in_code as district_code,
@@ -51,15 +52,26 @@ unit_rows as (
         on cohorts.district_code = membership.district_code
 ),
 
+unit_rows as (
+    {{ in_periods('quarter_rows') }}
+),
+
 -- 2. The rows of the mart: units and quarters with a file, in every cohort, and those whose groups only later files
 -- hold
-files as (
+quarter_units as (
     {{ reporting_units('grupper') }}
+),
+
+files as (
+    {{ units_in_periods('quarter_units') }}
 ),
 
 reporting_units as (
     select
-        files.*,
+        files.district_code,
+        files.counts_in_basis,
+        files.reporting_quarter,
+        files.is_year,
         bases.cohort_basis
     from files
     cross join (values ('startad'), ('planerad'), ('avslutad')) as bases (cohort_basis)
@@ -114,16 +126,21 @@ cells as (
 
 {{ zero_filled(keys, dimensions, counts + keys_of(persons), ['is_survivors_only']) }},
 
--- 4. Ranks: each district's share of filled seats, with simultaneous intervals for all districts of the cell
+-- 4. Ranks of whole years (of single quarters they are mostly chance): each district's share of filled seats, with
+-- simultaneous intervals for all districts of the cell
 by_division as (
     select
         zero_filled.*,
         bases.district_basis,
-        districts.kind = 'district' and zero_filled.fill_rate_denominator > 0 as is_ranked
+        districts.kind = 'district'
+        and zero_filled.fill_rate_denominator > 0
+        and zero_filled.is_year
+        and coalesce(completeness.quarters_in_force, 0) = 4 as is_ranked
     from zero_filled
     {{ join_bases('zero_filled') | indent(4) }}
     inner join {{ ref('dim_district') }} as districts
         on zero_filled.district_code = districts.district_code
+    {{ join_completeness('zero_filled', 'grupper') | indent(4) }}
 ),
 
 compared as (
@@ -131,9 +148,7 @@ compared as (
         *,
         fill_rate_numerator / cast(fill_rate_denominator as double) as score,
         least(fill_rate_numerator, fill_rate_denominator) as seats_filled,
-        count(*) over (
-            partition by district_basis, reporting_quarter, cohort_basis, intervention_category, intervention_code
-        ) as compared_districts
+        count(*) over (partition by {{ page | join(', ') }}) as compared_districts
     from by_division
     where is_ranked
 ),
@@ -156,15 +171,13 @@ limited as (
 ),
 
 ranks as (
-    {{ district_ranks('limited', [
-        'district_basis', 'reporting_quarter', 'cohort_basis', 'intervention_category', 'intervention_code'
-    ]) }}
+    {{ district_ranks('limited', page) }}
 )
 
 select
     by_division.district_code,
     by_division.district_basis,
-    by_division.reporting_quarter,
+    {{ period_columns('by_division', dimensions) }},
     by_division.cohort_basis,
     by_division.intervention_category,
     by_division.intervention_code,
@@ -200,25 +213,19 @@ select
     end as seat_use_rate,
     {{ rate('cancellation_rate') | indent(4) }},
     {{ rate('completion_rate') | indent(4) }},
-    not coalesce(ripening.is_ripening, false) as is_cohort_complete,
+    {{ is_cohort_complete('by_division', 'not coalesce(ripening.is_ripening, false)') }} as is_cohort_complete,
     coalesce(by_division.is_survivors_only, false) as is_survivors_only,
     {{ completeness_columns() }},
     by_division.lost,
     0 as unlinkable
     {{- private_columns('by_division', keys_of(persons)) }}
 from by_division
+{{ join_periods('by_division', dimensions) }}
 left join ranks
     on
-        by_division.district_basis = ranks.district_basis
-        and by_division.reporting_quarter = ranks.reporting_quarter
-        and by_division.cohort_basis = ranks.cohort_basis
-        and by_division.intervention_category = ranks.intervention_category
-        and by_division.intervention_code = ranks.intervention_code
+        {{ same_keys('by_division', 'ranks', page) }}
         and by_division.district_code = ranks.district_code
 left join ripening
     on
-        by_division.district_code = ripening.district_code
-        and by_division.counts_in_basis = ripening.counts_in_basis
-        and by_division.reporting_quarter = ripening.reporting_quarter
-        and by_division.cohort_basis = ripening.cohort_basis
+        {{ same_keys('by_division', 'ripening', keys) }}
 {{ join_completeness('by_division', 'grupper', 'by_division.district_basis') }}

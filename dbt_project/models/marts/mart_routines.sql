@@ -1,17 +1,26 @@
 {%- set dimensions = [['unit_kind'], ['directed_at']] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set counts = [
     'routines', 'routines_in_place', 'routines_planned', 'routines_missing', 'districts_with_routine',
     'routine_rate_numerator', 'routine_rate_denominator',
     'routine_revised_rate_numerator', 'routine_revised_rate_denominator',
 ] -%}
 
-with reporting_units as (
+with quarter_units as (
     {{ reporting_units('rutiner') }}
 ),
 
-unit_rows as (
+reporting_units as (
+    {{ units_in_periods('quarter_units', stock='true') }}
+),
+
+quarter_rows as (
     {{ rows_per_unit('fct_routine') }}
+),
+
+-- a year has the state at the end of its last quarter
+unit_rows as (
+    {{ in_periods('quarter_rows', stock='true') }}
 ),
 
 routine_rows as (
@@ -46,7 +55,7 @@ cells as (
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     zero_filled.unit_kind,
     zero_filled.directed_at,
@@ -58,11 +67,12 @@ select
     {{ rate('routine_rate') | indent(4) }},
     {{ rate('routine_revised_rate') | indent(4) }},
     -- the state at the end of the quarter: it does not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions, is_state=true) }}
 {{ join_completeness('zero_filled', 'rutiner') }}

@@ -15,6 +15,7 @@
     ('waited_over_90_days', 'waited_over_90_days_count'), ('wait_n', 'wait_known_count'),
 ] -%}
 {%- set summed = counts + [('wait__summed_n', 'wait_summed_count'), ('wait__sum', 'wait_sum_days')] -%}
+{%- set stocks = ['ongoing', 'queue'] -%}
 {%- set names = summed | map('first') | list -%}
 {%- set largest = ['sessions__largest', 'sessions__second', 'wait__largest', 'wait__second'] -%}
 {%- set rates = {
@@ -38,7 +39,7 @@ filled_groups as (
     from unit_rows
 ),
 
-groups as (
+quarter_groups as (
     select
         group_number,
         {{ keys | join(',\n        ') }}
@@ -61,7 +62,9 @@ groups as (
     where filled_groups.group_number is null
 ),
 
-cells as (
+{{ groups_with_years(keys, ripening=[]) }},
+
+quarter_cells as (
     select
         group_number,
         {{ breakdown_columns(dimensions) | indent(8) }},
@@ -92,14 +95,19 @@ cells as (
         0 as sessions__second,
         0 as wait__largest,
         0 as wait__second
-    from groups
+    from quarter_groups
     where group_number < 0
-)
+),
+
+{{ cells_with_years(
+    'cells', 'quarter_cells', dimensions, flows=names | reject('in', stocks) | list + rate_count_names(rates),
+    stocks=stocks, largest=['sessions', 'wait'], survivors=false
+) }}
 
 select
     groups.district_code,
     bases.district_basis,
-    groups.reporting_quarter,
+    {{ period_columns('groups', dimensions, 'cells') }},
     'handelse' as cohort_basis,
     {{ dimension_columns('cells', dimensions) }},
     {%- for measure, count_column in counts %}
@@ -111,12 +119,12 @@ select
     {{ rate('completion_rate') | indent(4) }},
     {{ rate('follow_up_rate') | indent(4) }},
     -- counts of the quarter itself: they do not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('groups') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
     {{- private_columns('cells', keys_of(names[:-2] + rate_count_names(rates)) + with_keys(names[-2:]) + largest) }}
 from cells
-{{ join_groups() }}
+{{ join_groups(dimensions) }}
 {{ join_completeness('groups', 'serviceinsatser') }}

@@ -100,7 +100,7 @@ cells as (
 select
     cells.district_code,
     bases.district_basis,
-    cells.reporting_quarter,
+    {{ quarter_columns('cells', dimensions) }},
     cells.dataset,
     cells.state,
     cells.version,

@@ -1,6 +1,6 @@
 {%- set dimensions = [['intervention_category', 'intervention_code'], ['form'], ['directed_at']] -%}
 {%- set columns = ['intervention_category', 'intervention_code', 'form', 'directed_at'] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set counts = [
     'districts_offering', 'districts_planning', 'supply_offered', 'supply_planned', 'supply_discontinued',
     'interventions_offered',
@@ -14,12 +14,21 @@
     'web_age_mean_days', 'web_age_median_days', 'web_age_p90_days',
 ] -%}
 
-with reporting_units as (
+with quarter_units as (
     {{ reporting_units('utbud') }}
 ),
 
-unit_rows as (
+reporting_units as (
+    {{ units_in_periods('quarter_units', stock='true') }}
+),
+
+quarter_rows as (
     {{ rows_per_unit('fct_supply') }}
+),
+
+-- a year has the state at the end of its last quarter
+unit_rows as (
+    {{ in_periods('quarter_rows', stock='true') }}
 ),
 
 supply_rows as (
@@ -78,6 +87,7 @@ expected_cells as (
         reporting_units.district_code,
         reporting_units.counts_in_basis,
         reporting_units.reporting_quarter,
+        reporting_units.is_year,
         interventions.intervention_category,
         interventions.intervention_code,
         'alla' as form,
@@ -111,6 +121,7 @@ zero_filled as (
             expected_cells.district_code = cells.district_code
             and expected_cells.counts_in_basis = cells.counts_in_basis
             and expected_cells.reporting_quarter = cells.reporting_quarter
+            and expected_cells.is_year = cells.is_year
             and expected_cells.intervention_category = cells.intervention_category
             and expected_cells.intervention_code = cells.intervention_code
             and expected_cells.form = cells.form
@@ -120,7 +131,7 @@ zero_filled as (
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     {%- for column in columns %}
     zero_filled.{{ column }},
@@ -147,11 +158,12 @@ select
     {{ rate('evidence_based_rate') | indent(4) }},
     {{ rate('web_within_year_rate') | indent(4) }},
     -- the state at the end of the quarter: it does not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
     0 as unlinkable
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions, is_state=true) }}
 {{ join_completeness('zero_filled', 'utbud') }}

@@ -1,4 +1,4 @@
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set dimensions = [['directed_at']] -%}
 {%- set datasets = ['grupper', 'utbud', 'rutiner'] -%}
 {#- what counts persons; groups, districts and routines are published exactly -#}
@@ -9,7 +9,7 @@ with group_rows as (
 ),
 
 -- 1. Groups: what happened to them (started, ended, cancelled), in the quarter when it happened
-events as (
+quarter_events as (
     {%- for event, quarter, condition in [
         ('started', 'started_quarter', 'is_started'),
         ('ended', 'ended_quarter', 'is_ended'),
@@ -41,6 +41,10 @@ events as (
     {%- endfor %}
 ),
 
+events as (
+    {{ in_periods('quarter_events') }}
+),
+
 -- 2. The units and quarters that have a row: those with any of the three files, and those whose file of groups is
 -- missing but in which, by a later file, something happened to a group
 sources as (
@@ -56,10 +60,16 @@ sources as (
     union all
     {% endfor %}
     select distinct
-        {{ keys | join(',\n        ') }},
+        district_code,
+        counts_in_basis,
+        reporting_quarter,
         'events' as dataset,
         is_covered as is_known
-    from events
+    from quarter_events
+),
+
+sources_in_periods as (
+    {{ in_periods('sources') }}
 ),
 
 reporting_units as (
@@ -67,16 +77,23 @@ reporting_units as (
         sources.district_code,
         sources.counts_in_basis,
         sources.reporting_quarter,
+        sources.is_year,
         directions.directed_at,
         bool_or(sources.dataset in ('grupper', 'events')) as has_groups,
-        bool_or(sources.dataset = 'grupper') as has_group_file,
-        bool_or(sources.dataset = 'utbud') as has_supply_file,
+        -- what is planned, running or offered in a year is so at the end of its last quarter
+        bool_or(sources.dataset = 'grupper' and sources.is_last_quarter) as has_group_file,
+        bool_or(sources.dataset = 'utbud' and sources.is_last_quarter) as has_supply_file,
         not bool_or(sources.is_known) as is_survivors_only
-    from sources
+    from sources_in_periods as sources
     cross join (
         values ('alla'), ('missbruk'), ('psykisk_funktionsnedsattning'), ('vald')
     ) as directions (directed_at)
-    group by sources.district_code, sources.counts_in_basis, sources.reporting_quarter, directions.directed_at
+    group by
+        sources.district_code,
+        sources.counts_in_basis,
+        sources.reporting_quarter,
+        sources.is_year,
+        directions.directed_at
 ),
 
 -- 3. The counts of each of these sources
@@ -101,8 +118,12 @@ group_cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-group_quarter_rows as (
+group_quarters as (
     {{ rows_per_unit('fct_group_quarter') }}
+),
+
+group_quarter_rows as (
+    {{ in_periods('group_quarters', stock='true') }}
 ),
 
 group_quarter_cells as (
@@ -116,8 +137,12 @@ group_quarter_cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-supply_rows as (
+supply_quarters as (
     {{ rows_per_unit('fct_supply') }}
+),
+
+supply_rows as (
+    {{ in_periods('supply_quarters', stock='true') }}
 ),
 
 offers as (
@@ -144,8 +169,12 @@ supply_cells as (
     group by {{ grouping_sets(keys, dimensions) | indent(4) }}
 ),
 
-routine_rows as (
+routine_quarters as (
     {{ rows_per_unit('fct_routine') }}
+),
+
+routine_rows as (
+    {{ in_periods('routine_quarters', stock='true') }}
 ),
 
 routine_cells as (
@@ -184,7 +213,8 @@ zero_filled as (
             partition by
                 reporting_units.district_code,
                 reporting_units.counts_in_basis,
-                reporting_units.reporting_quarter
+                reporting_units.reporting_quarter,
+                reporting_units.is_year
         ) as is_ripening
     from reporting_units
     left join group_cells
@@ -192,31 +222,35 @@ zero_filled as (
             reporting_units.district_code = group_cells.district_code
             and reporting_units.counts_in_basis = group_cells.counts_in_basis
             and reporting_units.reporting_quarter = group_cells.reporting_quarter
+            and reporting_units.is_year = group_cells.is_year
             and reporting_units.directed_at = group_cells.directed_at
     left join group_quarter_cells
         on
             reporting_units.district_code = group_quarter_cells.district_code
             and reporting_units.counts_in_basis = group_quarter_cells.counts_in_basis
             and reporting_units.reporting_quarter = group_quarter_cells.reporting_quarter
+            and reporting_units.is_year = group_quarter_cells.is_year
             and reporting_units.directed_at = group_quarter_cells.directed_at
     left join supply_cells
         on
             reporting_units.district_code = supply_cells.district_code
             and reporting_units.counts_in_basis = supply_cells.counts_in_basis
             and reporting_units.reporting_quarter = supply_cells.reporting_quarter
+            and reporting_units.is_year = supply_cells.is_year
             and reporting_units.directed_at = supply_cells.directed_at
     left join routine_cells
         on
             reporting_units.district_code = routine_cells.district_code
             and reporting_units.counts_in_basis = routine_cells.counts_in_basis
             and reporting_units.reporting_quarter = routine_cells.reporting_quarter
+            and reporting_units.is_year = routine_cells.is_year
             and reporting_units.directed_at = routine_cells.directed_at
 )
 
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     zero_filled.directed_at,
     zero_filled.districts_offering,
@@ -231,7 +265,7 @@ select
     zero_filled.boys,
     {{ rate('social_services_rate') | indent(4) }},
     {{ rate('routine_rate') | indent(4) }},
-    not zero_filled.is_ripening as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled', 'not zero_filled.is_ripening') }} as is_cohort_complete,
     zero_filled.is_survivors_only,
     coalesce(group_files.districts_in_force, 0) as districts_with_groups,
     coalesce(supply_files.districts_in_force, 0) as districts_with_supply,
@@ -242,12 +276,14 @@ select
     {{- private_columns('zero_filled', keys_of(persons)) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions) }}
 {%- for dataset, alias in [('grupper', 'group_files'), ('utbud', 'supply_files'), ('rutiner', 'routine_files')] %}
 left join {{ ref('fct_completeness') }} as {{ alias }}
     on
         zero_filled.district_code = {{ alias }}.district_code
         and bases.district_basis = {{ alias }}.district_basis
         and zero_filled.reporting_quarter = {{ alias }}.reporting_quarter
+        and zero_filled.is_year = {{ alias }}.is_year
         and {{ alias }}.dataset = '{{ dataset }}'
 {%- endfor %}
 {{ join_mart_completeness('zero_filled', 'mart_support_groups') }}

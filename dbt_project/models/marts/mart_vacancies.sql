@@ -1,3 +1,4 @@
+{%- set dimensions = [['intervention_category', 'intervention_code'], ['seats_district_code']] -%}
 {#- what free seats are published from: the seats of planned groups, and those registered for them -#}
 {%- set own = ['own_seats__planned', 'own_seats__registered', 'own_seats__registered__key'] -%}
 {%- set others = ['seats__planned', 'seats__registered', 'seats__registered__key'] -%}
@@ -140,7 +141,7 @@ mart_rows as (
 select
     mart_rows.district_code,
     mart_rows.district_basis,
-    mart_rows.reporting_quarter,
+    {{ quarter_columns('mart_rows', dimensions) }},
     'handelse' as cohort_basis,
     mart_rows.intervention_category,
     mart_rows.intervention_code,
@@ -165,4 +166,5 @@ left join {{ ref('fct_completeness') }} as completeness
         completeness.district_code = 'stockholm'
         and mart_rows.district_basis = completeness.district_basis
         and mart_rows.reporting_quarter = completeness.reporting_quarter
+        and not completeness.is_year
         and completeness.dataset = 'grupper'

@@ -1,6 +1,6 @@
 {%- set dimensions = [['intervention_category', 'intervention_code']] -%}
 {%- set columns = ['intervention_category', 'intervention_code'] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'wait_kind'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year', 'wait_kind'] -%}
 {%- set counts = [
     'wait_n', 'waited_0_7_days', 'waited_8_14_days', 'waited_15_30_days', 'waited_31_90_days', 'waited_over_90_days',
     'queue',
@@ -46,6 +46,10 @@ with sources as (
             end
 ),
 
+sources_in_periods as (
+    {{ in_periods('sources') }}
+),
+
 reporting_units as (
     select
         {{ keys | join(',\n        ') }},
@@ -55,13 +59,17 @@ reporting_units as (
             {%- endfor %}
         end as dataset,
         bool_or(is_covered) as is_covered
-    from sources
+    from sources_in_periods
     group by {{ keys | join(', ') }}
 ),
 
 -- 2. Counts in every breakdown; exact quantiles exist only where each wait is reported
-unit_rows as (
+quarter_rows as (
     {{ rows_per_unit('fct_wait') }}
+),
+
+unit_rows as (
+    {{ in_periods('quarter_rows') }}
 ),
 
 cells as (
@@ -70,9 +78,11 @@ cells as (
         {{ breakdown_columns(dimensions) | indent(8) }},
         {{ sum_of('wait_known_count') }} as counted_in_bands_n,
         {{ sum_with_key('wait_n', 'greatest(wait_known_count, wait_summed_count)') | indent(8) }},
-        {%- for count in counts[1:] %}
+        {%- for count in counts[1:-1] %}
         {{ sum_with_key(count, count ~ '_count') | indent(8) }},
         {%- endfor %}
+        -- a year's queue is that of its last quarter
+        {{ sum_with_key('queue', 'queue_count', 'is_last_quarter') | indent(8) }},
         {{ sum_with_key('wait__summed_n', 'wait_summed_count') | indent(8) }},
         {{ sum_with_largest('wait', 'wait_sum_days') | indent(8) }},
         cast({{ quantile('wait_days', 0.5, 'wait_days is not null') }} as double) as exact_median_days,
@@ -90,7 +100,7 @@ cells as (
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     zero_filled.wait_kind,
     zero_filled.intervention_category,
@@ -108,7 +118,7 @@ select
     {{ shown_quantile('p90', 'zero_filled.exact_p90_days', 'zero_filled.exact_n') }} as wait_p90_days,
     -- youth clinics do not report a queue
     case when zero_filled.wait_kind <> 'youth_clinic' then zero_filled.queue end as queue,
-    zero_filled.is_covered as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled', 'zero_filled.is_covered') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
@@ -116,4 +126,5 @@ select
     {{- private_columns('zero_filled', keys_of(counts) + private) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions) }}
 {{ join_completeness_by_column('zero_filled', 'zero_filled.dataset') }}

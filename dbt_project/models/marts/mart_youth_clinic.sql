@@ -1,5 +1,5 @@
 {%- set dimensions = [['clinic'], ['sex'], ['clinic_age_band']] -%}
-{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
+{%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set counts = [
     ('visits', 'visit_count'), ('new_visitors', 'new_visitor_count'), ('digital_visits', 'digital_visit_count'),
     ('waited_0_7_days', 'waited_0_7_days_count'), ('waited_8_14_days', 'waited_8_14_days_count'),
@@ -13,12 +13,20 @@
 {%- set names = summed | map('first') | list -%}
 {%- set largest = ['wait__largest', 'wait__second'] -%}
 
-with reporting_units as (
+with quarter_units as (
     {{ reporting_units('ungdomsmottagning') }}
 ),
 
-unit_rows as (
+reporting_units as (
+    {{ units_in_periods('quarter_units') }}
+),
+
+quarter_rows as (
     {{ rows_per_unit('fct_youth_clinic') }}
+),
+
+unit_rows as (
+    {{ in_periods('quarter_rows') }}
 ),
 
 cells as (
@@ -38,7 +46,7 @@ cells as (
 select
     zero_filled.district_code,
     bases.district_basis,
-    zero_filled.reporting_quarter,
+    {{ period_columns('zero_filled', dimensions) }},
     'handelse' as cohort_basis,
     zero_filled.clinic,
     zero_filled.sex,
@@ -51,7 +59,7 @@ select
     {{ grouped_median_band('zero_filled.wait_n') | indent(4) }} as wait_grouped_median_band,
     {{ rate('digital_visit_rate') | indent(4) }},
     -- counts of the quarter itself: they do not change later
-    true as is_cohort_complete,
+    {{ is_cohort_complete('zero_filled') }} as is_cohort_complete,
     false as is_survivors_only,
     {{ completeness_columns() }},
     0 as lost,
@@ -59,4 +67,5 @@ select
     {{- private_columns('zero_filled', keys_of(names[:-2]) + with_keys(names[-2:]) + largest) }}
 from zero_filled
 {{ join_bases('zero_filled') }}
+{{ join_periods('zero_filled', dimensions) }}
 {{ join_completeness('zero_filled', 'ungdomsmottagning') }}
