@@ -21,7 +21,7 @@ from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place,
 from publish.release.periods import QUARTER, Period, quarters_in
 
 Index = npt.NDArray[np.intp]
-_BITS = 26
+_BITS = 24
 _LOWEST = np.uint64((1 << _BITS) - 1)
 """Of the table that answers most look-ups: whether any cell that is 0 has these lowest bits."""
 
@@ -77,6 +77,7 @@ class Coherence:
         self._marts, self._measures, self._held, self._capped, self._new = marts, measures, held, capped, new
         self._successors, self._greatest = successors, greatest
         self._wholes: dict[str, set[str]] = {}
+        self._by_place: dict[tuple[int, str | None, bool], list[Uints]] = {}
         pairs = {pair for rows in marts for pair in rows.mart.parts()}
         for whole, part in (*pairs, *measures.parts, *measures.distinct):
             self._wholes.setdefault(part, set()).add(whole)
@@ -146,23 +147,32 @@ class Coherence:
         for dimension in rows.mart.dimensions:
             change = np.zeros(len(at), np.uint64)
             for column in reversed(dimension):
-                change = change - marks_of(rows, column)[at]
+                change = change - marks_of(rows, column, at)
                 yield key + change
-        numbers, places = rows.places_by(cells.unit)
-        for moves in zip(*(self._moves(place, cells.measure) for place in places), strict=True):
-            change = modular(mark_of_place(to) - mark_of_place(own) for to, own in zip(moves, places, strict=True))
-            yield key + change[numbers[at]]
+        numbers = rows.places_by(cells.unit)[0][at]
+        for change in self._changes(cells.mart, cells.unit, cells.measure in self._measures.stocks):
+            yield key + change[numbers]
         for whole in sorted(self._wholes.get(cells.measure, ())):
             yield key + modular([mark("measure", whole) - mark("measure", cells.measure)])
 
-    def _moves(self, place: Place, measure: str) -> list[Place]:
+    def _changes(self, mart: int, unit: str | None, is_stock: bool) -> list[Uints]:
+        """By place what is added to a cell's coordinates for each of the places that it is part of."""
+        if (mart, unit, is_stock) not in self._by_place:
+            places = self._marts[mart].places_by(unit)[1]
+            self._by_place[mart, unit, is_stock] = [
+                modular(mark_of_place(to) - mark_of_place(own) for to, own in zip(moves, places, strict=True))
+                for moves in zip(*(self._moves(place, is_stock) for place in places), strict=True)
+            ]
+        return self._by_place[mart, unit, is_stock]
+
+    def _moves(self, place: Place, is_stock: bool) -> list[Place]:
         """The places that one is part of: the city, the unit of today, the years. Always as many, itself for none."""
         found = [Place(CITY, place.basis, place.period)]
         is_reported = place.basis == AS_SUBMITTED
         unit = self._successors.get(place.unit, place.unit)
         found.append(Place(unit, TODAY, place.period) if is_reported else place)
         kind, name = place.period
-        years = self._years.get(name, []) if kind == QUARTER and measure not in self._measures.stocks else []
+        years = self._years.get(name, []) if kind == QUARTER and not is_stock else []
         most = max((len(one) for one in self._years.values()), default=0)
         return found + [Place(place.unit, place.basis, year) for year in years] + [place] * (most - len(years))
 

@@ -32,10 +32,10 @@ def modular(whole: Iterable[int]) -> Uints:
     return np.array([one % _MODULUS for one in whole], np.uint64)
 
 
-def marks_of(rows: Rows, column: str) -> Uints:
-    """The number of each row's code of a dimension."""
+def marks_of(rows: Rows, column: str, at: npt.NDArray[np.intp] | slice = slice(None)) -> Uints:
+    """The number of some rows' code of a dimension."""
     codes, names = rows.codes(column)
-    return modular([*(0 if name == TOTAL else mark(column, name) for name in names), 0])[codes]
+    return modular([*(0 if name == TOTAL else mark(column, name) for name in names), 0])[codes[at]]
 
 
 def keys_of(rows: Rows, unit: str | None) -> Uints:
