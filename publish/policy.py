@@ -46,6 +46,16 @@ class CellKeyPolicy(BaseModel):
         return self
 
 
+class FewUnits(BaseModel):
+    """What the attacks may find in a city of few units: there a small count is a large one less a few large ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fewer_than: int = Field(ge=1, description="units that submit; a city of as many or more holds the other limits")
+    most_insider_percent: float = Field(ge=0, le=100)
+    most_averaging_points: float
+
+
 class AttackPolicy(BaseModel):
     """What the attacks on a release may find. A small count that is known exactly always blocks."""
 
@@ -63,6 +73,19 @@ class AttackPolicy(BaseModel):
         le=100,
         description="conclusions about a known child surer than 90 %, which the city's shares make less than 80 %",
     )
+    few_units: FewUnits
+
+    def in_city_of(self, units: int) -> AttackPolicy:
+        """The limits for a city of so many units."""
+        few = self.few_units
+        if units >= few.fewer_than:
+            return self
+        return self.model_copy(
+            update={
+                "most_insider_percent": few.most_insider_percent,
+                "most_averaging_points": few.most_averaging_points,
+            }
+        )
 
 
 class Policy(BaseModel):

@@ -87,7 +87,7 @@ def attack_figures(
     on_sample: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> Attacked:
     """The same from figures in long form; `on_sample` is called with how many samples are done, of how many."""
-    limits = policy.attack
+    limits, unit = policy.attack, published.column("unit")
     report = attack(
         published,
         _relations(declared, measures, policy, merged),
@@ -100,7 +100,8 @@ def attack_figures(
         full=is_full,
         on_sample=on_sample,
     )
-    measured = measured_of(report, policy)
+    units = {published.names[unit][code] for code in np.unique(published.codes[:, unit])} - {CITY, *merged.values()}
+    measured = measured_of(report, policy, len(units))
     breaches = (Breach(one.name, one.found, one.limit) for one in measured.values() if one.found > one.limit)
     return Attacked(report, measured, tuple(breaches))
 
@@ -127,9 +128,9 @@ class Measured:
     limit: float
 
 
-def measured_of(report: AttackReport, policy: Policy) -> dict[Checked, Measured]:
-    """Everything that can block a release. Shares are in per cent of what was looked at."""
-    limits, presence = policy.attack, report.presence
+def measured_of(report: AttackReport, policy: Policy, units: int) -> dict[Checked, Measured]:
+    """Everything that can block a release of so many units. Shares are in per cent of what was looked at."""
+    limits, presence = policy.attack.in_city_of(units), report.presence
     is_told_by_rows = presence.sure > max(Limits().sure, presence.sure_absent)
     return {
         "exact": Measured("small counts exact", max(report.bounds.exact, report.programs.exact), 0.0),

@@ -195,7 +195,8 @@ def quick_policy(**limits: float) -> Policy:
     """The policy with attacks that take no time, and no limits to what they find but those given."""
     policy = load_policy()
     none = {name: 100.0 for name in type(policy.attack).model_fields if name.startswith("most_")}
-    found = {"samples": 1, **none, **limits}
+    few = policy.attack.few_units.model_copy(update={"fewer_than": 1})
+    found = {"samples": 1, "few_units": few, **none, **limits}
     return policy.model_copy(update={"attack": policy.attack.model_copy(update=found)})
 
 

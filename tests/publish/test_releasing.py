@@ -332,3 +332,10 @@ def test_a_stored_release_is_audited_in_full(settings: Settings, monkeypatch: py
     assert CliRunner().invoke(app, ["audit", "release", "1", "--full"]).exit_code == 1
     assert CliRunner().invoke(app, ["audit", "release", "2"]).exit_code == 3
     assert CliRunner().invoke(app, ["audit", "other", "1"]).exit_code == 2
+
+
+def test_only_a_city_of_few_units_may_be_averaged_further_than_designed() -> None:
+    attack = load_policy().attack
+    assert (attack.in_city_of(14).most_averaging_points, attack.in_city_of(5).most_averaging_points) == (5, 5)
+    assert attack.in_city_of(4).most_averaging_points > 5
+    assert attack.in_city_of(4).most_narrower_percent == attack.most_narrower_percent == 0
