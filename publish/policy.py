@@ -52,8 +52,9 @@ class FewUnits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fewer_than: int = Field(ge=1, description="units that submit; a city of as many or more holds the other limits")
+    most_narrower_percent: float = Field(ge=0, le=100)
     most_insider_percent: float = Field(ge=0, le=100)
-    most_averaging_points: float
+    most_averaging_points: float = Field(ge=0)
 
 
 class AttackPolicy(BaseModel):
@@ -82,6 +83,7 @@ class AttackPolicy(BaseModel):
             return self
         return self.model_copy(
             update={
+                "most_narrower_percent": few.most_narrower_percent,
                 "most_insider_percent": few.most_insider_percent,
                 "most_averaging_points": few.most_averaging_points,
             }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DATASETS = ("arenden", "grupper", "oppenvard", "serviceinsatser", "ungdomsmottagning", "utbud")
+DATASETS = ("arenden", "grupper", "oppenvard", "rutiner", "serviceinsatser", "ungdomsmottagning", "utbud")
 QUARTERS = ("2018Q1", "2019Q1")
 NOW = "2019-05-20T08:00:00"
 

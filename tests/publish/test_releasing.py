@@ -338,4 +338,4 @@ def test_only_a_city_of_few_units_may_be_averaged_further_than_designed() -> Non
     attack = load_policy().attack
     assert (attack.in_city_of(14).most_averaging_points, attack.in_city_of(5).most_averaging_points) == (5, 5)
     assert attack.in_city_of(4).most_averaging_points > 5
-    assert attack.in_city_of(4).most_narrower_percent == attack.most_narrower_percent == 0
+    assert (attack.in_city_of(4).most_sure_percent, attack.most_narrower_percent) == (attack.most_sure_percent, 0)

@@ -6,4 +6,4 @@ select left(reporting_quarter, 4) || ' kv ' || right(reporting_quarter, 1) as qu
 from published.mart_service_interventions
 where period_kind = 'kvartal'
   and district_basis = 'today' and district_code = 'stockholm'
-    and list_distinct([intervention_code, target_group, referred_from]) = ['alla']
+  and cut in ('total', 'intervention_category')

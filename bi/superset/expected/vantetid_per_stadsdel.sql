@@ -1,5 +1,6 @@
 select district_label,
-    map {'service': 'Serviceinsats', 'assessed': 'Biståndsbedömd öppenvård', 'youth_clinic': 'Ungdomsmottagning'}[wait_kind]
+    map {'service': 'Serviceinsats', 'assessed': 'Biståndsbedömd öppenvård', 'youth_clinic': 'Ungdomsmottagning',
+        'parenting_programme': 'Föräldrautbildning i grupp'}[wait_kind]
         as wait_kind_label,
     wait_mean_days
 from published.mart_waiting_times
