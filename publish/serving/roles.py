@@ -44,6 +44,8 @@ MOST_SESSIONS = {READER: 50, ANALYST: 10}
 BOUNDS = Path(__file__).with_name("bounds.sql")
 _HARMFUL = re.compile(r"proname ~ '([^']*)'")
 _TRIES, _STRUGGLES, _LOCK_SECONDS, _LOGIN_SECONDS = 8, 200, 1, 15
+_END_MILLISECONDS = 2000
+"""How long a session that is ended may take to be gone."""
 _IN_THE_WAY = (
     psycopg.errors.InternalError_,
     psycopg.errors.DuplicateObject,
@@ -336,13 +338,16 @@ def at_once(connection: Connection, work: Callable[[], None], role: str | None =
 
 
 def end_sessions(connection: Connection, role: str, condition: str) -> list[str]:
-    """End a role's sessions that meet a condition; gives process, address and program of each."""
+    """End a role's sessions that meet a condition; gives process, address and program of each that has ended.
+
+    Waits for each to end: one that is not gone yet still takes a place, and a login after it is refused.
+    """
     # Materialized: PostgreSQL might else call the function before it has looked whose session it is.
     rows = connection.execute(
         "with met as materialized (select pid, coalesce(host(client_addr), 'local') as address, "
         "coalesce(nullif(application_name, ''), '-') as program from pg_stat_activity "
         f"where usename = %s and pid <> pg_backend_pid() and ({condition})) "
-        "select pid, address, program, pg_terminate_backend(pid) from met order by pid",
+        f"select pid, address, program, pg_terminate_backend(pid, {_END_MILLISECONDS}) from met order by pid",
         [role],
     ).fetchall()
     return [f"process {pid} from {address} ({program})" for pid, address, program, is_ended in rows if is_ended]

@@ -105,7 +105,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         "FOLLOWUP_KEYS": str(root / "keys.json"),
         "FOLLOWUP_NOW": f"@{root / 'clock'}",
         "FOLLOWUP_DISTRICTS": str(root / "districts.yml"),
-        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "3",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "6",
     }
     orchestrator = Orchestrator(root / "airflow", environment)
     orchestrator.start()
