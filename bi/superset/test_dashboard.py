@@ -169,11 +169,11 @@ def test_readers_see_that_a_drawn_city_is_synthetic(published: dict[str, list[di
 
 
 def test_hidden_figures_are_drawn_as_missing(published: dict[str, list[dict[str, Any]]]) -> None:
-    """Else the comparisons above would not have met any."""
+    """Else the comparisons above would not have met any. A rate of too few is the only figure that a release hides."""
     hidden = [
         chart for chart, rows in published.items() if None in Shape.of(CHARTS[chart]["params"]).cells(rows).values()
     ]
-    assert {"inom_60_dagar", "tratten_per_stadsdel"} <= set(hidden)
+    assert "erbjudna_och_tackat_ja" in hidden  # by group: some are always small
 
 
 def compare(chart: str, shown: Cells, expected: Cells, *, is_filled_up: bool) -> None:
