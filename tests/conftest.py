@@ -14,6 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# On a busy machine an example may take long: that is no fault.
+settings.register_profile("untimed", settings.default, deadline=None)
+settings.load_profile("untimed")
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="followup-test-"))
 _NETWORK_LOG = _SCRATCH / "network.log"
