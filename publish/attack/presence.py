@@ -30,6 +30,10 @@ class PresenceFound:
         """The same for combinations without a row."""
         return self.absent_true / self.absent if self.absent else 0.0
 
+    def rows_that_tell(self, sure: float) -> int:
+        """Rows of zeros that say of somebody: `rows_true` where they make surer than `sure`, and surer than no row."""
+        return self.rows_true if self.sure > max(sure, self.sure_absent) else 0
+
 
 def empty_rows(cells: Cells) -> Flags:
     """Of each cell, whether it has a figure and every measure of its row is published as 0."""

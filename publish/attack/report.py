@@ -81,7 +81,6 @@ class AttackReport:
         given_away = [
             found.count_by_mean + found.band_by_grouped_median + found.largest_by_total for _, found in self.durations
         ]
-        is_small_by_row = self.presence.sure > max(limits.sure, self.presence.sure_absent)
         measured = (
             ("small counts exact", max(self.bounds.exact, self.programs.exact), limits.exact),
             (
@@ -94,7 +93,7 @@ class AttackReport:
             ("averaging", self.averaging.points_at_least, limits.averaging_points),
             ("one record changed", self.changes.points if self.changes else 0.0, limits.change_points),
             ("attributes surer than allowed", self.attributes.sure, 0),
-            ("presence sure by rows of zeros", self.presence.rows_true if is_small_by_row else 0, 0),
+            ("presence sure by rows of zeros", self.presence.rows_that_tell(limits.sure), 0),
             ("durations", sum(given_away), limits.durations),
             ("files", len(self.files), 0),
         )

@@ -51,7 +51,6 @@ def attack_release(
     measures: Measures,
     policy: Policy,
     release_id: int,
-    merged: Mapping[str, str],
     *,
     seed: int,
     is_full: bool = False,
@@ -63,7 +62,6 @@ def attack_release(
         declared, measures: what they were made by.
         policy: limits and seconds (`attack`).
         release_id: the number of the release.
-        merged: unit → the unit that it is part of today, where that is another.
         seed: of the sample (`seed_of`); it is in the certificate.
         is_full: all figures, however long it takes.
     """
@@ -71,7 +69,7 @@ def attack_release(
     scope = None if is_full else _scope(made, random)
     found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
     published, truth = long_form(found, declared, release_id, scope)
-    return attack_figures(published, truth, declared, measures, policy, merged, seed=seed, is_full=is_full)
+    return attack_figures(published, truth, declared, measures, policy, made.successors, seed=seed, is_full=is_full)
 
 
 def attack_figures(
@@ -131,7 +129,6 @@ class Measured:
 def measured_of(report: AttackReport, policy: Policy, units: int) -> dict[Checked, Measured]:
     """Everything that can block a release of so many units. Shares are in per cent of what was looked at."""
     limits, presence = policy.attack.in_city_of(units), report.presence
-    is_told_by_rows = presence.sure > max(Limits().sure, presence.sure_absent)
     return {
         "exact": Measured("small counts exact", max(report.bounds.exact, report.programs.exact), 0.0),
         "insider_exact": Measured("small counts exact for a unit that knows its own", report.insider.exact, 0.0),
@@ -153,7 +150,7 @@ def measured_of(report: AttackReport, policy: Policy, units: int) -> dict[Checke
             _percent(report.attributes.sure, report.attributes.groups),
             limits.most_sure_percent,
         ),
-        "rows": Measured("rows of zeros that tell of somebody", presence.rows_true if is_told_by_rows else 0, 0.0),
+        "rows": Measured("rows of zeros that tell of somebody", presence.rows_that_tell(Limits().sure), 0.0),
     }
 
 

@@ -40,12 +40,14 @@ class Made:
         chosen: mart → which of its rows are published.
         decided: what the release does with each group of figures.
         ptable: with which the counts deviate.
+        successors: unit → the unit that it is part of today, where that is another.
     """
 
     marts: Mapping[str, Published]
     chosen: Mapping[str, Flags]
     decided: Sequence[Decided]
     ptable: PTable
+    successors: Mapping[str, str]
 
     def held(self) -> list[Group]:
         """Groups whose correction waits."""
@@ -174,4 +176,4 @@ def _figures(
     chosen = {name: is_published(found, method.policy) for name, found in marts.items()}
     if EQUITY in marts:
         chosen[EQUITY] = marts[EQUITY].counts.pop("is_there") > 0
-    return Made(marts, chosen, decided, method.ptable)
+    return Made(marts, chosen, decided, method.ptable, successors)

@@ -44,7 +44,7 @@ from publish.release.approving import (
 )
 from publish.release.attacking import Attacked, Checked, attack_release, seed_of
 from publish.release.certificate import Certificate, Finding, TableShown, write_certificate
-from publish.release.keyed import keyed_warehouse, merged_units
+from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made, make
 from publish.release.tables import Heading
 from publish.release.writing import NOT_THERE, in_words, notice_of, write_release
@@ -179,14 +179,13 @@ class _Making:
         rows = write_release(staged / FILE_NAME, self.settings.warehouse, made, self.policy.cell_keys, heading)
         with keyed_warehouse(self.settings.warehouse) as warehouse:
             notice = notice_of(warehouse)
-            merged = merged_units(warehouse)
         if not self.force and (same := shown_by(self.settings, self.ledger, staged / FILE_NAME)) is not None:
             shutil.rmtree(staged)
             alike = Release(same.release_id, "unchanged", same.is_revision, same.until_quarter, rows, None, None, None)
             alike = replace(alike, warnings=warnings, notice=notice)
             return no_other(self.settings, self.ledger, same, alike, self._waits(approve), self.now, self.on_step)
         self.on_step(None, None, "attacking")
-        attacked = attack_release(made, self.declared, self.measures, self.policy, self.number, merged, seed=seed)
+        attacked = attack_release(made, self.declared, self.measures, self.policy, self.number, seed=seed)
         certificate = self._certify(made, attacked, rows, until, notice)
         if attacked.breaches:
             shutil.rmtree(staged)

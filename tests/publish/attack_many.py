@@ -85,7 +85,7 @@ class City:
 
     def attack(self, made: Made, seed: int) -> Counter[str]:
         """What the attacks find in all of a release."""
-        attacked = attack_release(made, MARTS, MEASURES, self.policy, 1, self.merged, seed=seed, is_full=True)
+        attacked = attack_release(made, MARTS, MEASURES, self.policy, 1, seed=seed, is_full=True)
         report, averaging = attacked.report, attacked.report.averaging
         return Counter(
             releases=1,
