@@ -11,10 +11,10 @@ from dbt_built import Warehouse
 from ingest.persons.keys import make_keys
 from ingest.settings import Settings
 from publish.marts.declared import load_marts
-from publish.policy import load_policy
 from publish.release.approving import Release
 from publish.release.releasing import release
 from publish.release.writing import SYNTHETIC
+from tests.publish.keyed_city import quick_policy
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,7 @@ def released(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> 
     (home / "warehouse.duckdb").symlink_to(warehouse.path)
     settings = Settings.model_validate({"home": home, "keys": home.parent / "keys.json"})
     make_keys(settings.keys)
-    policy = load_policy()
-    limits = {name: 100.0 for name in type(policy.attack).model_fields if name.startswith("most_")}
-    quick = policy.model_copy(update={"attack": policy.attack.model_copy(update={"samples": 1, **limits})})
-    return release(settings, approve=True, gate=lambda _: [], policy=quick)
+    return release(settings, approve=True, gate=lambda _: [], policy=quick_policy())
 
 
 def published(released: Release) -> Path:
