@@ -67,7 +67,7 @@ def in_words(policy: CellKeyPolicy) -> str:
 
 
 def notice_of(warehouse: duckdb.DuckDBPyConnection) -> str:
-    """What every reader must be told of the data; empty when they are real."""
+    """What every reader must know of the data; empty when they are real."""
     found = warehouse.execute(
         "select coalesce(bool_and(is_synthetic), false), coalesce(bool_or(is_synthetic), false) "
         "from warehouse.core.fct_submission where is_in_force"
@@ -92,7 +92,7 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
     with keyed_warehouse(warehouse) as target:
         target.execute(f"attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
-        notice, told = notice_of(target), _told(target)
+        notice, descriptions = notice_of(target), _descriptions(target)
         labels = {column: _labels(target, *where) for column, where in _LABELLED.items()}
         for name, found in made.marts.items():
             chosen, mart = made.chosen[name], found.rows.mart
@@ -100,13 +100,15 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
             rows = _with_heading(rows, is_provisional(found, chosen, heading.locked), heading)
             counts[name] = _store(target, name, rows)
             words = in_words(policy) if mart.person_counts or mart.derived else EXACT
-            _comment(target, told.get(("marts", name), {}), name, rows.column_names, f"{notice} {words}".strip())
+            _comment(
+                target, descriptions.get(("marts", name), {}), name, rows.column_names, f"{notice} {words}".strip()
+            )
         for name, columns in _DIMENSION_TABLES.items():
             rows = target.execute(f"select {columns} from warehouse.core.{name} order by 1").to_arrow_table()
             first = str(rows.column_names[0])
             counts[name] = _store(target, name, rows)
             target.execute(f"alter table release.published.{name} add primary key ({first})")
-            _comment(target, told.get(("core", name), {}), name, rows.column_names, notice)
+            _comment(target, descriptions.get(("core", name), {}), name, rows.column_names, notice)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")
         target.execute("detach release")
@@ -147,14 +149,14 @@ def _fingerprints(path: Path) -> list[tuple[object, ...]]:
         for table in sorted({str(row[0]) for row in described}):
             of_rows = "columns(c -> c not in ('release_id', 'released_at'))"
             where = " where key not in ('release_id', 'released_at', 'is_revision')" if table == "about" else ""
-            hashed = f"select hash(told) as h from (select {of_rows} from one.published.{table}{where}) as told"
+            hashed = f"select hash(line) as h from (select {of_rows} from one.published.{table}{where}) as line"
             sums = connection.execute(f"select count(*), sum(h::hugeint), bit_xor(h) from ({hashed})").fetchone()
             found.append((table, *(sums or ())))
     return found
 
 
 def stamp(path: Path, released_at: datetime) -> None:
-    """Set when a written release goes out, in every table and in `about`."""
+    """Set when a written release is published, in every table and in `about`."""
     with duckdb.connect(str(path)) as target:
         target.execute("set timezone = 'UTC'")
         for (table,) in target.execute(
@@ -189,23 +191,23 @@ def _beside(rows: pa.Table, column: str, name: str, said: Callable[[str], str]) 
     codes = rows[column].cast(pa.string()).combine_chunks()
     encoded = (codes if isinstance(codes, pa.Array) else pa.concat_arrays(codes.chunks)).dictionary_encode()
     words = ["Alla" if code == TOTAL else said(code) for code in encoded.dictionary.to_pylist()]
-    told = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(words, pa.string())).cast(pa.string())
-    return rows.add_column(rows.column_names.index(column) + 1, name, told)
+    labels = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(words, pa.string())).cast(pa.string())
+    return rows.add_column(rows.column_names.index(column) + 1, name, labels)
 
 
 def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
-    target.register("rows_told", rows)
+    target.register("published_rows", rows)
     columns = ", ".join(
         f'"{one}"::varchar as "{one}"' if pa.types.is_dictionary(rows.schema.field(one).type) else f'"{one}"'
         for one in rows.column_names
     )
-    target.execute(f"create table release.published.{name} as select {columns} from rows_told")
-    target.unregister("rows_told")
+    target.execute(f"create table release.published.{name} as select {columns} from published_rows")
+    target.unregister("published_rows")
     return int(rows.num_rows)
 
 
-def _told(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
-    """Per schema and table of the warehouse what it says of its columns, and under "" of itself."""
+def _descriptions(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """Per schema and table of the warehouse the descriptions of its columns, and under "" its own."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     here = "database_name = 'warehouse' and schema_name in ('core', 'marts')"
     for schema, table, column, comment in warehouse.execute(
@@ -217,16 +219,16 @@ def _told(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[st
 
 
 def _comment(
-    target: duckdb.DuckDBPyConnection, told: dict[str, str], table: str, columns: list[str], text: str
+    target: duckdb.DuckDBPyConnection, descriptions: dict[str, str], table: str, columns: list[str], text: str
 ) -> None:
-    """Describe a table and its columns: our own words, then the model's (`told`); labels from the glossary."""
-    described = f"{label(table) or table}. {text} {told.get('', '').strip()}".strip()
+    """Describe a table and its columns: our own words, then the model's descriptions; labels from the glossary."""
+    described = f"{label(table) or table}. {text} {descriptions.get('', '').strip()}".strip()
     if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
-        described = f"{text} {told.get('', '').strip()}".strip()
+        described = f"{text} {descriptions.get('', '').strip()}".strip()
     statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
     terms = load_terms()
     for column in columns:
-        more = told.get(column) or (terms[column].explanation if column in terms else None)
+        more = descriptions.get(column) or (terms[column].explanation if column in terms else None)
         words = ": ".join(part for part in (label(column), more) if part)
         if words:
             statements.append(f"comment on column release.published.{table}.{column} is {sql_literal(words)}")
@@ -235,7 +237,7 @@ def _comment(
 
 def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, heading: Heading, notice: str) -> None:
     target.execute("create table release.published.about (key varchar primary key, value varchar not null)")
-    told = {
+    values = {
         "release_id": str(heading.release_id),
         "released_at": heading.released_at.isoformat(),
         "until_quarter": heading.until_quarter or "",
@@ -250,5 +252,5 @@ def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, headi
         "is_synthetic": {SYNTHETIC: "true", PARTLY_SYNTHETIC: "partly"}.get(notice, "false"),
         "notice": notice,
     }
-    target.executemany("insert into release.published.about values (?, ?)", [list(one) for one in told.items()])
+    target.executemany("insert into release.published.about values (?, ?)", [list(one) for one in values.items()])
     target.execute("comment on table release.published.about is 'Vad utgåvan säger om sig själv.'")
