@@ -20,6 +20,9 @@ from hypothesis import settings
 settings.register_profile("untimed", settings.default, deadline=None)
 settings.load_profile("untimed")
 
+# The test processes of one run have a folder together: the first makes it, those that it starts are given its name.
+_IS_FIRST = "FOLLOWUP_TEST_SHARED" not in os.environ
+_SHARED = Path(tempfile.mkdtemp(prefix="followup-tests-") if _IS_FIRST else os.environ["FOLLOWUP_TEST_SHARED"])
 _SCRATCH = Path(tempfile.mkdtemp(prefix="followup-test-"))
 _NETWORK_LOG = _SCRATCH / "network.log"
 _GUARD = Path(__file__).parent / "network_guard"
@@ -30,10 +33,11 @@ os.environ |= {
     "FOLLOWUP_HOME": str(_SCRATCH / "home"),
     "FOLLOWUP_INBOX": str(_SCRATCH / "inbox"),
     "FOLLOWUP_KEYS": str(_SCRATCH / "keys.json"),
-    # installations of one test process share it: parsing takes most of a small city's build
-    "FOLLOWUP_PARSED": str(_SCRATCH / "parsed"),
+    # all installations of a run share it: parsing takes half of a small city's build
+    "FOLLOWUP_PARSED": str(_SHARED / "parsed"),
     "FOLLOWUP_POSTGRES_HOME": str(_SCRATCH / "postgres"),
     "FOLLOWUP_TEST_NETWORK_LOG": str(_NETWORK_LOG),
+    "FOLLOWUP_TEST_SHARED": str(_SHARED),
     "AIRFLOW_HOME": str(_SCRATCH / "airflow"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -82,3 +86,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionfinish() -> None:
     """Leave nothing in the temporary folder."""
     shutil.rmtree(_SCRATCH, ignore_errors=True)
+    if _IS_FIRST:
+        shutil.rmtree(_SHARED, ignore_errors=True)

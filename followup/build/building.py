@@ -5,6 +5,7 @@ marts in place.
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from ingest.ledger.store import Build
 from ingest.maintenance.reimporting import require_ledger_not_lost
 from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
+from publish.catalogue import manifest as catalogue
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
 from publish.warehouse import is_damaged
 
@@ -224,8 +226,8 @@ def _run_dbt(
 ) -> tuple[tuple[NodeResult, ...], str | None, Manifest | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
-    The project is parsed once and stored as the file `parsed`, its manifest beside it, until a file of the project
-    changes. What differs from build to build is read when a model is compiled.
+    The project is parsed once and stored as the file `parsed`, its distilled manifest beside it, until a file of the
+    project changes. What differs from build to build is read when a model is compiled.
 
     Returns:
         The outcome of each node, why dbt could not run at all (None when it ran), and the manifest of the models (None
@@ -320,14 +322,16 @@ def _parsed_file(settings: Settings, warehouse: Path) -> Path:
     from dbt.version import get_installed_version
 
     folder = (settings.parsed or settings.home / "build" / "parsed").absolute()
-    # the database that models are in is named after the warehouse's file, and the parsed project holds paths of seeds
-    database, place = warehouse.name.partition(".")[0], sha256(str(PROJECT).encode()).hexdigest()[:8]
+    # the database that models are in is named after the warehouse's file, and the parsed project holds paths of seeds;
+    # what the manifest holds is decided by the code that distils it
+    database = warehouse.name.partition(".")[0]
+    place = sha256(f"{PROJECT}{inspect.getsource(catalogue)}".encode()).hexdigest()[:8]
     version = get_installed_version().to_version_string(skip_matcher=True)
     return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
 
 
 def _store_parsed(target: Path, parsed: Path) -> Manifest | None:
-    """Store what dbt has parsed, and its manifest, and remove those of older files of the project.
+    """Store what dbt has parsed, and its distilled manifest, and remove those of older files of the project.
 
     Returns:
         The manifest; None where dbt could not parse the project.
@@ -340,9 +344,10 @@ def _store_parsed(target: Path, parsed: Path) -> Manifest | None:
     for old in (*parsed.parent.glob("*.msgpack"), *parsed.parent.glob("*.json")):
         if not old.name.startswith(digest):
             old.unlink(missing_ok=True)
-    write_whole(parsed.with_suffix(".json"), manifest.read_bytes())
+    described = distil(json.loads(manifest.read_bytes()))
+    write_whole(parsed.with_suffix(".json"), described.model_dump_json().encode())
     write_whole(parsed, new.read_bytes())
-    return distil(json.loads(manifest.read_bytes()))
+    return described
 
 
 def _read_parsed(parsed: Path) -> tuple[Any, Manifest | None]:
@@ -350,7 +355,7 @@ def _read_parsed(parsed: Path) -> tuple[Any, Manifest | None]:
     from dbt.contracts.graph.manifest import Manifest as ParsedProject
 
     try:
-        described = distil(json.loads(parsed.with_suffix(".json").read_bytes()))
+        described = Manifest.model_validate_json(parsed.with_suffix(".json").read_bytes())
         return ParsedProject.from_msgpack(parsed.read_bytes()), described
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
         return None, None

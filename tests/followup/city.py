@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from made_once import made_once
 
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys
@@ -63,6 +64,31 @@ class Place:
 
     def ledger(self) -> Ledger:
         return Ledger(f"sqlite:///{self.home / 'ledger.sqlite'}")
+
+    def copy(self, root: Path) -> Place:
+        """The same installation in another folder, which is made; with its keys."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Place(root)
+
+
+def drawn_files() -> Path:
+    """The drop locations of two districts' quarter (`draw`); not to be changed."""
+    return made_once("files", draw) / "inbox"
+
+
+def received_city() -> Place:
+    """An installation that has taken these files in; to be copied, not changed."""
+
+    def receive(folder: Path) -> None:
+        place = settle(folder / "place", drawn_files())
+        place.followup("receive", "--inbox", str(place.inbox))
+
+    return Place(made_once("received", receive) / "place")
+
+
+def built_city() -> Place:
+    """The same installation after a build; to be copied, not changed."""
+    return Place(made_once("built", lambda folder: received_city().copy(folder / "place").followup("build")) / "place")
 
 
 def draw(folder: Path, *, faults: bool = False, quarters: tuple[str, str] = ("2018Q1", "2018Q1")) -> Path:

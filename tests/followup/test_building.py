@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
-from city import DISTRICTS, Place, draw, settle
+from city import DISTRICTS, Place, built_city, drawn_files, received_city
+from small_project import use_project, write_project
 
-from followup.build import building, snapshot
 from followup.build.building import BuildFailed, build
 from ingest.settings import Settings
 from publish.catalogue.manifest import load_manifest, manifest_file
@@ -27,15 +25,13 @@ def settings(place: Place) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw(tmp_path_factory.mktemp("drawn"))
+def built(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return built_city().copy(tmp_path_factory.mktemp("built") / "p")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Place:
-    place = settle(tmp_path_factory.mktemp("place") / "p", files)
-    place.followup("run", "--inbox", str(place.inbox))
-    return place
+@pytest.fixture
+def received(tmp_path: Path) -> Place:
+    return received_city().copy(tmp_path / "p")
 
 
 def funnel(place: Place) -> tuple[object, ...]:
@@ -50,11 +46,11 @@ def funnel(place: Place) -> tuple[object, ...]:
     return row
 
 
-def test_city_total_is_the_number_of_cases_that_the_files_hold(built: Place, files: Path) -> None:
+def test_city_total_is_the_number_of_cases_that_the_files_hold(built: Place) -> None:
     """Counted in the files by hand: rows received in the quarter."""
     received = 0
     for district in DISTRICTS:
-        raw = (files / district / f"{district}_arenden_2018Q1.csv").read_bytes()
+        raw = (drawn_files() / district / f"{district}_arenden_2018Q1.csv").read_bytes()
         text = raw.decode("utf-8-sig") if raw.startswith(b"\xef\xbb\xbf") else raw.decode("cp1252")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(";,\t", key=text.splitlines()[0].count))
         head = [h.lower() for h in next(reader)]
@@ -67,13 +63,6 @@ def test_city_total_is_the_number_of_cases_that_the_files_hold(built: Place, fil
     assert funnel(built) == (received,)
 
 
-def test_second_build_changes_nothing_and_force_builds_again(built: Place) -> None:
-    assert build(settings(built)).status == "unchanged"
-    again = build(settings(built), force=True)
-    assert again.status == "built" and {node.kind for node in again.nodes} >= {"model", "test", "seed"}
-    assert not any(node.kind == "unit_test" for node in again.nodes)
-
-
 def test_a_warehouse_has_its_manifest_and_gets_it_back_when_it_is_lost(built: Place) -> None:
     stored = load_manifest(settings(built))
     with duckdb.connect(str(built.home / "warehouse.duckdb"), read_only=True) as warehouse:
@@ -82,8 +71,11 @@ def test_a_warehouse_has_its_manifest_and_gets_it_back_when_it_is_lost(built: Pl
         ).fetchall()
     assert {(table.name, column.name) for table in stored.tables for column in table.columns} == set(columns)
     manifest_file(settings(built)).unlink()
-    assert build(settings(built)).status == "built"
+    again = build(settings(built))
+    assert again.status == "built" and {node.kind for node in again.nodes} >= {"model", "test", "seed"}
+    assert not any(node.kind == "unit_test" for node in again.nodes)
     assert load_manifest(settings(built)) == stored
+    assert build(settings(built)).status == "unchanged"
 
 
 def test_marts_of_the_small_city_pass_the_gate_and_the_districts_that_sent_nothing_are_named(built: Place) -> None:
@@ -93,15 +85,23 @@ def test_marts_of_the_small_city_pass_the_gate_and_the_districts_that_sent_nothi
     assert check_marts(settings(built)) == found
 
 
+def test_second_build_changes_nothing_and_force_builds_again(
+    received: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_project(monkeypatch, write_project(tmp_path / "project"), tmp_path / "parsed")
+    first = build(settings(received))
+    assert build(settings(received)).status == "unchanged"
+    again = build(settings(received), force=True)
+    assert [(node.name, node.kind) for node in again.nodes] == [(node.name, node.kind) for node in first.nodes]
+    assert again.status == "built" and {node.kind for node in again.nodes} == {"model", "test", "seed"}
+
+
 def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
     built: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, manifest = funnel(built), manifest_file(settings(built)).read_bytes()
-    project = tmp_path / "dbt_project"
-    shutil.copytree(building.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    (project / "tests" / "assert_never.sql").write_text("select 1 as wrong from {{ ref('mart_case_flow') }} limit 1\n")
-    monkeypatch.setattr(building, "PROJECT", project)
-    monkeypatch.setattr(snapshot, "PROJECT", project)
+    never = "select 1 as wrong from {{ ref('mart_versions') }} limit 1"
+    use_project(monkeypatch, write_project(tmp_path / "project", assert_never=never), tmp_path / "parsed")
     with pytest.raises(BuildFailed, match="assert_never"):
         build(settings(built))
     assert funnel(built) == before
@@ -113,9 +113,8 @@ def test_failing_test_fails_the_build_and_leaves_the_last_good_marts(
     assert "ERROR MainThread:   Got 1 result, configured to fail if != 0" in log and " DEBUG " not in log
 
 
-def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path, files: Path) -> None:
-    place = settle(tmp_path / "p", files)
-    place.followup("run", "--inbox", str(place.inbox))
+def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path) -> None:
+    place = built_city().copy(tmp_path / "p")
     before = funnel(place)
     damaged = next(place.home.glob("validated/arenden/*/*/*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:100])
@@ -124,28 +123,30 @@ def test_damaged_rows_fail_the_build_and_doctor_says_so(tmp_path: Path, files: P
     assert "missing or changed" in place.followup("doctor", expect=3)
 
 
-def test_a_parsed_project_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
-    place = settle(tmp_path / "p", draw(tmp_path))
-    place.followup("receive", "--inbox", str(place.inbox))
-    folder = Path(os.environ["FOLLOWUP_PARSED"])
-    folder.mkdir(exist_ok=True)
-    place.followup("build")
-    described = load_manifest(settings(place))
+def test_a_parsed_project_that_is_damaged_is_made_anew(
+    received: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = tmp_path / "parsed"
+    use_project(monkeypatch, write_project(tmp_path / "project"), parsed)
+    build(settings(received))
+    described = load_manifest(settings(received))
+    assert [table.name for table in described.tables] == ["fct_submission", "mart_versions"]
     for kind in ("msgpack", "json"):
-        (stored,) = folder.glob(f"*.{kind}")
-        stored.write_bytes(stored.read_bytes()[:1000])
-        assert "Built in" in place.followup("build", "--force")
-        assert stored.stat().st_size > 1000
-        assert load_manifest(settings(place)) == described
+        (stored,) = parsed.glob(f"*.{kind}")
+        whole = stored.read_bytes()
+        stored.write_bytes(whole[: len(whole) // 2])
+        assert build(settings(received), force=True).status == "built"
+        assert stored.stat().st_size == len(whole)
+        assert load_manifest(settings(received)) == described
 
 
-def test_a_project_that_has_moved_is_parsed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = settle(tmp_path / "p", draw(tmp_path))
-    place.followup("receive", "--inbox", str(place.inbox))
-    before = tmp_path / "before" / "dbt_project"
-    shutil.copytree(snapshot.PROJECT, before, ignore=shutil.ignore_patterns("target", "logs"))
-    with monkeypatch.context() as there:
-        there.setattr(building, "PROJECT", before)
-        assert build(settings(place)).status == "built"
-    shutil.rmtree(before)
-    assert build(settings(place), force=True).status == "built"
+def test_a_project_that_has_moved_is_parsed_anew(
+    received: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, parsed = write_project(tmp_path / "before"), tmp_path / "parsed"
+    use_project(monkeypatch, before, parsed)
+    assert build(settings(received)).status == "built"
+    before.rename(tmp_path / "after")
+    use_project(monkeypatch, tmp_path / "after", parsed)
+    assert build(settings(received), force=True).status == "built"
+    assert len(list(parsed.glob("*.msgpack"))) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from city import Place, draw, settle
+from city import Place, built_city, drawn_files, received_city
 from typer.testing import CliRunner
 
 from followup.cli.main import app
@@ -21,10 +21,7 @@ Run = Callable[..., str]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Two districts' quarter, taken in; the tests of this module follow each other on it."""
-    root = tmp_path_factory.mktemp("city")
-    made = settle(root / "p", draw(root / "drawn"))
-    made.followup("receive", "--inbox", str(made.inbox))
-    return made
+    return received_city().copy(tmp_path_factory.mktemp("city") / "p")
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def test_locked_quarter_is_shown_and_needs_an_exception(place: Place, followup: 
     assert "(locked)" in followup("status", "-q", "2018Q1")
     folder = place.inbox / "alvsjo"
     path = folder / "alvsjo_serviceinsatser_2018Q1.csv"
-    original = (place.root.parent / "drawn" / "inbox" / "alvsjo" / path.name).read_bytes()
+    original = (drawn_files() / "alvsjo" / path.name).read_bytes()
     path.write_bytes(original.rstrip().rpartition(b"\n")[0] + b"\r\n")
     assert "FIL-040" in followup("receive", "--inbox", str(place.inbox), expect=1)
     opened = followup("exception", "open", "-q", "2018Q1", "--district", "alvsjo", "--why", "fel i exporten")
@@ -132,7 +129,7 @@ def test_open_query_is_listed_explained_and_closed(place: Place, followup: Run) 
 
 def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run) -> None:
     path = place.inbox / "norrmalm" / "norrmalm_serviceinsatser_2018Q1.csv"
-    original = (place.root.parent / "drawn" / "inbox" / "norrmalm" / path.name).read_bytes()
+    original = (drawn_files() / "norrmalm" / path.name).read_bytes()
     path.write_bytes(original.replace("Rådgivningssamtal".encode("cp1252"), b"Kafferummet"))
     assert "1 refused" in followup("receive", "--inbox", str(place.inbox), expect=1)
     printed = followup("alias", "add", "Kafferummet", "--means", "rad_och_stod", "--district", "norrmalm")
@@ -143,11 +140,13 @@ def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run
 
 
 def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
-    place: Place, followup: Run, monkeypatch: pytest.MonkeyPatch
+    followup: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place = built_city().copy(tmp_path / "p")
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("followup.cli.commands.city_decisions.is_terminal", lambda: True)
-    followup("build")
-    drawn = place.root.parent / "drawn" / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
+    drawn = drawn_files() / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
     number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
     before = _cases(place)
     followup("erase", "--person", typed=f"{number[:-1]}x\n{number[:-1]}x\n", expect=2)

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from city import Place, draw, settle
+from city import Place, drawn_files, settle
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw(tmp_path_factory.mktemp("drawn"))
+def files() -> Path:
+    return drawn_files()
 
 
 @pytest.fixture

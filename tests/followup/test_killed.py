@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from city import Place, draw, marts, settle, state
+from city import Place, built_city, drawn_files, marts, received_city, settle, state
 from killing import run
 
 pytestmark = pytest.mark.kill
@@ -21,7 +22,7 @@ SAMPLE = 7
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One quarter of two districts, one file of which is refused."""
-    inbox = draw(tmp_path_factory.mktemp("drawn"))
+    inbox = shutil.copytree(drawn_files(), tmp_path_factory.mktemp("drawn") / "inbox")
     broken = inbox / "alvsjo" / "alvsjo_oppenvard_2018Q1.csv"
     broken.write_bytes(broken.read_bytes() + b"x;y\r\n")
     return inbox
@@ -30,7 +31,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Place:
     place = settle(tmp_path_factory.mktemp("undisturbed") / "place", files)
-    place.followup("run", "--inbox", str(place.inbox), expect=1)
+    place.followup("receive", "--inbox", str(place.inbox), expect=1)
     return place
 
 
@@ -62,13 +63,6 @@ def test_receive_killed_twice_in_a_row_ends_as_undisturbed(tmp_path: Path, files
     assert state(place) == state(undisturbed)
 
 
-@pytest.fixture
-def received(tmp_path: Path, files: Path, undisturbed: Place) -> Place:
-    place = settle(tmp_path / "received", files, undisturbed.root / "keys.json")
-    place.followup("receive", "--inbox", str(place.inbox), expect=1)
-    return place
-
-
 def kill_when(place: Place, command: list[str], moment: Path, size: int) -> bool:
     """Start a command and kill it as soon as a file has grown to a size; whether it came to that."""
     process = subprocess.Popen(
@@ -86,10 +80,9 @@ def kill_when(place: Place, command: list[str], moment: Path, size: int) -> bool
     return False
 
 
-def test_build_killed_while_dbt_writes_or_around_the_swap_ends_as_undisturbed(
-    received: Place, undisturbed: Place
-) -> None:
-    expected = marts(undisturbed.home / "warehouse.duckdb", "marts")
+def test_build_killed_while_dbt_writes_or_around_the_swap_ends_as_undisturbed(tmp_path: Path) -> None:
+    expected = marts(built_city().home / "warehouse.duckdb", "marts")
+    received = received_city().copy(tmp_path / "received")
     upcoming, built = received.home / "warehouse.next.duckdb", received.home / "warehouse.duckdb"
     for size in (1, 3_000_000):
         assert kill_when(received, ["build"], upcoming, size)
@@ -101,8 +94,8 @@ def test_build_killed_while_dbt_writes_or_around_the_swap_ends_as_undisturbed(
     assert "Nothing has changed" in received.followup("build")
 
 
-def test_killed_build_leaves_the_last_good_marts_readable(received: Place, undisturbed: Place) -> None:
-    received.followup("build")
-    before = marts(received.home / "warehouse.duckdb", "marts")
-    assert kill_when(received, ["build", "--force"], received.home / "warehouse.next.duckdb", 1_000_000)
-    assert marts(received.home / "warehouse.duckdb", "marts") == before
+def test_killed_build_leaves_the_last_good_marts_readable(tmp_path: Path) -> None:
+    place = built_city().copy(tmp_path / "built")
+    before = marts(place.home / "warehouse.duckdb", "marts")
+    assert kill_when(place, ["build", "--force"], place.home / "warehouse.next.duckdb", 1_000_000)
+    assert marts(place.home / "warehouse.duckdb", "marts") == before

@@ -5,17 +5,18 @@ Airflow's logs and database are searched the same way in tests/dags.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from city import Place, draw, settle
+from city import Place, drawn_files, settle
 from numbers_sent import numbers_in, search
 
 
 @pytest.fixture(scope="module")
 def taken_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, set[str], str]:
     """Good and broken files with numbers in all sorts of places, taken in, built and published; what was printed."""
-    inbox = draw(tmp_path_factory.mktemp("drawn"))
+    inbox = shutil.copytree(drawn_files(), tmp_path_factory.mktemp("drawn") / "inbox")
     sent = numbers_in(inbox)
     planted = sorted(sent)[:6]
     broken = inbox / "alvsjo" / "alvsjo_arenden_2018Q1.csv"

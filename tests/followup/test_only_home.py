@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import typer
-from city import draw
+from city import drawn_files
 from typer.testing import CliRunner
 
 from followup.cli.main import app
@@ -64,7 +64,7 @@ LEFT_OUT = {"__pycache__", "build", "node_modules"}
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("out")
-    shutil.move(draw(tmp_path_factory.mktemp("drawn")), folder / "inbox")
+    shutil.copytree(drawn_files(), folder / "inbox")
     shutil.copy(folder / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv", folder)
     return folder
 

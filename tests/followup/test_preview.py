@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from city import Place, draw, settle, state
+from city import Place, drawn_files, settle, state
+from small_project import use_project, write_project
 
-from followup.build import building, snapshot
 from followup.build.building import BuildFailed
 from followup.build.figure_diff import Figure, MartDiff, diff_marts
 from followup.build.preview import Preview, preview
@@ -45,7 +45,7 @@ def services(conversations: int) -> bytes:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The city's files, one of them written by hand."""
-    inbox = draw(tmp_path_factory.mktemp("drawn"))
+    inbox = shutil.copytree(drawn_files(), tmp_path_factory.mktemp("drawn") / "inbox")
     (inbox / DISTRICT / NAME).write_bytes(services(40))
     return inbox
 
@@ -181,13 +181,8 @@ def test_without_anything_received_there_is_nothing_to_compare_with(tmp_path: Pa
 def test_file_with_which_the_build_would_fail_is_told_and_leaves_nothing(
     built: Place, resubmission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = tmp_path / "dbt_project"
-    shutil.copytree(building.PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    (project / "tests" / "assert_first_version.sql").write_text(
-        "select 1 as wrong from {{ ref('stg_submissions') }} where version > 1\n"
-    )
-    monkeypatch.setattr(building, "PROJECT", project)
-    monkeypatch.setattr(snapshot, "PROJECT", project)
+    first = "select 1 as wrong from {{ ref('fct_submission') }} where version > 1"
+    use_project(monkeypatch, write_project(tmp_path / "project", assert_first_version=first), tmp_path / "parsed")
     with pytest.raises(BuildFailed, match="assert_first_version"):
         preview(settings(built), resubmission)
     assert not (built.home / "preview").exists()

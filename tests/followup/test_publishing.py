@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from city import Place, draw, settle
+from city import Place, built_city, drawn_files, settle
 from typer.testing import CliRunner
 
 from followup.cli.main import app
@@ -20,9 +20,7 @@ from publish.release.writing import PARTLY_SYNTHETIC, SYNTHETIC
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = settle(tmp_path_factory.mktemp("place") / "p", draw(tmp_path_factory.mktemp("drawn")))
-    place.followup("run", "--inbox", str(place.inbox))
-    return place
+    return built_city().copy(tmp_path_factory.mktemp("place") / "p")
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +80,9 @@ def test_reader_keeps_its_release_while_the_next_goes_out(released: Place) -> No
 
 
 def test_real_data_go_out_protected_and_what_is_only_partly_synthetic_says_so(tmp_path: Path) -> None:
-    inbox = draw(tmp_path)
-    real = inbox / "norrmalm" / "norrmalm_serviceinsatser_2018Q1.csv"
+    place = settle(tmp_path / "p", drawn_files())
+    real = place.inbox / "norrmalm" / "norrmalm_serviceinsatser_2018Q1.csv"
     real.write_bytes(real.read_bytes() + b"\r\n")  # other bytes than the manifest declares
-    place = settle(tmp_path / "p", inbox)
     place.followup("run", "--inbox", str(place.inbox))
     assert PARTLY_SYNTHETIC in place.followup("publish", "--approve")
 

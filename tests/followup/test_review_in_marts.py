@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from followup.build import building
 from followup.build.building import build
 from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
@@ -71,6 +72,8 @@ def district_review(settings: Settings, folder: Path) -> str:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    parsed, _ = building._read_parsed(building._parsed_file(settings, settings.warehouse))
+    assert parsed is not None, "the build has stored it"
     ledger = Ledger(settings.ledger)
     try:
         variables = write_snapshot(take_snapshot(settings, ledger), settings, folder)
@@ -80,7 +83,7 @@ def district_review(settings: Settings, folder: Path) -> str:
     where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     try:
-        outcome = dbtRunner().invoke(
+        outcome = dbtRunner(manifest=parsed).invoke(
             ["--quiet", "compile", "--select", "district_review", *where, "--vars", json.dumps(variables)]
         )
     finally:
