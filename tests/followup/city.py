@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import forked
 from made_once import made_once
 
 from ingest.ledger import Ledger
@@ -50,15 +49,8 @@ class Place:
         }
 
     def followup(self, *command: str, expect: int = 0) -> str:
-        """Run the command line as a user would; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "followup.cli.main", *command],
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
+        """Run the command line as a user would, in a process of its own; returns what it printed."""
+        done = forked.run(forked.COMMAND_LINE, *command, environment=os.environ | self.environment)
         assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
         return done.stdout
 

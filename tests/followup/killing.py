@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+
+import forked
 
 _DRIVER = """
 import os, signal, sys
@@ -47,14 +47,7 @@ def run(command: list[str], environment: dict[str, str], watched: Path, fatal_st
     Returns:
         Exit code (negative: the signal that ended it), and how many steps it took when it lived.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, str(watched), str(fatal_step), *command],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    done = forked.run(_DRIVER, str(watched), str(fatal_step), *command, environment=os.environ | environment)
     counted = [line for line in done.stderr.splitlines() if line.startswith("steps=")]
     if done.returncode not in (0, 1, -signal.SIGKILL):
         raise AssertionError(f"{command} ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 from city import Place, built_city, drawn_files, marts, received_city, settle, state
 from killing import run
@@ -65,12 +64,7 @@ def test_receive_killed_twice_in_a_row_ends_as_undisturbed(tmp_path: Path, files
 
 def kill_when(place: Place, command: list[str], moment: Path, size: int) -> bool:
     """Start a command and kill it as soon as a file has grown to a size; whether it came to that."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "followup.cli.main", *command],
-        env={**os.environ, **place.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = forked.start(forked.COMMAND_LINE, *command, environment=os.environ | place.environment)
     while process.poll() is None:
         if moment.exists() and moment.stat().st_size >= size:
             process.kill()

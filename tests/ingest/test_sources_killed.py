@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 
+import forked
 import pytest
 from drop_servers import Place
 from files import DISTRICT, Installation, base_row, csv_bytes
@@ -49,9 +48,7 @@ def killed(settings: Settings, where: str, when: str) -> None:
         "FOLLOWUP_DISTRICTS": str(settings.districts),
         "FOLLOWUP_NOW": str(settings.now_text),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, where, when], env=environment, capture_output=True, text=True, check=False
-    )
+    done = forked.run(_DRIVER, where, when, environment=environment)
     assert done.returncode == -signal.SIGKILL, f"{where} was not reached: {done.stderr[-2000:]}"
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
+import forked
 import pytest
 
 from ingest.ledger import Ledger
 from ingest.ledger.releases import current_release
 from ingest.persons.keys import make_keys
-from ingest.settings import ROOT, Settings
+from ingest.settings import Settings
 from tests.publish.keyed_city import cases, write_warehouse
 
 pytestmark = pytest.mark.kill
@@ -53,14 +51,7 @@ print(f"steps={steps}")
 
 def run(home: Path, fatal: int = 0) -> tuple[int, int]:
     """Make a release in a process of its own; returns its exit code and how many steps it took."""
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, str(home), str(fatal)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = forked.run(_DRIVER, str(home), str(fatal), timeout=120)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
     counted = [line for line in done.stdout.splitlines() if line.startswith("steps=")]
     return done.returncode, int(counted[0].removeprefix("steps=")) if counted else 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import forked
 import psycopg
 import pytest
 from releases_drawn import draw_release, files_say, reader_sees
@@ -130,9 +129,8 @@ def test_killed_at_a_step_leaves_whole_releases_and_the_next_run_completes_it(
         "FOLLOWUP_PUBLISH_LOGINS": str(settings.publish_logins),
         "FOLLOWUP_PUBLISHED": str(settings.published),
         "FOLLOWUP_NOW": "2019-01-03T08:00:00",
-        "PYTHONPATH": ":".join(sys.path),
     }
-    done = subprocess.run([sys.executable, "-c", KILLED, str(second), step], env=environment, check=False, timeout=60)
+    done = forked.run(KILLED, str(second), step, environment=environment, timeout=60)
     assert done.returncode == -9
     assert (reader_sees(connect), files_say(settings)) == (f"release-{database}", f"release-{files}")
     finished = finish(settings)
