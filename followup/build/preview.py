@@ -87,10 +87,12 @@ def preview(
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
             with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
-            after, before = folder / "after.duckdb", folder / "before.duckdb"
-            build_file(settings, with_file, after, folder / "after", on_node=on_node)
+            # named as the warehouse in force: dbt's parsed project is stored for each name
+            after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
+            before.parent.mkdir()
+            build_file(settings, with_file, after, after.parent, on_node=on_node)
             if not _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before):
-                build_file(settings, snapshot, before, folder / "before", with_tests=False, on_node=on_node)
+                build_file(settings, snapshot, before, before.parent, with_tests=False, on_node=on_node)
             diffs = diff_marts(before, after, name.district, str(name.quarter), most)
         return Preview(report, False, replaced, tuple(diffs))
 
