@@ -62,6 +62,22 @@ def published_means(
     return Durations(np.where(is_too_few, 0, days), is_too_few)
 
 
+def mean_deviations(unit_variance: float, mean: float, counts: Floats) -> Floats:
+    """At most the variance that shift and rounding add to published means of a city with this mean.
+
+    The square of a shift of 0.5 to 1 is 7/12 on average. How far the farthest duration is from the mean is not
+    published: at most √(n − 1) standard deviations (P. Samuelson, JASA 63, 1968), or the mean itself, where the
+    shortest is the farthest.
+
+    Args:
+        unit_variance: of one duration, in days²; NaN where it is not known.
+        mean: in days.
+        counts: n numbers of durations, above 0.
+    """
+    far = np.maximum(unit_variance * (counts - 1), mean**2)
+    return np.asarray(7 / 12 * far / counts**2 + 1 / 12)
+
+
 def published_quantiles(
     days: npt.ArrayLike, published_n: npt.ArrayLike, *, minimum_n: int, step_days: int = 1
 ) -> Durations:

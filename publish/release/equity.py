@@ -1,4 +1,4 @@
-"""Equity from published figures: each measure's value by unit and quarter, and how far apart the districts are."""
+"""Equity from published figures: each measure's value by unit and period, and how the districts compare."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from publish.cell_keys.ptable import PTable
-from publish.derive.intervals import Z, intervals
-from publish.derive.rates import Rates
+from publish.derive.comparing import share_limits
+from publish.derive.durations import mean_deviations
+from publish.derive.exact import Noise, row_variances
+from publish.derive.grouped import BANDS as BANDS_OF_DAYS
+from publish.derive.grouped import mean_variance, median_variances
+from publish.derive.intervals import Z, count_limits, deviation_variances
+from publish.release.compared import Days, compare_districts, texts
 from publish.release.deriving import Published
-from publish.release.keyed import CITY, Rows
-from publish.release.periods import QUARTER, TOTAL, quarters_in, rolling_year
+from publish.release.keyed import CITY
+from publish.release.periods import ROLLING, TOTAL
 
-Floats = npt.NDArray[np.float64]
 Key = tuple[str, str, str, str]
 """District, division, kind of period, quarter (of a year its last)."""
 _KEY = ("district_code", "district_basis", "period_kind", "reporting_quarter")
@@ -51,33 +54,37 @@ WAITS = ("service", "youth_clinic", "parenting_programme", "assessed")
 
 @dataclass(frozen=True)
 class _Value:
-    """A measure's published value: a null value is one of too few. `variance` is that of the deviations."""
+    """A measure's published value: a null value is one of too few. `days` of waits say how far they vary."""
 
     numerator: float
     denominator: float
     value: float
     low: float
     high: float
+    days: Days | None = None
 
 
 _TOO_FEW = float("nan")
 
 
-def derive_equity(found: Published, marts: Mapping[str, Published], districts: Collection[str], ptable: PTable) -> None:
+def derive_equity(
+    found: Published, marts: Mapping[str, Published], districts: Collection[str], ptable: PTable, step_days: int = 1
+) -> None:
     """Add every derived column of `mart_equity`.
 
     Args:
         found: its rows.
         marts: the published figures of the marts that count the measures.
         districts: the codes of districts; other units are not compared.
-        ptable: for the intervals.
+        ptable: with which counts of persons were published.
+        step_days: what grouped medians are rounded to.
     """
     rows = found.rows
-    sources = _Sources(marts, ptable)
-    told = [_texts(rows, name) for name in (*_KEY, "measure", "measure_form")]
+    sources = _Sources(marts, ptable, step_days)
+    listed = [texts(rows, name) for name in (*_KEY, "measure", "measure_form")]
     values: list[_Value | None] = []
     exact = zip(rows.floats("numerator").tolist(), rows.floats("denominator").tolist(), strict=True)
-    for unit, basis, kind, quarter, measure, form, (numerator, denominator) in zip(*told, exact, strict=True):
+    for unit, basis, kind, quarter, measure, form, (numerator, denominator) in zip(*listed, exact, strict=True):
         if measure in EXACT:
             values.append(_exact(form, numerator, denominator))
         else:
@@ -87,7 +94,8 @@ def derive_equity(found: Published, marts: Mapping[str, Published], districts: C
         found.numbers[name] = np.array(
             [_TOO_FEW if one is None else getattr(one, field) for one in values] or [], float
         )
-    _compare(found, told, districts)
+    noises = [_noise(measure, ptable) for measure in listed[-2]]
+    compare_districts(found, noises, [None if one is None else one.days for one in values], districts)
     is_there = np.array([one is not None and one.denominator > 0 for one in values] or [], np.bool_)
     found.counts["is_there"] = is_there.astype(np.int64)
     found.too_few |= np.isnan(found.numbers["value"])
@@ -104,27 +112,24 @@ def _exact(form: str, numerator: float, denominator: float) -> _Value:
 def _limits(form: str, numerator: float, size: float, variance: float) -> tuple[float, float]:
     """Score limits: of a share Wilson's, of a count per exposure Poisson's, with the deviations' variance added."""
     if form == "per_1000":
-        middle, root = numerator + Z**2 / 2, Z * np.sqrt(numerator + Z**2 / 4 + variance)
-        return max(float(middle - root), 0.0) / size, float(middle + root) / size
-    whole, part = np.array([int(size)]), np.array([min(int(numerator), int(size))])
-    none = np.zeros(1, np.bool_)
-    limits = intervals(Rates(part, whole, part / whole, none, none), None)
+        limits = count_limits(np.array([numerator]), np.array([size]), variance)
+    else:
+        limits = share_limits(np.array([min(int(numerator), int(size))]), np.array([int(size)]), None, Z)
     return float(limits.low[0]), float(limits.high[0])
 
 
-def _texts(rows: Rows, name: str, chosen: npt.NDArray[np.intp] | slice = slice(None)) -> list[str]:
-    """A column's texts; rows without kinds of period are of quarters."""
-    if not rows.has(name):
-        return [QUARTER] * len(np.arange(len(rows))[chosen])
-    codes, names = rows.codes(name)
-    return [names[code] for code in codes[chosen].tolist()]
+def _noise(measure: str, ptable: PTable) -> Noise:
+    """How the counts of a measure deviate."""
+    if measure in EXACT:
+        return Noise()
+    return Noise(ptable, len(BANDS.get(measure, (measure,))), is_rest=measure == REST)
 
 
 class _Sources:
     """Published totals of the marts that count the measures, by unit, division and period."""
 
-    def __init__(self, marts: Mapping[str, Published], ptable: PTable) -> None:
-        self._marts, self._ptable = marts, ptable
+    def __init__(self, marts: Mapping[str, Published], ptable: PTable, step_days: int) -> None:
+        self._marts, self._ptable, self._step_days = marts, ptable, step_days
         self._care = self._totals("mart_outpatient_care", {})
         self._service = self._totals("mart_service_interventions", {})
         self._concluded = self._totals("mart_case_flow", {"cohort_basis": "avslutad"})
@@ -144,7 +149,7 @@ class _Sources:
         for column in rows.mart.columns_of_dimensions:
             among &= rows.where(column, (cut or {}).get(column, TOTAL))
         chosen = np.flatnonzero(among)
-        keys = zip(*(_texts(rows, name, chosen) for name in _KEY), strict=True)
+        keys = zip(*(texts(rows, name, chosen) for name in _KEY), strict=True)
         return dict(zip(keys, chosen.tolist(), strict=True))
 
     def value(self, measure: str, key: Key, inhabitants: float) -> _Value | None:
@@ -168,8 +173,8 @@ class _Sources:
             return None
         found, row = self._marts[mart], totals[key]
         rate = found.rows.mart.rates[name]
-        numbers = [found.numbers[f"{name}{end}"][row] for end in ("", "_low", "_high")]
-        return _Value(float(found.counts[rate.part][row]), float(found.counts[rate.whole][row]), *map(float, numbers))
+        value, low, high = (float(found.numbers[f"{name}{end}"][row]) for end in ("", "_low", "_high"))
+        return _Value(float(found.counts[rate.part][row]), float(found.counts[rate.whole][row]), value, low, high)
 
     def _rest(self, mart: str, name: str, totals: Mapping[Key, int], key: Key) -> _Value | None:
         """The complement of a rate."""
@@ -179,55 +184,37 @@ class _Sources:
         return _Value(one.denominator - one.numerator, one.denominator, 1 - one.value, 1 - one.high, 1 - one.low)
 
     def _wait(self, totals: Mapping[Key, int], key: Key, statistic: str) -> _Value | None:
+        """A wait with its interval: as unsure as in a district of its size that is like the city."""
         if key not in totals:
             return None
         found, row = self._marts["mart_waiting_times"], totals[key]
-        n, days = float(found.counts["wait_n"][row]), float(found.numbers[f"{statistic}_days"][row])
-        summed = days * n if statistic == "wait_mean" else 0.0
-        return _Value(summed, n, days, _TOO_FEW, _TOO_FEW)
+        n, value = float(found.counts["wait_n"][row]), float(found.numbers[f"{statistic}_days"][row])
+        summed = value * n if statistic == "wait_mean" else 0.0
+        city = totals.get((CITY, *key[1:]))
+        if city is None or np.isnan(value):
+            return _Value(summed, n, value, _TOO_FEW, _TOO_FEW)
+        days = self._varying(found, city, n, statistic)
+        half = Z * (days.unit_variance / n + days.deviation) ** 0.5
+        return _Value(summed, n, value, max(value - half, 0.0), value + half, days)
+
+    def _varying(self, found: Published, city: int, n: float, statistic: str) -> Days:
+        bands = np.array([found.counts[f"waited_{name}"][city] for name, _, _ in BANDS_OF_DAYS], np.int64)
+        if statistic == "wait_mean":
+            mean = float(found.numbers["wait_mean_days"][city])
+            unit = mean_variance(bands, mean)
+            return Days(unit, float(mean_deviations(unit, mean, np.array([n]))[0]))
+        expected = bands * (n / max(int(bands.sum()), 1))
+        unit, moved = median_variances(bands, row_variances(self._ptable, expected))
+        return Days(unit, moved / n**2 + self._step_days**2 / 12)
 
     def _per_1000(self, measure: str, key: Key, inhabitants: float) -> _Value | None:
-        """Services started over four quarters, of the age bands; None where one of the quarters is not published."""
+        """Services started in the four quarters until this one; None where no such year is published."""
         unit, basis, _, quarter = key
-        found, started, variance = self._marts.get("mart_service_interventions"), 0, 0.0
-        for one in quarters_in(rolling_year(quarter)):
-            if found is None or (unit, basis, QUARTER, one) not in self._service:
-                return None
-            for age in BANDS[measure]:
-                row = self._ages[age].get((unit, basis, QUARTER, one))
-                count = 0 if row is None else int(found.counts["started"][row])
-                started += count
-                variance += 0.0 if row is None else float(self._ptable.variances(np.array([count]))[0])
-        if inhabitants <= 0:
+        year, found = (unit, basis, ROLLING, quarter), self._marts.get("mart_service_interventions")
+        if found is None or year not in self._service or inhabitants <= 0:
             return None
+        rows = [self._ages[age][year] for age in BANDS[measure] if year in self._ages[age]]
+        counts = found.counts["started"][rows]
+        started, variance = int(counts.sum()), float(deviation_variances(counts, self._ptable).sum())
         low, high = _limits("per_1000", started, inhabitants / 1000, variance)
         return _Value(started, inhabitants, started / (inhabitants / 1000), low, high)
-
-
-def _compare(found: Published, told: list[list[str]], districts: Collection[str]) -> None:
-    """The city's value beside each, and of the city's rows how far apart the districts are."""
-    values = found.numbers["value"]
-    units, groups = told[0], list(zip(*told[1:5], strict=True))
-    city = {group: values[row] for row, (unit, group) in enumerate(zip(units, groups, strict=True)) if unit == CITY}
-    compared: dict[tuple[str, ...], list[float]] = {}
-    for row, (unit, group) in enumerate(zip(units, groups, strict=True)):
-        if unit in districts and not np.isnan(values[row]):
-            compared.setdefault(group, []).append(float(values[row]))
-    found.numbers["city_value"] = np.array([city.get(group, _TOO_FEW) for group in groups] or [], float)
-    is_city = np.array([unit == CITY for unit in units] or [], np.bool_)
-    found.numbers["gap"] = np.where(is_city, np.nan, values - found.numbers["city_value"])
-    spreads = {group: _spread(one) for group, one in compared.items()}
-    nothing = (0.0, _TOO_FEW, _TOO_FEW, _TOO_FEW, _TOO_FEW)
-    names = ("districts_compared", "value_lowest", "value_highest", "value_ratio", "coefficient_of_variation")
-    for place, name in enumerate(names):
-        listed = [
-            spreads.get(group, nothing)[place] if own else _TOO_FEW for group, own in zip(groups, is_city, strict=True)
-        ]
-        found.numbers[name] = np.array(listed or [], float)
-
-
-def _spread(values: list[float]) -> tuple[float, float, float, float, float]:
-    lowest, highest, mean = min(values), max(values), sum(values) / len(values)
-    deviation = (sum((one - mean) ** 2 for one in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else _TOO_FEW
-    ratio = highest / lowest if lowest > 0 else _TOO_FEW
-    return float(len(values)), lowest, highest, ratio, deviation / mean if mean > 0 else _TOO_FEW

@@ -17,6 +17,7 @@ from publish.policy import CellKeyPolicy
 from publish.release.changes import parts_of, sketches_of
 from publish.release.choosing import is_published
 from publish.release.coherent import Coherence
+from publish.release.compared import rank_fill_rates
 from publish.release.deriving import Method, Published, derive
 from publish.release.drawing import Drawing
 from publish.release.equity import derive_equity
@@ -29,6 +30,7 @@ from publish.release.vacancies import derive_vacancies
 
 Sketched = TypeVar("Sketched", Draw, Decided)
 EQUITY, PILOT, VACANCIES = "mart_equity", "mart_pilot_effect", "mart_vacancies"
+RECRUITMENT = "mart_recruitment"
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +174,10 @@ def _figures(
     if PILOT in marts:
         derive_pilot_effect(marts[PILOT], method.ptable)
     if EQUITY in marts:
-        derive_equity(marts[EQUITY], marts, districts, method.ptable)
+        derive_equity(marts[EQUITY], marts, districts, method.ptable, method.policy.duration_step_days)
     chosen = {name: is_published(found, method.policy) for name, found in marts.items()}
+    if RECRUITMENT in marts:
+        rank_fill_rates(marts[RECRUITMENT], chosen[RECRUITMENT], districts, method.ptable)
     if EQUITY in marts:
         chosen[EQUITY] = marts[EQUITY].counts.pop("is_there") > 0
     return Made(marts, chosen, decided, method.ptable, successors)

@@ -16,7 +16,10 @@ from publish.release.keyed import Flags, Rows
 from publish.release.periods import quarters_in
 
 _WHOLE = ("person_count", "sum")
-_WHOLE_NUMBERS = ("districts_compared",)
+_WHOLE_NUMBERS = (
+    "districts_compared", "districts_over", "districts_under", "district_rank", "district_rank_low",
+    "district_rank_high", "fill_rank", "fill_rank_low", "fill_rank_high", "ranked_districts",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ import pytest
 
 from ingest.settings import ROOT
 from publish.cell_keys.ptable import make_ptable
-from publish.derive.grouped import grouped_medians
+from publish.derive.comparing import Page, compare
+from publish.derive.durations import mean_deviations
+from publish.derive.exact import Noise, count_deviations, row_variances
+from publish.derive.grouped import grouped_medians, mean_variance, median_variances
 from publish.marts.declared import load_marts
 from publish.policy import load_policy
+from publish.release.compared import OF_DISTRICTS, rank_fill_rates
 from publish.release.deriving import Published
 from publish.release.equity import BANDS, EXACT, GOALS, RATES, WAITS, derive_equity
 from publish.release.keyed import Rows
@@ -108,13 +112,23 @@ def test_the_pilots_effect_is_of_published_rates_and_as_unsure_as_the_areas_and_
     assert found.too_few.tolist() == [False, True, True]
 
 
-def equity_rows(measure: str, form: str, units: list[str], numbers: list[tuple[float, float]]) -> Published:
+def equity_rows(
+    measure: str,
+    form: str,
+    units: list[str],
+    numbers: list[tuple[float, float]],
+    kind: str = "kvartal",
+    files: list[int] | None = None,
+) -> Published:
     mart = load_marts()["mart_equity"]
     many = len(units)
     columns = {
         "district_code": units,
         "district_basis": ["today"] * many,
-        "reporting_quarter": ["2018Q1"] * many,
+        "reporting_quarter": ["2018Q4"] * many,
+        "period_kind": [kind] * many,
+        "quarters_in_force": files or [1 if kind == "kvartal" else 4] * many,
+        "is_high_better": [True] * many,
         "cohort_basis": ["handelse"] * many,
         "measure_family": ["x"] * many,
         "measure": [measure] * many,
@@ -125,16 +139,21 @@ def equity_rows(measure: str, form: str, units: list[str], numbers: list[tuple[f
     return Published(Rows(mart, pa.table(columns)), {})
 
 
-def concluded(units: list[str], parts: list[int], wholes: list[int]) -> Published:
-    mart = load_marts()["mart_case_flow"]
-    many = len(units)
-    columns: dict[str, list[str]] = {name: ["alla"] * many for name in mart.columns_of_dimensions}
-    columns |= {"district_code": units, "district_basis": ["today"] * many, "reporting_quarter": ["2018Q1"] * many}
-    columns["cohort_basis"] = ["avslutad"] * many
-    found = Published(
-        Rows(mart, pa.table(columns)),
-        {"school_contacted_rate_numerator": counts(*parts), "school_contacted_rate_denominator": counts(*wholes)},
-    )
+def totals(
+    name: str, keys: dict[str, str], units: list[str], kind: str, counted: dict[str, list[int]], **cut: str
+) -> Published:
+    """Rows of a mart that are not cut, or by `cut` only, of each unit."""
+    mart, many = load_marts()[name], len(units)
+    columns: dict[str, list[str]] = {column: ["alla"] * many for column in mart.columns_of_dimensions}
+    given = {"district_basis": "today", "reporting_quarter": "2018Q4", "period_kind": kind, **keys, **cut}
+    columns |= {"district_code": units} | {column: [value] * many for column, value in given.items()}
+    return Published(Rows(mart, pa.table(columns)), {column: counts(*values) for column, values in counted.items()})
+
+
+def concluded(units: list[str], parts: list[int], wholes: list[int], kind: str = "kvartal") -> Published:
+    named = ("school_contacted_rate_numerator", "school_contacted_rate_denominator")
+    counted = dict(zip(named, (parts, wholes), strict=True))
+    found = totals("mart_case_flow", {"cohort_basis": "avslutad"}, units, kind, counted)
     rate = np.array([part / whole if whole >= 20 else np.nan for part, whole in zip(parts, wholes, strict=True)])
     for end, away in (("", 0), ("_low", -0.1), ("_high", 0.1)):
         found.numbers[f"school_contacted_rate{end}"] = rate + away
@@ -180,6 +199,129 @@ def test_equity_of_what_is_no_person_is_exact_and_without_a_figure_there_is_no_r
     unknown = equity_rows("school_contacted_rate", "andel", ["bromma"], [(1.0, 2.0)])
     derive_equity(unknown, {}, {"bromma"}, PTABLE)
     assert unknown.counts["is_there"].tolist() == [0]
+
+
+UNITS = ["bromma", "farsta", "kista", "norrmalm", "skarpnack", "socialjour", "stockholm"]
+DISTRICTS = {*UNITS[:5]}
+WHOLES = [400, 400, 400, 12, 400, 40, 1652]
+
+
+@pytest.mark.parametrize("kind", ["rullande_ar", "ar"])
+def test_years_have_ranks_and_positions_of_the_districts_whose_files_are_all_there(kind: str) -> None:
+    # Skarpnäck lacks a quarter; Norrmalm has too few, Socialjour is no district
+    found = equity_rows("school_contacted_rate", "andel", UNITS, [(1.0, 2.0)] * 7, kind, [4, 4, 4, 4, 3, 4, 4])
+    source = concluded(UNITS, [100, 200, 300, 6, 200, 30, 830], WHOLES, kind)
+    derive_equity(found, {"mart_case_flow": source}, DISTRICTS, PTABLE)
+    assert found.numbers["district_rank"].tolist()[:3] == [3, 2, 1]
+    assert np.isnan(found.numbers["district_rank"][3:]).all()
+    page = Page(
+        "andel", np.array([0.25, 0.5, 0.75]), np.full(3, 400.0), 830 / 1652, 830 / 1652 * (1 - 830 / 1652),
+        count_deviations(np.full(3, 400.0), 830 / 1652, Noise(PTABLE), is_share=True), True, Noise(PTABLE),
+    )  # fmt: skip
+    expected = compare(page)
+    for name, line in expected.lines.items():
+        assert found.numbers[name][:3] == pytest.approx(line)
+    assert found.numbers["value_without_noise"][:3] == pytest.approx(expected.without_noise)
+    assert found.numbers["district_rank_low"].tolist()[:3] == expected.ranks.low.tolist() == [3, 2, 1]
+    # three are too few for positions, so nobody is said to be outside, or not to be
+    assert found.texts["funnel_position"].tolist() == [None] * 7
+    assert np.isnan(found.numbers["districts_over"]).all()
+    assert found.numbers["districts_compared"][6] == 3
+    assert found.numbers["between_variance"][6] == pytest.approx(expected.spread.between)
+    left = expected.without_noise
+    assert found.numbers["value_ratio_without_noise"][6] == pytest.approx(left.max() / left.min())
+
+
+def test_a_year_names_who_is_outside_and_a_quarter_does_not() -> None:
+    units = [*(f"d{number:02}" for number in range(9)), "stockholm"]
+    parts, wholes = [80] * 8 + [180, 820], [400] * 9 + [3600]
+    for kind in ("rullande_ar", "kvartal"):
+        found = equity_rows("school_contacted_rate", "andel", units, [(1.0, 2.0)] * 10, kind)
+        source = concluded(units, parts, wholes, kind)
+        derive_equity(found, {"mart_case_flow": source}, set(units[:-1]), PTABLE)
+        if kind == "kvartal":
+            assert all(np.isnan(found.numbers[name]).all() for name in OF_DISTRICTS)
+            assert found.texts["funnel_position"].tolist() == found.texts["districts_outside"].tolist() == [None] * 10
+        else:
+            assert found.texts["funnel_position"].tolist() == ["inom"] * 8 + ["over", None]
+            assert found.texts["districts_outside"].tolist() == [None] * 9 + ["d08"]
+            assert (found.numbers["districts_over"][9], found.numbers["districts_under"][9]) == (1, 0)
+
+
+def test_participants_per_1000_are_the_published_rolling_years_whatever_the_row_is_of() -> None:
+    units, started = ["bromma", "stockholm"], {"6-12": [70, 160], "13-17": [30, 44]}
+    parts = [totals("mart_service_interventions", {}, units, "rullande_ar", {"started": [120, 260]})]
+    parts += [
+        totals("mart_service_interventions", {}, units, "rullande_ar", {"started": one}, age_band=age)
+        for age, one in started.items()
+    ]
+    # a quarter's own rows say nothing of the year
+    parts.append(totals("mart_service_interventions", {}, units, "kvartal", {"started": [9, 9]}))
+    whole = Published(
+        Rows(parts[0].rows.mart, pa.concat_tables([one.rows.table for one in parts])),
+        {"started": np.concatenate([one.counts["started"] for one in parts])},
+    )
+    for kind in ("kvartal", "rullande_ar", "ar"):
+        found = equity_rows("participants_per_1000", "per_1000", units, [(1.0, 2000.0), (2.0, 5000.0)], kind)
+        derive_equity(found, {"mart_service_interventions": whole}, {"bromma"}, PTABLE)
+        assert found.numbers["numerator"].tolist() == [100, 204], kind
+        assert found.numbers["value"].tolist() == [50, 40.8]
+        # Poisson's score limits with the deviations of two counts
+        around = 1.959964 * (100 + 0.960365 + 2 * POLICY.variance) ** 0.5
+        assert found.numbers["value_low"][0] == pytest.approx((100 + 1.92073 - around) / 2, abs=1e-4)
+    # no rolling year is published: there is no value
+    alone = equity_rows("participants_per_1000", "per_1000", units, [(1.0, 2000.0)] * 2)
+    derive_equity(alone, {"mart_service_interventions": parts[-1]}, {"bromma"}, PTABLE)
+    assert alone.counts["is_there"].tolist() == [0, 0]
+
+
+def test_waits_vary_as_the_citys_bands_say() -> None:
+    units = ["bromma", "farsta", "stockholm"]
+    bands = {"0_7_days": [10, 10, 100], "8_14_days": [20, 20, 200], "15_30_days": [10, 10, 100]}
+    counted = {f"waited_{name}": one for name, one in bands.items()}
+    counted |= {"waited_31_90_days": [0] * 3, "waited_over_90_days": [0] * 3, "wait_n": [40, 40, 400]}
+    source = totals("mart_waiting_times", {"wait_kind": "service"}, units, "ar", counted)
+    source.numbers["wait_mean_days"] = np.array([14.0, 11.0, 12.0])
+    source.numbers["wait_grouped_median_days"] = np.array([11.0, 11.0, 11.0])
+    city, size = np.array([100, 200, 100, 0, 0]), np.array([40.0])
+    mean, unit = found_of("service_wait_mean", "medel", units, source), mean_variance(city, 12.0)
+    half = 1.959964 * (unit / 40 + mean_deviations(unit, 12.0, size)[0]) ** 0.5
+    assert (mean.numbers["value_low"][0], mean.numbers["value_high"][0]) == pytest.approx((14 - half, 14 + half))
+    # the lines are in whole days, around the city's 12
+    assert mean.numbers["funnel_low"][0] == round(mean.numbers["funnel_low"][0]) < 12 < mean.numbers["funnel_high"][0]
+    median = found_of("service_wait_grouped_median", "median", units, source)
+    unit, moved = median_variances(city, row_variances(PTABLE, city * 0.1))
+    half = 1.959964 * (unit / 40 + moved / 1600 + 1 / 12) ** 0.5
+    assert median.numbers["value_high"][0] == pytest.approx(11 + half)
+
+
+def found_of(measure: str, form: str, units: list[str], source: Published) -> Published:
+    found = equity_rows(measure, form, units, [(1.0, 2.0)] * len(units), "ar")
+    derive_equity(found, {"mart_waiting_times": source}, {"bromma", "farsta"}, PTABLE)
+    return found
+
+
+def test_fill_rates_are_ranked_among_the_districts_whose_row_is_published() -> None:
+    units = ["bromma", "farsta", "kista", "norrmalm", "skarpnack", "stockholm"]
+    filled, seats = [150, 380, 420, 300, 8, 1258], [400, 400, 400, 400, 10, 1610]
+    found = totals(
+        "mart_recruitment", {"cohort_basis": "startad", "period": "2018"}, units, "ar", {"fill_rate_numerator": filled}
+    )
+    table = found.rows.table.append_column("fill_rate_denominator", pa.array(seats))
+    found = Published(
+        Rows(found.rows.mart, table.append_column("quarters_in_force", pa.array([4, 4, 4, 4, 4, 4]))), found.counts
+    )
+    rate = np.array(filled) / seats
+    found.numbers["fill_rate"] = np.where(np.array(seats) < 20, np.nan, rate)
+    chosen = np.array([True, True, True, False, True, True])  # Norrmalm's row is not published
+    rank_fill_rates(found, chosen, set(units[:-1]), PTABLE)
+    # Kista has more participants than seats: the interval's end is the rate itself. Skarpnäck has too few seats
+    assert found.numbers["fill_rank"].tolist()[:3] == [3, 2, 1]
+    assert found.numbers["fill_rank_low"].tolist()[:3] == [3, 2, 1]
+    assert found.numbers["fill_rank_high"].tolist()[:3] == [3, 2, 1]
+    assert found.numbers["ranked_districts"].tolist()[:3] == [3, 3, 3]
+    for name in ("fill_rank", "fill_rank_low", "fill_rank_high", "ranked_districts"):
+        assert np.isnan(found.numbers[name][3:]).all()
 
 
 def test_every_measure_of_equity_has_a_source() -> None:
