@@ -34,6 +34,8 @@
 {% macro funnel_line(z, side) -%}
     {%- set sign = '-' if side == 'low' else '+' -%}
     case
+        -- some engines take the greatest of 0 and null as 0
+        when standard_error is null then null
         when standard_error = 0 then city_value
         when measure_form in ('medel', 'median')
             then city_value * power(

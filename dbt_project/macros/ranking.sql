@@ -68,7 +68,10 @@
     case measure_form
         when 'andel' then {{ score_limit('numerator', 'denominator', z, side, true) }}
         when 'per_1000' then {{ score_limit('numerator', 'sample_size', z, side, false) }}
-        else {{ "greatest(0, value - " if side == "low" else "(value + " }}{{ z }} * sqrt(noise_variance / sample_size))
+        else case
+            when noise_variance is not null
+                then {{ "greatest(0, value - " if side == "low" else "(value + " }}{{ z }} * sqrt(noise_variance / sample_size))
+        end
     end
 {%- endmacro %}
 

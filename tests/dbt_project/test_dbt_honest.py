@@ -13,6 +13,9 @@ import pytest
 from dbt_built import PROJECT, Warehouse
 from scipy import stats
 
+from publish.derive.comparing import Page, compare
+from publish.derive.exact import Noise
+
 DISTRICTS = [f"d{n:02}" for n in range(14)]
 QUARTERS = [f"{2000 + n // 4}Q{n % 4 + 1}" for n in range(100)]
 BANDS = ("waited_0_7_days", "waited_8_14_days", "waited_15_30_days", "waited_31_90_days", "waited_over_90_days")
@@ -175,6 +178,46 @@ def test_small_counts_have_exact_limits(drawn_city: City) -> None:
             if measure != "events":
                 expected = (expected[0], min(1, expected[1]))
             assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(expected, abs=1e-5), (measure, name)
+
+
+def test_a_wait_without_bands_has_a_rank_and_no_lines(drawn_city: City) -> None:
+    days = np.arange(10, 10 + len(DISTRICTS))[None, :] * 40
+    found = drawn_city.compared(sums_of("wait", days, np.full_like(days, 40)), {"wait": "medel"})
+    assert found["district_rank"].tolist() == list(range(14, 0, -1))
+    unknown = ["funnel_low", "funnel_high", "outer_funnel_low", "outer_funnel_high", "value_without_noise"]
+    assert found[[*unknown, "district_rank_low", "district_rank_high", "funnel_position"]].isna().all(axis=None)
+
+
+def test_published_comparisons_without_deviations_are_the_models(drawn_city: City) -> None:
+    rng = np.random.default_rng(14)
+    measures = {name: (form, rows) for name, form, rows in drawn(rng) if not name.startswith(("banded", "median"))}
+    apart = rng.uniform(0.2, 0.8, len(DISTRICTS))
+    alone = np.where(np.arange(len(DISTRICTS)) == 3, 0.8, 0.4)
+    yes = rng.binomial(300, alone, (len(QUARTERS), len(DISTRICTS)))
+    measures["alone"] = ("andel", sums_of("alone", yes, np.full(len(DISTRICTS), 300)))
+    for number in (25, 150):  # districts that do differ
+        yes = rng.binomial(number, apart, (len(QUARTERS), len(DISTRICTS)))
+        measures[f"apart_{number}"] = ("andel", sums_of(f"apart_{number}", yes, np.full(len(DISTRICTS), number)))
+    some = QUARTERS[:3]
+    given = pd.concat([rows[rows["reporting_quarter"].isin(some)] for _, rows in measures.values()])
+    models = drawn_city.compared(given, {name: form for name, (form, _) in measures.items()})
+    for (measure, quarter), page in given.groupby(["measure", "reporting_quarter"], sort=False):
+        found = models[(models["measure"] == measure) & (models["reporting_quarter"] == quarter)]
+        found = found.set_index("district_code").loc[page["district_code"]]
+        form = measures[measure][0]
+        sizes = page["denominator"].to_numpy() / (1000 if form == "per_1000" else 1)
+        city = page["numerator"].sum() / sizes.sum()
+        squares = page["square_sum"].sum() / sizes.sum() - city**2
+        unit = {"andel": city * (1 - city), "per_1000": city, "medel": squares}[form]
+        values = page["numerator"].to_numpy() / sizes
+        made = compare(Page(form, values, sizes, city, unit, np.zeros(len(sizes)), True, Noise()))
+        expected = {**made.lines, "value_without_noise": made.without_noise, "district_rank": made.ranks.rank}
+        expected |= {"district_rank_low": made.ranks.low, "district_rank_high": made.ranks.high}
+        for name, column in expected.items():
+            assert column == pytest.approx(found[name].to_numpy(float), rel=1e-5, abs=1e-5), (measure, quarter, name)
+        assert found["funnel_position"].tolist() == made.positions.tolist(), (measure, quarter)
+    assert len(models) > 1000
+    assert models.loc[models["funnel_position"] == "over", "district_code"].eq(DISTRICTS[3]).sum() == len(some)
 
 
 def test_the_levels_of_flags_are_those_of_benjamini_and_hochberg() -> None:
