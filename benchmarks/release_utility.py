@@ -11,9 +11,11 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from publish.marts.declared import Mart, load_marts
+from publish.release.equity import EXACT
 from publish.serving.release_file import name, sql_literal
 
 LEAST_DENOMINATOR, LEAST_UNITS, CLOSE = 30, 5, 2
+DISTRICTS = "select district_code from warehouse.core.dim_district where kind = 'district'"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def utility(warehouse: Path, release: Path) -> Utility:
                 ).fetchone() or (0, 0)
                 close, counted = close + within, counted + of
             few += _too_few(connection, mart)
+        ranked = list(_equity(connection))
     found = [
         (
             f"error of rates of {LEAST_DENOMINATOR} or more, of their half-width",
@@ -61,6 +64,7 @@ def utility(warehouse: Path, release: Path) -> Utility:
             (f"order of districts, {kind}: mean Kendall's tau", f"{np.mean(all_of):.2f} ({len(all_of)} orders)", "0.90")
             for kind, all_of in sorted(taus.items())
         ),
+        *ranked,
         (f"city totals within {CLOSE} of the truth", f"{close / max(counted, 1):.1%} of {counted:,}", "95 %"),
         *few,
     ]
@@ -106,6 +110,31 @@ def _taus(connection: duckdb.DuckDBPyConnection, mart: Mart, both: str, rate: st
         tau = float(kendalltau(published, true).statistic)
         if not np.isnan(tau):
             yield str(what), tau
+
+
+def _equity(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
+    """The districts' order by equity's measures of persons, and whether the limits of ranks hold the true rank."""
+    exact = ", ".join(sql_literal(one) for one in EXACT)
+    both = (
+        f"{_both(connection, load_marts()['mart_equity'])} "
+        f"where p.measure not in ({exact}) and p.district_code in ({DISTRICTS})"
+    )
+    taus: dict[str, list[float]] = {}
+    for kind, published, true in connection.execute(
+        f"select p.period_kind, list(p.value order by p.district_code), list(t.value order by p.district_code) "
+        f"from {both} and p.value is not null and t.value is not null "
+        f"group by p.period_kind, p.period, p.district_basis, p.measure having count(*) >= {LEAST_UNITS}"
+    ).fetchall():
+        tau = float(kendalltau(published, true).statistic)
+        taus.setdefault(kind, []).extend([] if np.isnan(tau) else [tau])
+    for kind, all_of in sorted(taus.items()):
+        yield f"equity's order, {kind}: mean Kendall's tau", f"{np.mean(all_of):.2f} ({len(all_of)} orders)", "0.90"
+    for kind, within, of in connection.execute(
+        f"select p.period_kind, avg((t.district_rank between p.district_rank_low and p.district_rank_high)::int), "
+        f"count(*) from {both} and p.district_rank_low is not null and t.district_rank is not null "
+        f"group by 1 order by 1"
+    ).fetchall():
+        yield f"equity, {kind}: true ranks within their limits", f"{within:.1%} of {of:,}", "95 %"
 
 
 def _too_few(connection: duckdb.DuckDBPyConnection, mart: Mart) -> Iterator[tuple[str, str, str]]:

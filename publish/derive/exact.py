@@ -59,7 +59,8 @@ def row_variances(ptable: PTable | None, expected: npt.ArrayLike) -> Floats:
     """The variance of the deviation where so many are expected, between those of the rows around."""
     if ptable is None:
         return np.zeros(np.shape(expected))
-    return np.interp(np.asarray(expected, np.float64), np.arange(len(ptable.rows)), [row.variance for row in ptable.rows])
+    variances = [row.variance for row in ptable.rows]
+    return np.interp(np.asarray(expected, np.float64), np.arange(len(variances)), variances)
 
 
 def count_deviations(sizes: Floats, city_value: float, noise: Noise, *, is_share: bool) -> Floats:
