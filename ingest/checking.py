@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,10 @@ from ingest.storing import sketch_of_table
 from ingest.unreadable_cells import why_unreadable
 
 log = logging.getLogger(__name__)
+_MOST_SAID = 50_000
+"""Findings in rows that a report remembers."""
+_MOST_CAUSES = 2_000
+"""Rows of a rule whose causes are found at once."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class CheckReport:
     absent_keys: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     changes: Changes | None = None
     explained: Mapping[str, int] = field(default_factory=dict)
+    _said: dict[tuple[str, int], Finding] = field(default_factory=dict, repr=False, compare=False)
+    """Findings in rows by code and position: each answer to the district lists the same ones."""
+    _causes: dict[bytes, str] = field(default_factory=dict, repr=False, compare=False)
+    """Why cells of a column of numbers are read as none."""
 
     @property
     def accepted(self) -> bool:
@@ -114,6 +123,14 @@ class CheckReport:
         if rule.kind == ABOUT_ABSENT_ROWS:
             where = f" (rad {place} i förra kvartalets fil)"
             return Finding(rule.code, rule.severity, None, rule.column, rule.message_sv + where)
+        said = self._said.get((rule.code, place))
+        if said is None:
+            said = self._say(rule, place)
+            if len(self._said) < _MOST_SAID:
+                self._said[rule.code, place] = said
+        return said
+
+    def _say(self, rule: Rule, place: int) -> Finding:
         assert self.table is not None
         row = int(self.table.row_numbers[place])
         message, cause = self.message_of(rule), self._detail(rule, place)
@@ -133,9 +150,20 @@ class CheckReport:
             return ""
         cell = self.raw.columns[column.name][place].as_py() or b""
         if column.type == "person_number" and self.name.quarter is not None:
-            cause = why_no_number(cell, self.raw.encoding, self.name.quarter.end)
+            cause = self._why_no_number(rule, cell, self.name.quarter.end)
             return f" ({cause})" if cause else ""
         return why_unreadable(cell.decode(self.raw.encoding).strip(), column, self.table.codes.get(column.name))
+
+    def _why_no_number(self, rule: Rule, cell: bytes, reference: date) -> str:
+        """The cause of one cell; those of the rule's first rows are found at once."""
+        assert self.raw is not None and rule.column is not None
+        if not self._causes:
+            rows = np.concatenate([one.rows for one in self.outcomes if one.rule.code == rule.code])[:_MOST_CAUSES]
+            first = self.raw.columns[rule.column].take(pa.array(rows)).to_pylist()
+            self._causes.update(why_no_number((one or b"" for one in first), self.raw.encoding, reference))
+        if cell not in self._causes:
+            self._causes.update(why_no_number([cell], self.raw.encoding, reference))
+        return self._causes[cell]
 
 
 @dataclass(frozen=True)
@@ -264,6 +292,7 @@ def _skipped(contract: Contract, lacking: frozenset[str], history: History) -> l
     ]
 
 
+@lru_cache(maxsize=1)
 def _catalogue_sets() -> dict[str, frozenset[str]]:
     """Named sets of the intervention catalogue: those known in one form only."""
     forms = [(row["intervention_code"], row["usual_form"]) for row in read_seed("interventions")]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
@@ -30,6 +30,7 @@ _SEED_KEYS = {
 }
 PERSON_COLUMNS = ("personnummer", "lopnummer", "fodelsear")
 """Columns replaced by keys and birth date before anything is stored."""
+_MOST_CODE_LISTS = 4096
 
 
 class ContractError(Exception):
@@ -125,6 +126,7 @@ class Contract(BaseModel):
     reference_date: str | None = None
     """The date whose age limit applies (person datasets)."""
     columns: tuple[Column, ...]
+    _code_lists: dict[tuple[str, str, tuple[LocalName, ...]], CodeList] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Contract:
@@ -154,13 +156,17 @@ class Contract(BaseModel):
         """Columns that are stored under their own name: all but those replaced by keys and birth date."""
         return tuple(c for c in self.columns if not (self.about_persons and c.name in (*PERSON_COLUMNS, "id_typ")))
 
-    def header_lookup(self) -> dict[str, str]:
+    def header_lookup(self) -> Mapping[str, str]:
         """Folded header spelling → column name."""
-        found = {}
-        for column in self.columns:
-            for spelling in (column.name, column.label_sv, *column.aliases):
-                found[fold(spelling)] = column.name
-        return found
+        return self._headers
+
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        return {
+            fold(spelling): column.name
+            for column in self.columns
+            for spelling in (column.name, column.label_sv, *column.aliases)
+        }
 
     def code_list(self, name: str, district_code: str, local_names: Sequence[LocalName] = ()) -> CodeList:
         """The codes of a column as one district may spell them (its areas, its local names of interventions).
@@ -173,7 +179,12 @@ class Contract(BaseModel):
         Raises:
             ContractError: an alias names a code that is not in the list.
         """
-        return _code_list(self.column(name), district_code, local_names)
+        key = name, district_code, tuple(local_names)
+        if key not in self._code_lists:
+            if len(self._code_lists) >= _MOST_CODE_LISTS:  # names that the city has added since are in the key
+                self._code_lists.clear()
+            self._code_lists[key] = _code_list(self.column(name), district_code, local_names)
+        return self._code_lists[key]
 
 
 @lru_cache(maxsize=1)

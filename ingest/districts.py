@@ -10,7 +10,7 @@ import csv
 import ipaddress
 import os
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -82,10 +82,11 @@ def _date(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def read_seed(name: str) -> list[dict[str, str]]:
-    """Rows of a seed as dictionaries of text, by the seed's file stem."""
+@lru_cache(maxsize=32)
+def read_seed(name: str) -> Sequence[Mapping[str, str]]:
+    """Rows of a seed as dictionaries of text, by the seed's file stem. Read once per process, as the contracts are."""
     with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+        return tuple(csv.DictReader(handle))
 
 
 @lru_cache(maxsize=1)

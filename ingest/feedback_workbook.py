@@ -39,7 +39,7 @@ MASK = "•••"
 _SUGGESTED_ROWS = 2_000
 """Rows of a rule for which the summary lists suggestions."""
 _NAMED_ROWS, _LINES_PER_RULE, _MESSAGES_PER_ROW = 30, 50, 12
-_EPOCH, _FIRST_EXCEL_DAY = date(1970, 1, 1), date(1900, 3, 1)
+_EPOCH, _EXCEL_EPOCH, _FIRST_EXCEL_DAY = date(1970, 1, 1), date(1899, 12, 30), date(1900, 3, 1)
 _WORDS = {"error": "FEL", "query": "FRÅGA"}
 
 Positions = npt.NDArray[np.int64]
@@ -362,7 +362,7 @@ def _write_rows(sheet: Any, styles: _Styles, report: CheckReport, chosen: Positi
 
 def _write_cell(sheet: Any, styles: _Styles, row: int, column: int, cell: str | int | date, mark: str) -> None:
     if isinstance(cell, date) and cell >= _FIRST_EXCEL_DAY:
-        sheet.write_datetime(row, column, datetime(cell.year, cell.month, cell.day), styles.marks[mark, "date"])  # noqa: DTZ001
+        sheet.write_number(row, column, (cell - _EXCEL_EPOCH).days, styles.marks[mark, "date"])
     elif isinstance(cell, int):
         sheet.write_number(row, column, cell, styles.marks[mark, "number"])
     elif cell or mark:

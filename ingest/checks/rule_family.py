@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import parse_result_format
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration, parse_result_format
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.validator.metric_configuration import MetricConfiguration
@@ -55,6 +55,16 @@ class OneMetricRule(BatchExpectation):
     found_as: ClassVar[str] = ""
     """Under which name a result carries what the metric found."""
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id",)
+
+    @property
+    def configuration(self) -> ExpectationConfiguration:
+        """This rule as the library passes it on: its arguments, and what is said beside.
+
+        The base class copies every field to find the few that are given: a tenth of the time of a small file.
+        """
+        names = ("batch_id", *self.success_keys)
+        given = {key: value for key in names if (value := getattr(self, key)) is not None}
+        return ExpectationConfiguration(type=self.expectation_type, kwargs=given, meta=self.meta)
 
     def get_validation_dependencies(
         self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None

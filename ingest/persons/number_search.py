@@ -18,6 +18,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.reading.byte_columns import lengths, matching
+
 _GAP, _CUT = r"[\W_]{0,8}", r"[\W_]{1,8}"
 """What may be between two digits of one number: no letter, and not much."""
 
@@ -77,6 +79,10 @@ _FOUR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _NEARBY = 60
 """Characters between a birth date and its last four digits, in a text that speaks of numbers."""
 
+_PLAIN_LETTERS = re.compile("[\0-\x7f\u00c0-\u024f]*")
+"""ASCII and Latin letters with accents: digits look like digits here."""
+_LEAST_DIGITS = re.compile(r"(?:[0-9][^0-9]*){5}")
+"""The last four and a day: fewer digits are no number, however it is written."""
 _ESCAPED = re.compile(r"%[0-9a-f]{2}|&#?\w+;|_x[0-9a-f]{4}_", re.IGNORECASE)
 _ENDLESS = re.compile(r"&#\d{8,};?")
 """No character; Python refuses to read so long a number."""
@@ -89,6 +95,8 @@ _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 _SEARCHED = 2_000
 """Characters of a cell that are searched. No text of ours is so long: one that is, is refused for its length."""
 _FEWEST = 8
+_FEW_CELLS = 256
+"""So few are looked at one by one sooner than all at once."""
 _FEWEST_DIGITS = re.compile(rf"(?:\d\D*){{{_FEWEST}}}")
 """Digits of the shortest spelling: 1/3 10 9801."""
 
@@ -119,6 +127,8 @@ def reads_as_number(text: str, *, without_zero: bool = False, is_identifier: boo
     With `without_zero`, a whole text of nine digits counts too, as spreadsheets leave it of a number that begins with 0
     (for columns where no such number belongs; running numbers of nine digits would be mistaken).
     """
+    if _PLAIN_LETTERS.fullmatch(text) and not (_LEAST_DIGITS.search(text) or _ESCAPED.search(text)):
+        return False  # such as nearly all headers, quickly
     if next(numbers_in(text, is_identifier=is_identifier), None) is not None:
         return True
     whole = _plain(text).strip() if without_zero else ""
@@ -407,12 +417,14 @@ def _years_of(cells: pa.BinaryArray) -> list[bytes]:
 
 def _maybe(cells: pa.BinaryArray, *, without_zero: bool, is_identifier: bool) -> list[bytes]:
     """Cells whose bytes may hold a number: none with one is left out."""
-    cells = cells.filter(pc.greater_equal(pc.binary_length(cells), _FEWEST).fill_null(False))
-    spelled = pc.match_substring_regex(cells, _SPELLED)
-    in_words = cells.filter(spelled)
-    likely = pc.match_substring_regex(cells, _LIKELY_IDENTIFIER if is_identifier else _LIKELY)
+    if len(cells) <= _FEW_CELLS and not any(cell and len(cell) >= _FEWEST for cell in cells.to_pylist()):
+        return []
+    cells = cells.filter(pa.array(lengths(cells) >= _FEWEST))
+    spelled = matching(cells, _SPELLED)
+    in_words = cells.filter(pa.array(spelled))
+    likely = matching(cells, _LIKELY_IDENTIFIER if is_identifier else _LIKELY)
     if without_zero:
-        likely = pc.or_(likely, pc.match_substring_regex(cells, _NINE_DIGITS))
-    found: list[bytes] = in_words.filter(pc.match_substring_regex(in_words, _EIGHT_DIGITS)).to_pylist()
-    found += cells.filter(pc.and_not(likely, spelled)).to_pylist()
+        likely |= matching(cells, _NINE_DIGITS)
+    found: list[bytes] = in_words.filter(pa.array(matching(in_words, _EIGHT_DIGITS))).to_pylist()
+    found += cells.filter(pa.array(likely & ~spelled)).to_pylist()
     return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -149,6 +149,8 @@ def plain_number(text: str) -> str:
 
     Digits of other shapes become 0–9, dashes and minus signs of any kind `-`; what is none of these becomes `?`.
     """
+    if text.isascii():
+        return text.strip()
     return "".join(map(_plain_letter, text)).encode("ascii", "replace").decode().strip()
 
 
@@ -178,24 +180,35 @@ def _as_ascii(column: pa.ChunkedArray, encoding: str) -> pa.StringArray:
     return cells.cast(pa.string())
 
 
-def why_no_number(cell: bytes, encoding: str, reference: date) -> str:
-    """Why a cell is read as no number, in Swedish; nothing of it is repeated. Empty when it is one.
+def why_no_number(cells: Iterable[bytes], encoding: str, reference: date) -> dict[bytes, str]:
+    """Why each of some cells is read as no number, in Swedish; nothing of it is repeated. Empty for one that is.
 
     Args:
-        cell: of a column of numbers.
-        encoding: of its bytes.
+        cells: of a column of numbers.
+        encoding: of their bytes.
         reference: as in `read_numbers`.
     """
-    text = plain_number(cell.decode(encoding, "replace"))
+    found: dict[bytes, str] = {}
+    formed: dict[tuple[int, bool], list[tuple[bytes, re.Match[str]]]] = {}
+    for cell in dict.fromkeys(cells):
+        text = plain_number(cell.decode(encoding, "replace"))
+        form = _FORM.fullmatch(text)
+        if form is None:
+            found[cell] = _why_no_form(text)
+        else:
+            formed.setdefault((len(form[1]), bool(form[2])), []).append((cell, form))
+    for (date_digits, has_sign), given in formed.items():
+        letters = "".join(form[1] + form[3] for _, form in given).encode()
+        digits = np.frombuffer(letters, np.uint8).reshape(len(given), -1).T - 48
+        sign = np.frombuffer("".join(form[2] for _, form in given).encode(), np.uint8) if has_sign else None
+        parts = _parts(list(np.ascontiguousarray(digits)), date_digits, sign, reference)
+        for (cell, _), ok, is_dated in zip(given, parts.ok.tolist(), parts.is_dated.tolist(), strict=True):
+            found[cell] = "" if ok else "fel kontrollsiffra" if is_dated else "datumet finns inte"
+    return found
+
+
+def _why_no_form(text: str) -> str:
     count = sum(map(str.isdigit, text))
-    form = _FORM.fullmatch(text)
-    if form is not None:
-        digits = [np.array([int(digit)], np.uint8) for digit in form[1] + form[3]]
-        sign = np.array([ord(form[2])], np.uint8) if form[2] else None
-        parts = _parts(digits, len(form[1]), sign, reference)
-        if parts.ok[0]:
-            return ""
-        return "fel kontrollsiffra" if parts.is_dated[0] else "datumet finns inte"
     if not count:
         return "saknar siffror"
     if _WITHOUT_LAST.fullmatch(text):

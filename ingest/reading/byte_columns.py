@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,27 @@ class ByteColumn:
             changed = pa.array(cells, pa.binary())
             chunks.append(pa.DictionaryArray.from_arrays(chunk.indices, changed) if self._is_listed else changed)
         return ByteColumn(pa.chunked_array(chunks, self.column.type)) if is_changed else self
+
+
+_FEW, _FEW_BYTES = 256, 1 << 16
+
+
+@lru_cache(maxsize=128)
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode("latin-1"))
+
+
+def matching(cells: pa.Array | pa.ChunkedArray, pattern: str) -> Mask:
+    """In which cells, bytes, a pattern of bytes is found; in none that is null.
+
+    Few cells are searched one by one: pyarrow makes ready a pattern anew at each call, which takes longer than the
+    search. The pattern must mean the same to `re` and to RE2, but for what is a blank: to both it is one in ASCII.
+    """
+    if len(cells) <= _FEW and cells.nbytes <= _FEW_BYTES:
+        search = _compiled(pattern).search
+        return np.fromiter((cell is not None and search(cell) is not None for cell in cells.to_pylist()), bool)
+    found: Mask = pc.match_substring_regex(cells, pattern).fill_null(False).to_numpy(zero_copy_only=False)
+    return found
 
 
 def holds_byte(cells: pa.Array, byte: int) -> bool:

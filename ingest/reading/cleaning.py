@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ingest.characters import garbled, visible
 from ingest.contracts import Contract
 from ingest.findings import Finding, count_with_noun, file_finding
+from ingest.reading.byte_columns import matching
 from ingest.reading.spreadsheet_marks import LISTED
 
 _PLAIN = r"[^ -<>-~]"
@@ -77,7 +78,7 @@ def _cleaned_list(chunk: pa.DictionaryArray, clean: Callable[[bytes], bytes]) ->
 
 
 def _cleaned_cells(chunk: pa.Array, clean: Callable[[bytes], bytes]) -> pa.Array:
-    is_odd = pc.match_substring_regex(chunk, _PLAIN).fill_null(False)
+    is_odd = pa.array(matching(chunk, _PLAIN))
     if not pc.any(is_odd).as_py():
         return chunk
     changed = pa.array([clean(cell) for cell in chunk.filter(is_odd).to_pylist()], pa.binary())
@@ -105,7 +106,7 @@ def garbled_texts(
         if column.type != "text" or column.name not in columns:
             continue
         cells = columns[column.name].cast(pa.binary())
-        maybe = pc.unique(cells.filter(pc.match_substring_regex(cells, _MAYBE_GARBLED).fill_null(False)))
+        maybe = pc.unique(cells.filter(pa.array(matching(cells, _MAYBE_GARBLED))))
         if not len(maybe):
             continue
         has_swedish = _has_swedish(columns.values(), encoding, headers)

@@ -10,10 +10,9 @@ import re
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.contracts import Column
-from ingest.reading.byte_columns import ByteColumn, Mask
+from ingest.reading.byte_columns import ByteColumn, Mask, matching
 
 _NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _HARMFUL = re.compile(f"[\0\x80-\x84\x86-\x9f{_NO_CHARACTERS}]")
@@ -40,5 +39,4 @@ def _maybe(spellings: pa.Array) -> Mask:
     raw = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     if not ((raw == 0) | (raw == 0xC2) | (raw >= 0xEF)).any():
         return np.zeros(len(spellings), bool)
-    found: Mask = pc.match_substring_regex(spellings, _BYTES).fill_null(False).to_numpy(zero_copy_only=False)
-    return found
+    return matching(spellings, _BYTES)

@@ -160,7 +160,7 @@ def missing_column(contract: Contract, name: str, hints: Mapping[str, str], need
     return file_finding("FIL-010", column=name, header=label, need=need, hint=hints.get(name, ""))
 
 
-def _garbled_headers(headers: list[str], names: list[str | None], known: dict[str, str]) -> dict[int, str]:
+def _garbled_headers(headers: list[str], names: list[str | None], known: Mapping[str, str]) -> dict[int, str]:
     """Position (from 0) → column, of headers that are a known one but for garbled characters."""
     has_swedish = any(letter in header for header in headers for letter in "åäöÅÄÖ")
     found: dict[int, str] = {}

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ingest.contracts import Column, Contract
 from ingest.findings import Finding, count_with_noun, file_finding, where_first
 from ingest.reading import turned_into_dates
-from ingest.reading.byte_columns import ByteColumn, Mask, holds_byte, lengths
+from ingest.reading.byte_columns import ByteColumn, Mask, holds_byte, lengths, matching
 from ingest.reading.harmful_characters import first_harmful, rows_with_harmful
 from ingest.reading.times_of_day import without_times
 
@@ -145,8 +145,7 @@ def _look_at_days(
 
 
 def _with_hash(spellings: pa.Array) -> Mask:
-    found: Mask = pc.match_substring(spellings, "#").fill_null(False).to_numpy(zero_copy_only=False)
-    return found
+    return matching(spellings, "#")
 
 
 def _is_error(cell: bytes, encoding: str) -> bool:
@@ -178,17 +177,13 @@ def _long(spellings: pa.Array) -> Mask:
 
 
 def _with_exponent(spellings: pa.Array) -> Mask:
-    found: Mask = (
-        pc.match_substring_regex(spellings, r"^\s*\d([.,]\d+)?[Ee]\+").fill_null(False).to_numpy(zero_copy_only=False)
-    )
-    return found
+    return matching(spellings, r"^\s*\d([.,]\d+)?[Ee]\+")
 
 
 def _with_decimals(spellings: pa.Array) -> Mask:
     if not (holds_byte(spellings, ord(".")) or holds_byte(spellings, ord(","))):
         return np.zeros(len(spellings), bool)
-    found: Mask = pc.match_substring_regex(spellings, r"\d[.,]0+\s*$").fill_null(False).to_numpy(zero_copy_only=False)
-    return found
+    return matching(spellings, r"\d[.,]0+\s*$")
 
 
 def _without_decimals(cell: bytes) -> bytes:

@@ -15,12 +15,12 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from ingest.contracts import Contract
 from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
+from ingest.reading.byte_columns import matching
 from ingest.reading.cleaning import cleaned, garbled_texts
 from ingest.reading.headers import match_headers, no_headers, refuse_another_dataset
 from ingest.reading.needed_columns import decided_by_rows
@@ -154,7 +154,7 @@ def _first_records(head: str, separator: str) -> list[list[str]]:
     return found
 
 
-def _header_further_down(head: str, known: dict[str, str]) -> str:
+def _header_further_down(head: str, known: Mapping[str, str]) -> str:
     """Words on the row that seems to bear the headers, when the first one doesn't."""
     best, found = 1, 0
     for separator in SEPARATORS:
@@ -168,7 +168,7 @@ def _header_further_down(head: str, known: dict[str, str]) -> str:
     return f" Rubrikerna verkar stå på rad {found}: ta bort raderna ovanför." if found else _other_dialect(head, known)
 
 
-def _other_dialect(head: str, known: dict[str, str]) -> str:
+def _other_dialect(head: str, known: Mapping[str, str]) -> str:
     """Words on a first line that bears the headers, but between other signs than ours or quoted as a whole."""
     line = next((line for line in head.splitlines() if line.strip()), "")[: 64 * MOST_COLUMNS]
     if sum(fold(cell) in known for cell in line.split("|")) > 1:
@@ -226,7 +226,7 @@ def _blank(column: pa.ChunkedArray, encoding: str) -> npt.NDArray[np.bool_]:
             parts.append(blank[chunk.indices.fill_null(len(blank) - 1).to_numpy(zero_copy_only=False)])
         return np.concatenate(parts) if parts else np.empty(0, dtype=bool)
     found: npt.NDArray[np.bool_] = column.is_null().to_numpy().copy()
-    unprinted = pc.match_substring_regex(column, r"^[^!-~]*$").fill_null(False).to_numpy()
+    unprinted = matching(column, r"^[^!-~]*$")
     for place in np.flatnonzero(unprinted):
         found[place] = not column[int(place)].as_py().decode(encoding).strip()
     return found

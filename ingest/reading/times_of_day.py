@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.contracts import Column
 from ingest.findings import Finding, count_with_noun, file_finding, where_first
-from ingest.reading.byte_columns import ByteColumn
+from ingest.reading.byte_columns import ByteColumn, matching
 
 _TIMED = re.compile(
     r"(?P<day>(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<of_month>\d{2})|(?P<of_month_>\d{1,2})[./](?P<month_>\d{1,2})[./](?P<year_>\d{4}))"
@@ -114,7 +113,4 @@ def _day(cell: bytes) -> bytes:
 
 def _maybe(spellings: pa.Array) -> npt.NDArray[np.bool_]:
     """Cells with a colon, or with a full stop as in 23.00."""
-    found: npt.NDArray[np.bool_] = (
-        pc.match_substring_regex(spellings, r"\d[T ]+\d{1,2}[:.]\d\d").fill_null(False).to_numpy(zero_copy_only=False)
-    )
-    return found
+    return matching(spellings, r"\d[T ]+\d{1,2}[:.]\d\d")

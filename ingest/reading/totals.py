@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from ingest.contracts import EXPECTATIONS, Contract, load_contracts
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
+from ingest.reading.byte_columns import matching
 
 BoolArray = npt.NDArray[np.bool_]
 _PERIOD = re.compile(r"(19|20)\d\d(q[1-4])?|(q|kv)?[1-4]")
@@ -229,7 +230,7 @@ def totals_rows(table: pa.Table, contract: Contract, encoding: str) -> TotalsRow
             continue
         cells = distinct_cells(column)
         is_name = key in contract.row_key and contract.column(key).type == "text"
-        maybe = cells.filter(pc.match_substring_regex(cells, _MAYBE_FIGURES if is_name else _MAYBE).fill_null(False))
+        maybe = cells.filter(pa.array(matching(cells, _MAYBE_FIGURES if is_name else _MAYBE)))
         if not len(maybe):
             continue
         texts = {cell: cell.decode(encoding) for cell in pc.unique(maybe).to_pylist()}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from xml.sax.saxutils import escape
 
 from ingest.workbooks.number_formats import BUILT_IN_SHARES, Share, Template, only_looks_like_a_date, shown_by
 
@@ -198,6 +197,6 @@ def padded_as_text(sheet: bytes, shown: Mapping[int, Template | Share]) -> bytes
         if text is None:
             return found[0]
         start = found[1].replace(kind[0], b"") if kind is not None else found[1]
-        return start + b' t="str"' + found[3] + escape(text).encode()
+        return start + b' t="str"' + found[3] + html.escape(text, quote=False).encode()
 
     return cell.sub(as_text, sheet)
