@@ -104,7 +104,7 @@ def test_a_run_of_the_collection_is_named_by_the_newest_quarter_that_has_ended(d
         ("publish_release", {}, None),
     ],
 )
-def test_the_quarter_stands_in_the_note_of_a_run(dag_id, given, note):
+def test_the_quarter_is_in_the_note_of_a_run(dag_id, given, note):
     from airflow.models.dagrun import DagRun
     from pendulum import datetime as moment
     from run_names import on_dag_run_running

@@ -238,7 +238,7 @@ def test_what_a_failed_build_left_is_built_and_a_district_that_comes_within_reac
     assert count == expected
 
 
-def test_no_number_that_was_sent_lies_in_airflows_logs_or_database(place: Installation) -> None:
+def test_no_number_that_was_sent_is_in_airflows_logs_or_database(place: Installation) -> None:
     sent = numbers_in(place.drawn)
     assert len(sent) > 100
     airflow = place.root / "airflow"

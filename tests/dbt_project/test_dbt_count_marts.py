@@ -118,13 +118,13 @@ def test_a_merger_turns_a_neighbours_seats_into_ones_own(warehouse: Warehouse) -
     assert own == {"own_seats_free": 7}
 
 
-def test_a_queue_that_nobody_can_take_from_is_told(warehouse: Warehouse) -> None:
+def test_a_queue_that_nobody_can_take_from_is_reported(warehouse: Warehouse) -> None:
     assert vacancies(warehouse, reporting_quarter="2020Q2", intervention_code="ersta_vandpunkt") == {
         ("farsta", "alla", 3, 0, 0, None)
     }
 
 
-def test_the_city_counts_districts_that_offer_of_those_that_have_told(warehouse: Warehouse) -> None:
+def test_the_city_counts_districts_that_offer_of_those_that_have_reported(warehouse: Warehouse) -> None:
     # Two of thirteen have sent their supply. Komet: Farsta offers it, Hägersten-Älvsjö has ended it. Trappan: neither.
     found = {
         code: figures(
@@ -154,7 +154,7 @@ def test_the_city_counts_districts_that_offer_of_those_that_have_told(warehouse:
     }
 
 
-def test_what_a_file_does_not_list_is_not_offered_and_without_a_file_nothing_is_told(warehouse: Warehouse) -> None:
+def test_what_a_file_does_not_list_is_not_offered_and_without_a_file_nothing_is_reported(warehouse: Warehouse) -> None:
     trappan = {"intervention_category": "barngrupp", "intervention_code": "trappan"}
     assert mart_row(warehouse, "mart_supply", **trappan)["is_offered"] is False
     assert warehouse.rows("select * from marts.mart_supply where district_code = 'bromma'") == []
@@ -189,7 +189,7 @@ def test_support_groups_by_whom_they_are_directed_at(warehouse: Warehouse) -> No
     assert share(mart_row(warehouse, "mart_support_groups"), "routine_rate") == (2, 3)
 
 
-def test_support_groups_leave_open_what_a_missing_file_would_have_told(warehouse: Warehouse) -> None:
+def test_support_groups_leave_open_what_a_missing_file_would_have_reported(warehouse: Warehouse) -> None:
     # 2020Q2: only files about groups. Hägersten-Älvsjö in 2020Q3: groups and supply, no routines.
     second = mart_row(warehouse, "mart_support_groups", directed_at="missbruk", reporting_quarter="2020Q2")
     assert figures(second, "groups_planned", "children", "districts_offering", "routine_rate") == (1, 0, None, None)
@@ -297,7 +297,7 @@ def test_measures_of_equity_rest_on_sums(
     assert row["value"] == pytest.approx(expected[0] / expected[1])
 
 
-def test_activities_are_told_per_1000_children_of_the_newest_year_behind(warehouse: Warehouse) -> None:
+def test_activities_are_counted_per_1000_children_of_the_newest_year_behind(warehouse: Warehouse) -> None:
     # One collaboration in Farsta, none in Hägersten-Älvsjö, whose children of 2019 were still its predecessors'.
     children = {
         name: warehouse.row(

@@ -39,7 +39,7 @@ def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
     assert markup + from_script + from_style == []
 
 
-def test_a_browser_is_told_to_fetch_nothing_before_anything_is_run(page: str) -> None:
+def test_a_browser_is_instructed_to_fetch_nothing_before_anything_is_run(page: str) -> None:
     found = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
     assert found is not None
     assert found.start() < page.index("<script")

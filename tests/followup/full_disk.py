@@ -1,6 +1,6 @@
 """Commands on a disk that fills up while they run: a tmpfs of its own, at many levels of free room.
 
-    unshare -rm python tests/followup/full_disk.py receive 0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1 1.1
+    PYTHONPATH=tests unshare -rm python tests/followup/full_disk.py receive 0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1 1.1
 
 At each level the command must do its work, or end with exit code 3 and one sentence; what was in force is in force,
 no drop file is lost; and once there is room the same command ends as one that always had it. In a mount namespace of
@@ -94,17 +94,17 @@ def run(place: Place, command: list[str]) -> Ended:
 def see_nothing_is_lost(place: Place, dropped: dict[str, str]) -> None:
     """Every file that was dropped is there still or in the ledger with its original; what is in force has its rows."""
     waiting = {hashlib.sha256(path.read_bytes()).hexdigest() for path in place.inbox.glob("*/*") if path.is_file()}
-    keys, kept = load_keys(place.root / "keys.json"), set()
+    keys, stored = load_keys(place.root / "keys.json"), set()
     if (place.home / "ledger.sqlite").exists():
         ledger = place.ledger()
         for found in ledger.submissions():
             raw = decrypt_original(place.home / found.original_path, original_id(found.original_path), keys)
             assert hashlib.sha256(raw).hexdigest() == found.source_file_sha256
-            kept.add(found.source_file_sha256)
+            stored.add(found.source_file_sha256)
         for found in ledger.in_force():
             assert has_rows_as_stored(place.home, found), found.submission_id
         ledger.close()
-    lost = {name for name, checksum in dropped.items() if checksum not in waiting | kept}
+    lost = {name for name, checksum in dropped.items() if checksum not in waiting | stored}
     assert not lost, f"lost: {sorted(lost)}"
     if (place.home / "warehouse.duckdb").exists():
         require_openable(place.home / "warehouse.duckdb")

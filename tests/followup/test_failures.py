@@ -64,11 +64,11 @@ def run(*command: str, expect: int) -> str:
 
 
 @pytest.mark.parametrize("number", sorted(failures._BY_ERRNO))
-def test_every_error_of_the_system_is_told_with_place_and_remedy(number: int, place: Place) -> None:
+def test_every_error_of_the_system_is_reported_with_place_and_remedy(number: int, place: Place) -> None:
     path = place.home / "landing" / "alvsjo" / "x.bin"
-    told = in_words(OSError(number, os.strerror(number), str(path)))
-    assert told is not None and f"landing/alvsjo/x.bin in FOLLOWUP_HOME ({place.home})" in told
-    assert ": " in told and "Errno" not in told and SECRET not in told
+    reported = in_words(OSError(number, os.strerror(number), str(path)))
+    assert reported is not None and f"landing/alvsjo/x.bin in FOLLOWUP_HOME ({place.home})" in reported
+    assert ": " in reported and "Errno" not in reported and SECRET not in reported
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_messages_of_libraries_become_kinds_without_what_they_quote(error: Excep
     assert SECRET not in (in_words(error) or "")
 
 
-def test_a_write_that_duckdb_gives_no_reason_for_is_told_by_the_room_that_is_left(
+def test_a_write_that_duckdb_gives_no_reason_for_is_reported_by_the_room_that_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = duckdb.IOException(f'IO Error: Could not write all bytes to file "{tmp_path / "w"}": wanted=9 wrote=1')
@@ -164,7 +164,7 @@ def test_a_ledger_without_room_for_the_files_beside_it_is_on_a_full_disk(
         pa.ArrowInvalid(f"CSV parse error: {SECRET}"),
     ],
 )
-def test_faults_of_ours_are_not_told_as_failures_of_storage(error: Exception) -> None:
+def test_faults_of_ours_are_not_reported_as_failures_of_storage(error: Exception) -> None:
     assert in_words(error) is None
 
     @storage_failures_in_words
@@ -180,20 +180,20 @@ def test_a_task_raises_the_sentence_that_the_command_line_prints(tmp_path: Path)
     def task() -> None:
         (tmp_path / "none" / "file").read_bytes()
 
-    with pytest.raises(StorageFailure, match=r"file is missing: ") as told:
+    with pytest.raises(StorageFailure, match=r"file is missing: ") as reported:
         task()
-    assert told.value.__cause__ is None
+    assert reported.value.__cause__ is None
 
 
 @pytest.mark.parametrize("command", ["status", "receive", "build", "publish", "lock -q 2018Q1", "release list"])
 def test_home_that_is_a_file_ends_every_command_with_a_sentence(command: str, place: Place) -> None:
     shutil.rmtree(place.home)
     place.home.write_text("no folder")
-    told = run(*command.split(), expect=3)
-    assert str(place.home) in told and "Traceback" not in told
+    reported = run(*command.split(), expect=3)
+    assert str(place.home) in reported and "Traceback" not in reported
 
 
-def test_a_loop_of_links_for_home_is_told_of(place: Place) -> None:
+def test_a_loop_of_links_for_home_is_reported(place: Place) -> None:
     shutil.rmtree(place.home)
     place.home.symlink_to(place.home)
     assert str(place.home) in run("receive", "--inbox", str(place.inbox), expect=3)
@@ -215,9 +215,9 @@ def test_damaged_rows_are_named_with_their_submission_and_no_file_is_refused(how
     next_file = place.inbox / "alvsjo" / "alvsjo_arenden_2018Q2.csv"
     others = [("check", str(next_file)), ("preview", str(next_file))] if how == "missing" else []
     for command in [("build",), ("receive", "--inbox", str(place.inbox)), *others]:
-        told = run(*command, expect=3)
-        assert f"followup restore-rows {found.submission_id}" in told, command
-        assert str(found.parquet_path) in told and "alvsjo arenden 2018Q1" in told
+        reported = run(*command, expect=3)
+        assert f"followup restore-rows {found.submission_id}" in reported, command
+        assert str(found.parquet_path) in reported and "alvsjo arenden 2018Q1" in reported
     assert next_file.exists()
     assert not [one for one in ledger.submissions()[before:] if one.state == "refused"]
     ledger.close()
@@ -242,7 +242,7 @@ def built_with(place: Place, warehouse: bytes) -> None:
 
 
 @pytest.mark.parametrize("how", ["no database", "empty", "cut off"])
-def test_a_damaged_warehouse_is_told_the_same_way_by_all_commands(how: str, place: Place, tmp_path: Path) -> None:
+def test_a_damaged_warehouse_is_reported_the_same_way_by_all_commands(how: str, place: Place, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
         connection.execute("create schema marts; create table marts.m as select range as i from range(100000)")
     whole = (tmp_path / "w.duckdb").read_bytes()
@@ -277,15 +277,20 @@ def test_a_fault_of_ours_says_where_and_nothing_of_the_data(place: Place, monkey
         raise ValueError(SECRET)
 
     monkeypatch.setattr("followup.cli.main.submission_status", fail)
-    told = run("status", expect=3)
-    assert "internal error ValueError at " in told and ":" in told and SECRET not in told and "Traceback" not in told
+    reported = run("status", expect=3)
+    assert (
+        "internal error ValueError at " in reported
+        and ":" in reported
+        and SECRET not in reported
+        and "Traceback" not in reported
+    )
     monkeypatch.setenv("FOLLOWUP_TRACEBACK", "1")
     done = CliRunner().invoke(app, ["status"])
     assert isinstance(done.exception, ValueError)
 
 
 @pytest.mark.parametrize("command", [("status",), ("status", "--format", "json")])
-def test_output_that_is_full_is_told_of(command: tuple[str, ...], place: Place) -> None:
+def test_output_that_is_full_is_reported(command: tuple[str, ...], place: Place) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "followup.cli.main", *command],
@@ -327,8 +332,8 @@ def test_doctor_sees_what_is_in_the_place_of_something_else(
 def test_a_read_only_ledger_is_said_to_be_read_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.ledger.opening.os.access", lambda *_: False)
     error = sqlite3.OperationalError("attempt to write a readonly database")
-    told = opening._of_the_file(error, make_url(f"sqlite:///{place.home / 'ledger.sqlite'}"))
-    assert told is not None and told.startswith("is read-only for this user: ")
+    reported = opening._of_the_file(error, make_url(f"sqlite:///{place.home / 'ledger.sqlite'}"))
+    assert reported is not None and reported.startswith("is read-only for this user: ")
 
 
 def test_only_quarters_with_something_in_force_are_offered_for_locking(

@@ -49,7 +49,7 @@ def test_there_were_numbers_to_find(taken_in: tuple[Place, set[str], str], tmp_p
         assert search([tmp_path], sent) == [tmp_path / "file.bin"]
 
 
-def test_no_number_lies_under_home(taken_in: tuple[Place, set[str], str]) -> None:
+def test_no_number_is_under_home(taken_in: tuple[Place, set[str], str]) -> None:
     place, sent, _ = taken_in
     assert search([place.home], sent) == []
     assert len([p for p in place.home.glob("**/*") if p.is_file()]) > 20

@@ -118,7 +118,7 @@ def test_every_command_is_tried() -> None:
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_writes_where_it_is_told_or_says_which_variable_to_set(
+def test_a_command_writes_where_it_is_asked_or_says_which_variable_to_set(
     command: str, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOLLOWUP_PARSED", PARSED)  # parsing takes most of a build's time
@@ -157,7 +157,7 @@ def test_the_doctor_says_it_and_looks_at_the_rest() -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_servers_are_kept_in_that_home_and_not_started_without_keys(
+def test_servers_are_stored_in_that_home_and_not_started_without_keys(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings()

@@ -178,7 +178,7 @@ def test_without_anything_received_there_is_nothing_to_compare_with(tmp_path: Pa
     assert not place.home.exists()
 
 
-def test_file_with_which_the_build_would_fail_is_told_and_leaves_nothing(
+def test_file_with_which_the_build_would_fail_is_reported_and_leaves_nothing(
     built: Place, resubmission: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = "select 1 as wrong from {{ ref('fct_submission') }} where version > 1"

@@ -137,7 +137,7 @@ def test_file_name_is_the_one_to_submit_under_when_all_is_known(
     assert file_name(load_contracts()["arenden"], bromma() if district else None, quarter, "xlsx") == expected
 
 
-def test_command_writes_where_told_and_never_overwrites(tmp_path: Path) -> None:
+def test_command_writes_where_asked_and_never_overwrites(tmp_path: Path) -> None:
     run = CliRunner()
     given = ["template", "arenden", "--district", "bromma", "--quarter", "2018Q3", "--out", str(tmp_path)]
     assert run.invoke(app, given).exit_code == 0

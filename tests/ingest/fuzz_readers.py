@@ -5,7 +5,7 @@ control characters, ends of lines, what is no character, garbled and invisible l
 zeros, rows cut short, totals. Then its bytes: flipped, cut, doubled, swapped for what breaks readers; parts of a
 workbook changed inside its archive. Some are changed in their cells only, so that they get past the reader. Every one
 must get a verdict: no exception, no fault of ours (FIL-020), within limits of time and memory, and without repeating
-the number that stands in it. What breaks is kept under the folder given, by seed and number.
+the number that stands in it. What breaks is stored under the folder given, by seed and number.
 """
 
 from __future__ import annotations
@@ -203,12 +203,12 @@ def main() -> int:
             problem = ""
             try:
                 report = check_file(content, read_name(file), Circumstances(KEYS, date(2019, 1, 1), 200))
-                told = "\n".join(as_text(file, report)) + repr(as_json(file, report))
+                reported = "\n".join(as_text(file, report)) + repr(as_json(file, report))
                 as_workbook(file, report)
                 rules = {count.rule for count in report.counts()}
                 if "FIL-020" in rules:
                     problem = "a fault of ours"
-                if NUMBER_TAIL in told:
+                if NUMBER_TAIL in reported:
                     problem = "repeats the number"
                 verdicts["taken in" if report.accepted else min(rules - {"FIL-012"}, default="-")] += 1
             except Exception as error:  # noqa: BLE001  (anything that gets out is what is looked for)

@@ -217,8 +217,8 @@ def test_refused_originals_that_hold_the_person_go_and_others_stay(installation:
     assert {s.state for s in (with_person, without, workbook)} == {"refused"}
     with open_intake(installation.settings) as intake:
         assert erase_person(intake, NUMBER, NOW).originals == 2
-    kept = {p.stem for p in installation.settings.landing.rglob("*.bin")}
-    assert kept == {without.submission_id}
+    stored = {p.stem for p in installation.settings.landing.rglob("*.bin")}
+    assert stored == {without.submission_id}
 
 
 @pytest.mark.parametrize("spelled", ["2005.05.05-9824", "5/5 2005 9824", "20 05 05 05 98 24", "5 maj 2005, 9824"])

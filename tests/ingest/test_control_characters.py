@@ -122,7 +122,7 @@ def test_nul_in_a_csv_names_its_row() -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("character", ["\x80", "\x9f", *NO_CHARACTERS])
-def test_what_is_no_character_names_its_cell_where_no_free_text_stands(reader: str, character: str) -> None:
+def test_what_is_no_character_names_its_cell_where_there_is_no_free_text(reader: str, character: str) -> None:
     report = checked(reader, [HEAD, CELLS, with_cell("insats", f"ko{character}met")])
     assert findings(report)[0] == ("FIL-061", 3, "insats") and not report.accepted
     assert f"U+{ord(character):04X}" in next(report.findings()).message

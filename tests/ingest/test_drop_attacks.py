@@ -90,7 +90,7 @@ def test_answers_folder_that_leads_elsewhere_is_never_written_to(
     (outside.folder / "mapp" / f"{NAME}.xlsx").write_bytes(OTHERS)  # what would be taken back
     outside.seen()
     answers.symlink_to(outside.folder / "mapp") if is_link else os.mkfifo(answers)
-    assert states(place.settings(installation.settings, DISTRICT)) == ["accepted"], "and its answers are kept at home"
+    assert states(place.settings(installation.settings, DISTRICT)) == ["accepted"], "and its answers are stored at home"
     assert "a file or link stands where a folder should be" in caplog.text
     outside.assert_untouched()
 
@@ -227,8 +227,8 @@ def test_odd_names_are_refused_answered_and_moved(
             os.utime(path, (1.6e9, 1.6e9))
         assert states(settings) == ["refused"] * len(names)
     assert sorted(path.name for path in place.folder.iterdir()) == ["aterkoppling", "received"]
-    kept = [os.fsencode(path.name) for path in (place.folder / "received").iterdir()]
-    assert len(kept) == 2 * len(names) and set(names) < set(kept)
+    stored = [os.fsencode(path.name) for path in (place.folder / "received").iterdir()]
+    assert len(stored) == 2 * len(names) and set(names) < set(stored)
     assert not any(set(record.getMessage()) & set("\n\r\x1b") for record in caplog.records)
     assert all(path.name.isprintable() for path in (place.folder / "aterkoppling").iterdir())
 

@@ -162,7 +162,7 @@ def test_query_about_the_file_is_explained_under_a_star(installation: Installati
         ("SER-010", "nej", "no query"),
     ],
 )
-def test_what_can_not_be_kept_is_refused_and_not_repeated(
+def test_what_can_not_be_stored_is_refused_and_not_repeated(
     installation: Installation, rule: str, text: str, said: str
 ) -> None:
     found = submit(installation, "serviceinsatser", "2018Q3", [services(**ASSESSED)])
@@ -181,15 +181,15 @@ def test_older_quarter_that_comes_late_has_the_next_quarters_queries_looked_at_a
     submit(installation, "serviceinsatser", "2018Q3", [services()])
     again = in_force(installation, "serviceinsatser", "2018Q4")
     assert counted(installation, again)["SER-043"] == 1 and again.open_query_count == 1 == again.query_count
-    told = (
+    reported = (
         installation.root / "inbox" / DISTRICT / "aterkoppling" / f"{DISTRICT}_serviceinsatser_2018Q4.csv.omprovad.txt"
     )
-    assert "SER-043" in told.read_text()
+    assert "SER-043" in reported.read_text()
     # corrected so that it balances: 18 + 10 − 6 − 1 = 21
     submit(installation, "serviceinsatser", "2018Q3", [services(antal_pagaende="18")])
     mended = in_force(installation, "serviceinsatser", "2018Q4")
     assert "SER-043" not in counted(installation, mended) and mended.query_count == 0
-    assert "Inga sådana frågor finns längre" in told.read_text()
+    assert "Inga sådana frågor finns längre" in reported.read_text()
 
 
 def test_only_the_quarter_after_is_looked_at_again(installation: Installation) -> None:

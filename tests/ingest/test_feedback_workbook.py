@@ -95,7 +95,7 @@ def test_file_that_can_not_be_read_gets_its_summary() -> None:
     assert any(row[0] == "FIL-021" for row in book["Sammanfattning"].iter_rows(values_only=True))
 
 
-def test_row_that_stands_outside_the_table_is_named_in_the_summary() -> None:
+def test_row_that_is_outside_the_table_is_named_in_the_summary() -> None:
     lines = csv_bytes("arenden", [BASE]).split(b"\r\n")
     book = opened(check(b"\r\n".join([*lines[:2], b"x;y", b""])))
     row = next(row for row in book["Sammanfattning"].iter_rows(values_only=True) if row[0] == "FIL-013")

@@ -34,7 +34,7 @@ def test_line_end_in_a_quoted_cell_gives_a_verdict(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ['"2018"-07-02', '""x', 'a"b"c'])
-def test_stray_quotes_are_errors_wherever_they_stand(cell: str) -> None:
+def test_stray_quotes_are_errors_wherever_they_are(cell: str) -> None:
     alone = check(csv_bytes("arenden", [base_row("arenden", hanvisad_till=cell)]))
     beside_a_blank_line = check(csv_bytes("arenden", [base_row("arenden", hanvisad_till=cell)]) + b"\r\n\r\n")
     assert not alone.accepted
@@ -167,7 +167,7 @@ def test_file_too_large_is_set_aside_whole(installation: Installation) -> None:
     assert receive_district(settings, DISTRICT).files == ()
 
 
-def test_already_received_is_told_to_the_sender(installation: Installation) -> None:
+def test_already_received_is_reported_to_the_sender(installation: Installation) -> None:
     for _ in range(2):
         installation.drop(NAME, GOOD)
         states(installation)

@@ -115,7 +115,7 @@ def test_hostile_workbook_is_refused_with_its_reason(raw: bytes, rule: str) -> N
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_sheet_that_lies_twice_in_the_archive_is_refused() -> None:
+def test_sheet_that_is_twice_in_the_archive_is_refused() -> None:
     assert fired(check(appended(("xl/worksheets/sheet1.xml", SHEET)), NAME)) == {"FIL-024"}
 
 
@@ -140,7 +140,7 @@ def test_odd_but_harmless_workbook_is_read(raw: bytes) -> None:
     ("name", "kind"),
     [("word/document.xml", "Worddokument"), ("a.csv", "zip-arkiv"), ("xl/workbook.bin", "binärt format")],
 )
-def test_other_archives_are_told_what_they_are(name: str, kind: str) -> None:
+def test_other_archives_are_named_by_their_kind(name: str, kind: str) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(name, b"x")

@@ -51,7 +51,7 @@ CASES = [
 
 @pytest.mark.parametrize(("dataset", "column"), CASES)
 def test_column_that_only_some_rows_need_is_missed_exactly_when_a_row_needs_it(dataset: str, column: str) -> None:
-    """The rows that the suite declares as examples are tried without the column: either its lack is told once, or
+    """The rows that the suite declares as examples are tried without the column: either its lack is reported once, or
     nothing is said that wasn't said of an empty cell."""
     seen = set()
     for row in example_rows(dataset, column):
@@ -65,7 +65,7 @@ def test_column_that_only_some_rows_need_is_missed_exactly_when_a_row_needs_it(d
             continue
         found = [f for f in lacking.findings() if f.rule == "FIL-010"]
         assert [f.column for f in found] == [column] and "rad 2" in found[0].message
-        # one band of waits that lacks is no rule's matter while the others are given: its lack is told all the same
+        # one band of waits that lacks is no rule's matter while the others are given: its lack is reported all the same
         about = {r.code for r in load_rules(dataset) if column in r.columns}
         assert fired(whole) & about or column.startswith("vantade_")
     assert True in seen
@@ -120,7 +120,7 @@ def test_rows_that_end_early_are_one_query() -> None:
     assert found[0].message.startswith("2 rader slutar före sista kolumnen, den första är rad 3.")
 
 
-def test_row_without_a_field_in_its_middle_is_told_so() -> None:
+def test_row_without_a_field_in_its_middle_is_reported_as_such() -> None:
     cells = file_of("oppenvard", [base_row("oppenvard")]).decode().split("\r\n")
     short = cells[1].split(";")
     del short[[c.name for c in load_contracts()["oppenvard"].columns].index("malgrupp")]
@@ -142,13 +142,13 @@ WIDTH = HEAD.count(";")
         ("Handläggare Testa Testsson;ringer" + ";" * (WIDTH - 1), "FIL-067"),
     ],
 )  # fmt: skip
-def test_row_that_is_none_is_told_once_as_what_it_is(line: str, rule: str) -> None:
+def test_row_that_is_none_is_reported_once_as_what_it_is(line: str, rule: str) -> None:
     report = check(f"{HEAD}\r\n{line}\r\n{ROW}\r\n".encode())
     assert [(f.rule, f.row) for f in report.findings()] == [(rule, 2)]
     assert report.rows == 1
 
 
-def test_row_with_another_separator_is_told_so() -> None:
+def test_row_with_another_separator_is_reported_as_such() -> None:
     raw = f"{HEAD}\r\n{ROW.replace(';', ',')}\r\n".encode()
     assert "annat skiljetecken" in message(raw, "FIL-013")
 
@@ -176,11 +176,11 @@ def test_rules_mark_columns_of_the_contract(dataset: str) -> None:
     assert {r.column for r in load_rules(dataset) if r.column} <= names
 
 
-def test_table_between_other_signs_is_told_so() -> None:
+def test_table_between_other_signs_is_reported_as_such() -> None:
     assert "Skiljetecknet verkar vara |" in message(f"{HEAD}\r\n{ROW}\r\n".replace(";", "|").encode(), "FIL-021")
 
 
-def test_rows_quoted_as_a_whole_are_told_so() -> None:
+def test_rows_quoted_as_a_whole_are_reported_as_such() -> None:
     raw = f'"{HEAD}"\r\n"{ROW}"\r\n'.encode()
     assert "Hela raden verkar stå inom citattecken" in message(raw, "FIL-021")
 

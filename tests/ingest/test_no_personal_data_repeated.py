@@ -1,4 +1,4 @@
-"""Whatever a file holds and wherever it stands, nothing that is told of it repeats a person's number or name."""
+"""Whatever a file holds and wherever it stands, nothing that is reported of it repeats a person's number or name."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def as_xlsx(rows: list[list[str]]) -> bytes:
     return buffer.getvalue()
 
 
-def told(report: CheckReport, file: str) -> str:
+def all_that_is_reported(report: CheckReport, file: str) -> str:
     """All that any answer about a file says: text, JSON, workbook."""
     parts = [*as_text(file, report), json.dumps(as_json(file, report), ensure_ascii=False), repr(report)]
     parts += [repr(finding) for finding in report.findings()]
@@ -120,7 +120,7 @@ def test_answers_about_a_csv_file_repeat_no_name_and_no_number(
     with caplog.at_level(logging.DEBUG):
         file = f"{DISTRICT}_{dataset}_2018Q3.csv"
         report = check_file(raw, read_name(file), Circumstances(KEYS, QUARTER_OVER, 200))
-        answer = told(report, file)
+        answer = all_that_is_reported(report, file)
     assert LOGGED.search(caplog.text) is None
     found = NEEDLES.search(answer)
     assert found is None, answer[max(found.start() - 200, 0) : found.end() + 50]
@@ -132,7 +132,7 @@ def test_answers_about_a_workbook_repeat_no_name_and_no_number(table: tuple[str,
     dataset, rows = table
     file = f"{DISTRICT}_{dataset}_2018Q3.xlsx"
     report = check_file(as_xlsx(rows), read_name(file), Circumstances(KEYS, QUARTER_OVER, 200))
-    answer = told(report, file)
+    answer = all_that_is_reported(report, file)
     found = NEEDLES.search(answer)
     assert found is None, answer[max(found.start() - 200, 0) : found.end() + 50]
 
@@ -154,9 +154,9 @@ def test_what_receiving_leaves_behind_repeats_no_number(
         file = name.replace("/", ".").replace("\n", " ").replace("\t", " ") + ".csv"
     installation.drop(file, as_csv(rows, ";", "cp1252", quoted=False))
     receive_district(installation.settings, DISTRICT)
-    kept = [p for p in installation.root.rglob("*") if p.is_file() and p.suffix != ".bin" and p.name != file]
-    assert kept
-    for path in kept:
+    stored = [p for p in installation.root.rglob("*") if p.is_file() and p.suffix != ".bin" and p.name != file]
+    assert stored
+    for path in stored:
         assert not re.search(rb"05[-+]?98(24|20)", path.read_bytes()), path
         assert not re.search(r"98(24|20)", path.name), path
 

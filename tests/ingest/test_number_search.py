@@ -164,7 +164,7 @@ def test_searching_cells_at_once_finds_what_searching_each_finds(texts: list[str
 
 
 def test_few_ordinary_case_numbers_are_taken_for_numbers() -> None:
-    """The share of false alarms by kind of case number; those made of a date and four digits can't be told apart."""
+    """The share of false alarms by kind of case number; those made of a date and four digits can't be distinguished."""
     rng = random.Random(7)
     kinds = {
         "running": ([f"2018-{n:06d}" for n in range(20_000)], 0),
@@ -212,10 +212,10 @@ def test_a_coordination_number_of_unknown_birth_in_an_identifier_refuses_the_fil
 
 
 @pytest.mark.parametrize("text", ["2010-03-15 9801", "２０１００３１５９８０１", "15 mars 2010 9801"])
-def test_an_explanation_with_a_number_is_not_kept(text: str) -> None:
-    with pytest.raises(CannotBeExplained) as told:
+def test_an_explanation_with_a_number_is_not_stored(text: str) -> None:
+    with pytest.raises(CannotBeExplained) as reported:
         explain(None, None, None, "ARE-081", f"Syskon {text}", None)
-    assert "9801" not in str(told.value) and "９８０１" not in str(told.value)
+    assert "9801" not in str(reported.value) and "９８０１" not in str(reported.value)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_file_without_headers_is_shown_those_of_the_template(dataset: str) -> No
     assert f"till exempel: {first}." in only_message(b"a;b;c\r\n1;2;3\r\n", f"bromma_{dataset}_2018Q3.csv")
 
 
-def test_headers_of_another_dataset_are_told_once() -> None:
+def test_headers_of_another_dataset_are_reported_once() -> None:
     raw = csv_bytes("serviceinsatser", [base_row("serviceinsatser")])
     assert "Rubrikerna är de som datasetet serviceinsatser har, men filnamnet anger grupper" in only_message(
         raw, "bromma_grupper_2018Q3.csv"

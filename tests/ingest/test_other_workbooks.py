@@ -78,7 +78,7 @@ def test_cells_of_other_kinds(ending: str, make: Make) -> None:
 
 
 @KINDS
-def test_other_ending_is_told(ending: str, make: Make) -> None:
+def test_other_ending_is_reported(ending: str, make: Make) -> None:
     report = check(make({"A": [HEAD, CELLS]}), name("xlsx"))
     assert report.accepted and fired(report) == {"FIL-037"}
 
@@ -88,7 +88,7 @@ def test_old_workbook_counts_days_from_1904() -> None:
     assert table.columns["inkom_datum"][0].as_py().decode() == ROW["inkom_datum"]
 
 
-def test_old_workbook_hidden_rows_and_columns_are_told() -> None:
+def test_old_workbook_hidden_rows_and_columns_are_reported() -> None:
     def hide(book: object, sheet: xlwt.Worksheet) -> None:
         sheet.row(2).hidden = True
         sheet.row(30).hidden = True
@@ -123,7 +123,7 @@ def test_old_workbook_merged_headers_are_refused() -> None:
     assert fired(check(old_workbook({"A": [HEAD, CELLS]}, merge), name("xls"))) == {"FIL-030"}
 
 
-def test_document_hidden_rows_and_columns_are_told() -> None:
+def test_document_hidden_rows_and_columns_are_reported() -> None:
     rows = {3: 'table:visibility="filter"'}
     hidden = f'<table:table-column table:number-columns-repeated="{at("orsak")}"/>'
     hidden += '<table:table-column table:visibility="collapse"/>'

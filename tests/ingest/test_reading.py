@@ -165,9 +165,9 @@ def test_any_table_reads_back_the_same(
         # Windows-1252 text can by chance hold bytes that read as UTF-8 letters: refused then, never guessed.
         assert refused.finding.rule == "FIL-007" and encoding == "cp1252"
         return
-    kept = [(i, r) for i, r in enumerate(rows, start=2) if any(cell.strip() for cell in r)]
+    stored = [(i, r) for i, r in enumerate(rows, start=2) if any(cell.strip() for cell in r)]
     left_out = {f.row for f in table.findings if f.rule in ("FIL-014", "FIL-065", "FIL-066", "FIL-067")}
-    kept = [(i, r) for i, r in kept if i not in left_out and any(map(visible, r))]
+    stored = [(i, r) for i, r in stored if i not in left_out and any(map(visible, r))]
     if encoding == "cp1252" and table.encoding == "utf-8" and not raw.isascii():
         try:
             raw.decode("utf-8")
@@ -178,8 +178,8 @@ def test_any_table_reads_back_the_same(
         tuple((table.columns[name][i].as_py() or b"").decode(table.encoding) for name in ("orsak", "insats", "omrade"))
         for i in range(table.rows)
     ]
-    assert [tuple(map(visible, r)) for r in read] == [tuple(map(visible, r)) for _, r in kept]
-    assert np.array_equal(table.row_numbers, [i for i, _ in kept])
+    assert [tuple(map(visible, r)) for r in read] == [tuple(map(visible, r)) for _, r in stored]
+    assert np.array_equal(table.row_numbers, [i for i, _ in stored])
 
 
 @settings(max_examples=150, deadline=None)

@@ -47,7 +47,7 @@ def test_accepted_file_is_in_force_stored_and_gone_from_the_drop_location(instal
     assert "personnummer" not in rows[0] and rows[0]["is_linkable"] and rows[0]["id_typ"] == "personnummer"
 
 
-def test_refused_file_leaves_no_row_and_its_reasons_stand_in_the_ledger(installation: Installation) -> None:
+def test_refused_file_leaves_no_row_and_its_reasons_are_in_the_ledger(installation: Installation) -> None:
     installation.drop(NAME, BAD)
     receipt = take(installation)
     assert [f.state for f in receipt.files] == ["refused"]
@@ -105,7 +105,7 @@ def test_resubmission_becomes_the_next_version_and_older_rows_stay(installation:
     assert len([p for p in parquet_files(installation) if p.is_file()]) == 3
 
 
-def test_original_is_kept_encrypted_and_reads_back(installation: Installation) -> None:
+def test_original_is_stored_encrypted_and_reads_back(installation: Installation) -> None:
     installation.drop(NAME, BAD)
     take(installation)
     (found,) = submissions(installation)
@@ -130,7 +130,7 @@ def test_original_is_kept_encrypted_and_reads_back(installation: Installation) -
         ("bromma_20100315-9801_2018Q3.csv", "FIL-016"),
     ],
 )
-def test_file_whose_name_is_wrong_is_refused_with_a_reason_and_kept(
+def test_file_whose_name_is_wrong_is_refused_with_a_reason_and_stored(
     installation: Installation, name: str, rule: str
 ) -> None:
     installation.drop(name, GOOD)

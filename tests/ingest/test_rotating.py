@@ -116,8 +116,8 @@ def test_persons_go_over_and_all_else_stays(filled: Installation) -> None:
             found, person_key_version=2, parquet_path=again.parquet_path, parquet_sha256=again.parquet_sha256
         )
         assert changed.schema.equals(rows.schema, check_metadata=True)
-        kept = [name for name in rows.column_names if name not in ("person_key", "match_person_key")]
-        assert changed.select(kept).equals(rows.select(kept))
+        remaining = [name for name in rows.column_names if name not in ("person_key", "match_person_key")]
+        assert changed.select(remaining).equals(rows.select(remaining))
         for name in ("person_key", "match_person_key"):
             texts = rows[name].cast(pa.string()).combine_chunks()
             expected = rewrapped(old.person_keys[1], new.person_keys[2], texts)

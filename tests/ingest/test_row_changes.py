@@ -150,9 +150,9 @@ def test_words_and_json_hold_nothing_of_the_cells(installation: Installation, su
     path = tmp_path / f"{DISTRICT}_oppenvard_{QUARTER}.csv"
     path.write_bytes(csv_bytes("oppenvard", [base_row("oppenvard", personnummer="20120607-9822")]))
     ((_, report),) = check_paths(installation.settings, [path])
-    told = json.dumps(as_json("f", report)["changes"]) + "\n".join(as_text("f", report))
+    reported = json.dumps(as_json("f", report)["changes"]) + "\n".join(as_text("f", report))
     for text in ("9822", "20120607", base_row("oppenvard")["personnummer"], base_row("oppenvard")["insats_id"]):
-        assert text not in told
+        assert text not in reported
 
 
 def test_rows_keyed_with_other_keys_are_not_compared(installation: Installation, submit: Submit) -> None:
@@ -165,7 +165,7 @@ def test_rows_keyed_with_other_keys_are_not_compared(installation: Installation,
     assert checked(installation, "serviceinsatser", [base_row("serviceinsatser")]) is not None
 
 
-def test_rows_that_share_a_key_are_told_apart_by_their_order() -> None:
+def test_rows_that_share_a_key_are_distinguished_by_their_order() -> None:
     """No rule lets such rows in today; should one, two rows against three are one more, not six pairs."""
     contract = load_contracts()["serviceinsatser"]
     schema = stored_schema(contract)

@@ -105,7 +105,7 @@ def test_two_children_under_one_running_number_are_one_finding_that_says_so(
     assert found("arenden", [base_row("arenden", **unborn), base_row("arenden", **{**unborn, **second})]) == rules
 
 
-def test_what_follows_from_two_children_under_one_number_is_not_told_beside_it() -> None:
+def test_what_follows_from_two_children_under_one_number_is_not_reported_beside_it() -> None:
     one = {"personnummer": "", "id_typ": "reservnummer", "lopnummer": "L-7", "fodelsear": "2011"}
     rows = [
         base_row("arenden", **one),

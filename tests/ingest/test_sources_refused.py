@@ -89,11 +89,11 @@ def test_unknown_host_key_is_refused_and_the_message_says_how_to_add_it(
     known = tmp_path / "nobody_known"
     settings = sftp.settings(installation.settings, DISTRICT, known_hosts=str(known))
     sftp.put(NAME, GOOD)
-    told = why(settings)
+    reported = why(settings)
     fingerprint = paramiko.Ed25519Key(filename=str(sftp.server.folder / "host_key")).fingerprint
-    assert fingerprint in told and f"ssh-keyscan -p {sftp.server.port} 127.0.0.1 >> {known}" in told
+    assert fingerprint in reported and f"ssh-keyscan -p {sftp.server.port} 127.0.0.1 >> {known}" in reported
     assert not known.exists() and list(sftp.files()) == [NAME]
-    assert why(settings) == told
+    assert why(settings) == reported
 
 
 @pytest.mark.server
@@ -104,12 +104,14 @@ def test_another_host_key_than_the_known_one_is_refused(
     Sshd._keygen(tmp_path / "other")
     kind, key, *_ = (tmp_path / "other.pub").read_text().split()
     (tmp_path / "known").write_text(f"[127.0.0.1]:{sftp.server.port} {kind} {key}\n")
-    told = why(sftp.settings(installation.settings, DISTRICT, known_hosts=str(tmp_path / "known")))
-    assert "another than the one in" in told and str(tmp_path / "known") in told
+    reported = why(sftp.settings(installation.settings, DISTRICT, known_hosts=str(tmp_path / "known")))
+    assert "another than the one in" in reported and str(tmp_path / "known") in reported
 
 
 @pytest.mark.server
-def test_wrong_password_or_key_is_told_without_it(sftp: SftpPlace, installation: Installation, tmp_path: Path) -> None:
+def test_wrong_password_or_key_is_reported_without_it(
+    sftp: SftpPlace, installation: Installation, tmp_path: Path
+) -> None:
     settings = sftp.settings(installation.settings, DISTRICT, key_file=None, password=SECRET)
     assert why(settings) == "the server refuses the user, password or key"
     Sshd._keygen(tmp_path / "stranger")
@@ -118,7 +120,7 @@ def test_wrong_password_or_key_is_told_without_it(sftp: SftpPlace, installation:
 
 
 @pytest.mark.server
-def test_key_file_that_is_missing_or_open_to_others_is_told(
+def test_key_file_that_is_missing_or_open_to_others_is_reported(
     sftp: SftpPlace, installation: Installation, tmp_path: Path
 ) -> None:
     key = tmp_path / "key"
@@ -154,7 +156,7 @@ def open_connections(port: int) -> int:
 
 @pytest.mark.server
 @pytest.mark.parametrize("changed", ["access_key", "secret_key"])
-def test_wrong_s3_key_is_told_without_it(s3: S3Server, installation: Installation, changed: str) -> None:
+def test_wrong_s3_key_is_reported_without_it(s3: S3Server, installation: Installation, changed: str) -> None:
     place = S3Place(s3, f"fel-{changed.replace('_', '-')}")
     settings = place.settings(installation.settings, DISTRICT, **{changed: SECRET})
     assert why(settings) == "the server refuses the access key or secret key"
@@ -170,7 +172,7 @@ def test_s3_connection_is_closed_when_a_district_is_done(s3: S3Server, installat
 
 @pytest.mark.server
 def test_another_run_sees_what_came_since(s3: S3Server, installation: Installation) -> None:
-    """No listing is kept from one run to the next, nor within one."""
+    """No listing is stored from one run to the next, nor within one."""
     place = S3Place(s3, "farsk")
     settings = place.settings(installation.settings, DISTRICT)
     with Source(DISTRICT, load_drop_locations(settings)[DISTRICT]) as source:
@@ -190,17 +192,17 @@ def test_server_that_never_answers_is_given_up_in_time(silent_port: int, install
     for entry in entries.values():
         settings = districts(installation, entry)
         done = threading.Event()
-        told: list[str] = []
+        reported: list[str] = []
 
-        def ask(settings: Settings = settings, told: list[str] = told, done: threading.Event = done) -> None:
+        def ask(settings: Settings = settings, reported: list[str] = reported, done: threading.Event = done) -> None:
             try:
-                told.append(why(settings))
+                reported.append(why(settings))
             finally:
                 done.set()
 
         threading.Thread(target=ask, daemon=True).start()
         assert done.wait(60), "still waiting for a server that never answers"
-        assert told == [f"no answer within {entry['timeout_seconds']} s"]
+        assert reported == [f"no answer within {entry['timeout_seconds']} s"]
 
 
 @pytest.mark.server
@@ -238,7 +240,7 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
     return parent == ancestor or (parent > 1 and _descends(parent, ancestor, parents))
 
 
-def test_nobody_there_is_told_for_each_district_and_the_others_are_taken_in(installation: Installation) -> None:
+def test_nobody_there_is_reported_for_each_district_and_the_others_are_taken_in(installation: Installation) -> None:
     port = free_port()
     installation.drop("farsta_arenden_2018Q3.csv", GOOD, "farsta")
     entry = {"url": f"sftp://u@127.0.0.1:{port}/x", "password": SECRET}
@@ -301,7 +303,7 @@ S3 = {"url": "s3://bucket/x", "access_key": "A", "secret_key": SECRET}
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b"\xff\xfe\x00", "is no YAML"),
         (b"\xe5", "is no YAML"),
@@ -313,13 +315,13 @@ S3 = {"url": "s3://bucket/x", "access_key": "A", "secret_key": SECRET}
     ],
 )
 def test_districts_yml_that_is_none_is_said_with_its_place(
-    content: bytes, told: str, installation: Installation
+    content: bytes, reported: str, installation: Installation
 ) -> None:
     settings = districts(installation, {})
     settings.districts.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         load_drop_locations(settings)
-    assert str(caught.value).startswith(f"{settings.districts}: {told}")
+    assert str(caught.value).startswith(f"{settings.districts}: {reported}")
 
 
 def test_files_of_settings_that_can_t_be_opened_say_why(installation: Installation, tmp_path: Path) -> None:
@@ -341,7 +343,7 @@ def test_a_clock_that_is_no_time_is_refused(text: str, installation: Installatio
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "reported"),
     [
         ({"url": f"sftp://u:{SECRET}@server/x"}, "holds a password"),
         ({"url": f"sftp://u:{SECRET}/a@server/x", "password": SECRET}, "can't be read"),
@@ -362,13 +364,13 @@ def test_a_clock_that_is_no_time_is_refused(text: str, installation: Installatio
         ({**S3, "password": SECRET}, "password is no option"),
     ],
 )
-def test_wrong_entry_of_districts_yml_is_told_without_its_values(
-    installation: Installation, entry: dict[str, object], told: str
+def test_wrong_entry_of_districts_yml_is_reported_without_its_values(
+    installation: Installation, entry: dict[str, object], reported: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
         load_drop_locations(districts(installation, entry))
     whole = "".join(traceback.format_exception(caught.value))
-    assert told in str(caught.value) and f"districts.{DISTRICT}" in str(caught.value)
+    assert reported in str(caught.value) and f"districts.{DISTRICT}" in str(caught.value)
     assert SECRET not in whole and caught.value.__cause__ is None and caught.value.__context__ is None
 
 
@@ -378,7 +380,7 @@ def test_secrets_are_masked_wherever_a_location_is_shown() -> None:
     assert SECRET not in DropLocation.model_validate(SFTP).model_dump_json()
 
 
-def test_broken_yaml_is_told_by_line_without_what_it_holds(installation: Installation) -> None:
+def test_broken_yaml_is_reported_by_line_without_what_it_holds(installation: Installation) -> None:
     settings = districts(installation, {})
     settings.districts.write_text(f"districts:\n  bromma:\n    password: '{SECRET}\n")
     with pytest.raises(SettingsError, match="is no YAML, line") as caught:

@@ -68,8 +68,8 @@ def test_file_moved_to_received_never_overwrites_an_older_one(place: Place, inst
         place.put(NAME, content)
         states(settings)
     stem = NAME.removesuffix(".csv")
-    kept = {name: content for name, content in place.files().items() if not name.startswith("aterkoppling/")}
-    assert kept == dict(
+    stored = {name: content for name, content in place.files().items() if not name.startswith("aterkoppling/")}
+    assert stored == dict(
         zip([f"received/{NAME}", f"received/{stem}.2.csv", f"received/{stem}.3.csv"], sent, strict=True)
     )
 

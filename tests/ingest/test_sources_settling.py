@@ -1,4 +1,4 @@
-"""Files that are still being written are left alone until they are whole; what is never read is told."""
+"""Files that are still being written are left alone until they are whole; what is never read is reported."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_looking_at_the_clock_leaves_nothing_behind(installation: Installation, 
     assert [path.name for path in (installation.root / "inbox" / DISTRICT).iterdir()] == [NAME]
 
 
-def test_links_and_folders_are_never_read_and_told(
+def test_links_and_folders_are_never_read_and_reported(
     installation: Installation, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = installation.drop(NAME, GOOD).parent
@@ -103,17 +103,19 @@ def test_links_and_folders_are_never_read_and_told(
     os.mkfifo(folder / "ror.csv")
     with caplog.at_level(logging.WARNING):
         assert states(installation.settings) == ["accepted"]
-    told = [record.getMessage() for record in caplog.records if record.name == "ingest.receiving"]
-    assert len(told) == 1 and told[0].startswith(f"{DISTRICT}: ")
+    reported = [record.getMessage() for record in caplog.records if record.name == "ingest.receiving"]
+    assert len(reported) == 1 and reported[0].startswith(f"{DISTRICT}: ")
     for name in ("arkiv •••", f"{DISTRICT}_oppenvard_2018Q3.csv", "ror.csv"):
-        assert name in told[0]
-    assert "9801" not in caplog.text and "aterkoppling" not in told[0]
+        assert name in reported[0]
+    assert "9801" not in caplog.text and "aterkoppling" not in reported[0]
     caplog.clear()
     assert states(installation.settings) == []
     assert "ror.csv" in caplog.text
 
 
-def test_upload_that_broke_off_days_ago_is_told(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
+def test_upload_that_broke_off_days_ago_is_reported(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     written(installation.drop(f"{NAME}.part", GOOD[:100]), 60)
     assert states(installation.settings) == []
     assert [record for record in caplog.records if record.name.startswith("ingest")] == []

@@ -193,7 +193,7 @@ def test_guesses_are_none_of_other_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["06-dec", "6-dec", "2018-12-06"])
-def test_age_band_that_became_a_day_is_told_with_what_was_meant(text: str) -> None:
+def test_age_band_that_became_a_day_is_reported_with_what_was_meant(text: str) -> None:
     report = check(csv_bytes("serviceinsatser", [base_row("serviceinsatser", aldersgrupp=text)]), SER)
     assert fired(report) == {"FIL-035"} and "menades 6-12?" in messages(report)
 
@@ -245,7 +245,7 @@ def test_document_s_number_is_what_is_shown_only_with_a_fixed_number_of_digits(
     assert table.columns["arende_id"][0].as_py().decode() == read
 
 
-def test_date_cell_for_an_identifier_is_told_once() -> None:
+def test_date_cell_for_an_identifier_is_reported_once() -> None:
     cells = [typed("arenden", base_row("arenden", arende_id=f"2018-{n}")) for n in range(3)]
     cells[1][0] = date(2018, 1, 1)
     report = check(workbook({"A": [HEAD, *cells]}), "bromma_arenden_2018Q3.xlsx")

@@ -34,13 +34,13 @@ def message(dataset: str, changes: dict[str, str], rule: str) -> str:
 
 
 @pytest.mark.parametrize(("text", "kind"), COUNTS.items())
-def test_what_stands_for_a_count_is_named(text: str, kind: str) -> None:
+def test_what_is_in_place_of_a_count_is_named(text: str, kind: str) -> None:
     said = message("skyddsuppfoljning", {"antal_barnforhor": text}, "SKY-005")
     assert kind in said and (text not in said or len(text) < 3 or "”" in said)
 
 
 @pytest.mark.parametrize(("text", "kind"), DAYS.items())
-def test_what_stands_for_a_day_is_named(text: str, kind: str) -> None:
+def test_what_is_in_place_of_a_day_is_named(text: str, kind: str) -> None:
     said = message("rutiner", {"rutin": "finns", "senast_reviderad": text}, "RUT-007")
     assert kind in said and ("”" in said or text not in said)
 

@@ -39,7 +39,9 @@ def text_of(raw: bytes, name: str = "bromma_arenden_2018Q3.csv") -> str:
         ({"personnummer": "5"}, "fel form: 1 siffra"),
     ],
 )
-def test_one_of_a_thing_is_told_in_the_singular_and_several_in_the_plural(changes: dict[str, str], said: str) -> None:
+def test_one_of_a_thing_is_reported_in_the_singular_and_several_in_the_plural(
+    changes: dict[str, str], said: str
+) -> None:
     one = base_row("arenden", **changes)
     assert said in text_of(csv_bytes("arenden", [one]))
     assert not _ONE_OF_SEVERAL.search(text_of(csv_bytes("arenden", [one])))
@@ -66,7 +68,7 @@ def test_rows_above_the_headers_and_hidden_ones_are_counted_in_words(count: int,
 
 
 @pytest.mark.parametrize("dataset", sorted(load_contracts()))
-def test_codes_in_messages_stand_with_their_labels(dataset: str) -> None:
+def test_codes_in_messages_have_their_labels(dataset: str) -> None:
     """Codes are written {column=code} in suites, so that none is left without its label."""
     contract = load_contracts()[dataset]
     columns = [column for column in contract.columns if column.type in ("code", "code_list")]

@@ -1,4 +1,4 @@
-"""Workbooks as districts make them: which sheet and row is read, what each kind of cell becomes, what is told."""
+"""Workbooks as districts make them: which sheet and row is read, what each kind of cell becomes, what is reported."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_first_sheet_that_bears_the_headers_is_read_and_other_sheets_pass() -> N
     assert report.accepted and report.rows == 1 and fired(report) == set()
 
 
-def test_second_sheet_with_the_headers_is_told_and_the_first_is_read() -> None:
+def test_second_sheet_with_the_headers_is_reported_and_the_first_is_read() -> None:
     report = check(workbook({"Juli": [HEAD, CELLS], "Augusti": [HEAD, CELLS, typed("arenden", OTHER)]}), NAME)
     assert report.accepted and report.rows == 1 and fired(report) == {"FIL-033"}
     assert "Blad 1 är läst, inte blad 2" in messages(report) and "Juli" not in messages(report)
@@ -87,11 +87,11 @@ def test_sheet_named_after_the_dataset_is_read_before_an_earlier_one() -> None:
     assert report.rows == 2 and fired(report) == {"FIL-033"}
 
 
-def test_empty_copy_of_the_table_is_not_told() -> None:
+def test_empty_copy_of_the_table_is_not_reported() -> None:
     assert fired(check(workbook({"Data": [HEAD, CELLS], "Mall": [HEAD]}), NAME)) == set()
 
 
-def test_hidden_sheet_is_read_only_when_no_other_bears_the_headers_and_is_told() -> None:
+def test_hidden_sheet_is_read_only_when_no_other_bears_the_headers_and_is_reported() -> None:
     def hide_first(book: object, sheet: object) -> None:
         book.worksheets()[1].activate()
         book.worksheets()[1].set_first_sheet()
@@ -122,7 +122,7 @@ def test_no_sheet_with_headers_is_refused() -> None:
     assert fired(check(workbook({"A": []}), NAME)) == {"FIL-004"}
 
 
-def test_title_rows_above_the_headers_are_told_and_rows_keep_excels_numbers() -> None:
+def test_title_rows_above_the_headers_are_reported_and_rows_keep_excels_numbers() -> None:
     title: list[list[Cell]] = [["Ärenden kvartal 3"], ["Uttag", date(2018, 10, 2)], []]
     report = check(workbook({"Blad1": [*title, HEAD, CELLS, with_cell("arende_id", "x y")]}), NAME)
     assert report.rows == 2 and rows_of(report, "ARE-002") == [6]
@@ -144,7 +144,7 @@ def test_near_miss_header_and_code_get_their_suggestions() -> None:
     assert "menades bostad (Bostadssituation)?" in messages(report)
 
 
-def test_column_beyond_the_headers_is_told_and_empty_ones_are_ignored() -> None:
+def test_column_beyond_the_headers_is_reported_and_empty_ones_are_ignored() -> None:
     noted: list[Cell] = [*CELLS, "", "", "ring"]
     report = check(workbook({"Blad1": [HEAD, CELLS, [*noted]]}), NAME)
     assert [f.message for f in report.findings() if f.rule == "FIL-012"] != []
@@ -192,7 +192,7 @@ def test_date_cells_are_days_in_either_epoch(date_1904: bool) -> None:
     assert table.columns["inkom_datum"][0].as_py().decode() == ROW["inkom_datum"]
 
 
-def test_time_of_day_is_left_out_and_told() -> None:
+def test_time_of_day_is_left_out_and_reported() -> None:
     report = check(workbook({"Blad1": [HEAD, with_cell("inkom_datum", datetime(2018, 7, 2, 14, 30))]}), NAME)
     assert report.accepted and fired(report) == {"FIL-036"}
     assert (
@@ -291,7 +291,7 @@ def test_hidden_and_filtered_rows_are_read_and_counted() -> None:
     assert report.rows == 3 and fired(report) == {"FIL-031"} and "2 dolda" in messages(report)
 
 
-def test_hidden_column_is_read_and_told() -> None:
+def test_hidden_column_is_read_and_reported() -> None:
     def hide(book: object, sheet: object) -> None:
         sheet.set_column(at("orsak"), at("orsak"), None, None, {"hidden": True})
         sheet.set_column(60, 70, None, None, {"hidden": True})
@@ -300,7 +300,7 @@ def test_hidden_column_is_read_and_told() -> None:
     assert report.accepted and fired(report) == {"FIL-032"} and "Kolumn 12 (L) är dold" in messages(report)
 
 
-def test_what_a_file_holds_decides_and_another_ending_is_told() -> None:
+def test_what_a_file_holds_decides_and_another_ending_is_reported() -> None:
     assert fired(check(book_of("arenden", [ROW]), "bromma_arenden_2018Q3.csv")) == {"FIL-037"}
     report = check(csv_bytes("arenden", [ROW]), NAME)
     assert report.accepted and fired(report) == {"FIL-037"} and "textfil" in messages(report)

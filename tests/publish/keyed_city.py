@@ -180,7 +180,7 @@ def _dimensions(connection: duckdb.DuckDBPyConnection, districts: Sequence[str],
     connection.execute(
         "create table core.dim_quarter as select reporting_quarter, reporting_quarter as quarter_label, 2018 as "
         "calendar_year, 1 as quarter_number, 1 as sort_order, date '2018-01-01' as quarter_start_date, "
-        f"date '2018-03-31' as quarter_end_date from (values {quarters}) as told (reporting_quarter)"
+        f"date '2018-03-31' as quarter_end_date from (values {quarters}) as quarters (reporting_quarter)"
     )
     for name, columns in {
         "dim_intervention": "intervention_code, 'I' as intervention_label, 'c' as intervention_category",
@@ -210,7 +210,7 @@ def _mart(
     incomplete: Sequence[tuple[str, str]],
 ) -> None:
     sets = cuts.replace("(", "(unit, quarter, ").replace(", )", ")")
-    told = ", ".join(
+    reported = ", ".join(
         f"count(*) filter (where {condition})::integer as {count}, "
         f"(coalesce(sum(key) filter (where {condition}), 0) % 4294967296)::uinteger as {count}__key"
         for count, condition in counts.items()
@@ -219,7 +219,7 @@ def _mart(
     connection.execute(
         f"create table keyed.{name} as select unit as district_code, basis as district_basis, "
         f"quarter as reporting_quarter, 'avslutad' as cohort_basis, "
-        f"{', '.join(f'''coalesce({one}, 'alla') as {one}''' for one in dimensions)}, {told}, "
+        f"{', '.join(f'''coalesce({one}, 'alla') as {one}''' for one in dimensions)}, {reported}, "
         f"{', '.join(f'null::double as {one}{end}' for one in rates for end in ('', '_low', '_high'))}, "
         f"not ({waiting}) as is_cohort_complete, false as is_survivors_only, 0 as late, 1 as districts_in_force, "
         "1 as districts_expected from (select *, case when basis = 'today' then current else reported end as unit "

@@ -262,7 +262,9 @@ def test_identifiers_are_relative_until_an_address_is_set(release: Path, tmp_pat
         assert f'id="{section}"' in (served / page).read_text(encoding="utf-8") or section == "dimensioner"
 
 
-def test_without_a_contacts_address_none_is_invented_and_the_operator_is_told(release: Path, tmp_path: Path) -> None:
+def test_without_a_contacts_address_none_is_invented_and_the_operator_is_informed(
+    release: Path, tmp_path: Path
+) -> None:
     found = _catalogue(release, tmp_path / "a")
     assert "vcard:Organization" not in {node["@type"] for node in _nodes(found)}
     written = write_catalogue(release, MANIFEST, tmp_path / "b", Settings.model_validate({"home": tmp_path}))
@@ -350,7 +352,7 @@ def test_no_text_becomes_markup(text: str) -> None:
     assert page.open == []
 
 
-def test_headings_lists_and_paragraphs_are_told_apart() -> None:
+def test_headings_lists_and_paragraphs_are_distinguished() -> None:
     text = "One row.\n\n### Question\nHow many\nare there?\n\n- one `a`\n  and more\n- two"
     assert markdown(text, level=4) == (
         "<p>One row.</p><h4>Question</h4><p>How many are there?</p>"

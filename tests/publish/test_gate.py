@@ -1,4 +1,4 @@
-"""The gate: what stops a release, what is only told, and what lets a jump through."""
+"""The gate: what stops a release, what is only reported, and what lets a jump through."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_jump_that_nobody_asked_about_is_an_error(place: Place) -> None:
 
 
 @pytest.mark.parametrize("still_open", [2, 0], ids=["open", "explained"])
-def test_a_jump_with_a_query_is_told_and_stops_nothing(place: Place, still_open: int) -> None:
+def test_a_jump_with_a_query_is_reported_and_stops_nothing(place: Place, still_open: int) -> None:
     place.fill(("farsta", "2018Q1", 10, 0.5), ("farsta", "2019Q1", 21, 0.5))
     place.submit(queries=2, still_open=still_open)
     (found,) = place.check(JUMPS)
@@ -123,7 +123,7 @@ def test_a_query_about_another_quarter_lets_nothing_through(place: Place) -> Non
     assert [found.severity for found in place.check(JUMPS)] == ["error"]
 
 
-def test_a_jump_with_a_known_reason_is_told_with_it(place: Place) -> None:
+def test_a_jump_with_a_known_reason_is_reported_with_it(place: Place) -> None:
     place.fill(("farsta", "2018Q1", 10, 0.5), ("farsta", "2019Q1", 21, 0.5), ("norrmalm", "2018Q1", 10, 0.5),
                ("norrmalm", "2019Q1", 21, 0.5))  # fmt: skip
     known = "- {district: farsta, dataset: arenden, quarter: 2019Q1, why: Two units began to report.}"
@@ -162,8 +162,8 @@ def test_a_rule_that_could_not_be_tried_is_an_error(place: Place) -> None:
 
 def test_many_findings_of_one_rule_are_counted_and_errors_come_first(place: Place) -> None:
     place.fill(*((f"d{number:02d}", "2018Q1", 1, 2.0) for number in range(25)))
-    told = _rule("MAR-900", "expect_shares_to_be_shares", "warning", table="mart_flow", columns=["rate"])
-    found = place.check(told, SHARES)
+    reported = _rule("MAR-900", "expect_shares_to_be_shares", "warning", table="mart_flow", columns=["rate"])
+    found = place.check(reported, SHARES)
     assert [one.rule for one in found] == ["MAR-901"] * 21 + ["MAR-900"] * 21
     assert found[20].message == "and 5 more like these"
 

@@ -190,7 +190,7 @@ def test_over_three_times_what_is_usual_for_the_quarter_breaks_the_rule(marts: M
 
 
 @pytest.mark.parametrize("code", _codes("no_jump"))
-def test_under_a_third_breaks_the_rule_and_a_small_figure_is_not_told(marts: Marts, code: str) -> None:
+def test_under_a_third_breaks_the_rule_and_a_small_figure_is_not_reported(marts: Marts, code: str) -> None:
     measure = DECLARED[code]["kwargs"]["measure"]
     _totals(marts, code, ("2018Q1", 40), ("2019Q1", 4))
     said = f"{measure} is fewer than 5, where 40 is usual for that quarter"

@@ -119,7 +119,7 @@ def test_a_connection_lost_in_the_middle_is_a_ledger_error_and_the_next_change_w
     ledger.close()
 
 
-def test_a_server_that_is_gone_a_wrong_password_and_a_missing_database_are_told_apart(postgres_url: str) -> None:
+def test_a_server_that_is_gone_a_wrong_password_and_a_missing_database_are_distinguished(postgres_url: str) -> None:
     parsed = sa.make_url(postgres_url)
     for changed, said in (
         (parsed.set(port=1), "is out of reach: PostgreSQL does not answer"),
@@ -134,7 +134,7 @@ def test_a_server_that_is_gone_a_wrong_password_and_a_missing_database_are_told_
             Ledger(wrong)
 
 
-def test_what_postgresql_refuses_is_told_in_one_sentence(postgres_url: str, server: PostgresServer) -> None:
+def test_what_postgresql_refuses_is_reported_in_one_sentence(postgres_url: str, server: PostgresServer) -> None:
     ledger = Ledger(postgres_url)
     ledger.close()
     for statement, said, undone in (
@@ -179,7 +179,7 @@ def test_a_lease_outlives_a_connection_and_its_end_does_not_fail(
     ledger.close()
 
 
-def test_what_sqlite_refuses_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_sqlite_refuses_is_reported_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ingest.ledger import opening
 
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0)

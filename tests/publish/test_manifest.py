@@ -1,4 +1,4 @@
-"""The manifest beside the warehouse: what is kept of dbt's, which marts go out, and that a failed build leaves it."""
+"""The manifest beside the warehouse: what is stored of dbt's, which marts go out, and that a failed build leaves it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ DBT: dict[str, Any] = {
 }
 
 
-def test_descriptions_keys_codes_and_what_does_not_add_up_are_kept() -> None:
+def test_descriptions_keys_codes_and_what_does_not_add_up_are_stored() -> None:
     assert distil(DBT).table("mart_flow") == DescribedTable(
         name="mart_flow",
         layer="marts",
@@ -91,7 +91,7 @@ def test_descriptions_keys_codes_and_what_does_not_add_up_are_kept() -> None:
     )
 
 
-def test_steps_on_the_way_are_left_out_and_dimensions_kept() -> None:
+def test_steps_on_the_way_are_left_out_and_dimensions_stored() -> None:
     assert [table.name for table in distil(DBT).tables] == ["dim_sex", "mart_flow", "mart_other"]
 
 
@@ -125,7 +125,7 @@ def test_a_yearly_cut_is_described_by_its_mart() -> None:
     assert manifest.describe("no_such") == ""
 
 
-def test_what_is_kept_is_what_is_loaded(tmp_path: Path) -> None:
+def test_what_is_stored_is_what_is_loaded(tmp_path: Path) -> None:
     keep_manifest(distil(DBT), _settings(tmp_path))
     assert load_manifest(_settings(tmp_path)) == distil(DBT)
     assert manifest_file(_settings(tmp_path)).parent == _settings(tmp_path).warehouse.parent

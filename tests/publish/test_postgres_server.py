@@ -1,4 +1,4 @@
-"""The PostgreSQL of a checkout: started and stopped whole, with each kind of binaries, its passwords kept."""
+"""The PostgreSQL of a checkout: started and stopped whole, with each kind of binaries, its passwords stored."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_an_interrupted_start_left_is_made_anew(home: Path) -> None:
     assert PostgresServer(home, ["-c fsync=off"]).start().port
 
 
-def test_a_cluster_of_another_version_is_told_of(home: Path) -> None:
+def test_a_cluster_of_another_version_is_reported(home: Path) -> None:
     (home / "cluster").mkdir(parents=True)
     (home / "cluster" / "PG_VERSION").write_text("9\n")
     with pytest.raises(PostgresServerError, match=r"made by PostgreSQL 9, .* remove the folder"):
@@ -75,7 +75,7 @@ def test_a_cluster_of_another_version_is_told_of(home: Path) -> None:
     shutil.rmtree(home / "cluster")
 
 
-def test_no_binaries_is_told_of_and_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_binaries_is_reported_and_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_server, "found_binaries", lambda: iter(()))
     monkeypatch.setenv(HOME_VARIABLE, str(home))
     said: list[str] = []

@@ -159,7 +159,7 @@ def test_commands_refuse_bad_input_in_words(
     assert isinstance(result.exception, SystemExit)
 
 
-def test_audit_needs_to_be_told_what_is_suppressed(tmp_path: Path) -> None:
+def test_audit_needs_to_know_what_is_suppressed(tmp_path: Path) -> None:
     result = run(tmp_path, "audit", FOUR_BY_TWO, *DIMENSIONS)
     assert (result.exit_code, "no column suppressed" in result.output) == (2, True)
 

@@ -160,7 +160,7 @@ def test_drawn_figures_follow_the_weights(table: PTable) -> None:
     assert table.drawn(np.zeros(2, np.int64), np.array([0, ONE - 1], np.uint64)).tolist() == [0, 0]
 
 
-def test_variance_of_a_figure_is_the_largest_that_can_stand_behind_it(table: PTable) -> None:
+def test_variance_of_a_figure_is_the_largest_that_can_be_behind_it(table: PTable) -> None:
     # 0 and 5 can be a true 2 or 3 (variance 6); 6 can't be a true 1 to 4 while these have two figures each.
     assert table.variances([0, 5, 6, 7, 12, 500]) == pytest.approx([6, 6, 2, 2, 2, 2])
     wide = make_ptable(4, 7, 6.5)

@@ -112,9 +112,9 @@ def test_a_folder_on_the_way_that_readers_can_t_pass_is_named(tmp_path: Path) ->
             assert any(str(folder) in note for note in served.notes) or served.notes
     (tmp_path / "shown").chmod(0o700)
     outermost = next(f for f in reversed((tmp_path / "shown" / "x").parents) if not f.stat().st_mode & stat.S_IXOTH)
-    told = f"readers can't pass {outermost}: chmod o+x {outermost}, or set FOLLOWUP_PUBLISHED to a path elsewhere"
-    assert hindrances(settings) == (told,)
-    assert told in said(settings, "published").message
+    reported = f"readers can't pass {outermost}: chmod o+x {outermost}, or set FOLLOWUP_PUBLISHED to a path elsewhere"
+    assert hindrances(settings) == (reported,)
+    assert reported in said(settings, "published").message
 
 
 def test_a_published_that_is_a_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class City:
         with duckdb.connect(str(self.current)) as connection:
             connection.execute("create schema published")
             for name, found in made.marts.items():
-                connection.register("rows_told", table_of(found, made.chosen[name]))
-                connection.execute(f"create table published.{name} as select * from rows_told")
+                connection.register("published_rows", table_of(found, made.chosen[name]))
+                connection.execute(f"create table published.{name} as select * from published_rows")
         return made
 
 

@@ -291,9 +291,9 @@ def test_certificate_says_what_was_found_in_swedish_and_has_no_count(settings: S
     assert made.certificate is not None
     assert made.certificate.passed
     assert made.certificate.attacked > 0
-    told = json.loads((settings.published / "certificate.json").read_text(encoding="utf-8"))
-    assert sum(probability for true, _, probability in told["ptable"] if true == 3) == pytest.approx(1)
-    assert [one["sv"] for one in told["findings"]][1] == "Av dem kända exakt"
+    reported = json.loads((settings.published / "certificate.json").read_text(encoding="utf-8"))
+    assert sum(probability for true, _, probability in reported["ptable"] if true == 3) == pytest.approx(1)
+    assert [one["sv"] for one in reported["findings"]][1] == "Av dem kända exakt"
 
 
 def test_csv_has_totals_and_one_dimension_at_a_time_and_parquet_all(settings: Settings) -> None:

@@ -72,12 +72,14 @@ def password(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     return None
 
 
-def test_who_holds_the_ledger_s_port_gets_no_password_and_is_told_of(impostor: _Impostor, password: str | None) -> None:
+def test_who_holds_the_ledger_s_port_gets_no_password_and_is_reported(
+    impostor: _Impostor, password: str | None
+) -> None:
     given = "" if password is None else f":{password}"
     engine = open_engine(f"postgresql://owner{given}@127.0.0.1:{impostor.port}/ledger")
-    with pytest.raises(LedgerError, match="does not ask for the password by SCRAM, so it is not sent") as told:
+    with pytest.raises(LedgerError, match="does not ask for the password by SCRAM, so it is not sent") as reported:
         engine.connect()
-    assert SECRET not in str(told.value) and f"127.0.0.1:{impostor.port}/ledger" in str(told.value)
+    assert SECRET not in str(reported.value) and f"127.0.0.1:{impostor.port}/ledger" in str(reported.value)
 
 
 def test_who_holds_the_port_of_the_database_for_bi_gets_no_password(

@@ -214,7 +214,7 @@ class _Bare:
         return table.name
 
 
-def test_columns_that_share_a_label_are_told_apart_in_the_header() -> None:
+def test_columns_that_share_a_label_are_distinguished_in_the_header() -> None:
     columns = tuple(ServedColumn(name, "VARCHAR", "") for name in ("sex", "sex_label_x", "SEX"))
     assert swedish_header(ServedTable("t", "", columns, (), "", 0))[0] == "Kön"
     same = tuple(ServedColumn(name, "VARCHAR", "") for name in ("x", "X"))
@@ -228,7 +228,7 @@ def test_published_files_can_not_be_written_to(release: Path, files_only: Settin
     assert [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)] == []
 
 
-def test_what_lies_beside_goes_out_with_the_release(release: Path, files_only: Settings, tmp_path: Path) -> None:
+def test_what_is_beside_goes_out_with_the_release(release: Path, files_only: Settings, tmp_path: Path) -> None:
     beside = tmp_path / "beside"
     (beside / "catalogue").mkdir(parents=True)
     (beside / "certificate.json").write_text("{}")
@@ -248,8 +248,8 @@ def test_the_release_before_stays_for_those_who_have_it_open_and_older_ones_go(
     seen = [reader.execute("select min(release_id), max(release_id) from published.mart_03").fetchone()
             for reader in open_readers]  # fmt: skip
     assert seen == [(f"release-{number}",) * 2 for number in (1, 2, 3)]
-    kept = [path for path in (files_only.home / "releases").iterdir() if path.is_dir()]
-    assert sorted(read_release(path / "followup.duckdb").release_id for path in kept) == ["release-2", "release-3"]
+    stored = [path for path in (files_only.home / "releases").iterdir() if path.is_dir()]
+    assert sorted(read_release(path / "followup.duckdb").release_id for path in stored) == ["release-2", "release-3"]
 
 
 def test_serving_the_same_release_again_changes_nothing(release: Path, files_only: Settings) -> None:
@@ -278,7 +278,7 @@ def test_a_file_that_is_no_release_is_refused_and_what_was_served_stays(
     assert read_release(served.duckdb_file).release_id == "release-7"
 
 
-def test_a_disk_that_refuses_is_told_of(release: Path, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_reported(release: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "releases").write_text("in the way")
     with pytest.raises(ServingError, match="can't be written"):

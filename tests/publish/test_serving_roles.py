@@ -105,7 +105,7 @@ def test_nothing_is_served_while_the_reader_may_do_more(
             connection.execute("revoke pg_write_all_data, pg_read_all_data from followup_reader")
 
 
-def test_a_database_that_lets_everybody_in_is_told_of(
+def test_a_database_that_lets_everybody_in_is_reported(
     settings: Settings, server: PostgresServer, tmp_path: Path
 ) -> None:
     with server.superuser() as connection:
@@ -243,7 +243,7 @@ def test_marts_are_not_loaded_where_statements_can_not_be_logged(
         ('{"reader": "hunter2"}', 0o600, "names roles that there aren't: reader"),
     ],
 )
-def test_a_file_of_logins_that_can_not_be_used_is_told_of_without_its_content(
+def test_a_file_of_logins_that_can_not_be_used_is_reported_without_its_content(
     content: str, mode: int, said: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "logins.json"

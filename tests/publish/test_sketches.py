@@ -57,10 +57,10 @@ def test_group_without_a_sketch_or_of_other_tables_is_not_compared() -> None:
 
 def test_ledger_has_numbers_that_only_the_secret_and_the_salt_show() -> None:
     made = [sketch(TEN), sketch(TEN) * 2, b""]
-    kept = masked(made, [5, 6, 7], SECRET)
-    assert [len(one) for one in kept] == [LENGTH, 2 * LENGTH, 0]
-    assert masked(kept, [5, 6, 7], SECRET) == made
-    assert masked(kept, [5, 6, 7], OTHER_SECRET) != made
+    stored = masked(made, [5, 6, 7], SECRET)
+    assert [len(one) for one in stored] == [LENGTH, 2 * LENGTH, 0]
+    assert masked(stored, [5, 6, 7], SECRET) == made
+    assert masked(stored, [5, 6, 7], OTHER_SECRET) != made
     numbers = np.array([np.frombuffer(one, np.uint8)[:BUCKETS] for one in masked(made[:1] * 2, [5, 6], SECRET)])
     assert (numbers != np.frombuffer(made[0], np.uint8)[:BUCKETS]).mean(axis=1).min() > 0.9
     assert (numbers[0] != numbers[1]).mean() > 0.9  # two draws are masked each by itself

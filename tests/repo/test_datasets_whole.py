@@ -93,7 +93,7 @@ def test_part_has_the_contracts_columns(dataset: str, part: str) -> None:
 
 
 @pytest.mark.parametrize("part", WRITTEN)
-def test_part_that_lacks_a_new_column_is_told(part: str) -> None:
+def test_part_that_lacks_a_new_column_is_reported(part: str) -> None:
     for contract in map(with_a_column_more, load_contracts().values()):
         assert columns(contract) - WRITTEN[part](contract) == {"provkolumn"}
 

@@ -76,7 +76,7 @@ def test_every_chart_says_in_swedish_what_it_shows_and_that_counts_deviate(
             assert "om uppgifterna är syntetiska, står i rutan Utgåvan" in chart["description"], name
 
 
-def test_every_chart_stands_on_the_dashboard_and_has_its_own_expected_figures(
+def test_every_chart_is_on_the_dashboard_and_has_its_own_expected_figures(
     bundle: dict[str, dict[str, Any]], root: Path
 ) -> None:
     charts = of(bundle, "charts")

@@ -1,4 +1,4 @@
-"""What a corpus file is: its bytes, and what a check must say of it. The files are kept beside, in files/."""
+"""What a corpus file is: its bytes, and what a check must say of it. The files are stored beside, in files/."""
 
 from __future__ import annotations
 

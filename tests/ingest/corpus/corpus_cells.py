@@ -51,8 +51,8 @@ def header_cases() -> Iterator[Case]:
     )
     shuffled = list(reversed(labels))
     yield taken("headers/in_another_order.csv", text([shuffled, [values[h] for h in shuffled]]).encode())
-    kept = [column.label_sv for column in columns if column.name not in optional]
-    yield taken("headers/optional_columns_left_out.csv", text([kept, [values[h] for h in kept]]).encode())
+    stored = [column.label_sv for column in columns if column.name not in optional]
+    yield taken("headers/optional_columns_left_out.csv", text([stored, [values[h] for h in stored]]).encode())
     yield refused("headers/near_miss.csv", with_headers("arenden", {"Orsak": "Orsk"}), "FIL-010 FIL-012")
     yield refused(
         "headers/required_column_left_out.csv",

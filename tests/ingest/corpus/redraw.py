@@ -46,7 +46,7 @@ def manifest(cases: list[Case]) -> str:
 
 
 def main() -> None:
-    """Write everything; what is no longer drawn goes. Locked files, new each time they are drawn, are kept."""
+    """Write everything; what is no longer drawn goes. Locked files, new each time they are drawn, remain."""
     cases = list(drawn())
     names = {case.file for case in cases}
     for path in [path for path in FILES.rglob("*") if path.is_file()]:

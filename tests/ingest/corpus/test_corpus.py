@@ -25,20 +25,20 @@ FEWEST = 150
 def test_file_gets_its_verdict_and_exactly_its_rules(entry: dict[str, Any]) -> None:
     raw = (redraw.FILES / entry["file"]).read_bytes()
     report = check_file(raw, read_name(entry["name"], entry.get("lies_with")), CIRCUMSTANCES)
-    told = "\n".join(as_text(entry["file"], report))
+    reported = "\n".join(as_text(entry["file"], report))
     assert (report.accepted, sorted({count.rule for count in report.counts()})) == (
         entry["accepted"], entry["rules"],
-    ), told  # fmt: skip
+    ), reported  # fmt: skip
     assert as_json(entry["file"], report)["accepted"] is entry["accepted"]
 
 
 def test_the_manifest_and_the_folder_hold_the_same_files() -> None:
-    kept = {str(path.relative_to(redraw.FILES)) for path in redraw.FILES.rglob("*") if path.is_file()}
-    assert kept == {entry["file"] for entry in ENTRIES}
+    stored = {str(path.relative_to(redraw.FILES)) for path in redraw.FILES.rglob("*") if path.is_file()}
+    assert stored == {entry["file"] for entry in ENTRIES}
     assert len(ENTRIES) >= FEWEST
 
 
-def test_no_file_stands_for_two_defects() -> None:
+def test_no_file_has_two_defects() -> None:
     times = Counter(entry["file"] for entry in ENTRIES)
     assert [file for file, count in times.items() if count > 1] == []
 

@@ -41,7 +41,7 @@ def test_none_of_n_is_counted_by_part_of_measure():
     assert (found.wholes, found.none_shown, found.none_true, found.all_shown) == (1, 1, 0, 0)
 
 
-def test_presence_of_rows_of_zeros_is_told():
+def test_presence_of_rows_of_zeros_is_disclosed():
     rows = [figure("cases", "norr", Q1, 20), figure("cases", "norr", Q1, 20, sex="man")]
     rows += [figure("cases", "norr", Q1, 0, sex="kvinna"), figure("offered", "norr", Q1, 0, sex="kvinna")]
     cells = cells_of(rows)
@@ -66,14 +66,14 @@ def known_child(part, *, is_capped=False, city=35):
     return attributes.score([(claim, true) for claim in claims], 0.9, 0.9)
 
 
-def test_attribute_of_known_child_is_told_where_all_have_it():
+def test_attribute_of_known_child_is_disclosed_where_all_have_it():
     found = known_child(30, city=75)
     assert found.sure == 1
     assert found.by_attribute == (("reason", 1),)
     assert found.surest > 0.9
 
 
-def test_attribute_of_known_child_is_not_told_where_half_have_it():
+def test_attribute_of_known_child_is_not_disclosed_where_half_have_it():
     found = known_child(15)
     assert (found.groups, found.sure) == (1, 0)
 
@@ -82,7 +82,7 @@ def test_attribute_that_the_city_tells_is_no_claim():
     assert known_child(30, city=95).sure == 0
 
 
-def test_outcome_of_known_child_is_told_where_nobody_has_it():
+def test_outcome_of_known_child_is_disclosed_where_nobody_has_it():
     rows = [figure("concluded", "norr", Q1, 200), figure("offered", "norr", Q1, 0)]
     rows += [figure("concluded", "stockholm", Q1, 1000), figure("offered", "stockholm", Q1, 300)]
     cells = cells_of(rows, parts=(("concluded", "offered"),))
@@ -96,8 +96,8 @@ def test_mean_at_full_precision_tells_the_count_and_in_whole_days_does_not():
     published, count = np.array([12, 14, 30]), np.array([11, 13, 31])
     mean = np.array([500, 401, 999]) / count
     truth = TrueDurations(count)
-    told = durations.score(Durations(published, mean=mean), truth, Deviation())
-    assert told.count_by_mean == 3
+    reported = durations.score(Durations(published, mean=mean), truth, Deviation())
+    assert reported.count_by_mean == 3
     rounded = durations.score(Durations(published, mean=np.round(mean)), truth, Deviation())
     assert rounded.count_by_mean == 0
     assert rounded.least_count == 11

@@ -49,7 +49,7 @@ def trials(kind, number, *, salted, deviation=None):
 
 
 @pytest.mark.parametrize("kind", ["added", "removed", "changed"])
-def test_record_is_told_where_only_its_figures_are_drawn_anew(kind):
+def test_record_is_disclosed_where_only_its_figures_are_drawn_anew(kind):
     found = score(trials(kind, 40, salted=False), Deviation())
     assert found.points > 15
     for dimension, number, right, chance in found.by_dimension:
@@ -58,12 +58,12 @@ def test_record_is_told_where_only_its_figures_are_drawn_anew(kind):
 
 
 @pytest.mark.parametrize("kind", ["added", "changed"])
-def test_record_is_told_less_where_all_figures_are_drawn_anew(kind):
+def test_record_is_disclosed_less_where_all_figures_are_drawn_anew(kind):
     found = score(trials(kind, 40, salted=True), Deviation())
     assert found.points < 25  # 10 in 300 trials: more than the policy allows
     assert all(right < 0.8 for *_, right, _ in found.by_dimension)
 
 
-def test_record_is_told_where_nothing_is_protected():
+def test_record_is_disclosed_where_nothing_is_protected():
     found = score(trials("added", 10, salted=False, deviation=Deviation(0, 0, 0.0)), Deviation(0, 0, 0.0))
     assert all(right == 1.0 for *_, right, _ in found.by_dimension)
