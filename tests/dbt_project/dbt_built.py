@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
 from dbt_inputs import Inputs
 
-PROJECT = Path(__file__).parents[2] / "dbt_project"
-_PARSED: list[bytes] = []
+from followup.build import building
+from ingest.settings import Settings
+
+PROJECT = building.PROJECT
+_WAREHOUSE, _VARIABLES, _RESULT = "warehouse.duckdb", "variables.json", "result.pickle"
 
 DIMENSIONS = {
     mart: tuple(columns.split())
@@ -83,24 +87,37 @@ def build_warehouse(folder: Path, inputs: Inputs, *selected: str, **asked: str) 
     `asked` are variables of the project beside those that a build passes.
     """
     variables = json.dumps(inputs.write() | asked)
-    built_as, read_as = folder / "warehouse.next.duckdb", folder / "warehouse.duckdb"
-
-    def run(*arguments: str, warehouse: Path = read_as) -> dbtRunnerResult:
-        os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
-        where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-        # the project is parsed once in a process; what runs differ in, variables and paths, is looked at after that
-        parsed = Manifest.from_msgpack(_PARSED[0]) if _PARSED else None
-        try:
-            return dbtRunner(manifest=parsed).invoke(["--quiet", *arguments, *where, "--vars", variables])
-        finally:
-            close_connections()
-            del os.environ["FOLLOWUP_WAREHOUSE"]
-            if not _PARSED:
-                _PARSED.append((folder / "target" / "partial_parse.msgpack").read_bytes())
-
     # cautious: a test that needs a model left out is left out too
     selection = ["--select", *selected, "--indirect-selection", "cautious"] if selected else []
-    built = run("build", "--exclude-resource-type", "unit_test", *selection, warehouse=built_as)
-    built_as.replace(read_as)
-    return Warehouse(read_as, run, built)
+    wanted = ["build", "--exclude-resource-type", "unit_test", *selection]
+    built_as = folder / "warehouse.next.duckdb"
+    built = run_dbt(built_as, variables, *wanted)
+    built_as.replace(folder / _WAREHOUSE)
+    (folder / _VARIABLES).write_text(variables)
+    (folder / _RESULT).write_bytes(pickle.dumps(built))
+    return open_warehouse(folder)
+
+
+def open_warehouse(folder: Path) -> Warehouse:
+    """The warehouse that was built in a folder, or in one that this is a copy of."""
+    path, variables = folder / _WAREHOUSE, (folder / _VARIABLES).read_text()
+    return Warehouse(path, partial(run_dbt, path, variables), pickle.loads((folder / _RESULT).read_bytes()))
+
+
+def run_dbt(warehouse: Path, variables: str, *arguments: str) -> dbtRunnerResult:
+    """Run dbt on a warehouse file, in this process. The project is parsed once for all test processes."""
+    os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
+    target = warehouse.parent / "target"
+    where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(target)]
+    where += ["--log-path", str(warehouse.parent / "logs"), "--log-level", "none", "--log-level-file", "none"]
+    # what dbt's runs differ in, variables and paths, is looked at after parsing
+    stored = building._parsed_file(Settings.model_validate({"home": warehouse.parent}), warehouse)
+    parsed, _ = building._read_parsed(stored)
+    try:
+        with building._gc_paused():
+            return dbtRunner(manifest=parsed).invoke(["--quiet", *arguments, *where, "--vars", variables])
+    finally:
+        close_connections()
+        del os.environ["FOLLOWUP_WAREHOUSE"]
+        if parsed is None:
+            building._store_parsed(target, stored)
