@@ -71,7 +71,7 @@ def no_connection_beyond_loopback() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files and folders whose tests take long go first, so that no worker is left alone with one at the end."""
-    long = ["test_releases_killed", "followup", "dags", "dbt_project"]
+    long = ["test_runs", "followup", "test_release_runs", "dbt_project", "docker", "dags"]
     here = {path.stem for path in (*Path(__file__).parent.iterdir(), *Path(__file__).parent.rglob("test_*.py"))}
     assert here.issuperset(long), "a folder or file that goes first has another name now"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from migrated_airflow import migrated_airflow
 from rich.console import Console
 
 from followup.local.airflow_client import AirflowClient, Run
@@ -24,7 +25,7 @@ from ingest.file_permissions import find_open_to_others
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
-from city import Place, draw, settle
+from city import Place, built_city
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
 DAG = "publish_release"
@@ -82,9 +83,9 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     root = tmp_path_factory.mktemp("installation")
-    place = settle(root / "place", draw(tmp_path_factory.mktemp("drawn")))
-    place.followup("run", "--inbox", str(place.inbox))
-    orchestrator = Orchestrator(root / "airflow", place.environment | {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"})
+    place = built_city().copy(root / "place")
+    environment = place.environment | {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"}
+    orchestrator = Orchestrator(migrated_airflow(root / "airflow"), environment)
     orchestrator.start()
     try:
         yield Installation(place, root / "airflow", orchestrator.client())

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from migrated_airflow import migrated_airflow
 
 from followup.local.airflow_client import AirflowClient, Run
 from followup.local.orchestrator import Orchestrator
@@ -107,7 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         "FOLLOWUP_DISTRICTS": str(root / "districts.yml"),
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "6",
     }
-    orchestrator = Orchestrator(root / "airflow", environment)
+    orchestrator = Orchestrator(migrated_airflow(root / "airflow"), environment)
     orchestrator.start()
     try:
         place.client = orchestrator.client()

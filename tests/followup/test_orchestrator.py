@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from migrated_airflow import migrated_airflow
 from sqlalchemy import make_url
 
 from followup.local import marked_processes, orchestrator
@@ -198,7 +199,7 @@ def test_a_port_taken_while_airflow_starts_is_left_for_another(tmp_path: Path, m
         port = taken.getsockname()[1]
         monkeypatch.setattr(orchestrator, "_free_port", lambda preferred: look(0) if preferred == 0 else port)
         with pytest.raises(SecondStart):
-            Orchestrator(tmp_path / "airflow").start(listen)
+            Orchestrator(migrated_airflow(tmp_path / "airflow")).start(listen)
     first, taken, second = said[-3:]
     assert (first, taken) == (f"Airflow starts on port {port}", f"port {port} was taken meanwhile")
     assert second != first
@@ -207,15 +208,16 @@ def test_a_port_taken_while_airflow_starts_is_left_for_another(tmp_path: Path, m
 @pytest.mark.airflow
 @pytest.mark.timeout(120)
 def test_interrupting_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    home = migrated_airflow(tmp_path / "airflow")
     up = subprocess.Popen(
-        [sys.executable, "-m", "followup.local.orchestrator", "up", "--no-postgres", "--home", str(tmp_path)]
+        [sys.executable, "-m", "followup.local.orchestrator", "up", "--no-postgres", "--home", str(home)]
     )
     give_up_at = time.monotonic() + 60
-    while not (tmp_path / "logs" / "scheduler.log").exists() and time.monotonic() < give_up_at:
+    while not (home / "logs" / "scheduler.log").exists() and time.monotonic() < give_up_at:
         time.sleep(0.05)
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 143
-    wanted, left = f"AIRFLOW_HOME={tmp_path}".encode(), []
+    wanted, left = f"AIRFLOW_HOME={home}".encode(), []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -224,4 +226,4 @@ def test_interrupting_a_start_leaves_nothing_behind(tmp_path: Path) -> None:
             except OSError:
                 continue
     assert left == []
-    assert not (tmp_path / "running.json").exists()
+    assert not (home / "running.json").exists()
