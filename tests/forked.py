@@ -69,7 +69,7 @@ for line in sys.stdin:
 for child in children:
     os.kill(child, signal.SIGKILL)
 """
-_IMPORTED = (
+IMPORTED = (
     "followup.cli.main",
     "followup.build.preview",
     "ingest.receiving",
@@ -158,7 +158,7 @@ def _ask(question: dict[str, Any]) -> Any:
     if not _server:
         _server.append(
             subprocess.Popen(
-                [sys.executable, "-c", _SERVER, *_IMPORTED],
+                [sys.executable, "-c", _SERVER, *IMPORTED],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
