@@ -172,7 +172,7 @@ def _leave_feedback(run: ReceivingRun, name: str, content: bytes | None) -> None
         else:
             run.source.leave_feedback(name, content)
     except DropLocationUnreachable as error:
-        log.warning("%s; its answers are kept under FOLLOWUP_HOME/feedback", error)
+        log.warning("%s; its answers are stored under FOLLOWUP_HOME/feedback", error)
 
 
 def _finish_interrupted(run: ReceivingRun, waiting: list[WaitingFile]) -> list[WaitingFile]:

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     postgres_home: Path = Field(ROOT / "data" / "postgres", description="where `make up` keeps its own PostgreSQL")
 
     published: Path = Field(
-        Path("data/published"), description="the link that readers open; releases are kept in a folder beside"
+        Path("data/published"), description="the link that readers open; releases are stored in a folder beside"
     )
     published_readers: Readers = Field(
         Readers.GROUP, description="who may open what is published: owner, group (the folder's), everyone"

@@ -45,7 +45,7 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((socket.gaierror,), "no machine has that name"),
     ((ssl.SSLError,), "the server's certificate can't be verified"),
     ((FileNotFoundError,), "the folder is not there"),
-    ((NotADirectoryError,), "a file or link stands where a folder should be"),
+    ((NotADirectoryError,), "a file or link is where a folder should be"),
     ((PermissionError,), "access is denied"),
     ((paramiko.SSHException, EOFError, ConnectionError), "the connection was cut off"),
 )
@@ -53,7 +53,7 @@ _ERRNO = {
     errno.ENOSPC: "its disk is full",
     errno.EDQUOT: "its disk is full",
     errno.EROFS: "it can't be written to",
-    errno.ELOOP: "a file or link stands where a folder should be",
+    errno.ELOOP: "a file or link is where a folder should be",
     errno.ENAMETOOLONG: "a name is too long",
 }
 _CODES = {

@@ -135,9 +135,9 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
         with intake.lease(found.district_code):
             contract = contracts.get(found.dataset or "")
             parted = _rows_of(intake, found, contract, person_keys)
-            is_kept = bool(found.original_path) and found.original_erased_at is None
+            is_stored = bool(found.original_path) and found.original_erased_at is None
             if (
-                is_kept
+                is_stored
                 and found.original_path not in originals
                 and (
                     parted is not None

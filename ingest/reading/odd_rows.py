@@ -102,7 +102,7 @@ def odd_row(cells: Sequence[str], keys: Sequence[str], row: int, contract: Contr
     # Words in place of an identifier, and most of what every row has is lacking: a signature, or who to ring.
     if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":
         return file_finding("FIL-067", row=row)
-    # A record that is cut short by a line break in a cell looks the same, and is told of by its width.
+    # A record that is cut short by a line break in a cell looks the same, and is reported by its width.
     if len(cells) >= len(keys) and 2 * len(filled) <= required and not _fitting(cells, keys, contract.dataset):
         return file_finding("FIL-067", row=row)
     return None

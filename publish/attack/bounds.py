@@ -57,7 +57,7 @@ def spread(system: System, known: dict[int, int] | None = None, sweeps: int = 30
         most = np.where(sign > 0, high[column], -low[column])
         others_least = np.bincount(row, least, count)[row] - least
         others_most = np.bincount(row, most, count)[row] - most
-        # sign × true lies from lower − others_most to upper − others_least
+        # sign × true is from lower − others_most to upper − others_least
         top, bottom = upper - others_least, lower - others_most
         new_high, new_low = np.where(sign > 0, top, -bottom), np.where(sign > 0, bottom, -top)
         next_low, next_high = low.copy(), high.copy()

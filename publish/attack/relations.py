@@ -85,7 +85,7 @@ def relations_of(figures: Figures, declared: Declared, deviation: Deviation, *, 
     """All relations between the true counts of the figures, and of those that readers know to have been left out.
 
     A relation is derived when at least one figure and the relation's other members are published, are known to be
-    published as 0, or can stand in it as an unknown count. `all_units` is false where the figures are of some units
+    published as 0, or can be in it as an unknown count. `all_units` is false where the figures are of some units
     only, so that the city is not their sum.
     """
     builder = _Builder(figures, declared, deviation)

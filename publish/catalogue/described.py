@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """A column whose every value is a row of a dimension that goes out too."""
+    """A column whose every value is a row of a dimension that is published too."""
 
     column: str
     table: str
@@ -215,7 +215,7 @@ def _period(
 def _key(
     connection: duckdb.DuckDBPyConnection, relation: str, served: ServedTable, manifest: Manifest
 ) -> tuple[str, ...]:
-    """What the model says makes a row unique, as far as it goes out, when it does so here too."""
+    """What the model says makes a row unique, as far as it is published, when it does so here too."""
     model = manifest.table(served.name)
     names = [column.name for column in served.columns]
     wanted = [*(model.key if model else ()), *_YEARS, "reporting_quarter"]

@@ -1,4 +1,4 @@
-"""Writing what goes out beside a release's files: dictionary, DCAT-AP-SE, data packages, and tables for others."""
+"""Writing what is published beside a release's files: dictionary, DCAT-AP-SE, data packages, and tables for others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Written:
 
 
 def write_catalogue(release_file: Path, manifest: Manifest, folder: Path, settings: Settings) -> Written:
-    """Write all descriptions of a release, and its exports, into a folder that goes out beside the release's own files.
+    """Write all descriptions of a release, and its exports, into a folder beside the release's own files.
 
     Args:
         release_file: a finished DuckDB file with the schema `published`.

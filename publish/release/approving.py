@@ -111,7 +111,7 @@ def ledger_for_release(settings: Settings) -> Iterator[Ledger]:
 
 
 def proposal_folder(settings: Settings, release_id: int) -> Path:
-    """Where the file of a proposal lies, and what goes out beside it."""
+    """Where the file of a proposal is, and what is published beside it."""
     return settings.home.absolute() / "proposed" / str(release_id)
 
 
@@ -172,7 +172,7 @@ def shown_by(settings: Settings, ledger: Ledger, path: Path) -> ReleaseRow | Non
 def no_other(
     settings: Settings, ledger: Ledger, same: ReleaseRow, made: Release, waits: str | None, now: datetime, on_step: Step
 ) -> Release:
-    """What there is to say instead of another release: a proposal that waits with the same goes out where it may."""
+    """What there is to say instead of another release: a waiting proposal with the same is published where it may."""
     if same.state != "proposed":
         return made
     if waits is not None:

@@ -111,14 +111,14 @@ def page(certificate: Certificate) -> str:
         ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed})"),
         *((one.sv, one.value) for one in c.findings),
     ]
-    rows = "".join(f"<tr><th>{html.escape(sv)}</th><td>{html.escape(told)}</td></tr>" for sv, told in facts)
+    rows = "".join(f"<tr><th>{html.escape(sv)}</th><td>{html.escape(shown)}</td></tr>" for sv, shown in facts)
     tables = "".join(
         f'<tr><td>{html.escape(one.name)}</td><td class="n">{one.rows}</td><td class="n">{one.rates}</td>'
         f'<td class="n">{one.too_few}</td></tr>'
         for one in c.tables
     )
     listed = "".join(
-        f"<tr><th>{true}</th><td>{html.escape(told)}</td></tr>" for true, told in _likely(c.ptable).items()
+        f"<tr><th>{true}</th><td>{html.escape(shown)}</td></tr>" for true, shown in _likely(c.ptable).items()
     )
     notice = f'<p class="notice">{html.escape(c.notice)}</p>' if c.notice else ""
     return (

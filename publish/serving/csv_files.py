@@ -1,6 +1,6 @@
 """CSV in two flavours: plain for programs, Swedish for Excel.
 
-Plain: RFC 4180 (comma, CRLF, quotes doubled), UTF-8, dot decimals, machine names as header. Text always stands in
+Plain: RFC 4180 (comma, CRLF, quotes doubled), UTF-8, dot decimals, machine names as header. Text is always in
 quotes and a missing value never does, so that an empty text and a missing value differ.
 
 Swedish: semicolon, decimal comma, UTF-8 with a byte order mark, Swedish labels as header, SANT and FALSKT. A text that

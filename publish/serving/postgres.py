@@ -125,7 +125,7 @@ def _load_table(connection: Connection, loading: Loading, table: ServedTable) ->
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(postgres_type(column.sent_as)))
         for column in table.columns
     )
-    # Never changed after this, so never vacuumed: an autovacuum would only stand in the next swap's way.
+    # Never changed after this, so never vacuumed: an autovacuum would only hold up the next swap.
     connection.execute(sql.SQL("create table {} ({}) with (autovacuum_enabled = off)").format(target, columns))
     statement = sql.SQL("copy {} from stdin (format csv, header, freeze)").format(target)
     with (

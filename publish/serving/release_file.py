@@ -23,7 +23,7 @@ class ServingError(Exception):
 
 @dataclass(frozen=True)
 class ServedColumn:
-    """A column as it goes out: DuckDB's name of its type, and its comment (Swedish label, colon, description)."""
+    """A column as it is published: DuckDB's name of its type, and its comment (Swedish label, colon, description)."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ class ServedColumn:
 
 @dataclass(frozen=True)
 class ServedTable:
-    """A table as it goes out; `key_kind` is PRIMARY KEY, UNIQUE, or empty when the file declares no key."""
+    """A table as it is published; `key_kind` is PRIMARY KEY, UNIQUE, or empty when the file declares no key."""
 
     name: str
     comment: str

@@ -267,8 +267,8 @@ class _Search:
         """The same over whole counts; whether it was solved to the end."""
         cost = np.zeros(self.count)
         cost[cell] = sign
-        status, is_kept = self._run_whole(self._whole_model(cost), mip_abs_gap=0.5)
-        if status == highspy.HighsModelStatus.kOptimal and is_kept:
+        status, is_solved = self._run_whole(self._whole_model(cost), mip_abs_gap=0.5)
+        if status == highspy.HighsModelStatus.kOptimal and is_solved:
             return True
         self.undecided += 1
         return False

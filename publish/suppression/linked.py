@@ -60,7 +60,7 @@ class Linked:
 
 
 def components(relations: csr_matrix, free: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Connected components of the cells that may vary; two are connected when they stand in one relation.
+    """Connected components of the cells that may vary; two are connected when they share a relation.
 
     Args:
         relations: m × n.

@@ -117,7 +117,7 @@ class _Search:
         linked = self.linked
         preferred = linked.preferred_shown & ~self.hidden
         self._solve(~preferred)
-        # Without a solution: free the preferred cells that stand in a relation with the block, at last all of them.
+        # Without a solution: free the preferred cells that share a relation with the block, at last all of them.
         for everywhere in (False, True):
             failed = self._unproven()
             if not failed.any() or not (preferred & ~self.hidden).any():

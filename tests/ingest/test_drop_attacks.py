@@ -91,7 +91,7 @@ def test_answers_folder_that_leads_elsewhere_is_never_written_to(
     outside.seen()
     answers.symlink_to(outside.folder / "mapp") if is_link else os.mkfifo(answers)
     assert states(place.settings(installation.settings, DISTRICT)) == ["accepted"], "and its answers are stored at home"
-    assert "a file or link stands where a folder should be" in caplog.text
+    assert "a file or link is where a folder should be" in caplog.text
     outside.assert_untouched()
 
 
@@ -103,7 +103,7 @@ def test_taken_file_is_moved_to_no_folder_that_leads_elsewhere(
     place.put(NAME, content)
     (place.folder / folder).symlink_to(outside.folder / "mapp")
     settings = place.settings(installation.settings, DISTRICT, **options)
-    with pytest.raises(DropLocationUnreachable, match="a file or link stands where a folder should be"):
+    with pytest.raises(DropLocationUnreachable, match="a file or link is where a folder should be"):
         states(settings.model_copy(update={"max_file_megabytes": 1}))
     assert (place.folder / NAME).read_bytes() == content
     outside.assert_untouched()
@@ -184,7 +184,7 @@ def test_location_s_own_folder_is_no_link(
         os.mkfifo(place.folder)
     else:
         place.folder.symlink_to(tmp_path / ("other" if kind == "link" else "nowhere"))
-    with pytest.raises(DropLocationUnreachable, match=f"{DISTRICT}.*a file or link stands where a folder should be"):
+    with pytest.raises(DropLocationUnreachable, match=f"{DISTRICT}.*a file or link is where a folder should be"):
         states(settings)
     assert [path.name for path in (tmp_path / "other").iterdir()] == [NAME]
 

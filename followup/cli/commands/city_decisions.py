@@ -192,7 +192,7 @@ def explain(
 
 @alias_app.command("add")
 def alias_add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The district's own name, as it stands in its files.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The district's own name, as it is in its files.")],
     means: Annotated[str, typer.Option(metavar="CODE", help="The catalogue's code, such as rad_och_stod.")],
     district: Annotated[
         str | None, typer.Option(metavar="CODE", help="Only in this district; without it in all.")
@@ -254,7 +254,7 @@ def reprocess(
     quarter: Annotated[Quarter | None, typer.Option("--quarter", "-q", parser=quarter_of, metavar="YYYYQn")] = None,
     rule: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Only those refused by this rule.")] = None,
 ) -> None:
-    """Check refused files again from their kept originals, when what refused them lay with the city."""
+    """Check refused files again from their stored originals, when what refused them lay with the city."""
     from ingest.maintenance.reprocessing import open_refusals
     from ingest.recording import open_intake
 

@@ -77,7 +77,7 @@ def protect(
 ) -> None:
     """Choose which cells of a table to hide so that no small count can be worked out from the rest.
 
-    CELLS has a column per dimension and `count`. Margins may stand in it or are computed; a combination without a row
+    CELLS has a column per dimension and `count`. Margins may be in it or are computed; a combination without a row
     counts 0. With a column `suppressed`, what is true in it stays hidden. The result is audited before it is shown.
     Exit 0 when every protected cell is protected, 1 when one can't be, 2 when the file or an option is wrong.
     """
@@ -120,7 +120,7 @@ def audit(
     """Work out what readers can conclude about the suppressed cells of a table.
 
     CELLS has a column per dimension, `count` and `suppressed` (true or false, 1 or 0, ja or nej). A suppressed row's
-    count may be empty; one that is given is never used as knowledge, only to see whether the cell is a protected one.
+    count may be empty; one that is given is never used in the audit, only to see whether the cell is a protected one.
     A margin without a row is taken as published when all true counts below it are given, and as unknown otherwise;
     any other combination without a row is unknown.
     `followup audit release 3 --full` attacks a stored release instead: the current one, or one that waits.
