@@ -26,7 +26,8 @@ from publish.serving import ReleaseFile, read_release
 from publish.serving.csv_files import write_csv_files
 from publish.serving.parquet import write_parquet
 from publish.serving.postgres import Loading, load, postgres_type, swap
-from publish.serving.roles import READER, connect, ensure_reader, load_logins
+from publish.serving.roles import ensure_reader
+from publish.serving.sessions import READER, connect, load_logins
 from publish.serving.snapshot import write_snapshot
 
 ROWS = (500_000, 250_000, *[50_000] * 8, *[5_000] * 10)

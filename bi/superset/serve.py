@@ -12,7 +12,7 @@ from superset_server import ADMINISTRATOR, SupersetError, SupersetServer
 from followup.local.postgres_server import PostgresServer, PostgresServerError
 from ingest.file_permissions import go_private
 from ingest.settings import ROOT, Settings
-from publish.serving.roles import READER
+from publish.serving.sessions import READER
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from superset_server import ADMINISTRATOR, ENVIRONMENT, SupersetServer
 from followup.local.postgres_server import PostgresServer, RunningServer
 from ingest.settings import ROOT, Settings
 from publish.serving import serve
-from publish.serving.roles import READER
+from publish.serving.sessions import READER
 
 CHARTS = {path.stem: load_asset(path) for path in sorted((ASSETS / "charts").glob("*.yaml"))}
 DASHBOARD = load_asset(ASSETS / "dashboards" / "uppfoljning.yaml")

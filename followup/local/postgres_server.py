@@ -29,7 +29,8 @@ from followup.local.postgres_binaries import found_binaries
 from ingest.file_permissions import close_to_others, go_private, make_folder, write_private_file
 from ingest.postgres import SCRAM
 from ingest.settings import ROOT
-from publish.serving.roles import ANALYST, OWNER, READER, set_bounds
+from publish.serving.roles import set_bounds
+from publish.serving.sessions import ANALYST, OWNER, READER
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
 DEFAULT_HOME = ROOT / "data" / "postgres"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import psycopg
 
 from ingest.settings import Settings
-from publish.serving import roles
+from publish.serving import roles, sessions
+from publish.serving.sessions import READER, Connection
 
 _WATCHED_SECONDS = 1.0
 """How long a role is looked at after something of it was put back."""
@@ -38,11 +39,11 @@ def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECO
     Raises:
         ServingError: the database can't be reached, or its owner may not do this.
     """
-    logins = roles.load_logins(settings.publish_logins)
+    logins = sessions.load_logins(settings.publish_logins)
     undone: list[str] = []
     unknown: list[str] = []
     try:
-        with roles.connect(settings, logins) as connection:
+        with sessions.connect(settings, logins) as connection:
             for role in roles.SCHEMAS:
                 if roles.can_log_in(connection, role):
                     roles.ensure_membership(connection, role)
@@ -54,24 +55,24 @@ def guard(settings: Settings, *, statement_seconds: float = roles.STATEMENT_SECO
                     (undone if said.is_undone else unknown).extend(said.lines)
                     if put_back or said.is_undone:
                         undone += _shut_out_if_it_goes_on(connection, settings, role, logins.get(role))
-                elif role == roles.READER and roles.is_there(connection, role):
+                elif role == READER and roles.is_there(connection, role):
                     undone.append(f"{role} is shut out: {_REMEDY}")
     except psycopg.Error as error:
-        raise roles.lost(error, settings) from None
+        raise sessions.lost(error, settings) from None
     return Guarded(tuple(undone), tuple(unknown))
 
 
-def _settings_put_back(connection: roles.Connection, role: str) -> Iterator[str]:
+def _settings_put_back(connection: Connection, role: str) -> Iterator[str]:
     if not (wrong := roles.foreign_settings(connection, role)):
         return
-    roles.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
+    sessions.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
     # Sessions that began meanwhile may read with another search path or date style: they begin anew.
-    ended = roles.end_sessions(connection, role, "true")
+    ended = sessions.end_sessions(connection, role, "true")
     yield f"{role} had other settings than declared ({', '.join(wrong)}): put back, {len(ended)} sessions ended"
     yield from (f"ended: {session}" for session in ended)
 
 
-def _overdue_ended(connection: roles.Connection, role: str, statement_seconds: float) -> Iterator[str]:
+def _overdue_ended(connection: Connection, role: str, statement_seconds: float) -> Iterator[str]:
     longer = "extract(epoch from clock_timestamp() - {}) > {:f}"
     overdue = " or ".join(
         [
@@ -80,11 +81,11 @@ def _overdue_ended(connection: roles.Connection, role: str, statement_seconds: f
             f"state like 'idle in transaction%%' and {longer.format('state_change', roles.IDLE_SECONDS)}",
         ]
     )
-    for session in roles.end_sessions(connection, role, overdue):
+    for session in sessions.end_sessions(connection, role, overdue):
         yield f"{role} ran longer than {statement_seconds:g} s, or idled in a transaction: ended {session}"
 
 
-def _room_made(connection: roles.Connection, role: str) -> Iterator[str]:
+def _room_made(connection: Connection, role: str) -> Iterator[str]:
     """Where a role's sessions are all taken: end those that do nothing (BI tools open theirs again), then the oldest
     queries of the address that holds most, until a fifth of the sessions is free."""
     found = connection.execute(
@@ -92,16 +93,16 @@ def _room_made(connection: roles.Connection, role: str) -> Iterator[str]:
         "where rolname = %s",
         [role],
     ).fetchone()
-    limit, sessions = map(int, map(str, found or (0, 0)))
-    if limit < 1 or sessions < limit:
+    limit, used = map(int, map(str, found or (0, 0)))
+    if limit < 1 or used < limit:
         return
-    idle = roles.end_sessions(connection, role, "state = 'idle'")
+    idle = sessions.end_sessions(connection, role, "state = 'idle'")
     yield from (f"{role} had no session left: ended idle {session}" for session in idle)
     if (wanted := max(limit // 5, 1) - len(idle)) > 0:
         held = "count(*) over (partition by client_addr) as held"
         chosen = f"select pid, query_start, {held} from pg_stat_activity where usename = '{role}'"
         oldest = f"pid in (select pid from ({chosen}) as theirs order by held desc, query_start limit {wanted})"
-        for session in roles.end_sessions(connection, role, oldest):
+        for session in sessions.end_sessions(connection, role, oldest):
             yield f"{role} had no session left: ended the oldest of whoever holds most, {session}"
 
 
@@ -111,19 +112,19 @@ class _Said:
     lines: tuple[str, ...] = ()
 
 
-def _password_put_back(connection: roles.Connection, settings: Settings, role: str, password: str | None) -> _Said:
+def _password_put_back(connection: Connection, settings: Settings, role: str, password: str | None) -> _Said:
     if password is None:
         return _Said(lines=(f"the file of logins has no password of {role}: whether it was changed is not known",))
-    if not roles.ensure_password(connection, settings, role, password):
+    if not sessions.ensure_password(connection, settings, role, password):
         return _Said()
-    refusal = roles.refusal(settings, role, password)
+    refusal = sessions.refusal(settings, role, password)
     if refusal is None:
         return _Said(True, (f"{role} could not log in: its password had been changed, and is put back",))
     return _Said(lines=(f"{role} can't log in from here ({refusal}); its password was set as in the file of logins",))
 
 
 def _shut_out_if_it_goes_on(
-    connection: roles.Connection, settings: Settings, role: str, password: str | None
+    connection: Connection, settings: Settings, role: str, password: str | None
 ) -> Iterator[str]:
     """A role that is changed again while we look is changed in a loop, by somebody who has the password: nobody logs in
     until it has another one."""
@@ -132,13 +133,13 @@ def _shut_out_if_it_goes_on(
         if time.monotonic() > until:
             return
         time.sleep(0.1)
-    roles.shut_out(connection, role)
-    roles.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
+    sessions.shut_out(connection, role)
+    sessions.at_once(connection, lambda: roles.ensure_settings(connection, role), role)
     yield f"{role} was changed again at once ({wrong}), so nobody can log in as it now: {_REMEDY}"
 
 
-def _changed_again(connection: roles.Connection, settings: Settings, role: str, password: str | None) -> str:
+def _changed_again(connection: Connection, settings: Settings, role: str, password: str | None) -> str:
     if wrong := roles.foreign_settings(connection, role):
         return ", ".join(wrong)
-    refusal = roles.refusal(settings, role, password) if password else None
+    refusal = sessions.refusal(settings, role, password) if password else None
     return "password" if refusal is not None and "password authentication failed" in refusal else ""

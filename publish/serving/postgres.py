@@ -19,7 +19,7 @@ from psycopg import sql
 
 from publish.serving.folder import Identity, identity
 from publish.serving.release_file import ReleaseFile, ServedTable, ServingError
-from publish.serving.roles import Connection
+from publish.serving.sessions import Connection
 
 _TYPES = {
     "BOOLEAN": "boolean",
@@ -114,7 +114,7 @@ def load(connection: Connection, loading: Loading, on_step: Callable[[str], None
             raise ServingError(f"PostgreSQL refuses the release's rows: {error.diag.message_primary}") from None
         raise ServingError("another process is loading a release into this database") from None
     except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise  # the server is gone or full: said by `roles.lost`
+        raise  # the server is gone or full: said by `sessions.lost`
     except psycopg.Error as error:
         raise ServingError(f"loading into PostgreSQL failed: {error.diag.message_primary or error}") from None
 
@@ -197,7 +197,7 @@ def swap(
                     f"in place; the one before it is. {_holders(connection, [item.schema for item in loaded])}"
                 ) from None
         except (psycopg.OperationalError, psycopg.InterfaceError):
-            raise  # the server is gone or full: said by `roles.lost`
+            raise  # the server is gone or full: said by `sessions.lost`
         except psycopg.Error as error:
             raise ServingError(f"the swap in PostgreSQL failed: {error.diag.message_primary or error}") from None
         time.sleep(random.uniform(*_PAUSE_SECONDS))

@@ -21,7 +21,7 @@ import pyarrow as pa
 from ingest.failures import in_words
 from ingest.file_permissions import make_folder
 from ingest.settings import Settings
-from publish.serving import postgres, roles
+from publish.serving import postgres, roles, sessions
 from publish.serving.csv_files import PLAIN_FOLDER, write_plain_files
 from publish.serving.folder import (
     Identity,
@@ -34,6 +34,7 @@ from publish.serving.folder import (
 from publish.serving.postgres import Loading, NotSwapped
 from publish.serving.readers import hindrances
 from publish.serving.release_file import PUBLISHED, ReleaseFile, ServedTable, ServingError, read_release
+from publish.serving.sessions import ANALYST, READER, Connection
 from publish.serving.snapshot import FILE_NAME
 
 Step = Callable[[str], None]
@@ -119,7 +120,7 @@ def _storage_failures_raised(settings: Settings) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise roles.lost(error, settings) from None
+        raise sessions.lost(error, settings) from None
     except (OSError, duckdb.Error, pa.ArrowException) as error:
         words = in_words(error) or f"{type(error).__name__}"
         raise ServingError(f"the release's files can't be written: {words}") from error
@@ -165,17 +166,17 @@ def describe_database(settings: Settings) -> str:
     """
     with (
         _storage_failures_raised(settings),
-        roles.connect(settings, roles.load_logins(settings.publish_logins)) as connection,
+        sessions.connect(settings, sessions.load_logins(settings.publish_logins)) as connection,
     ):
         found = postgres.served(connection, PUBLISHED)
-        if roles.is_there(connection, roles.READER):
-            _refuse_excess(connection, roles.READER, PUBLISHED)
+        if roles.is_there(connection, READER):
+            _refuse_excess(connection, READER, PUBLISHED)
         info = connection.info
         release = f"release {found.release_id}" if found else "nothing published yet"
         return f"{info.host}:{info.port}/{info.dbname}, {release}"
 
 
-def _refuse_excess(connection: roles.Connection, role: str, schema: str) -> None:
+def _refuse_excess(connection: Connection, role: str, schema: str) -> None:
     if excess := roles.excess(connection, role, schema):
         raise ServingError(
             f"{role} may do more than read {schema}, so nothing is served: it {'; '.join(excess[:5])}. Take that away."
@@ -188,14 +189,14 @@ class _Database:
     def __init__(self, settings: Settings, release: ReleaseFile, folder: Path, on_step: Step, stack: ExitStack) -> None:
         """Connect, make the roles, load what is not there yet."""
         self.settings, self.release, self.on_step = settings, release, on_step
-        self.logins = roles.load_logins(settings.publish_logins)
-        self.connection = stack.enter_context(roles.connect(settings, self.logins))
+        self.logins = sessions.load_logins(settings.publish_logins)
+        self.connection = stack.enter_context(sessions.connect(settings, self.logins))
         on_step("roles")
-        self._let_in(roles.READER, roles.ensure_reader)
-        _refuse_excess(self.connection, roles.READER, PUBLISHED)
-        loads = [Loading(PUBLISHED, roles.READER, release, folder / PLAIN_FOLDER)]
+        self._let_in(READER, roles.ensure_reader)
+        _refuse_excess(self.connection, READER, PUBLISHED)
+        loads = [Loading(PUBLISHED, READER, release, folder / PLAIN_FOLDER)]
         if (marts := self._analysts_marts(stack)) is not None:
-            loads.append(Loading(roles.MARTS, roles.ANALYST, marts, marts.path.parent))
+            loads.append(Loading(roles.MARTS, ANALYST, marts, marts.path.parent))
         postgres.sweep(self.connection, [PUBLISHED, roles.MARTS])
         self.loaded: dict[str, Loading] = {}
         for item in loads:
@@ -208,18 +209,18 @@ class _Database:
         self.address = f"{info.host}:{info.port}/{info.dbname}"
         self.notes = tuple(self._notes())
 
-    def _let_in(self, role: str, ensure: Callable[[roles.Connection, dict[str, str]], None]) -> None:
+    def _let_in(self, role: str, ensure: Callable[[Connection, dict[str, str]], None]) -> None:
         """Make a role as it must be. Sessions of an earlier password end: who has no other gets no new one."""
         password = self.logins.get(role)
         had_another = (
             password is not None
             and roles.is_there(self.connection, role)
-            and roles.refusal(self.settings, role, password) is not None
+            and sessions.refusal(self.settings, role, password) is not None
         )
         ensure(self.connection, self.logins)
         if had_another and password is not None:
-            roles.end_sessions(self.connection, role, "true")
-            roles.ensure_password(self.connection, self.settings, role, password)
+            sessions.end_sessions(self.connection, role, "true")
+            sessions.ensure_password(self.connection, self.settings, role, password)
 
     def swap_published(self) -> None:
         """Let readers see the release."""
@@ -244,9 +245,9 @@ class _Database:
             if roles.turn_analyst_off(self.connection):
                 _log_analysts(self.settings, "login refused")
             return None
-        self._let_in(roles.ANALYST, roles.ensure_analyst)
+        self._let_in(ANALYST, roles.ensure_analyst)
         _log_analysts(self.settings, "login allowed")
-        _refuse_excess(self.connection, roles.ANALYST, roles.MARTS)
+        _refuse_excess(self.connection, ANALYST, roles.MARTS)
         folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=self.settings.home))
         held = Path(folder) / "warehouse.duckdb"
         try:
@@ -256,26 +257,30 @@ class _Database:
         return read_release(held, roles.MARTS)
 
     def _notes(self) -> Iterator[str]:
-        if others := roles.other_databases(self.connection, roles.READER):
+        if others := roles.other_databases(self.connection, READER):
             yield (
-                f"{roles.READER} may also connect to the server's databases {', '.join(others)}: "
+                f"{READER} may also connect to the server's databases {', '.join(others)}: "
                 "REVOKE CONNECT ON DATABASE … FROM PUBLIC, or say so in pg_hba.conf"
             )
-        if harmful := roles.harmful_functions(self.connection, roles.READER):
+        if harmful := roles.harmful_functions(self.connection, READER):
             yield (
-                f"{roles.READER} may call {len(harmful)} functions that fill the disk, take locks or end others' "
+                f"{READER} may call {len(harmful)} functions that fill the disk, take locks or end others' "
                 f"sessions: have a superuser run {roles.BOUNDS.name} (docs/runbook.md, PostgreSQL for BI)"
             )
         if not all(roles.may_set(self.connection, name) for name in (*roles.SPACE, *roles.QUIET)):
             yield (
-                f"{roles.READER} may fill the disk with sorting or with messages in the server's log: have a superuser "
+                f"{READER} may fill the disk with sorting or with messages in the server's log: have a superuser "
                 f"run {roles.BOUNDS.name} (PostgreSQL 15 or later), or set temp_file_limit in postgresql.conf"
             )
 
 
 def _log_analysts(settings: Settings, what: str, marts: ReleaseFile | None = None) -> None:
     """Note what was done about the analysts' access to unprotected marts, one line each, on disk when this returns."""
-    line: dict[str, object] = {"at": settings.now().isoformat(timespec="seconds"), "role": roles.ANALYST, "what": what}
+    line: dict[str, object] = {
+        "at": settings.now().isoformat(timespec="seconds"),
+        "role": ANALYST,
+        "what": what,
+    }
     if marts is not None:
         line |= {"warehouse": marts.sha256, "tables": {table.name: table.rows for table in marts.tables}}
     with (settings.home / ANALYSTS_LOG).open("a", encoding="utf-8") as handle:

@@ -15,8 +15,8 @@ from ingest.ledger import LedgerError
 from ingest.ledger.opening import open_engine
 from ingest.postgres import connection_options
 from ingest.settings import Settings
-from publish.serving import ServingError, roles
-from publish.serving.roles import refusal
+from publish.serving import ServingError
+from publish.serving.sessions import connect, refusal
 
 SECRET = "lösen"
 _IN_CLEAR = struct.pack("!II", 8, 3)
@@ -90,7 +90,7 @@ def test_who_holds_the_port_of_the_database_for_bi_gets_no_password(
     url = f"postgresql://followup_owner@127.0.0.1:{impostor.port}/followup"
     fake = Settings.model_validate({"publish_postgres": url, "publish_logins": tmp_path / "logins.json"})
     with pytest.raises(ServingError, match=r"can't be reached: .*authentication method requirement"):
-        roles.connect(fake, logins)
+        connect(fake, logins)
     assert "authentication method requirement" in str(refusal(fake, "followup_reader", SECRET))
 
 

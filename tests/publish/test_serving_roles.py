@@ -18,7 +18,7 @@ from followup.doctor import run_doctor
 from followup.local.postgres_server import OWNER_ROLE, PostgresServer, RunningServer
 from ingest.settings import Settings
 from publish.serving import Served, ServingError, serve
-from publish.serving.roles import load_logins
+from publish.serving.sessions import load_logins
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
