@@ -1,4 +1,5 @@
-"""What calamine does not report about a sheet of an .ods: hidden rows and columns, errors, formulas without values.
+"""What calamine does not report about a sheet of an .ods: hidden and struck rows, hidden columns, errors,
+formulas without values.
 
 The content is searched as bytes; producers all use the prefixes `table:` and `office:`.
 """
@@ -17,6 +18,12 @@ _ROW = re.compile(rb"<table:table-row\b([^<>]*)>")
 _COLUMN = re.compile(rb"<table:table-column\b([^<>]*)>")
 _CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*)>")
 _ROW_OR_CELL = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)\b([^<>]*)>")
+_CELL_STYLE = re.compile(rb"\btable:style-name=\"([^\"<>]*)\"")
+_DEFAULT_STYLE = re.compile(rb"\btable:default-cell-style-name=\"([^\"<>]*)\"")
+_NAME = re.compile(rb"\bstyle:name=\"([^\"<>]*)\"")
+_PARENT = re.compile(rb"\bstyle:parent-style-name=\"([^\"<>]*)\"")
+_LINE_THROUGH = re.compile(rb"\bstyle:text-line-through-(?:style|type)=\"([^\"<>]*)\"")
+_MOST_COLUMNS, _MOST_PARENTS = 20_000, 20
 _HIDDEN = re.compile(rb"table:visibility=\"(?:collapse|filter)\"")
 _ERROR = re.compile(rb"<table:table-cell\b[^<>]*\bcalcext:value-type=\"error\"[^<>]*>")
 _STRING_VALUE = re.compile(rb"\boffice:string-value=\"[^\"<>]*\"")
@@ -123,6 +130,72 @@ def hidden_rows(table: bytes) -> frozenset[int]:
     return frozenset(found)
 
 
+def struck_styles(*parts: bytes) -> frozenset[bytes]:
+    """Names of the cell styles that are struck out, by themselves or by the style that they build upon.
+
+    Args:
+        parts: the document's parts with styles, content.xml and styles.xml.
+    """
+    own: dict[bytes, bool] = {}
+    parents: dict[bytes, bytes] = {}
+    for part in parts:
+        body = part.find(b"<office:body")
+        for element in part[: body if body >= 0 else None].split(b"<style:style ")[1:]:
+            head, _, rest = element.partition(b">")
+            name = _NAME.search(head)
+            if name is None or b'style:family="table-cell"' not in head:
+                continue
+            if parent := _PARENT.search(head):
+                parents[name[1]] = parent[1]
+            inner = b"" if head.endswith(b"/") else rest[: max(rest.find(b"</style:style>"), 0)]
+            if lines := _LINE_THROUGH.findall(inner):
+                own[name[1]] = any(line != b"none" for line in lines)
+    return frozenset(name for name in {*own, *parents} if _is_struck(name, own, parents))
+
+
+def _is_struck(name: bytes, own: dict[bytes, bool], parents: dict[bytes, bytes]) -> bool:
+    for _ in range(_MOST_PARENTS):
+        if name in own:
+            return own[name]
+        if name not in parents:
+            return False
+        name = parents[name]
+    return False
+
+
+def struck_rows(table: bytes, struck: frozenset[bytes]) -> frozenset[int]:
+    """Numbers of the rows all of whose filled cells are in one of these styles; a cell without one has its row's or its
+    column's."""
+    start = table.find(b"<table:table-row")
+    if not struck or start < 0:
+        return frozenset()
+    of_columns: list[bytes] = []
+    for given in _COLUMN.finditer(table, 0, start):
+        default = _DEFAULT_STYLE.search(given[1])
+        room = _MOST_COLUMNS - len(of_columns)
+        of_columns += [default[1] if default else b""] * min(_repeated(given[1], b"columns", _MOST_COLUMNS), room)
+    found: set[int] = set()
+    first, count, column, of_row, is_struck, is_plain = 1, 0, 0, b"", False, False
+    for token in _ROW_OR_CELL.finditer(table, start):
+        if token[1] == b"table-row":
+            if is_struck:
+                found.update(range(first, first + count))
+            first, column, is_struck, is_plain = first + count, 0, False, False
+            count = _repeated(token[2], b"rows", MOST_ROWS)
+            default = _DEFAULT_STYLE.search(token[2])
+            of_row = default[1] if default else b""
+            if first > MOST_ROWS:
+                break
+            continue
+        if not is_plain and token[1] == b"table-cell" and b"value-type=" in token[2]:
+            style = _CELL_STYLE.search(token[2])
+            by_place = of_row or (of_columns[column] if column < len(of_columns) else b"")
+            is_plain = (style[1] if style else by_place) not in struck
+            is_struck = not is_plain
+        column += _repeated(token[2], b"columns", _MOST_COLUMNS)
+    return frozenset(found | set(range(first, first + count)) if is_struck else found)
+
+
 def hidden_columns(table: bytes, most: int) -> frozenset[int]:
     """Positions (from 1) of the columns that are hidden, up to `most`."""
     found: set[int] = set()
@@ -147,4 +220,4 @@ def merged(table: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         wide, high = _spanned(token[2], b"columns"), _spanned(token[2], b"rows")
         if wide > 1 or high > 1:
             yield (row, column), (row + high - 1, column + wide - 1)
-        column += _repeated(token[2], b"columns", 20_000)
+        column += _repeated(token[2], b"columns", _MOST_COLUMNS)

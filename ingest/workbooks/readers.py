@@ -240,7 +240,7 @@ def _read_xlsx(package: Package, request: SheetRequest) -> SheetReply:
 def _read_ods(package: Package, request: SheetRequest) -> SheetReply:
     ods.refuse_locked(package.read("META-INF/manifest.xml"))
     content = package.read("content.xml")
-    tables = ods.tables(content)
+    tables, struck = ods.tables(content), ods.struck_styles(content, package.read("styles.xml"))
     content = ods.padded_as_text(ods.errors_as_text(content))
     workbook = _load(package.rebuilt({"content.xml": content}))
     del content
@@ -257,6 +257,7 @@ def _read_ods(package: Package, request: SheetRequest) -> SheetReply:
         ods.hidden_columns(table, _WIDEST),
         list(ods.merged(table)),
         workbook.sheet_names[chosen.position],
+        ods.struck_rows(table, struck),
     )
     return _read(lambda: _rows(sheet), chosen, marks, request)
 
@@ -277,6 +278,7 @@ def _read_xls(raw: bytes, request: SheetRequest) -> SheetReply:
         old.hidden_columns,
         merged,
         workbook.sheet_names[chosen.position],
+        old.struck_rows,
     )
     return _read(lambda: _as_shown(_rows(sheet), old), chosen, marks, request)
 

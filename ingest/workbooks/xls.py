@@ -1,4 +1,6 @@
-"""What calamine does not report about a sheet of an .xls: a compound file with one stream of records.
+"""What calamine does not report about a sheet of an .xls: what is hidden or struck out, errors, formats.
+
+The file is a compound file with one stream of records.
 
 Containers after [MS-CFB], records after [MS-XLS].
 """
@@ -18,8 +20,11 @@ _END_OF_CHAIN = 0xFFFFFFFA
 _EOF, _FILEPASS, _BOUNDSHEET, _BOF = 0x000A, 0x002F, 0x0085, 0x0809
 _ROW, _COLINFO, _BOOLERR, _FORMULA = 0x0208, 0x007D, 0x0205, 0x0006
 _FORMAT, _XF, _NUMBER, _RK, _MULRK = 0x041E, 0x00E0, 0x0203, 0x027E, 0x00BD
+_FONT, _LABEL, _LABEL_OF_LIST, _RICH_LABEL = 0x0031, 0x0204, 0x00FD, 0x00D6
+_FILLED = (_NUMBER, _RK, _MULRK, _FORMULA, _BOOLERR, _LABEL, _LABEL_OF_LIST, _RICH_LABEL)
+"""Records of cells that hold something."""
 _BIFF8 = 0x0600
-_HIDDEN_ROW = 0x20
+_HIDDEN_ROW, _STRUCK_OUT = 0x20, 0x08
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 
 
@@ -33,12 +38,14 @@ class OldSheet:
         hidden_columns: positions from 1.
         shown: row index → column index → what calamine gives back otherwise: error values (empty), numbers whose
             format shows a fixed number of digits (without them), numbers whose format is called like a date's (a day).
+        struck_rows: numbers from 1 of the rows all of whose filled cells are struck out.
     """
 
     hidden: bool
     hidden_rows: frozenset[int]
     hidden_columns: frozenset[int]
     shown: dict[int, dict[int, str | float]]
+    struck_rows: frozenset[int]
 
 
 class _Compound:
@@ -137,6 +144,8 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
         if not stream:
             raise Refused(OTHER_KIND, kind="ett dokument i ett äldre Officeformat")
         bounds, codes, formats = [], dict(BUILT_IN_SHARES), []
+        fonts: list[bool] = []
+        fonts_of: list[int] = []
         for kind, content in _records(stream, 0):
             if kind == _FILEPASS:
                 raise Refused(LOCKED)
@@ -146,11 +155,15 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
                 codes[struct.unpack_from("<H", content)[0]] = _format_code(content, stream)
             elif kind == _XF:
                 formats.append(struct.unpack_from("<H", content, 2)[0])
+                fonts_of.append(struct.unpack_from("<H", content)[0])
+            elif kind == _FONT:
+                fonts.append(struct.unpack_from("<H", content, 2)[0] & _STRUCK_OUT != 0)
             if len(bounds) > MOST_SHEETS:
                 raise Refused(TOO_LARGE, kind=f"fler än {MOST_SHEETS} blad")
         styles = _Styles(
             {place: how for place, number in enumerate(formats) if (how := shown_by(codes.get(number, "")))},
             frozenset(place for place, number in enumerate(formats) if only_looks_like_a_date(codes.get(number, ""))),
+            frozenset(place for place, font in enumerate(fonts_of) if _is_struck(fonts, font)),
         )
         return [_sheet(stream, offset, (state & 3) != 0, styles) for offset, state in bounds]
     except (struct.error, IndexError):
@@ -159,10 +172,12 @@ def old_sheets(raw: bytes) -> list[OldSheet]:
 
 @dataclass(frozen=True)
 class _Styles:
-    """Numbers of cell styles: how those show numbers that have fixed digits or are shares; those that are no dates."""
+    """Numbers of cell styles: how those show numbers that have fixed digits or are shares; those that are no dates;
+    those that are struck out."""
 
     templates: dict[int, Template | Share]
     false_dates: frozenset[int]
+    struck: frozenset[int]
 
     def shown(self, style: int, value: float) -> str | float | None:
         """What a cell shows, where calamine gives back something else."""
@@ -170,6 +185,12 @@ class _Styles:
         if how is not None and (text := how.shown(value)) is not None:
             return text
         return value if style in self.false_dates else None
+
+
+def _is_struck(fonts: list[bool], number: int) -> bool:
+    """Whether a font is struck out. Its number passes over 4, which no font has."""
+    place = number - (number > 4)
+    return place < len(fonts) and fonts[place]
 
 
 def _format_code(content: bytes, stream: bytes) -> str:
@@ -207,12 +228,26 @@ def _numbers(kind: int, content: bytes) -> Iterator[tuple[int, int, int, float]]
         yield struct.unpack_from("<3Hd", content)
 
 
+def _cell_styles(kind: int, content: bytes) -> Iterator[tuple[int, int]]:
+    """Row and style of the filled cells that a record holds."""
+    if kind == _MULRK:
+        for row, _, style, _ in _numbers(kind, content):
+            yield row, style
+    else:
+        row, _, style = struct.unpack_from("<3H", content)
+        yield row, style
+
+
 def _sheet(stream: bytes, offset: int, hidden: bool, styles: _Styles) -> OldSheet:
     rows: set[int] = set()
     columns: set[int] = set()
     shown: dict[int, dict[int, str | float]] = {}
     looked_at = (_NUMBER, _RK, _MULRK, _FORMULA) if styles.templates or styles.false_dates else ()
+    is_struck: dict[int, bool] = {}
     for kind, content in _records(stream, offset):
+        if styles.struck and kind in _FILLED:
+            for row, style in _cell_styles(kind, content):
+                is_struck[row] = is_struck.get(row, True) and style in styles.struck
         if kind in looked_at:
             for row, column, style, value in _numbers(kind, content):
                 if (other := styles.shown(style, value)) is not None:
@@ -233,4 +268,5 @@ def _sheet(stream: bytes, offset: int, hidden: bool, styles: _Styles) -> OldShee
                 code = content[8] if content[12:14] == b"\xff\xff" and content[6] == 2 else None
             if code is not None:
                 shown.setdefault(row, {})[column] = _ERRORS.get(code, "#VALUE!")
-    return OldSheet(hidden, frozenset(rows), frozenset(columns), shown)
+    struck = frozenset(row + 1 for row, is_so in is_struck.items() if is_so)
+    return OldSheet(hidden, frozenset(rows), frozenset(columns), shown, struck)

@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any
 
 import pytest
 import xlwt
@@ -15,6 +16,7 @@ from workbook_files import Cell, labels, old_workbook, open_document, typed, wor
 
 from ingest.contracts import load_contracts
 from ingest.reading.tables import read_table
+from ingest.workbooks import ods
 
 CONTRACT = load_contracts()["arenden"]
 ROW = base_row("arenden")
@@ -199,3 +201,42 @@ def test_document_of_very_many_repeated_cells_is_refused() -> None:
     cell = '<table:table-cell table:number-columns-repeated="16384" office:value-type="float" office:value="1"/>'
     raw = open_document({"A": [HEAD, [cell]]}, {2: 'table:number-rows-repeated="1048000"'})
     assert fired(check(raw, name("ods"))) <= {"FIL-024", "FIL-027"}
+
+
+def test_old_workbook_of_many_fonts_has_its_struck_rows() -> None:
+    """Excel gives no font the number 4."""
+
+    def change(book: Any, sheet: Any) -> None:
+        for number in range(8):
+            style = xlwt.easyxf(f"font: height {200 + 20 * number}, struck_out {number % 2 == 1}")
+            for column, cell in enumerate(typed("arenden", base_row("arenden", arende_id=f"2018-{1001 + number}"))):
+                if cell not in (None, ""):
+                    sheet.write(number + 1, column, str(cell), style)
+
+    raw = old_workbook({"Blad1": [HEAD]}, change)
+    (message,) = (f.message for f in check(raw, name("xls")).findings() if f.rule == "FIL-071")
+    assert message.startswith("4 rader är överstrukna, den första är rad 3")
+
+
+def test_document_rows_are_struck_by_the_style_of_cell_row_or_column() -> None:
+    styles = (
+        b'<style:style style:name="S" style:family="table-cell"><style:text-properties '
+        b'style:text-line-through-style="solid"/></style:style>'
+        b'<style:style style:name="of S" style:family="table-cell" style:parent-style-name="S"/>'
+        b'<style:style style:name="no" style:family="table-cell" style:parent-style-name="S"><style:text-properties '
+        b'style:text-line-through-style="none" style:text-line-through-type="none"/></style:style>'
+        b'<style:style style:name="ring" style:family="table-cell" style:parent-style-name="ring"/><office:body>'
+    )
+    struck = ods.struck_styles(styles, b"")
+    assert struck == {b"S", b"of S"}
+    cell = '<table:table-cell {} office:value-type="string"><text:p>x</text:p></table:table-cell>'
+    rows = [
+        ("", ['table:style-name="of S"', ""]),  # 1: struck, the second cell by its column
+        ("", ["", ""]),  # 2: the first column is not
+        ('table:number-rows-repeated="2" table:default-cell-style-name="S"', ["", ""]),  # 3 and 4
+        ("", ['table:style-name="no"', 'table:style-name="S"']),  # 5
+    ]
+    table = '<table:table><table:table-column/><table:table-column table:default-cell-style-name="S"/>'
+    for attributes, cells in rows:
+        table += f"<table:table-row {attributes}>{''.join(map(cell.format, cells))}</table:table-row>"
+    assert ods.struck_rows(table.encode(), struck) == {1, 3, 4}

@@ -48,3 +48,18 @@ def test_file_saved_by_libreoffice_gives_the_rows_of_the_file_it_was_made_of(nam
     is_general = way.startswith("general")
     assert cells(saved, without_zeros=is_general) == cells(source, without_zeros=is_general)
     assert saved.accepted and [c.rule for c in saved.counts()] == [c.rule for c in source.counts()]
+
+
+STRUCK = {"one_row": "Rad 3 är överstruken", "two_rows": "2 rader är överstrukna, den första är rad 2", "one_cell": ""}
+
+
+@pytest.mark.parametrize("ending", ["xls", "ods"])
+@pytest.mark.parametrize("name", STRUCK)
+def test_rows_struck_out_are_asked_about_in_every_format(name: str, ending: str) -> None:
+    """Made from `files/struck/` by `soffice --headless --convert-to`."""
+    raw = (SAVED / "struck" / f"{name}.{ending}").read_bytes()
+    right = read_name(f"bromma_ungdomsmottagning_2018Q3.{ending}")
+    report = check_file(raw, right, Circumstances(KEYS, date(2019, 1, 1), 200))
+    messages = [found.message for found in report.findings() if found.rule == "FIL-071"]
+    assert report.accepted and report.rows == 3 and len(messages) == bool(STRUCK[name])
+    assert all(message.startswith(STRUCK[name]) for message in messages)
