@@ -21,9 +21,10 @@ from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place,
 from publish.release.periods import QUARTER, Period, quarters_in
 
 Index = npt.NDArray[np.intp]
-_BITS = 24
-_LOWEST = np.uint64((1 << _BITS) - 1)
-"""Of the table that answers most look-ups: whether any cell that is 0 has these lowest bits."""
+_ROOM = 5
+"""The table that answers most look-ups has 2**5 places for each key, and …"""
+_MOST_BITS = 26
+"""… at most 2**26, a byte each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +94,16 @@ class Coherence:
         cells, value = self._cells(shown)
         new = value == 0
         while new.any():
-            zeros = _Keys([one.key[new[one.figure]] for one in cells])
             fresh = _Keys([one.key[new[one.figure] & ~one.is_held] for one in cells])
+            held = _Keys([one.key[new[one.figure] & one.is_held] for one in cells])
             new = np.zeros(len(value), np.bool_)
             for one in cells:
                 counts = value[one.figure]
                 near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~one.is_held)
                 for whole in self._wholes_of(one, near):
-                    is_part = np.where(one.is_new[near], fresh.has(whole), zeros.has(whole))
+                    is_part = fresh.has(whole)
+                    if held:
+                        is_part |= ~one.is_new[near] & held.has(whole)
                     new[one.figure[near[is_part]]] = True
             new &= value > 0
             value[new] = 0
@@ -181,13 +184,18 @@ class _Keys:
     """A set of numbers, quick to say of most others that they are not in it."""
 
     def __init__(self, keys: Sequence[Uints]) -> None:
-        self._sorted = np.unique(np.concatenate(keys))
-        self._seen = np.zeros(1 << _BITS, np.bool_)
-        self._seen[self._sorted & _LOWEST] = True
+        self._sorted = np.sort(np.concatenate(keys))
+        bits = min(len(self._sorted).bit_length() + _ROOM, _MOST_BITS)
+        self._lowest = np.uint64((1 << bits) - 1)
+        self._seen = np.zeros(1 << bits, np.bool_)
+        self._seen[self._sorted & self._lowest] = True
+
+    def __len__(self) -> int:
+        return len(self._sorted)
 
     def has(self, keys: Uints) -> Flags:
         """Which of some numbers are in it."""
-        found: Flags = self._seen[keys & _LOWEST]
+        found: Flags = self._seen[keys & self._lowest]
         likely = np.flatnonzero(found)
         if not len(likely):
             return found

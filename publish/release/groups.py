@@ -95,7 +95,7 @@ def _add_totals(rows: Rows, counted: Counted, found: dict[Place, dict[str, set[t
     np.add.at(sums[0], numbers[among], counts)
     np.add.at(sums[1], numbers[among], keys)
     family = family_of(counted.measure)
-    for number in np.unique(numbers[among]).tolist():
+    for number in np.flatnonzero(np.bincount(numbers[among])).tolist():
         entry = (counted.measure, int(sums[0, number]), int(sums[1, number] % MODULUS))
         found.setdefault(places[number], {}).setdefault(family, set()).add(entry)
 
@@ -115,5 +115,5 @@ def published_groups(marts: Iterable[KeyedMart]) -> set[Group]:
         for counted in counted_in(mart.rows):
             numbers, places = mart.rows.places_by(counted.unit)
             family = family_of(counted.measure)
-            found |= {places[number].group(family) for number in np.unique(numbers[counted.rows]).tolist()}
+            found |= {places[number].group(family) for number in np.flatnonzero(np.bincount(numbers[counted.rows])).tolist()}
     return found

@@ -214,8 +214,6 @@ def read_mart(connection: duckdb.DuckDBPyConnection, mart: Mart, *, until: str |
     ]
     source = f"from warehouse.{SCHEMA}.{mart.mart}"
     of_quarters = [f"reporting_quarter <= '{until}'"] if until and mart.period == "reporting_quarter" else []
-    if "period_kind" in kinds and mart.period is not None:
-        of_quarters.append("period_kind = 'kvartal'")
     wanted = of_quarters + _published(mart, kinds) + _not_too_fine(mart, kinds)
     rows = connection.execute(
         f"select {', '.join(quoted)} {source} where {' and '.join(wanted) or 'true'}"
