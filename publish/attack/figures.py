@@ -57,6 +57,9 @@ class Declared:
     sensitive: frozenset[str] = frozenset()
     """Dimensions by which only wholes of at least `least_whole` published are broken down."""
     least_whole: int = 20
+    codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    """Measure → dimension → code → the code around it (`alla` where it is not nested): codes that readers know beside
+    those in the measure's figures, where not every figure by the dimension is published."""
     most_changed: int | None = None
     """The most records of a unit and period that differ between two releases; None: not known, so nothing follows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -169,7 +170,8 @@ class _Builder:
     ) -> None:
         """The given cells of `rows` add up over a column to the cell that has `to` there (and the total in `also`).
 
-        Which other codes there are is learnt from all figures, within equal codes of `strata`.
+        Which other codes there are is learnt from all figures, within equal codes of `strata`, and from what readers
+        know beside them.
         """
         if not len(rows):
             return
@@ -187,6 +189,11 @@ class _Builder:
         strata_found, stratum_of = np.unique(stratum, return_inverse=True)
         possible = np.zeros((len(strata_found), width), dtype=np.bool_)
         possible[stratum_of, codes] = True
+        for measure, code, outer in self._known_codes(column):
+            among = self._of("measure")[rows] == measure
+            if self.declared.parents.get(column) in strata:
+                among &= self._of(self.declared.parents[column])[rows] == outer
+            possible[np.unique(stratum_of[among]), code] = True
         present = np.zeros((len(first), width), dtype=np.bool_)
         present[group, codes] = True
         lacking_of, lacking = np.nonzero(possible[stratum_of[first]] & ~present)
@@ -201,8 +208,19 @@ class _Builder:
     def _outer(self, column: str, outer: str) -> Codes:
         """By code of a nested dimension, the code of the one that it is nested in."""
         found: Codes = np.zeros(len(self.figures.names[self.column[column]]), dtype=np.int16)
+        for _, code, around in self._known_codes(column):
+            found[code] = around
         found[self._of(column)] = self._of(outer)
         return found
+
+    def _known_codes(self, column: str) -> Iterator[tuple[int, int, int]]:
+        """Measure, code and the code around it, of what readers know beside the figures."""
+        outer = self.declared.parents.get(column)
+        for measure, columns in self.declared.codes.items():
+            for name, around in columns.get(column, {}).items():
+                codes = self.figures.code("measure", measure), self.figures.code(column, name)
+                if min(codes) >= 0:
+                    yield *codes, max(self.figures.code(outer, around), 0) if outer in self.column else 0
 
     def _stratum(self, codes: Codes, names: list[str]) -> NDArray[np.int64]:
         stratum = np.zeros(len(codes), dtype=np.int64)

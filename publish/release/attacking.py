@@ -25,8 +25,10 @@ from publish.release.deriving import Published
 from publish.release.groups import counted_in
 from publish.release.keyed import CITY, Flags, Rows
 from publish.release.making import Made
-from publish.release.periods import TOTAL
+from publish.release.periods import QUARTER, TOTAL, quarters_in
 
+QUARTERS, UNITS = 5, 2
+"""Of a drawn sample: quarters in a row, and units of which all cuts are attacked."""
 Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows"]
 
 
@@ -69,16 +71,15 @@ def attack_release(
     scope = None if is_full else _scope(made, random)
     found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
     published, truth = long_form(found, declared, release_id, scope)
-    return attack_figures(published, truth, declared, measures, policy, made.successors, seed=seed, is_full=is_full)
+    known = relations_known(found, declared, measures, policy, made.successors)
+    return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full)
 
 
 def attack_figures(
     published: Figures,
     truth: Figures,
-    declared: Mapping[str, Mart],
-    measures: Measures,
+    known: Declared,
     policy: Policy,
-    merged: Mapping[str, str],
     *,
     seed: int,
     is_full: bool,
@@ -88,7 +89,7 @@ def attack_figures(
     limits, unit = policy.attack, published.column("unit")
     report = attack(
         published,
-        _relations(declared, measures, policy, merged),
+        known,
         Deviation(policy.cell_keys.js, policy.cell_keys.greatest_deviation, policy.cell_keys.variance),
         truth,
         limits=Limits(width=limits.width),
@@ -98,7 +99,10 @@ def attack_figures(
         full=is_full,
         on_sample=on_sample,
     )
-    units = {published.names[unit][code] for code in np.unique(published.codes[:, unit])} - {CITY, *merged.values()}
+    units = {published.names[unit][code] for code in np.unique(published.codes[:, unit])} - {
+        CITY,
+        *known.current.values(),
+    }
     measured = measured_of(report, policy, len(units))
     breaches = (Breach(one.name, one.found, one.limit) for one in measured.values() if one.found > one.limit)
     return Attacked(report, measured, tuple(breaches))
@@ -160,18 +164,23 @@ def _percent(part: int, whole: int) -> float:
 
 @dataclass(frozen=True)
 class _Scope:
-    """What is drawn: all cuts of some units, single cuts of all units, in some quarters."""
+    """What is drawn: all cuts of some units, single cuts of all units, in some periods."""
 
     units: frozenset[str]
     periods: frozenset[tuple[str, str]]
 
 
 def _scope(made: Made, random: np.random.Generator) -> _Scope:
+    """Five quarters in a row, with each year and rolling year that is their sum: two years that overlap differ by the
+    first and the last of them."""
     units = sorted({one.group.unit for one in made.decided} - {CITY})
-    periods = sorted({(one.group.period_kind, one.group.period) for one in made.decided if one.salt})
-    start = int(random.integers(max(len(periods) - 1, 1)))
-    drawn = random.permutation(len(units))[:2].tolist()
-    return _Scope(frozenset(units[place] for place in drawn), frozenset(periods[start : start + 2]))
+    periods = {(one.group.period_kind, one.group.period) for one in made.decided if one.salt}
+    quarters = sorted(name for kind, name in periods if kind == QUARTER)
+    start = int(random.integers(max(len(quarters) - QUARTERS + 1, 1)))
+    window = set(quarters[start : start + QUARTERS])
+    drawn = random.permutation(len(units))[:UNITS].tolist()
+    within = (one for one in periods if set(quarters_in(one)) <= window)
+    return _Scope(frozenset(units[place] for place in drawn), frozenset(within))
 
 
 def long_form(
@@ -189,6 +198,8 @@ def long_form(
         if not rows.mart.person_counts or "district_code" not in rows.mart.keys:
             continue
         within = np.ones(len(rows), np.bool_) if scope is None else _within(rows, scope)
+        for column in {count.unit for count in rows.mart.private_counts.values()} - {None}:
+            within &= ~rows.is_cut_by(str(column))  # repeats a count for each unit that it stands beside
         for counted in counted_in(rows):
             if counted.column not in rows.mart.person_counts or counted.unit is not None:
                 continue
@@ -265,7 +276,21 @@ def _together(parts: Sequence[pa.Table], dimensions: Sequence[str]) -> Figures:
     return figures.take(np.sort(first))
 
 
-def _relations(declared: Mapping[str, Mart], measures: Measures, policy: Policy, merged: Mapping[str, str]) -> Declared:
+def relations_known(
+    marts: Mapping[str, tuple[Published, Flags]],
+    declared: Mapping[str, Mart],
+    measures: Measures,
+    policy: Policy,
+    merged: Mapping[str, str],
+) -> Declared:
+    """What readers know of a release's figures beside the figures.
+
+    Args:
+        marts: published figures, and which rows of them are published.
+        declared, measures: what they were made by.
+        policy: what is said of the method.
+        merged: unit → the unit that it is part of today, where that is another.
+    """
     parents = {
         inner: outer
         for mart in declared.values()
@@ -283,4 +308,29 @@ def _relations(declared: Mapping[str, Mart], measures: Measures, policy: Policy,
         current=merged,
         sensitive=frozenset(name for mart in declared.values() for name in mart.sensitive),
         least_whole=policy.cell_keys.too_few,
+        codes=_codes_of(marts),
     )
+
+
+def _codes_of(marts: Mapping[str, tuple[Published, Flags]]) -> dict[str, dict[str, dict[str, str]]]:
+    """Of each measure the codes of sensitive dimensions that its marts show, in rows of whatever measure."""
+    codes: dict[str, dict[str, dict[str, str]]] = {}
+    for found, chosen in marts.values():
+        mart = found.rows.mart
+        shown = {
+            column: _shown_codes(found.rows, chosen, column, dimension[max(place - 1, 0)])
+            for dimension in mart.dimensions
+            for place, column in enumerate(dimension)
+            if column in mart.sensitive
+        }
+        for measure in mart.measures() if shown else ():
+            for column, names in shown.items():
+                codes.setdefault(measure, {}).setdefault(column, {}).update(names)
+    return codes
+
+
+def _shown_codes(rows: Rows, chosen: Flags, column: str, outer: str) -> dict[str, str]:
+    """Code → the code around it; of an outermost dimension itself."""
+    inner, around = rows.codes(column), rows.codes(outer)
+    pairs = np.unique(np.stack([inner[0][chosen], around[0][chosen]]), axis=1).T.tolist()
+    return {inner[1][code]: around[1][other] for code, other in pairs if inner[1][code] != TOTAL}

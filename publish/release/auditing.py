@@ -16,7 +16,7 @@ from ingest.settings import Settings
 from publish.marts.declared import Mart, Measures, load_marts, load_measures
 from publish.policy import Policy, load_policy
 from publish.release.approving import FILE_NAME, ReleaseRefused, proposal_folder
-from publish.release.attacking import Attacked, attack_figures, long_form
+from publish.release.attacking import Attacked, attack_figures, long_form, relations_known
 from publish.release.deriving import Published
 from publish.release.keyed import Flags, Rows, keyed_warehouse, merged_units, read_mart
 
@@ -68,8 +68,10 @@ def audit_release(
         }
     published, _ = long_form(stored, declared, release_id)
     _, truth = long_form(counted, declared, release_id)
+    policy = policy or load_policy()
+    relations = relations_known(stored, declared, measures, policy, merged)
     return attack_figures(
-        published, truth, declared, measures, policy or load_policy(), merged, seed=seed, is_full=is_full,
+        published, truth, relations, policy, seed=seed, is_full=is_full,
         on_sample=lambda done, wanted: on_step(done, wanted, "attacking"),
     )  # fmt: skip
 

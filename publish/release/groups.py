@@ -115,5 +115,7 @@ def published_groups(marts: Iterable[KeyedMart]) -> set[Group]:
         for counted in counted_in(mart.rows):
             numbers, places = mart.rows.places_by(counted.unit)
             family = family_of(counted.measure)
-            found |= {places[number].group(family) for number in np.flatnonzero(np.bincount(numbers[counted.rows])).tolist()}
+            found |= {
+                places[number].group(family) for number in np.flatnonzero(np.bincount(numbers[counted.rows])).tolist()
+            }
     return found
