@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,11 @@ import numpy.typing as npt
 from publish.cell_keys.keys import Group
 from publish.marts.declared import Measures, family_of
 from publish.release.coordinates import Uints, keys_of, mark, mark_of_place, marks_of, modular
-from publish.release.groups import counted_in, key_sums
+from publish.release.groups import Counted, counted_in, key_sums
 from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place, Rows
 from publish.release.periods import QUARTER, Period, quarters_in
 
-Index = npt.NDArray[np.intp]
+Index = npt.NDArray[np.integer[Any]]
 _ROOM = 5
 """The table that answers most look-ups has 2**5 places for each key, and …"""
 _MOST_BITS = 26
@@ -88,9 +89,8 @@ class Coherence:
             for quarter in quarters_in(period):
                 self._years.setdefault(quarter, []).append(period)
 
-    def applied(self, shown: Sequence[Mapping[str, Ints]]) -> list[dict[str, Ints]]:
-        """The counts of each mart as drawn or held, with 0 for what is part of a published 0."""
-        made = [{name: counts.copy() for name, counts in one.items()} for one in shown]
+    def apply(self, shown: Sequence[Mapping[str, Ints]]) -> None:
+        """Set to 0, of the counts of each mart as drawn or held, what is part of a published 0."""
         cells, value = self._cells(shown)
         new = value == 0
         while new.any():
@@ -99,7 +99,7 @@ class Coherence:
             new = np.zeros(len(value), np.bool_)
             for one in cells:
                 counts = value[one.figure]
-                near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~one.is_held)
+                near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~one.is_held).astype(np.int32)
                 for whole in self._wholes_of(one, near):
                     is_part = fresh.has(whole)
                     if held:
@@ -108,41 +108,47 @@ class Coherence:
             new &= value > 0
             value[new] = 0
         for one in cells:
-            made[one.mart][one.column][one.rows] = value[one.figure]
-        return made
+            shown[one.mart][one.column][one.rows] = value[one.figure]
 
     def _cells(self, shown: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
         """All cells that count somebody, or did where they are held, and the value of each figure."""
-        found: list[_Cells] = []
-        identities: list[Uints] = []
-        values: list[Ints] = []
+        by_draw: dict[str, list[tuple[int, Counted]]] = {}
         for number, rows in enumerate(self._marts):
-            keys: dict[str | None, Uints] = {}
             for counted in counted_in(rows):
                 count = rows.mart.person_counts.get(counted.column)
-                if count is not None and count.keyed_by == "count":
-                    continue
-                held = self._held[number].get(counted.column, np.zeros(len(rows), np.bool_))
-                at = np.flatnonzero(counted.rows & np.where(held, ~self._capped[number], rows.ints(counted.column) > 0))
-                if counted.unit not in keys:
-                    keys[counted.unit] = keys_of(rows, counted.unit)
-                key = keys[counted.unit][at] + modular([mark("measure", counted.measure)])
-                place_of, places = rows.places_by(counted.unit)
-                family = family_of(counted.measure)
-                is_new = np.array([place.group(family) in self._new for place in places] or [False])[place_of[at]]
-                found.append(
-                    _Cells(number, counted.column, counted.measure, counted.unit, at, at, key, held[at], is_new)
-                )
-                drawn_as = modular([mark("drawn as", self._measures.drawn_as(counted.measure)) << 32])
-                identity = key_sums(rows, counted.column)[at].astype(np.uint64) + drawn_as
-                identities.append(np.where(held[at], key + modular([mark("held", counted.column)]), identity))
-                values.append(shown[number][counted.column][at])
-        if not found:
-            return [], np.zeros(0, np.int64)
-        _, first, figure = np.unique(np.concatenate(identities), return_index=True, return_inverse=True)
-        figures = np.split(figure, np.cumsum([len(one.rows) for one in found])[:-1])
-        cells = [replace(one, figure=figure) for one, figure in zip(found, figures, strict=True)]
-        return cells, np.concatenate(values)[first]
+                if count is None or count.keyed_by != "count":
+                    by_draw.setdefault(self._measures.drawn_as(counted.measure), []).append((number, counted))
+        keys: dict[tuple[int, str | None], Uints] = {}
+        for number, unit in dict.fromkeys((number, one.unit) for found in by_draw.values() for number, one in found):
+            keys[number, unit] = keys_of(self._marts[number], unit)
+        made: list[_Cells] = []
+        values = [np.zeros(0, np.int64)]
+        for found in by_draw.values():
+            cells, identities = zip(*(self._of(*one, keys[one[0], one[1].unit]) for one in found), strict=True)
+            together, figure = np.unique(np.concatenate(identities), return_inverse=True)
+            figure = figure.astype(np.int32)
+            value = np.zeros(len(together), np.int64)
+            start = sum(map(len, values))
+            for one, own in zip(cells, np.split(figure, np.cumsum([len(one.rows) for one in cells])[:-1]), strict=True):
+                value[own] = shown[one.mart][one.column][one.rows]
+                made.append(replace(one, figure=own + np.int32(start)))
+            values.append(value)
+        return made, np.concatenate(values)
+
+    def _of(self, number: int, counted: Counted, keys: Uints) -> tuple[_Cells, Uints]:
+        """The cells of a column and measure, and of each a number of what it counts."""
+        rows = self._marts[number]
+        held = self._held[number].get(counted.column, np.zeros(len(rows), np.bool_))
+        there = counted.rows & np.where(held, ~self._capped[number], rows.ints(counted.column) > 0)
+        at = np.flatnonzero(there).astype(np.int32)
+        key = keys[at] + modular([mark("measure", counted.measure)])
+        place_of, places = rows.places_by(counted.unit)
+        family = family_of(counted.measure)
+        is_new = np.array([place.group(family) in self._new for place in places] or [False])[place_of[at]]
+        identity = key_sums(rows, counted.column)[at].astype(np.uint64)
+        identity = np.where(held[at], key + modular([mark("held", counted.column)]), identity)
+        cells = _Cells(number, counted.column, counted.measure, counted.unit, at, at, key, held[at], is_new)
+        return cells, identity
 
     def _wholes_of(self, cells: _Cells, near: Index) -> Iterator[Uints]:
         """Of each cell the coordinates of a cell that it is part of; its own where there is none of the kind."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ def modular(whole: Iterable[int]) -> Uints:
     return np.array([one % _MODULUS for one in whole], np.uint64)
 
 
-def marks_of(rows: Rows, column: str, at: npt.NDArray[np.intp] | slice = slice(None)) -> Uints:
+def marks_of(rows: Rows, column: str, at: npt.NDArray[np.integer[Any]] | slice = slice(None)) -> Uints:
     """The number of some rows' code of a dimension."""
     codes, names = rows.codes(column)
     return modular([*(0 if name == TOTAL else mark(column, name) for name in names), 0])[codes[at]]

@@ -46,7 +46,10 @@ class Held:
 
     def counts(self, drawn: Mapping[str, Ints]) -> dict[str, Ints]:
         """Drawn counts, with the held ones as they are published now; what has no row there is 0."""
-        return {name: self._held(name, counts, 0).astype(np.int64) for name, counts in drawn.items()}
+        return {
+            name: self._held(name, counts, 0).astype(np.int64) if self.columns else counts
+            for name, counts in drawn.items()
+        }
 
     def restore(self, published: Published) -> None:
         """Durations, sums and rates of held columns as they are published now, and whether a part was capped.

@@ -162,12 +162,14 @@ def _figures(
         method.policy.greatest_deviation,
     )
     counts = [one.counts(drawn) for one, drawn in zip(held, drawing.counts(), strict=True)]
-    shown, shifts = coherence.applied(counts), drawing.shifts()
+    coherence.apply(counts)
+    shifts = drawing.shifts()
     marts: dict[str, Published] = {}
-    for one, found, shift in zip(held, shown, shifts, strict=True):
+    for place, (one, shift) in enumerate(zip(held, shifts, strict=True)):
         name = one.rows.mart.mart
         on_step(f"deriving {name}")
-        marts[name] = derive(one.rows, found, shift, method)
+        marts[name] = derive(one.rows, counts[place], shift, method)
+        counts[place] = {}  # room for the next
         one.restore(marts[name])
     if VACANCIES in marts:
         derive_vacancies(marts[VACANCIES])
