@@ -261,6 +261,11 @@ class Mart(_Declared):
         """The columns of all dimensions."""
         return tuple(column for dimension in self.dimensions for column in dimension)
 
+    @property
+    def columns_of_rates(self) -> frozenset[str]:
+        """Rates and the limits of their intervals."""
+        return frozenset(f"{name}{end}" for name in self.rates for end in ("", "_low", "_high"))
+
     def column_types(self) -> dict[str, ColumnType]:
         """The type of each of the mart's columns.
 

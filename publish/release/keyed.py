@@ -99,6 +99,10 @@ class Rows:
         indices = np.asarray(pc.fill_null(whole.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False), np.int32)
         return indices, whole.dictionary.cast(pa.string()).to_pylist()
 
+    def forget_keys(self) -> None:
+        """Make room: the key sums are needed no more."""
+        self.table = self.table.drop_columns([name for name in self.table.column_names if name.endswith("__key")])
+
     def where(self, name: str, *values: str) -> Flags:
         """Where a text column has one of the values."""
         codes, names = self.codes(name)
@@ -209,8 +213,11 @@ def read_mart(connection: duckdb.DuckDBPyConnection, mart: Mart, *, until: str |
             f"{mart.mart} has no column {', '.join(lacking)} in the schema {SCHEMA}: run `followup build` again"
         )
     texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
+    computed = mart.columns_of_rates  # from published counts: the true ones are not read
     quoted = [
-        f'"{name}"::"{_enum(connection, mart, name)}" as "{name}"' if name in texts else f'"{name}"' for name in kinds
+        f'"{name}"::"{_enum(connection, mart, name)}" as "{name}"' if name in texts else f'"{name}"'
+        for name in kinds
+        if name not in computed
     ]
     source = f"from warehouse.{SCHEMA}.{mart.mart}"
     of_quarters = [f"reporting_quarter <= '{until}'"] if until and mart.period == "reporting_quarter" else []
@@ -218,6 +225,9 @@ def read_mart(connection: duckdb.DuckDBPyConnection, mart: Mart, *, until: str |
     rows = connection.execute(
         f"select {', '.join(quoted)} {source} where {' and '.join(wanted) or 'true'}"
     ).to_arrow_table()
+    for place, name in enumerate(kinds):
+        if name in computed:
+            rows = rows.add_column(place, name, pa.nulls(rows.num_rows))
     level = " + ".join(f"({name} <> '{TOTAL}')::int" for name in mart.columns_of_dimensions) or "0"
     least = f"{level} = (select min({level}) {source})"
     own = {name for count in mart.person_counts.values() for name in count.where_cut}

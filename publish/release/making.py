@@ -170,6 +170,7 @@ def _figures(
         on_step(f"deriving {name}")
         marts[name] = derive(one.rows, counts[place], shift, method)
         counts[place] = {}  # room for the next
+        one.rows.forget_keys()
         one.restore(marts[name])
     if VACANCIES in marts:
         derive_vacancies(marts[VACANCIES])
