@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -58,8 +58,10 @@ class Declared:
     """Dimensions by which only wholes of at least `least_whole` published are broken down."""
     least_whole: int = 20
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    """Measure → dimension → code → the code around it (`alla` where it is not nested): codes that readers know beside
-    those in the measure's figures, where not every figure by the dimension is published."""
+    """Measure → dimension → code → the code around it (an outermost one's own): codes that readers know beside those in
+    the figures, as a row of counts that are published as 0 is left out."""
+    units: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Period → the units that reported, for the same reason."""
     most_changed: int | None = None
     """The most records of a unit and period that differ between two releases; None: not known, so nothing follows."""
 
@@ -101,6 +103,15 @@ class Figures:
         """Which figures have one of the names in a column."""
         wanted: Flags = np.isin(self.codes[:, self.column(column)], [self.code(column, name) for name in names])
         return wanted
+
+    def knowing(self, names: Mapping[str, Iterable[str]]) -> Figures:
+        """The same, with names (by column) that no figure need have."""
+        found = list(self.names)
+        for column, more in names.items():
+            if column in self.columns:
+                place = self.column(column)
+                found[place] = (*found[place], *sorted(set(more) - set(found[place])))
+        return replace(self, names=tuple(found))
 
     def take(self, rows: NDArray[np.intp] | Flags) -> Figures:
         """Some of the figures, by index or mask."""

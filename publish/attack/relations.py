@@ -89,7 +89,11 @@ def relations_of(figures: Figures, declared: Declared, deviation: Deviation, *, 
     published as 0, or can be in it as an unknown count. `all_units` is false where the figures are of some units
     only, so that the city is not their sum.
     """
-    builder = _Builder(figures, declared, deviation)
+    known: dict[str, set[str]] = {"unit": set().union(*declared.units.values())}
+    for columns in declared.codes.values():
+        for column, codes in columns.items():
+            known.setdefault(column, set()).update(codes)
+    builder = _Builder(figures.knowing(known), declared, deviation)
     for dimension in figures.dimensions:
         builder.sum_over(dimension)
     if all_units:
@@ -189,10 +193,7 @@ class _Builder:
         strata_found, stratum_of = np.unique(stratum, return_inverse=True)
         possible = np.zeros((len(strata_found), width), dtype=np.bool_)
         possible[stratum_of, codes] = True
-        for measure, code, outer in self._known_codes(column):
-            among = self._of("measure")[rows] == measure
-            if self.declared.parents.get(column) in strata:
-                among &= self._of(self.declared.parents[column])[rows] == outer
+        for among, code in self._known(column, strata, rows):
             possible[np.unique(stratum_of[among]), code] = True
         present = np.zeros((len(first), width), dtype=np.bool_)
         present[group, codes] = True
@@ -212,6 +213,19 @@ class _Builder:
             found[code] = around
         found[self._of(column)] = self._of(outer)
         return found
+
+    def _known(self, column: str, strata: list[str], rows: Rows) -> Iterator[tuple[NDArray[np.bool_], int]]:
+        """Codes that readers know beside the figures, each with those of the rows that it can stand beside."""
+        if column == "unit":
+            for period, units in self.declared.units.items():
+                of_period = self._of("period")[rows] == self.figures.code("period", period)
+                yield from ((of_period, code) for code in self._codes("unit", sorted(units)))
+            return
+        for measure, code, outer in self._known_codes(column):
+            among = self._of("measure")[rows] == measure
+            if self.declared.parents.get(column) in strata:
+                among &= self._of(self.declared.parents[column])[rows] == outer
+            yield among, code
 
     def _known_codes(self, column: str) -> Iterator[tuple[int, int, int]]:
         """Measure, code and the code around it, of what readers know beside the figures."""

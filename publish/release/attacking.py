@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from publish.attack.attack import attack
-from publish.attack.figures import Declared, Figures, Flow
+from publish.attack.figures import Declared, Figures
 from publish.attack.likelihood import Deviation
 from publish.attack.report import AttackReport, Breach, Limits
 from publish.marts.declared import Mart, Measures
@@ -24,11 +23,12 @@ from publish.release.choosing import cuts_of
 from publish.release.deriving import Published
 from publish.release.groups import counted_in
 from publish.release.keyed import CITY, Flags, Rows
+from publish.release.known import relations_known
 from publish.release.making import Made
 from publish.release.periods import QUARTER, TOTAL, quarters_in
 
-QUARTERS, UNITS = 5, 2
-"""Of a drawn sample: quarters in a row, and units of which all cuts are attacked."""
+QUARTERS, UNITS = 5, 1
+"""Of a drawn sample: quarters in a row, and units of which all cuts are attacked (of all units single cuts)."""
 Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows"]
 
 
@@ -198,14 +198,14 @@ def long_form(
         if not rows.mart.person_counts or "district_code" not in rows.mart.keys:
             continue
         within = np.ones(len(rows), np.bool_) if scope is None else _within(rows, scope)
-        for column in {count.unit for count in rows.mart.private_counts.values()} - {None}:
-            within &= ~rows.is_cut_by(str(column))  # repeats a count for each unit that it stands beside
         for counted in counted_in(rows):
             if counted.column not in rows.mart.person_counts or counted.unit is not None:
                 continue
             if rows.mart.person_counts[counted.column].keyed_by == "count":
                 continue
             here = within & counted.rows
+            for dimension in rows.mart.person_counts[counted.column].repeated_by:
+                here &= ~rows.is_cut_by(dimension)
             columns = _coordinates(rows, counted.measure, dimensions)
             for chosen_here, values, into in (
                 (here & chosen, found.counts[counted.column], published),
@@ -274,63 +274,3 @@ def _together(parts: Sequence[pa.Table], dimensions: Sequence[str]) -> Figures:
         key, most = key * len(names) + figures.codes[:, place], most * len(names)
     _, first = np.unique(key, return_index=True)
     return figures.take(np.sort(first))
-
-
-def relations_known(
-    marts: Mapping[str, tuple[Published, Flags]],
-    declared: Mapping[str, Mart],
-    measures: Measures,
-    policy: Policy,
-    merged: Mapping[str, str],
-) -> Declared:
-    """What readers know of a release's figures beside the figures.
-
-    Args:
-        marts: published figures, and which rows of them are published.
-        declared, measures: what they were made by.
-        policy: what is said of the method.
-        merged: unit → the unit that it is part of today, where that is another.
-    """
-    parents = {
-        inner: outer
-        for mart in declared.values()
-        for dimension in mart.dimensions
-        for outer, inner in pairwise(dimension)
-    }
-    parts = {pair for mart in declared.values() for pair in mart.parts()} | set(measures.parts)
-    return Declared(
-        parts=tuple(sorted(parts)),
-        parents=parents,
-        flows=tuple(Flow(one.stock, one.came, one.went, frozenset(one.dimensions)) for one in measures.flows),
-        distinct=measures.distinct,
-        stocks=frozenset(measures.stocks),
-        city=CITY,
-        current=merged,
-        sensitive=frozenset(name for mart in declared.values() for name in mart.sensitive),
-        least_whole=policy.cell_keys.too_few,
-        codes=_codes_of(marts),
-    )
-
-
-def _codes_of(marts: Mapping[str, tuple[Published, Flags]]) -> dict[str, dict[str, dict[str, str]]]:
-    """Of each measure the codes of sensitive dimensions that its marts show, in rows of whatever measure."""
-    codes: dict[str, dict[str, dict[str, str]]] = {}
-    for found, chosen in marts.values():
-        mart = found.rows.mart
-        shown = {
-            column: _shown_codes(found.rows, chosen, column, dimension[max(place - 1, 0)])
-            for dimension in mart.dimensions
-            for place, column in enumerate(dimension)
-            if column in mart.sensitive
-        }
-        for measure in mart.measures() if shown else ():
-            for column, names in shown.items():
-                codes.setdefault(measure, {}).setdefault(column, {}).update(names)
-    return codes
-
-
-def _shown_codes(rows: Rows, chosen: Flags, column: str, outer: str) -> dict[str, str]:
-    """Code → the code around it; of an outermost dimension itself."""
-    inner, around = rows.codes(column), rows.codes(outer)
-    pairs = np.unique(np.stack([inner[0][chosen], around[0][chosen]]), axis=1).T.tolist()
-    return {inner[1][code]: around[1][other] for code, other in pairs if inner[1][code] != TOTAL}

@@ -16,9 +16,10 @@ from ingest.settings import Settings
 from publish.marts.declared import Mart, Measures, load_marts, load_measures
 from publish.policy import Policy, load_policy
 from publish.release.approving import FILE_NAME, ReleaseRefused, proposal_folder
-from publish.release.attacking import Attacked, attack_figures, long_form, relations_known
+from publish.release.attacking import Attacked, attack_figures, long_form
 from publish.release.deriving import Published
 from publish.release.keyed import Flags, Rows, keyed_warehouse, merged_units, read_mart
+from publish.release.known import relations_known
 
 
 def audit_release(

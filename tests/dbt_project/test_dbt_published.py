@@ -10,8 +10,15 @@ from dbt_built import Warehouse
 
 from ingest.persons.keys import make_keys
 from ingest.settings import Settings
-from publish.marts.declared import load_marts
+from publish.attack.cells import UNKNOWN
+from publish.attack.likelihood import Deviation
+from publish.attack.relations import KINDS, relations_of
+from publish.marts.declared import load_marts, load_measures
+from publish.policy import load_policy
 from publish.release.approving import Release
+from publish.release.attacking import long_form
+from publish.release.known import relations_known
+from publish.release.making import make
 from publish.release.releasing import release
 from publish.release.writing import SYNTHETIC
 from tests.publish.keyed_city import quick_policy
@@ -69,3 +76,20 @@ def test_no_key_is_published_and_no_count_is_null(released: Release) -> None:
                 (nulls,) = found.execute(f"select count(*) - count({column}) from published.{name}").fetchone() or (1,)
                 bare += [f"{name}.{column}"] if nulls else []
     assert bare == []
+
+
+def test_every_relation_that_the_attack_knows_is_true_of_the_true_counts(warehouse: Warehouse) -> None:
+    declared, measures, policy = load_marts(), load_measures(), load_policy()
+    made = make(warehouse.path, declared, measures, policy.cell_keys, bytes(32))
+    found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
+    published, truth = long_form(found, declared, 1)
+    known = relations_known(found, declared, measures, policy, made.successors)
+    deviation = Deviation(policy.cell_keys.js, policy.cell_keys.greatest_deviation, policy.cell_keys.variance)
+    system = relations_of(published, known, deviation)
+    sums = system.matrix @ system.cells.true_of(truth)
+    # the true counts of figures that are not published are not all known here
+    is_known = abs(system.matrix) @ (system.cells.published == UNKNOWN) == 0
+    is_false = (sums < system.lower) | (sums > system.upper)
+    kinds = {KINDS[kind] for kind in system.kind[is_known]}
+    assert (int(is_known.sum()) > 5_000, kinds >= {"sum", "division", "part", "distinct", "flow"}) == (True, True)
+    assert [KINDS[kind] for kind in system.kind[is_known & is_false]] == []
