@@ -1,7 +1,7 @@
 """Tables in the layouts that others ask for, made at each release from what it publishes, and from nothing else.
 
-Counts are sums of published counts, so their deviations add up. A share of too few is `..`. docs/exports.md says of
-every field what it means, where it comes from and whose definition it follows.
+Counts are published counts; those of half-years are sums of two, so their deviations add up. A share of too few is
+`..`. docs/exports.md says of every field what it means, where it comes from and whose definition it follows.
 """
 
 from __future__ import annotations
@@ -129,22 +129,15 @@ def _resource(export: Export) -> dict[str, Any]:
 
 
 def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
-    """Whole years of the city: sums of four published quarters, by at most two of group, age and sex.
-
-    A year is there when each of its quarters has a total. A row that a quarter has not is a published 0.
-    """
+    """Calendar years of the city, by at most two of group, age and sex. A row that is not there is a published 0."""
     table = "mart_service_interventions"
-    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"])
+    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"], "ar")
     if where is None:
         return
     found = connection.execute(
-        "with rows as (select left(reporting_quarter, 4)::int as year, reporting_quarter, intervention_category, "
-        f"age_band, sex, started from release.published.{table} "
-        f"where district_code = '{CITY}' and district_basis = 'today' and {where}), "
-        f"whole as (select year from rows where intervention_category = '{_TOTAL}' and age_band = '{_TOTAL}' "
-        f"and sex = '{_TOTAL}' group by year having count(distinct reporting_quarter) = 4) "
-        "select year, intervention_category, age_band, sex, sum(started)::bigint "
-        "from rows semi join whole using (year) group by all order by all"
+        "select period::int, intervention_category, age_band, sex, started::bigint "
+        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' and {where} "
+        "order by all"
     ).fetchall()
     for year, group, age, sex, count in found:
         shown = "Alla" if group == _TOTAL else label(group) or group
@@ -177,11 +170,10 @@ def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) ->
         yield year, district, _AGES[code], closed, not_back, share
 
 
-def _totals(release: ReleaseFile, table: str, cuts: Sequence[str]) -> str | None:
-    """A condition for quarters' rows that are not cut by these; None when the release lacks the table."""
+def _totals(release: ReleaseFile, table: str, cuts: Sequence[str], kind: str = "kvartal") -> str | None:
+    """A condition for a kind of period's rows that are not cut by these; None when the release lacks the table."""
     served = next((found for found in release.tables if found.name == table), None)
     if served is None:
         return None
     there = {column.name for column in served.columns}
-    quarters = "period_kind = 'kvartal'" if "period_kind" in there else "true"
-    return " and ".join([quarters, *(f"{column} = '{_TOTAL}'" for column in cuts if column in there)])
+    return " and ".join([f"period_kind = '{kind}'", *(f"{column} = '{_TOTAL}'" for column in cuts if column in there)])

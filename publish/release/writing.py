@@ -35,7 +35,9 @@ EXACT = "Räknar inga personer: uppgifterna är exakta."
 NOT_THERE = (
     "Rader där alla antal är 0 finns inte med. Uppdelningar efter orsak, uppgiftslämnare, tidigare kontakt, insats, "
     "utfall av erbjudande och orsak till återaktualisering finns bara där varje helhet är minst {few}, och per kvartal "
-    "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal."
+    "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal, och "
+    "läget mot gränserna bara där minst fyra stadsdelar jämförs; väntetid till föräldrautbildning har placering men inga "
+    "gränser. Rullande år finns i sin helhet, efter en uppdelning i taget och efter kön och ålder."
 )
 _LABELLED = {
     "district_code": ("dim_district", "district_label"),
@@ -48,6 +50,8 @@ _DIMENSION_TABLES = {
     "dim_district": "district_code, district_label, kind, successor_code, current_district_code, valid_from, valid_to",
     "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
     "quarter_end_date",
+    "dim_period": "period_kind, period, reporting_quarter, period_label, period_kind_label, sort_order, quarters, "
+    "period_start_date, period_end_date",
     "dim_intervention": "intervention_code, intervention_label, intervention_category",
     "dim_reason": "reason_code, reason_label, reason_side",
     "dim_source": "source_code, source_label",
@@ -104,10 +108,10 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
                 target, descriptions.get(("marts", name), {}), name, rows.column_names, f"{notice} {words}".strip()
             )
         for name, columns in _DIMENSION_TABLES.items():
-            rows = target.execute(f"select {columns} from warehouse.core.{name} order by 1").to_arrow_table()
-            first = str(rows.column_names[0])
+            rows = target.execute(f"select {columns} from warehouse.core.{name} order by all").to_arrow_table()
+            key = "period_kind, period" if name == "dim_period" else str(rows.column_names[0])
             counts[name] = _store(target, name, rows)
-            target.execute(f"alter table release.published.{name} add primary key ({first})")
+            target.execute(f"alter table release.published.{name} add primary key ({key})")
             _comment(target, descriptions.get(("core", name), {}), name, rows.column_names, notice)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")

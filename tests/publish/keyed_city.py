@@ -182,6 +182,11 @@ def _dimensions(connection: duckdb.DuckDBPyConnection, districts: Sequence[str],
         "calendar_year, 1 as quarter_number, 1 as sort_order, date '2018-01-01' as quarter_start_date, "
         f"date '2018-03-31' as quarter_end_date from (values {quarters}) as quarters (reporting_quarter)"
     )
+    connection.execute(
+        "create table core.dim_period as select 'kvartal' as period_kind, reporting_quarter as period, "
+        "reporting_quarter, quarter_label as period_label, 'Kvartal' as period_kind_label, sort_order, 1 as quarters, "
+        "quarter_start_date as period_start_date, quarter_end_date as period_end_date from core.dim_quarter"
+    )
     for name, columns in {
         "dim_intervention": "intervention_code, 'I' as intervention_label, 'c' as intervention_category",
         "dim_reason": "reason_code, 'R' as reason_label, 'child' as reason_side",

@@ -13,12 +13,13 @@ import pytest
 from publish.exports import TOO_FEW, make_exports, write_exports
 from publish.serving import ServingError
 
-Service = tuple[str, str, str, str, int]
+Service = tuple[str, str, str, str, str, int]
 Goal = tuple[str, str, str, int, int]
 
 
 def _release(path: Path, services: Sequence[Service] = (), goals: Sequence[Goal] = ()) -> Path:
-    """A release with rows of services (quarter, group, age, sex, count) and goals (quarter, district, code, n, d)."""
+    """A release with rows of services (kind of period, period, group, age, sex, count), and of goals (quarter,
+    district, code, n, d)."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published; use published")
@@ -27,20 +28,21 @@ def _release(path: Path, services: Sequence[Service] = (), goals: Sequence[Goal]
         if services:
             connection.execute(
                 "create table mart_service_interventions (district_code varchar default 'stockholm', district_basis "
-                "varchar default 'today', reporting_quarter varchar, intervention_category varchar, age_band varchar, "
-                "sex varchar, intervention_code varchar default 'alla', target_group varchar default 'alla', "
-                "referred_from varchar default 'alla', started integer)"
+                "varchar default 'today', period_kind varchar, period varchar, intervention_category varchar, "
+                "age_band varchar, sex varchar, intervention_code varchar default 'alla', "
+                "target_group varchar default 'alla', referred_from varchar default 'alla', started integer)"
             )
             connection.executemany(
-                "insert into mart_service_interventions (reporting_quarter, intervention_category, age_band, sex, "
-                "started) values (?, ?, ?, ?, ?)",
+                "insert into mart_service_interventions (period_kind, period, intervention_category, age_band, "
+                "sex, started) values (?, ?, ?, ?, ?, ?)",
                 services,
             )
         if goals:
             connection.execute(
                 "create table mart_goal_indicators (district_code varchar, district_basis varchar default 'today', "
-                "reporting_quarter varchar, indicator_code varchar, sex varchar default 'alla', age_band varchar "
-                "default 'alla', socioeconomic varchar default 'alla', pilot varchar default 'alla', "
+                "period_kind varchar default 'kvartal', reporting_quarter varchar, indicator_code varchar, "
+                "sex varchar default 'alla', age_band varchar default 'alla', "
+                "socioeconomic varchar default 'alla', pilot varchar default 'alla', "
                 "numerator integer, denominator integer)"
             )
             connection.executemany(
@@ -51,24 +53,19 @@ def _release(path: Path, services: Sequence[Service] = (), goals: Sequence[Goal]
     return path
 
 
-def _year(year: int, group: str, age: str, sex: str, *counts: int) -> list[Service]:
-    return [(f"{year}Q{number}", group, age, sex, count) for number, count in enumerate(counts, 1) if count]
-
-
-def test_services_are_sums_of_four_published_quarters_by_group_age_and_sex(tmp_path: Path) -> None:
+def test_services_are_of_calendar_years_by_group_age_and_sex(tmp_path: Path) -> None:
     rows = [
-        *_year(2018, "alla", "alla", "alla", 100, 90, 110, 100),
-        *_year(2018, "barngrupp", "alla", "alla", 7, 8, 6, 6),
-        # the second quarter has no row: a published 0
-        *_year(2018, "barngrupp", "alla", "man", 5, 0, 6, 7),
-        *_year(2019, "alla", "alla", "alla", 100, 90, 110),
-        *_year(2019, "barngrupp", "alla", "alla", 7, 8, 6),
+        ("ar", "2018", "alla", "alla", "alla", 400),
+        ("ar", "2018", "barngrupp", "alla", "alla", 27),
+        ("ar", "2018", "barngrupp", "6-12", "man", 18),
+        ("kvartal", "2018Q4", "alla", "alla", "alla", 100),
+        ("rullande_ar", "2019Q1", "alla", "alla", "alla", 390),
     ]
     services, _ = make_exports(_release(tmp_path / "r.duckdb", services=rows))
     assert services.rows == (
         (2018, "alla", "Alla", "alla", "alla", 400),
+        (2018, "barngrupp", "barngrupp", "6-12", "man", 18),
         (2018, "barngrupp", "barngrupp", "alla", "alla", 27),
-        (2018, "barngrupp", "barngrupp", "alla", "man", 18),
     )
 
 
@@ -82,8 +79,8 @@ def test_services_are_sums_of_four_published_quarters_by_group_age_and_sex(tmp_p
     ],
 )
 def test_services_are_of_the_whole_city_in_the_division_of_today(tmp_path: Path, column: str, value: str) -> None:
-    total = _year(2018, "alla", "alla", "alla", 100, 100, 100, 100)
-    release = _release(tmp_path / "r.duckdb", services=[*total, *_year(2018, "alla", "alla", "alla", 7, 7, 7, 7)])
+    rows = [("ar", "2018", "alla", "alla", "alla", count) for count in (400, 7)]
+    release = _release(tmp_path / "r.duckdb", services=rows)
     with duckdb.connect(str(release)) as connection:
         connection.execute(f"update published.mart_service_interventions set {column} = '{value}' where started = 7")
     services, _ = make_exports(release)
