@@ -36,8 +36,8 @@ NOT_THERE = (
     "Rader där alla antal är 0 finns inte med. Uppdelningar efter orsak, uppgiftslämnare, tidigare kontakt, insats, "
     "utfall av erbjudande och orsak till återaktualisering finns bara där varje helhet är minst {few}, och per kvartal "
     "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal, och "
-    "läget mot gränserna bara där minst fyra stadsdelar jämförs; väntetid till föräldrautbildning har placering men inga "
-    "gränser. Rullande år finns i sin helhet, efter en uppdelning i taget och efter kön och ålder."
+    "läget mot gränserna bara där minst fyra stadsdelar jämförs; väntetid till föräldrautbildning har placering men "
+    "inga gränser. Rullande år finns bara som totaler, efter en uppdelning i taget, och efter kön och ålder."
 )
 _LABELLED = {
     "district_code": ("dim_district", "district_label"),
