@@ -41,6 +41,11 @@ def _known(dataset: str) -> frozenset[str]:
     return frozenset(load_contracts()[dataset].header_lookup())
 
 
+@lru_cache(maxsize=16)
+def _dates(dataset: str) -> frozenset[str]:
+    return frozenset(column.name for column in load_contracts()[dataset].columns if column.type == "date")
+
+
 @lru_cache(maxsize=1)
 def _every_header() -> frozenset[str]:
     return frozenset().union(*map(_known, load_contracts()))
@@ -66,9 +71,11 @@ def fits_column(dataset: str, name: str) -> Callable[[str], bool] | None:
     return lambda text: fold(text) in codes.lookup or fold(text) in codes.ambiguous
 
 
-def _fitting(cells: Sequence[str], keys: Sequence[str], dataset: str) -> int:
+def _fitting(cells: Sequence[str], keys: Sequence[str], dataset: str, *, with_dates: bool = True) -> int:
     """How many filled cells fit the columns that they are in, of those of which it can be said."""
-    tests = ((cell, fits_column(dataset, key)) for cell, key in zip(cells, keys, strict=False) if key[:1] != "?")
+    dates = frozenset() if with_dates else _dates(dataset)
+    named = [(cell, key) for cell, key in zip(cells, keys, strict=False) if key[:1] != "?" and key not in dates]
+    tests = ((cell, fits_column(dataset, key)) for cell, key in named)
     return sum(fits is not None and bool(visible(cell)) and fits(visible(cell)) for cell, fits in tests)
 
 
@@ -97,7 +104,8 @@ def odd_row(cells: Sequence[str], keys: Sequence[str], row: int, contract: Contr
             return file_finding("FIL-066", row=row)
         return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
     is_said = len(filled) > 1 and bool(_NOTE.match(filled[0]) or _SIGNED.match(filled[0]))
-    if is_said and (len(filled) < required or not _fitting(cells, keys, contract.dataset)):
+    # The day of a signature may be in a column of dates: it says nothing for the row.
+    if is_said and (len(filled) < required or not _fitting(cells, keys, contract.dataset, with_dates=False)):
         return file_finding("FIL-067", row=row)
     # Words in place of an identifier, and most of what every row has is lacking: a signature, or who to ring.
     if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":

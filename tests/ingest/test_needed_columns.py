@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from files import base_row, check, examples, fired
+from files import base_row, check, csv_bytes, examples, fired
 
 from ingest.checks.suites import always_filled, load_rules
 from ingest.contracts import load_contracts
@@ -146,6 +146,19 @@ def test_row_that_is_none_is_reported_once_as_what_it_is(line: str, rule: str) -
     report = check(f"{HEAD}\r\n{line}\r\n{ROW}\r\n".encode())
     assert [(f.rule, f.row) for f in report.findings()] == [(rule, 2)]
     assert report.rows == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["Vid pennan: Testa;chef;Bromma;2018-10-05", "Uppgiftslämnare;Testa;08-508;2018-10-05"]
+)
+def test_signature_that_fills_a_row_with_its_day_is_reported_as_such(line: str) -> None:
+    """`rutiner` has four columns: name, title, unit and day of a signature fill them."""
+    head, row = csv_bytes("rutiner", [base_row("rutiner")]).decode("cp1252").splitlines()
+    report = check("\r\n".join([head, row, line, ""]).encode("cp1252"), "bromma_rutiner_2018Q3.csv")
+    assert [(f.rule, f.row) for f in report.findings()] == [("FIL-067", 3)] and report.rows == 1
+    wrong = row.replace(row.split(";")[0], "Kontaktcenter")  # a row whose unit is wrong remains a row
+    report = check("\r\n".join([head, row, wrong, ""]).encode("cp1252"), "bromma_rutiner_2018Q3.csv")
+    assert [(f.rule, f.row) for f in report.findings()] == [("RUT-002", 3)] and report.rows == 2
 
 
 def test_row_with_another_separator_is_reported_as_such() -> None:
