@@ -7,7 +7,7 @@ quarters, columns and how many rows: no figure of a row, which could be of few p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -28,9 +28,15 @@ class Break:
 
 @dataclass(frozen=True)
 class Marts:
-    """The warehouse that rules look at; its database holds the schemas core and marts."""
+    """The warehouse that rules look at; its database holds the schemas core and marts.
+
+    Attributes:
+        failures: what DuckDB said when the file could not be read. Great Expectations catches it as the rule's own
+            fault, which it is not.
+    """
 
     connection: duckdb.DuckDBPyConnection
+    failures: list[duckdb.Error] = field(default_factory=list)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Marts:
         """Frames are copied on the way through; what they point to is not."""
@@ -38,7 +44,11 @@ class Marts:
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """What a query gives."""
-        return self.connection.execute(sql, list(values)).fetchall()
+        try:
+            return self.connection.execute(sql, list(values)).fetchall()
+        except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException) as error:
+            self.failures.append(error)
+            raise
 
     def tables(self) -> frozenset[str]:
         """Names of the marts that the warehouse holds."""

@@ -86,6 +86,9 @@ def run_mart_rules(marts: Marts, path: Path = SUITE) -> list[MartOutcome]:
 
     Returns:
         The outcomes of the rules that are broken somewhere or could not be tried, in the suite's order.
+
+    Raises:
+        duckdb.Error: the warehouse's file can't be read.
     """
     from publish.gate.expectations import MARTS
 
@@ -93,7 +96,10 @@ def run_mart_rules(marts: Marts, path: Path = SUITE) -> list[MartOutcome]:
     there = marts.tables() | {None}
     chosen = [entry for entry in _declared(path) if rules[entry["meta"]["code"]].table in there]
     outcomes: dict[str, MartOutcome] = {}
-    for code, (result, raised) in try_rules("marts", chosen, (MARTS, marts)).items():
+    tried = try_rules("marts", chosen, (MARTS, marts))
+    if marts.failures:
+        raise marts.failures[0]
+    for code, (result, raised) in tried.items():
         breaks = result.get("breaks")
         if breaks is None:
             outcomes[code] = MartOutcome(rules[code], (), raised=_reason(raised))

@@ -98,6 +98,23 @@ def test_an_error_names_mart_district_and_quarter(place: Place) -> None:
     assert str(found) == "MAR-901 mart_flow farsta 2018Q1: rate is not between 0 and 1 in 1 rows"
 
 
+def test_a_damaged_page_that_a_rule_reads_is_no_error_of_the_marts(place: Place) -> None:
+    place.fill(("farsta", "2018Q1", 10, 0.5))
+    with duckdb.connect(str(place.settings.warehouse)) as warehouse:  # rows in pages of their own
+        warehouse.execute("insert into marts.mart_flow select 'farsta', '2018Q1', range, 2 * random(), 'x', 'y', false "
+                          "from range(300000)")  # fmt: skip
+        warehouse.execute("checkpoint")
+        (block,) = warehouse.execute(
+            "select min(block_id) from pragma_storage_info('marts.mart_flow') "
+            "where column_name = 'rate' and segment_type = 'DOUBLE' and block_id > 0"
+        ).fetchone() or (0,)
+    with place.settings.warehouse.open("r+b") as file:
+        file.seek(3 * 4096 + block * 262144 + 1000)
+        file.write(b"\xa5" * 64)
+    with pytest.raises(WarehouseFailed, match=r"is damaged: run `followup build --force`"):
+        place.check(SHARES)
+
+
 def test_a_jump_that_nobody_asked_about_is_an_error(place: Place) -> None:
     place.fill(("farsta", "2018Q1", 10, 0.5), ("farsta", "2019Q1", 21, 0.5))
     place.submit(queries=0, still_open=0)
