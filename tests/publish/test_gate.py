@@ -105,8 +105,8 @@ def test_a_damaged_page_that_a_rule_reads_is_no_error_of_the_marts(place: Place)
                           "from range(300000)")  # fmt: skip
         warehouse.execute("checkpoint")
         (block,) = warehouse.execute(
-            "select min(block_id) from pragma_storage_info('marts.mart_flow') "
-            "where column_name = 'rate' and segment_type = 'DOUBLE' and block_id > 0"
+            "select min(block_id) from (select block_id, count(*) as parts, min(column_name) as named "
+            "from pragma_storage_info('marts.mart_flow') group by block_id) where parts = 1 and named = 'rate'"
         ).fetchone() or (0,)
     with place.settings.warehouse.open("r+b") as file:
         file.seek(3 * 4096 + block * 262144 + 1000)
