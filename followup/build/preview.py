@@ -90,8 +90,10 @@ def preview(
             # named as the warehouse in force: dbt's parsed project is stored for each name
             after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
             before.parent.mkdir()
+            # first: a warehouse that can't be read is known before a build of a minute
+            is_linked = _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before)
             build_file(settings, with_file, after, after.parent, on_node=on_node)
-            if not _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before):
+            if not is_linked:
                 build_file(settings, snapshot, before, before.parent, with_tests=False, on_node=on_node)
             diffs = diff_marts(before, after, name.district, str(name.quarter), most)
         return Preview(report, False, replaced, tuple(diffs))

@@ -7,9 +7,11 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import duckdb
 import forked
+import pytest
 from made_once import made_once
 
 from ingest.ledger import Ledger
@@ -93,11 +95,17 @@ def draw(folder: Path, *, faults: bool = False, quarters: tuple[str, str] = ("20
 
 
 def settle(root: Path, files: Path, keys: Path | None = None) -> Place:
-    """An installation with files waiting, and keys (others' when given, so that stored rows can be compared)."""
+    """An installation with files waiting, and keys (others' when given, so that stored rows can be compared).
+
+    The keys of all are the same: with others a release's deviations are others, and what the attacks find in so small a
+    city may be above a limit.
+    """
     root.mkdir(parents=True)
     shutil.copytree(files, root / "inbox")
     if keys is None:
-        make_keys(root / "keys.json")
+        with pytest.MonkeyPatch.context() as drawn:
+            drawn.setattr("ingest.persons.keys.secrets.token_bytes", Random(1).randbytes)
+            make_keys(root / "keys.json")
     else:
         shutil.copy(keys, root / "keys.json")
     return Place(root)
