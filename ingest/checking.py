@@ -27,7 +27,7 @@ from ingest.history import History, Past, look_back
 from ingest.ledger.store import RuleCount
 from ingest.naming import FileName
 from ingest.persons.keys import Keys
-from ingest.persons.number_search import cells_with_numbers
+from ingest.persons.number_cells import cells_with_numbers
 from ingest.persons.numbers import why_no_number
 from ingest.quarters import Quarter
 from ingest.reading.needed_columns import missing_columns

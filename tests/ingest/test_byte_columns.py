@@ -6,15 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.persons import number_search
+from ingest.persons import number_cells, number_search
 from ingest.reading import byte_columns, cleaning, harmful_characters, totals
 
 PATTERNS = [
-    number_search._SPELLED,
-    number_search._LIKELY,
-    number_search._LIKELY_IDENTIFIER,
-    number_search._EIGHT_DIGITS,
-    number_search._NINE_DIGITS,
+    number_cells._SPELLED,
+    number_cells._LIKELY,
+    number_cells._LIKELY_IDENTIFIER,
+    number_cells._EIGHT_DIGITS,
+    number_cells._NINE_DIGITS,
     totals._MAYBE,
     totals._MAYBE_FIGURES,
     cleaning._PLAIN,

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from ingest.contracts import load_contracts
 from ingest.explaining import CannotBeExplained, explain
 from ingest.naming import read_name, shown_name
-from ingest.persons.number_search import cells_with_numbers, numbers_in, reads_as_number
+from ingest.persons.number_cells import cells_with_numbers
+from ingest.persons.number_search import numbers_in, reads_as_number
 
 UTBUD = f"{DISTRICT}_utbud_2018Q3.csv"
 BORN, LAST = "20100315", "9801"
