@@ -7,17 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
 from ingest.failures import DAMAGED, DANGLING, FULL, IS_FOLDER, StorageFailure, cause_of, path_of, place_of, sentence
 from ingest.settings import Settings
 
 REMEDY = "run `followup build --force`, which makes it anew"
 _MADE_ANEW = (DAMAGED, DANGLING, IS_FOLDER)
-_HEADER_BYTES, _PAGE_BYTES, _PAGES_AT_ONCE = 3 * 4096, 1 << 18, 64
-_FIRST, _FACTOR = np.uint64(5381), np.uint64(0xBF58476D1CE4E5B9)
-"""A page of a DuckDB file begins with its checksum: the first number, by exclusive or with each of its words times the
-factor, modulo 2^64 (duckdb 1.5, src/common/checksum.cpp)."""
 
 
 class WarehouseFailed(StorageFailure):
@@ -56,32 +51,6 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with reading_warehouse(path), duckdb.connect(str(path), read_only=True) as connection:
         yield connection
-
-
-def require_whole(path: Path) -> None:
-    """Compare every page of a warehouse with its checksum.
-
-    DuckDB does so for a page that holds one large column, but not for one that several small columns share: it gives
-    back other values then.
-
-    Raises:
-        WarehouseFailed: it can't be opened, or a page is not as it was written.
-    """
-    with open_warehouse(path) as connection:
-        (unused,) = connection.execute("select free_blocks from pragma_database_size()").fetchone() or (0,)
-    empty, is_damaged = 0, False
-    with path.open("rb") as file:
-        file.seek(_HEADER_BYTES)
-        while content := file.read(_PAGES_AT_ONCE * _PAGE_BYTES):
-            pages = np.frombuffer(content, np.uint64, len(content) // _PAGE_BYTES * _PAGE_BYTES // 8)
-            pages = pages.reshape(-1, _PAGE_BYTES // 8)
-            sums = _FIRST ^ np.bitwise_xor.reduce(pages[:, 1:] * _FACTOR, axis=1)
-            wrong = np.flatnonzero(sums != pages[:, 0])
-            blank = sum(not pages[page].any() for page in wrong.tolist())
-            empty += blank
-            is_damaged |= blank < len(wrong)
-    if is_damaged or empty > unused:  # a page that was never used is nothing but noughts
-        raise WarehouseFailed(sentence(DAMAGED, f"the warehouse {place_of(path, Settings())}", REMEDY))
 
 
 def require_openable(path: Path) -> None:
