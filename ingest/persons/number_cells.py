@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.persons.number_search import FEWEST, reads_as_number
-from ingest.reading.byte_columns import lengths, matching
+from ingest.reading.byte_columns import is_without_letters, lengths, matching
 
 _SEARCHED = 2_000
 """Characters of a cell that are searched. No text of ours is so long: one that is, is refused for its length."""
@@ -104,7 +105,7 @@ def _maybe(cells: pa.BinaryArray, *, without_zero: bool, is_identifier: bool) ->
     if len(cells) <= _FEW_CELLS and not any(cell and len(cell) >= FEWEST for cell in cells.to_pylist()):
         return []
     cells = cells.filter(pa.array(lengths(cells) >= FEWEST))
-    spelled = matching(cells, _SPELLED)
+    spelled = np.zeros(len(cells), bool) if is_without_letters(cells) else matching(cells, _SPELLED)
     in_words = cells.filter(pa.array(spelled))
     likely = matching(cells, _LIKELY_IDENTIFIER if is_identifier else _LIKELY)
     if without_zero:

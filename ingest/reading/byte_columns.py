@@ -97,6 +97,18 @@ def holds_byte(cells: pa.Array, byte: int) -> bool:
     return data is not None and bool((np.frombuffer(data, np.uint8) == byte).any())
 
 
+def is_without_letters(cells: pa.Array) -> bool:
+    """Whether the cells' buffer holds only digits, blanks and signs such as `-/.,`: no letter, no `%&<_`, only ASCII.
+
+    Identifiers of a large file often do; then no pattern of words need be sought in them.
+    """
+    data = cells.buffers()[2]
+    if data is None:
+        return True
+    raw = np.frombuffer(data, np.uint8)
+    return not bool(((raw > ord("9")) | (raw == ord("%")) | (raw == ord("&"))).any())
+
+
 def lengths(cells: pa.Array) -> npt.NDArray[np.int32]:
     """Bytes of each cell; 0 where it is empty."""
     found: npt.NDArray[np.int32] = pc.binary_length(cells).fill_null(0).to_numpy(zero_copy_only=False)

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from ingest.contracts import EXPECTATIONS, Contract, load_contracts
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
-from ingest.reading.byte_columns import matching
+from ingest.reading.byte_columns import is_without_letters, matching
 
 BoolArray = npt.NDArray[np.bool_]
 _PERIOD = re.compile(r"(19|20)\d\d(q[1-4])?|(q|kv)?[1-4]")
@@ -229,6 +229,8 @@ def totals_rows(table: pa.Table, contract: Contract, encoding: str) -> TotalsRow
         if _role(key, contract) is None:
             continue
         cells = distinct_cells(column)
+        if is_without_letters(cells):
+            continue
         is_name = key in contract.row_key and contract.column(key).type == "text"
         maybe = cells.filter(pa.array(matching(cells, _MAYBE_FIGURES if is_name else _MAYBE)))
         if not len(maybe):

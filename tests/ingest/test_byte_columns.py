@@ -49,3 +49,13 @@ def test_a_short_text_is_passed_over_only_where_it_can_hold_no_number() -> None:
     assert number_search.reads_as_number("1/3 10 9803") == number_search.reads_as_number("1/3 10 9803 ")
     assert number_search.reads_as_number("&#50;0100315-9801")
     assert number_search.reads_as_number("".join(chr(0xFF10 + int(digit)) for digit in "201003159801"))
+
+
+@pytest.mark.parametrize("pattern", [totals._MAYBE, totals._MAYBE_FIGURES, number_cells._SPELLED])
+def test_words_are_sought_where_there_may_be_one(pattern: str) -> None:
+    """Each byte alone beside digits: where the cells count as without letters, no pattern of words may match."""
+    for byte in range(256):
+        cells = pa.array([b"2018-1002 1e+9"[:9] + bytes([byte]) + b"49;x"[:2]], pa.binary())
+        assert not (byte_columns.is_without_letters(cells) and byte_columns.matching(cells, pattern).any()), byte
+    assert byte_columns.is_without_letters(pa.array([b"2018-1002", b"20 100,5/3", None], pa.binary()))
+    assert not byte_columns.is_without_letters(pa.array([b"2018-1002", b"Summa"], pa.binary()))
