@@ -62,9 +62,18 @@ def test_receive_killed_twice_in_a_row_ends_as_undisturbed(tmp_path: Path, files
     assert state(place) == state(undisturbed)
 
 
+_THEN_WAITS = f"""
+import time
+try:
+    {forked.COMMAND_LINE}
+finally:
+    time.sleep(2)  # whoever kills it at its end may come late
+"""
+
+
 def kill_when(place: Place, command: list[str], moment: Path, size: int) -> bool:
     """Start a command and kill it as soon as a file has grown to a size; whether it came to that."""
-    process = forked.start(forked.COMMAND_LINE, *command, environment=os.environ | place.environment)
+    process = forked.start(_THEN_WAITS, *command, environment=os.environ | place.environment)
     while process.poll() is None:
         if moment.exists() and moment.stat().st_size >= size:
             process.kill()
