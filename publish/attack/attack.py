@@ -193,12 +193,14 @@ def _attack_by_insider(
     random: np.random.Generator,
     found: _Found,
 ) -> None:
-    """As a unit that knows its own counts in every cut, against the others'."""
+    """As a unit that knows its own counts in every cut, also as the units that it was, against the others'."""
     cells = system.cells
-    units = cells.codes[:, cells.figures.column("unit")]
-    city = cells.figures.code("unit", cells.declared.city)
+    names = cells.figures.names[cells.figures.column("unit")]
+    units_today, today = np.unique([cells.declared.current.get(name, name) for name in names], return_inverse=True)
+    units = today[cells.codes[:, cells.figures.column("unit")]]
+    city = int(np.searchsorted(units_today, cells.declared.city))
     own_units = np.setdiff1d(np.unique(units), [city])
-    if not len(own_units) or not len(small):
+    if len(own_units) < 2 or not len(small):  # of one there are no others
         return
     own = np.flatnonzero(units == random.choice(own_units))
     known = dict(zip(own.tolist(), true[own].tolist(), strict=True))

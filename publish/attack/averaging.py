@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.sparse import csr_matrix
+from scipy.stats import t as student
 
 from publish.attack.cells import UNKNOWN, Rows
 from publish.attack.figures import FIXED, Counts, Flags, Floats
@@ -18,8 +19,8 @@ from publish.attack.relations import KINDS, System
 FREE = 1e6
 """The variance of a count of which nothing is published."""
 RIDGE = 1e-6
-SURE = 1.6449
-"""The normal quantile of 95 %."""
+SURE = 0.95
+"""Of the bound of what is gained."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Guesses:
     """Guesses of some cells' true counts by an attacker who knows more or less; `small_by_…` knows that it is small."""
 
     cells: Rows
+    block: Rows
+    """Of each its unit and period, and sample."""
     by_prior: Counts
     by_figure: Counts
     by_least_squares: Counts
@@ -217,6 +220,7 @@ def _guess(
     is_small = (counts > 0) & (counts <= small)
     return Guesses(
         cells,
+        system.cells.blocks()[cells],
         prior.argmax(axis=1),
         own.argmax(axis=1),
         np.maximum(np.rint(fitted), 1).astype(np.int64),
@@ -227,11 +231,13 @@ def _guess(
 
 
 def joined(parts: Sequence[Guesses]) -> Guesses:
-    """The guesses of several samples as one."""
+    """The guesses of several samples as one; no block is of two samples."""
     columns = {
         one.name: np.concatenate([getattr(part, one.name) for part in parts] or [np.zeros(0)])
         for one in fields(Guesses)
     }
+    sample = np.repeat(np.arange(len(parts)), [len(part.cells) for part in parts])
+    columns["block"] = sample * (int(columns["block"].max(initial=0)) + 1) + columns["block"].astype(np.intp)
     return Guesses(**columns)
 
 
@@ -252,7 +258,7 @@ class AveragingFound:
     sure_right: int
     """… and those of them that are right."""
     points_at_least: float
-    """What of `points` is beyond chance: its lower confidence bound, one-sided 95 %, in pairs of cells."""
+    """What of `points` is beyond chance: its lower confidence bound, one-sided 95 %, by blocks of cells."""
 
     @property
     def points(self) -> float:
@@ -281,7 +287,8 @@ def score(guesses: Guesses, true: Counts, small: int = 4) -> AveragingFound:
         )
     )
     better, small_better = max(prior, figure, key=share), max(small_prior, small_figure, key=share)
-    gains = (gain_at_least(sums, better), *(gain_at_least(one, small_better) for one in (squares, small_sums)))
+    pairs = ((sums, better), (squares, small_better), (small_sums, small_better))
+    gains = [gain_at_least(*pair, guesses.block) for pair in pairs]
     sure = (guesses.sure > 0.9) & (guesses.by_sums > 0) & (guesses.by_sums <= small)
     return AveragingFound(
         len(true),
@@ -298,13 +305,20 @@ def score(guesses: Guesses, true: Counts, small: int = 4) -> AveragingFound:
     )
 
 
-def gain_at_least(right: Flags, otherwise: Flags) -> float:
+def gain_at_least(right: Flags, otherwise: Flags, block: Rows) -> float:
     """How much oftener one guess is right than another, at least: a one-sided 95 % bound of the difference of shares.
 
-    The cells are pairs: only those count that one guess has right and the other wrong. Half a pair is added to each of
-    the four kinds (Agresti and Min, Statistics in Medicine 24, 2005), so that a few cells prove nothing.
+    Cells of a block may count the same few children and have the same deviations: by themselves they prove no more than
+    one. So the error is that of the blocks' sums (Liang and Zeger, Biometrika 73, 1986), with Student's quantile for
+    their number; of one block nothing follows. A pair is added, half of it won and half lost (Agresti and Min,
+    Statistics in Medicine 24, 2005), so that a few cells prove nothing.
     """
-    pairs = len(right) + 2
-    won, lost = float((right & ~otherwise).sum()) + 0.5, float((otherwise & ~right).sum()) + 0.5
-    gain = (won - lost) / pairs
-    return float(gain - SURE * np.sqrt((won + lost) / pairs - gain**2) / np.sqrt(pairs))
+    _, place = np.unique(block, return_inverse=True)
+    blocks, pairs = int(place.max(initial=-1)) + 1, len(right) + 2
+    if blocks < 2:
+        return -1.0
+    difference = right.astype(float) - otherwise
+    gain = difference.sum() / pairs
+    of_block = np.bincount(place, difference) - gain * np.bincount(place)
+    variance = (of_block**2).sum() * blocks / (blocks - 1) + 1.0
+    return float(gain - student.ppf(SURE, blocks - 1) * np.sqrt(variance) / pairs)

@@ -210,6 +210,11 @@ class Cells:
         """Of each cell a number of its measure, unit, division, period and release."""
         return self._signature(self.codes, False)
 
+    def blocks(self) -> NDArray[np.intp]:
+        """Of each cell a number of its unit and period: cells that may count the same few children."""
+        unit, period = (self.codes[:, self._place[name]].astype(np.intp) for name in ("unit", "period"))
+        return unit * len(self.figures.names[self._place["period"]]) + period
+
     def true_of(self, truth: Figures) -> Counts:
         """The true counts of all cells, for scoring only: 0 for cells that the truth has not.
 

@@ -27,7 +27,7 @@ from publish.release.known import relations_known
 from publish.release.making import Made
 from publish.release.periods import QUARTER, TOTAL, quarters_in
 
-QUARTERS, UNITS = 5, 1
+QUARTERS, UNITS = 5, 2
 """Of a drawn sample: quarters in a row, and units of which all cuts are attacked (of all units single cuts)."""
 Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows"]
 

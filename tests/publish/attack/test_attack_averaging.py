@@ -97,18 +97,26 @@ def test_average_joins_earlier_draws():
 
 
 def test_gain_counts_only_beyond_chance():
-    def gain(won: int, lost: int, both: int, neither: int) -> float:
+    def gain(won: int, lost: int, both: int, neither: int, of_a_block: int = 1) -> float:
         right = np.repeat([True, False, True, False], [won, lost, both, neither])
         otherwise = np.repeat([False, True, True, False], [won, lost, both, neither])
-        return gain_at_least(right, otherwise)
+        return gain_at_least(right, otherwise, np.arange(len(right)) // of_a_block)
 
-    # By hand: shares differ by (40.5 - 20.5) / 102; variance of a pair (61 / 102 - 0.19608 ** 2); 1.6449 errors.
-    assert gain(40, 20, 20, 20) == pytest.approx(0.19608 - 1.6449 * np.sqrt((61 / 102 - 0.19608**2) / 102), abs=1e-4)
+    # By hand, 100 blocks of one cell: the shares differ by 20 / 102. Squares around it: 40 (1 - .19608)^2 +
+    # 20 (1 + .19608)^2 + 40 .19608^2 = 56.0015; times 100 / 99, and 1: the root 7.5875 / 102; Student 1.66039.
+    assert gain(40, 20, 20, 20) == pytest.approx(0.19608 - 1.66039 * 7.5875 / 102, abs=1e-4)
+    # Two cells to a block that are alike: as unsure as half as many cells.
+    assert gain(40, 20, 20, 20, 2) == pytest.approx(
+        0.19608 - 1.67655 * np.sqrt(2 * 56.0015 * 50 / 49 + 1) / 102, abs=1e-4
+    )
     # Nine cells of which one more is guessed rightly are 11 points more, and prove nothing; of 900 they do.
     assert gain(3, 2, 2, 2) < 0 < 0.06 < gain(300, 200, 200, 200)
     assert gain(0, 0, 0, 0) < 0
     assert gain(0, 0, 500, 500) < 0.0
-    # Where nothing is gained, 5 points are found in few of many draws.
+    assert gain(300, 200, 200, 200, 1000) < 0  # one block: as if one child were guessed
+    # Where nothing is gained, 5 points are found in few of many draws, also where five cells go together.
     random = np.random.default_rng(1)
-    found = [gain_at_least(*(random.random((2, 40)) < 0.45)) > 0.05 for _ in range(2000)]
-    assert np.mean(found) < 0.03
+    for together in (1, 5):
+        drawn = (np.repeat(random.random((2, 40)) < 0.45, together, axis=1) for _ in range(2000))
+        found = [gain_at_least(*one, np.arange(40 * together) // together) > 0.05 for one in drawn]
+        assert np.mean(found) < 0.03
