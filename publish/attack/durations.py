@@ -54,7 +54,8 @@ class DurationsFound:
     band_by_grouped_median: int
     """Rows for which the number in the grouped median's band follows, and is small."""
     largest_by_total: int
-    """Rows whose largest contribution the second largest contributor tells within a tenth."""
+    """Rows of one or two contributors whose largest contribution the other one tells within a tenth. Of more the
+    others' are not known; a sum of 0 has no largest."""
     least_count: int
     """The least true count with a mean, median or grouped median."""
 
@@ -128,7 +129,8 @@ def score(rows: Durations, truth: TrueDurations, deviation: Deviation, small: in
     largest = 0
     if len(rows.total) and len(truth.largest):
         guess = rows.total - truth.second
-        largest = int(((np.abs(guess - truth.largest) <= 0.1 * truth.largest) & (truth.count <= 3)).sum())
+        is_near = np.abs(guess - truth.largest) <= 0.1 * truth.largest
+        largest = int((is_near & (truth.count <= 2) & (truth.largest > 0)).sum())
     shown = np.zeros(len(rows.published), dtype=np.bool_)
     for column in (rows.mean, rows.median, rows.grouped_median):
         if len(column):

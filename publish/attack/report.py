@@ -1,4 +1,4 @@
-"""What the attacks of a release found, and which of it the policy forbids."""
+"""What the attacks of a release look for, and what they found."""
 
 from __future__ import annotations
 
@@ -16,34 +16,16 @@ from publish.attack.successive import ChangesFound
 
 @dataclass(frozen=True)
 class Limits:
-    """What the policy allows an attack to find."""
+    """What an attack looks for."""
 
     small: int = 4
     """Counts of 1 to this are small."""
-    exact: int = 0
-    """Small counts known exactly."""
     width: int = 5
-    narrower: int = 0
-    """Small counts known to less than `width`."""
-    averaging_points: float = 5.0
-    """Percentage points over the better of prior and own figure, beyond chance."""
-    change_points: float = 5.0
-    """Percentage points over chance."""
+    """Small counts known to less than this are narrow."""
     sure: float = 0.9
-    """An attribute may be as sure as this, unless …"""
+    """Conclusions about a child are surer than this, unless …"""
     by_city: float = 0.8
-    """… the city's shares alone make it surer than this."""
-    durations: int = 0
-    """Counts, bands and contributions that durations and sums give away."""
-
-
-@dataclass(frozen=True)
-class Breach:
-    """A figure of the report that the policy forbids."""
-
-    attack: str
-    found: float
-    limit: float
+    """… the city's shares alone make them surer than this."""
 
 
 @dataclass(frozen=True)
@@ -67,34 +49,18 @@ class AttackReport:
     insider: BoundsFound
     """As a district that knows its own counts, of the others' small counts."""
     insider_gained: int
-    """Small counts of others narrower than the policy's width for the insider and for nobody else."""
+    """Small counts of others narrower than the width for the insider and for nobody else."""
     averaging: AveragingFound
     attributes: AttributesFound
     all_of_n: AllFound
     presence: PresenceFound
     changes: ChangesFound | None = None
     durations: tuple[tuple[str, DurationsFound], ...] = ()
+    """By name of the count."""
     files: tuple[FileFinding, ...] = ()
 
-    def breaches(self, limits: Limits) -> tuple[Breach, ...]:
-        """What the policy forbids, in the order of the attacks."""
-        given_away = [
+    def given_away(self) -> int:
+        """Counts, bands and contributions that durations and sums tell."""
+        return sum(
             found.count_by_mean + found.band_by_grouped_median + found.largest_by_total for _, found in self.durations
-        ]
-        measured = (
-            ("small counts exact", max(self.bounds.exact, self.programs.exact), limits.exact),
-            (
-                "small counts narrower than allowed",
-                max(self.bounds.narrower, self.programs.narrower),
-                limits.narrower,
-            ),
-            ("small counts exact for an insider", self.insider.exact, limits.exact),
-            ("small counts narrower for an insider only", self.insider_gained, limits.narrower),
-            ("averaging", self.averaging.points_at_least, limits.averaging_points),
-            ("one record changed", self.changes.points if self.changes else 0.0, limits.change_points),
-            ("attributes surer than allowed", self.attributes.sure, 0),
-            ("presence sure by rows of zeros", self.presence.rows_that_tell(limits.sure), 0),
-            ("durations", sum(given_away), limits.durations),
-            ("files", len(self.files), 0),
         )
-        return tuple(Breach(name, float(found), float(limit)) for name, found, limit in measured if found > limit)

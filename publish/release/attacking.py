@@ -7,18 +7,20 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from publish.attack.attack import attack
+from publish.attack.attack import Beside, attack
 from publish.attack.figures import Declared, Figures
 from publish.attack.likelihood import Deviation
-from publish.attack.report import AttackReport, Breach, Limits
+from publish.attack.report import AttackReport, Limits
 from publish.marts.declared import Mart, Measures
 from publish.policy import Policy
+from publish.release.beside import beside
 from publish.release.choosing import cuts_of
 from publish.release.deriving import Published
 from publish.release.groups import counted_in
@@ -29,7 +31,11 @@ from publish.release.periods import QUARTER, TOTAL, quarters_in
 
 QUARTERS, UNITS = 5, 2
 """Of a drawn sample: quarters in a row, and units of which all cuts are attacked (of all units single cuts)."""
-Checked = Literal["exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows"]
+MOST_FIGURES = 60_000
+"""Of a sample: some 300 MB."""
+Checked = Literal[
+    "exact", "insider_exact", "narrower", "insider", "averaging", "sure", "rows", "durations", "files"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Attacked:
 
     report: AttackReport
     measured: Mapping[Checked, Measured]
-    breaches: tuple[Breach, ...]
+    breaches: tuple[Measured, ...]
 
 
 def attack_release(
@@ -56,6 +62,8 @@ def attack_release(
     *,
     seed: int,
     is_full: bool = False,
+    folder: Path | None = None,
+    secret: bytes = b"",
 ) -> Attacked:
     """Attack a drawn sample of a release, or all of it.
 
@@ -66,13 +74,16 @@ def attack_release(
         release_id: the number of the release.
         seed: of the sample (`seed_of`); it is in the certificate.
         is_full: all figures, however long it takes.
+        folder: of the release's files, where they are written.
+        secret: may be in no file.
     """
     random = np.random.default_rng(seed)
     scope = None if is_full else _scope(made, random)
     found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
     published, truth = long_form(found, declared, release_id, scope)
     known = relations_known(found, declared, measures, policy, made.successors)
-    return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full)
+    more = beside(found, random, folder, secret)
+    return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full, more=more)
 
 
 def attack_figures(
@@ -83,9 +94,13 @@ def attack_figures(
     *,
     seed: int,
     is_full: bool,
+    more: Beside | None = None,
     on_sample: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> Attacked:
-    """The same from figures in long form; `on_sample` is called with how many samples are done, of how many."""
+    """The same from figures in long form, and what there is beside them.
+
+    `on_sample` is called with how many samples are done, of how many.
+    """
     limits, unit = policy.attack, published.column("unit")
     report = attack(
         published,
@@ -93,10 +108,12 @@ def attack_figures(
         Deviation(policy.cell_keys.js, policy.cell_keys.greatest_deviation, policy.cell_keys.variance),
         truth,
         limits=Limits(width=limits.width),
+        beside=more,
         seed=seed,
         samples_wanted=limits.samples,
         seconds=math.inf,  # the same work on every machine, or a busy one would let through what another blocks
         full=is_full,
+        most_figures=MOST_FIGURES,
         on_sample=on_sample,
     )
     units = {published.names[unit][code] for code in np.unique(published.codes[:, unit])} - {
@@ -104,7 +121,7 @@ def attack_figures(
         *known.current.values(),
     }
     measured = measured_of(report, policy, len(units))
-    breaches = (Breach(one.name, one.found, one.limit) for one in measured.values() if one.found > one.limit)
+    breaches = (one for one in measured.values() if one.found > one.limit)
     return Attacked(report, measured, tuple(breaches))
 
 
@@ -155,6 +172,8 @@ def measured_of(report: AttackReport, policy: Policy, units: int) -> dict[Checke
             limits.most_sure_percent,
         ),
         "rows": Measured("rows of zeros that tell of somebody", presence.rows_that_tell(Limits().sure), 0.0),
+        "durations": Measured("counts and contributions that durations and sums tell", report.given_away(), 0.0),
+        "files": Measured("keys and leftovers in the files", len(report.files), 0.0),
     }
 
 

@@ -158,7 +158,7 @@ class _Making:
         )
         if not made.quarters():
             raise ReleaseRefused("no quarter is complete yet: there is nothing to release")
-        return self._propose(made, approve, warnings, seed_of(made, self.policy, secret))
+        return self._propose(made, approve, warnings, secret)
 
     def _current_file(self) -> Path | None:
         if self.current is None:
@@ -166,7 +166,7 @@ class _Making:
         file = proposal_folder(self.settings, self.current.release_id) / FILE_NAME
         return file if file.exists() else None
 
-    def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...], seed: int) -> Release:
+    def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...], secret: bytes) -> Release:
         """Write, attack, certify, record, and publish it unless it waits."""
         until, revised = made.quarters()[-1], revisions(made.decided)
         heading = Heading(self.number, self.now, until, self.locked, tuple(sorted(revised.items())))
@@ -185,7 +185,10 @@ class _Making:
             alike = replace(alike, warnings=warnings, notice=notice)
             return no_other(self.settings, self.ledger, same, alike, self._waits(approve), self.now, self.on_step)
         self.on_step(None, None, "attacking")
-        attacked = attack_release(made, self.declared, self.measures, self.policy, self.number, seed=seed)
+        seed = seed_of(made, self.policy, secret)
+        attacked = attack_release(
+            made, self.declared, self.measures, self.policy, self.number, seed=seed, folder=staged, secret=secret
+        )
         certificate = self._certify(made, attacked, rows, until, notice)
         if attacked.breaches:
             shutil.rmtree(staged)
@@ -279,7 +282,7 @@ class _Making:
             attacked=report.attacked,
             seed=report.seed,
             findings=findings_of(attacked, self.policy),
-            breaches=tuple(f"{one.attack}: {one.found:.3g} (at most {one.limit:g})" for one in attacked.breaches),
+            breaches=tuple(f"{one.name}: {one.found:.3g} (at most {one.limit:g})" for one in attacked.breaches),
             passed=not attacked.breaches,
         )
 
@@ -324,6 +327,8 @@ def findings_of(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
             said("sure", " %", 2),
         ),
         Finding("Tomma rader som avslöjar att någon finns", said("rows", "")),
+        Finding("Antal och bidrag som medelvärden, medianer och summor avslöjar", said("durations", "")),
+        Finding("Nycklar och rester i utgåvans fil", said("files", "")),
         Finding(
             "Prövas inte på varje utgåva",
             "vad två utgåvor säger om ett enda ärende som har kommit till; det är mätt för metoden",

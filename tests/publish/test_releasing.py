@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +22,14 @@ from ingest.ledger.releases import ReleaseRow, releases
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
+from publish.attack.durations import DurationsFound
+from publish.attack.files import FileFinding
 from publish.policy import load_policy
 from publish.release.approving import Release, ReleaseRefused, approve_release, complete, proposal_folder
+from publish.release.attacking import attack_release, measured_of
 from publish.release.auditing import audit_release
 from publish.release.keyed import NotKeyed
+from publish.release.making import make as make_figures
 from publish.release.releasing import ReleaseBlocked, release
 from tests.publish.keyed_city import MARTS, MEASURES, cases, many_changed, quick_policy, write_warehouse
 
@@ -339,3 +344,24 @@ def test_only_a_city_of_few_units_may_be_averaged_further_than_designed() -> Non
     assert (attack.in_city_of(14).most_averaging_points, attack.in_city_of(5).most_averaging_points) == (5, 5)
     assert attack.in_city_of(4).most_averaging_points > 5
     assert (attack.in_city_of(4).most_sure_percent, attack.most_narrower_percent) == (attack.most_sure_percent, 0)
+
+
+def test_whatever_an_attack_finds_over_its_limit_blocks(settings: Settings) -> None:
+    policy = load_policy()
+    made = make_figures(settings.warehouse, MARTS, MEASURES, policy.cell_keys, bytes(32))
+    attacked = attack_release(made, MARTS, MEASURES, policy, 1, seed=0)
+    assert attacked.breaches == ()
+    report = attacked.report
+    broken = {
+        "exact": replace(report, bounds=replace(report.bounds, exact=1)),
+        "insider_exact": replace(report, insider=replace(report.insider, exact=1)),
+        "narrower": replace(report, bounds=replace(report.bounds, narrower=report.bounds.cells)),
+        "insider": replace(report, insider=replace(report.insider, cells=10), insider_gained=1),
+        "averaging": replace(report, averaging=replace(report.averaging, points_at_least=20.1)),
+        "sure": replace(report, attributes=replace(report.attributes, groups=10, sure=1)),
+        "durations": replace(report, durations=(("mart_x.n", DurationsFound(1, 1, 0, 0, 1)),)),
+        "files": replace(report, files=(FileFinding("release.duckdb", "column n__key"),)),
+    }
+    for name, found in broken.items():
+        measured = measured_of(found, policy, 2)
+        assert [one for one, figure in measured.items() if figure.found > figure.limit] == [name]

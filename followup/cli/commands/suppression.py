@@ -168,7 +168,7 @@ def _audit_release(number: int, full: bool) -> Exit:
     report = attacked.report
     lines = [f"Utgåva {number}: {report.attacked} av {report.figures} uppgifter prövades på {report.seconds:.0f} s."]
     lines += [f"  {one.sv}: {one.value}" for one in findings_of(attacked, load_policy())]
-    lines.append("Över gränserna: " + "; ".join(one.attack for one in attacked.breaches) + "." if attacked.breaches
+    lines.append("Över gränserna: " + "; ".join(one.name for one in attacked.breaches) + "." if attacked.breaches
                  else "Inget är över gränserna.")  # fmt: skip
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
