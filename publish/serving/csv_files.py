@@ -88,8 +88,14 @@ def swedish_query(release: ReleaseFile, table: ServedTable) -> str:
 
 
 def narrow(table: ServedTable) -> str:
-    """A condition for the rows that go into CSV: totals and single dimensions; Parquet and DuckDB have the others."""
-    return " where cut not like '%+%'" if any(column.name == "cut" for column in table.columns) else ""
+    """A condition for the rows that go into CSV: totals and single dimensions of quarters and calendar years.
+
+    Parquet and DuckDB have the others.
+    """
+    there = {column.name for column in table.columns}
+    conditions = ["cut not like '%+%'"] if "cut" in there else []
+    conditions += ["period_kind <> 'rullande_ar'"] if {"cut", "period_kind"} <= there else []
+    return f" where {' and '.join(conditions)}" if conditions else ""
 
 
 def swedish_header(table: ServedTable) -> list[str]:
@@ -139,7 +145,10 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
         "åldersgruppen 6-12.",
     }[flavour]
     lines = [f"Utgåva {release.release_id}", *([release.notice] if release.notice else []), "", how]
-    lines.append("Här finns totaler och en uppdelning i taget. Alla uppdelningar finns i Parquet och DuckDB.")
+    lines.append(
+        "Här finns kvartal och kalenderår: totaler och en uppdelning i taget. Rullande år och alla uppdelningar finns "
+        "i Parquet och DuckDB."
+    )
     if how_to_read := release.about.get("how_to_read"):
         lines.append(how_to_read)
     lines.append("Klockslag är i UTC.")
