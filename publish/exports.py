@@ -62,6 +62,10 @@ RE_REFERRAL = (
     Field("andel", "number", "Ej återaktualiserade, procent med en decimal."),
 )
 """Not back within a year, as the national key figure counts: closed in the first half of the year before."""
+HALF_YEARS = (
+    "Antalen i ej_ateraktualiserade är summor av två kvartals visade antal, så deras avvikelser läggs ihop. Andelen är "
+    f"kvoten mellan de två summorna; {TOO_FEW} betyder att den bygger på för få."
+)
 _AGES = {"re_referral_kkik_0_12": "0-12", "re_referral_kkik_13_20": "13-20"}
 _HALF_YEAR = 2
 """Quarters."""
@@ -105,15 +109,27 @@ def write_exports(release_file: Path, folder: Path) -> tuple[Path, ...]:
         OSError: the folder can't be written.
     """
     made, place = make_exports(release_file), folder / FOLDER
+    release = read_release(release_file)
     place.mkdir(parents=True, exist_ok=True)
     for export in made:
         with (place / f"{export.name}.csv").open("w", encoding="utf-8", newline="") as sink:
             lines = csv.writer(sink)
             lines.writerow([field.name for field in export.fields])
             lines.writerows([TOO_FEW if cell is None else cell for cell in row] for row in export.rows)
-    package = {"profile": "tabular-data-package", "name": FOLDER, "resources": [_resource(export) for export in made]}
+    package = {
+        "profile": "tabular-data-package",
+        "name": FOLDER,
+        "description": description(release),
+        "resources": [_resource(export) for export in made],
+    }
     (place / "datapackage.json").write_text(json.dumps(package, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return (*(place / f"{export.name}.csv" for export in made), place / "datapackage.json")
+
+
+def description(release: ReleaseFile) -> str:
+    """What every reader of the exports must know, in Swedish."""
+    parts = (release.notice, f"Utgåva {release.release_id}.", release.about.get("how_to_read"), HALF_YEARS)
+    return " ".join(part for part in parts if part)
 
 
 def _resource(export: Export) -> dict[str, Any]:

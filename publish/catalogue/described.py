@@ -17,6 +17,8 @@ from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
+from publish.marts.declared import load_marts
+from publish.release.texts import added_text, own_text
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
 
 PAGES = Path(__file__).with_name("pages_sv.md")
@@ -269,8 +271,8 @@ def _column(
     return Column(
         name=column.name,
         label=column.label,
-        explanation=_explanation(column.name),
-        description=(model.description if model else "") or column.description,
+        explanation=_explanation(served.name, column.name),
+        description=column.description or (model.description if model else ""),
         type=kind,
         unit=_unit(column.name, kind) if is_quantity else "",
         adds_up=_adds_up(column.name, kind, is_additive=model is None or model.is_additive) if is_quantity else "",
@@ -306,7 +308,13 @@ def _adds_up(column: str, kind: str, *, is_additive: bool) -> str:
     return "över stadsdelar och koder, inte över kvartal" if column in STOCKS else "ja"
 
 
-def _explanation(column: str) -> str:
+def _explanation(table: str, column: str) -> str:
+    """The release's own words, else the glossary's; and what the release adds."""
+    added = added_text(load_marts().get(table), column)
+    return " ".join(part for part in (own_text(table, column) or _of_glossary(column), added) if part)
+
+
+def _of_glossary(column: str) -> str:
     """The glossary's words; those of a stem and its ending together."""
     terms = load_terms()
     if column in terms:

@@ -30,13 +30,14 @@ _TYPES = {
 }
 _READING = """
 - Antal personer ändras lite och slumpmässigt innan de ges ut, så att ingen enskild kan röjas. Hur mycket står i tabellen `about` och i certifikatet. 1–4 visas aldrig, och en nolla kan stå för ett litet antal. Delar summerar därför inte alltid till totalen. Små skillnader ska inte tolkas.
-- En andel eller tid utan värde bygger på för få; då är `too_few` sant. Där `is_capped` är sant är en del minst 75 procent av sin helhet, och anges som det största antal som är mindre än så.
+- En andel eller tid utan värde bygger på för få; då är `too_few` sant. Där `is_capped` är sant betyder en andel "minst": se `is_capped` och `how_to_read` i tabellen `about`.
+- Summor av tillfällen och medeltider är förskjutna. Hur mycket står på kolumnen.
 - En rad där alla antal är 0 finns inte med.
 - `cut` säger vad raden är uppdelad på (`total`, `sex`, `age_band+sex`). Välj ett värde, så kan raderna läggas ihop.
 - `alla` betyder att raden inte är uppdelad på den kolumnen. Lägg aldrig ihop `alla` med delarna, eller `stockholm` med stadsdelarna.
 - `district_basis` säger vilken indelning raden gäller: `as_submitted`, som den var när uppgiften lämnades, eller `today`, dagens stadsdelar. Välj en av dem.
 - Lägg aldrig ihop andelar, medelvärden eller medianer: lägg ihop täljare och nämnare och dela sedan.
-- `is_provisional` är sant för kvartal som ännu kan ändras i en senare utgåva. `districts_in_force` och `districts_expected` säger hur många stadsdelar som har lämnat uppgifter.
+- `is_provisional` är sant när något av periodens kvartal ännu kan ändras i en senare utgåva. `districts_in_force` och `districts_expected` säger hur många stadsdelar som har lämnat uppgifter.
 """  # noqa: E501
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from publish.labels import label, load_terms
+from publish.labels import label
+from publish.marts.declared import Mart
 from publish.policy import CellKeyPolicy
 from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made
 from publish.release.periods import TOTAL
 from publish.release.tables import Heading, is_provisional, table_of
+from publish.release.texts import column_comment, table_comment, true_of
 from publish.serving.release_file import sql_literal
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
@@ -27,12 +29,22 @@ DEVIATION = (
     "{least} poster i samma stadsdel och period har ändrats."
 )
 CAPPED = (
-    "Där is_capped är sant är en del minst {percent} procent av sin helhet, och anges som det största antal som är "
-    "mindre än så."
+    "Där is_capped är sant är en del minst {percent} procent av sin helhet. Andelen visas då som exakt {percent} "
+    "procent och betyder minst så mycket; antalet visas som det största som är mindre än {percent} procent av helheten."
 )
-TOO_FEW = "En andel utan värde bygger på färre än {few} (too_few är sant); en tid utan värde bygger också på för få."
+TOO_FEW = (
+    "En andel utan värde bygger på färre än {few} (too_few är sant). En tid visas när minst så många ligger bakom: "
+    "medelvärde {mean}, median {median}, median ur klasser {grouped_median}, 90:e percentil {p90}, median med pågående "
+    "{kaplan_meier}."
+)
+SHIFTED = (
+    "Tider är hela dagar. Summor av tillfällen är förskjutna uppåt eller nedåt med 0,5 till 1 gånger det största "
+    "enskilda bidraget; medeltider räknas ur summor som är förskjutna på samma sätt."
+)
 EXACT = "Räknar inga personer: uppgifterna är exakta."
 NOT_THERE = (
+    "Perioder som ännu kan ändras, eller vars uppföljningstid inte har gått, finns inte med: de nyaste kvartalen och "
+    "åren saknar därför en del mått. Ett år finns bara när alla dess kvartal finns. "
     "Rader där alla antal är 0 finns inte med. Uppdelningar efter orsak, uppgiftslämnare, tidigare kontakt, insats, "
     "utfall av erbjudande och orsak till återaktualisering finns bara där varje helhet är minst {few}, och per kvartal "
     "tillsammans med högst en annan uppdelning. Rangordning och jämförelsegränser finns inte för enskilda kvartal, och "
@@ -66,8 +78,9 @@ def in_words(policy: CellKeyPolicy) -> str:
         "percent": policy.all_of_n_percent,
         "few": policy.too_few,
         "least": policy.least_changed,
+        **{str(statistic): least for statistic, least in policy.minimum_n.items()},
     }
-    return " ".join(text.format(**values) for text in (DEVIATION, CAPPED, TOO_FEW))
+    return " ".join(text.format(**values) for text in (DEVIATION, CAPPED, TOO_FEW, SHIFTED))
 
 
 def notice_of(warehouse: duckdb.DuckDBPyConnection) -> str:
@@ -93,26 +106,27 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
         Table → how many rows it holds.
     """
     counts: dict[str, int] = {}
+    words = in_words(policy)
     with keyed_warehouse(warehouse) as target:
         target.execute(f"attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
-        notice, descriptions = notice_of(target), _descriptions(target)
+        notice = notice_of(target)
         labels = {column: _labels(target, *where) for column, where in _LABELLED.items()}
+        said: dict[str, tuple[str, Mart | None]] = {}
         for name, found in made.marts.items():
             chosen, mart = made.chosen[name], found.rows.mart
             rows = _labelled(table_of(found, chosen), labels)
             rows = _with_heading(rows, is_provisional(found, chosen, heading.locked), heading)
             counts[name] = _store(target, name, rows)
-            words = in_words(policy) if mart.person_counts or mart.derived else EXACT
-            _comment(
-                target, descriptions.get(("marts", name), {}), name, rows.column_names, f"{notice} {words}".strip()
-            )
+            of_it = words if mart.person_counts or mart.derived else EXACT
+            said[name] = f"{notice} {of_it}".strip(), mart
         for name, columns in _DIMENSION_TABLES.items():
             rows = target.execute(f"select {columns} from warehouse.core.{name} order by all").to_arrow_table()
             key = "period_kind, period" if name == "dim_period" else str(rows.column_names[0])
             counts[name] = _store(target, name, rows)
             target.execute(f"alter table release.published.{name} add primary key ({key})")
-            _comment(target, descriptions.get(("core", name), {}), name, rows.column_names, notice)
+            said[name] = notice, None
+        _describe(target, said)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")
         target.execute("detach release")
@@ -210,30 +224,47 @@ def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
     return int(rows.num_rows)
 
 
-def _descriptions(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
-    """Per schema and table of the warehouse the descriptions of its columns, and under "" its own."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    here = "database_name = 'warehouse' and schema_name in ('core', 'marts')"
-    for schema, table, column, comment in warehouse.execute(
-        f"select schema_name, table_name, '', comment from duckdb_tables() where {here} "
-        f"union all select schema_name, table_name, column_name, comment from duckdb_columns() where {here}"
+def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, tuple[str, Mart | None]]) -> None:
+    """Describe all tables and columns of the release; `said` is of each table our own words, and its declaration."""
+    model, named = _descriptions(target)
+    published: dict[str, list[str]] = {}
+    for table, column in target.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = 'release' order by all"
     ).fetchall():
-        found.setdefault((schema, table), {})[column] = comment or ""
-    return found
+        published.setdefault(table, []).append(column)
+    lacking = named - published.keys() - {column for columns in published.values() for column in columns}
+    for table, (words, mart) in said.items():
+        texts = {column: true_of(text, lacking) for column, text in model.get(table, {}).items()}
+        _comment(target, texts, table, published[table], words, mart)
+
+
+def _descriptions(warehouse: duckdb.DuckDBPyConnection) -> tuple[dict[str, dict[str, str]], set[str]]:
+    """Per table of the warehouse the descriptions of its columns, and under "" its own; and all names there are."""
+    found: dict[str, dict[str, str]] = {}
+    here = "database_name = 'warehouse' and schema_name in ('core', 'marts')"
+    for table, column, comment in warehouse.execute(
+        f"select table_name, '', comment from duckdb_tables() where {here} "
+        f"union all select table_name, column_name, comment from duckdb_columns() where {here}"
+    ).fetchall():
+        found.setdefault(table, {})[column] = comment or ""
+    return found, {*found, *(column for columns in found.values() for column in columns)} - {""}
 
 
 def _comment(
-    target: duckdb.DuckDBPyConnection, descriptions: dict[str, str], table: str, columns: list[str], text: str
+    target: duckdb.DuckDBPyConnection,
+    model: Mapping[str, str],
+    table: str,
+    columns: list[str],
+    text: str,
+    mart: Mart | None,
 ) -> None:
     """Describe a table and its columns: our own words, then the model's descriptions; labels from the glossary."""
-    described = f"{label(table) or table}. {text} {descriptions.get('', '').strip()}".strip()
-    if text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
-        described = f"{text} {descriptions.get('', '').strip()}".strip()
+    described = " ".join(part for part in (text, table_comment(table, model.get("", ""))) if part)
+    if not text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
+        described = f"{label(table) or table}. {described}".strip()
     statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
-    terms = load_terms()
     for column in columns:
-        more = descriptions.get(column) or (terms[column].explanation if column in terms else None)
-        words = ": ".join(part for part in (label(column), more) if part)
+        words = column_comment(mart, table, column, model.get(column, ""))
         if words:
             statements.append(f"comment on column release.published.{table}.{column} is {sql_literal(words)}")
     target.execute("; ".join(statements))

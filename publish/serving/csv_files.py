@@ -98,6 +98,16 @@ def narrow(table: ServedTable) -> str:
     return f" where {' and '.join(conditions)}" if conditions else ""
 
 
+def rows_in_files(release: ReleaseFile) -> dict[str, int]:
+    """How many rows each table's CSV file has, without its header."""
+    with release.reading() as connection:
+        counts = {
+            table.name: connection.execute(f"select count(*) from {release.relation(table)}{narrow(table)}").fetchone()
+            for table in release.tables
+        }
+    return {table: int(found[0]) for table, found in counts.items() if found}
+
+
 def swedish_header(table: ServedTable) -> list[str]:
     """The columns' Swedish labels; a label that two of them share is followed by the machine name."""
     labels = [column.label for column in table.columns]
@@ -151,11 +161,14 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     )
     if how_to_read := release.about.get("how_to_read"):
         lines.append(how_to_read)
+    if not_there := release.about.get("not_there"):
+        lines.append(not_there)
     lines.append("Klockslag är i UTC.")
+    rows = rows_in_files(release)
     for table in release.tables:
         lines += [
             "",
-            f"{table.name}.csv ({count_with_noun(table.rows, 'rad', 'rader')})",
+            f"{table.name}.csv ({count_with_noun(rows[table.name], 'rad', 'rader')})",
             *([table.comment] if table.comment else []),
         ]
     return "\r\n".join(lines) + "\r\n"

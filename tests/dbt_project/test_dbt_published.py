@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -49,6 +50,30 @@ def test_every_declared_table_goes_out_described_by_its_model(released: Release)
     assert [n for n in load_marts() if not comments[n].startswith(SYNTHETIC)] == []
     assert "`mart_submission_status` says who is missing." in comments["mart_case_flow"]
     assert "`alla` is the row that is not broken down by it" in sex[0]
+
+
+def test_no_comment_names_what_the_release_lacks(released: Release, warehouse: Warehouse) -> None:
+    columns = "select table_name, column_name, coalesce(comment, '') from duckdb_columns() where not internal"
+    tables = "select table_name, '', coalesce(comment, '') from duckdb_tables() where not internal"
+    schemas = "schema_name in ('core', 'marts')"
+    found = warehouse.rows(f"select table_name, column_name from duckdb_columns() where {schemas}")
+    named = {name for row in found for name in (row["table_name"], row["column_name"])}
+    with duckdb.connect(str(published(released)), read_only=True) as release_file:
+        said = release_file.execute(f"{columns} union all {tables}").fetchall()
+    lacking = named - {name for table, column, _ in said for name in (table, column)}
+    assert {"dim_measure", "trend_difference", "is_left_out_of_city"} <= lacking
+    assert [
+        (table, column, word)
+        for table, column, comment in said
+        for word in re.findall(r"`([a-z0-9_]+)`", comment)
+        if word in lacking
+    ] == []
+    words = {(table, column): comment for table, column, comment in said}
+    false = ("docs/decisions", "glossary", "fewer than ten", "needs ten", "xact mean", "weighs")
+    assert [where for where, comment in words.items() if any(one in comment for one in false)] == []
+    assert "Ja eller nej" in words["mart_case_flow", "late"]
+    assert "Division of districts" in words["mart_case_flow", "district_basis"]
+    assert "utan vikter" in words["mart_pilot_effect", "difference_in_differences"]
 
 
 def test_published_counts_are_near_the_marts(released: Release, warehouse: Warehouse) -> None:

@@ -24,7 +24,7 @@ def _release(path: Path, services: Sequence[Service] = (), goals: Sequence[Goal]
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published; use published")
         connection.execute("create table about (key varchar, value varchar)")
-        connection.execute("insert into about values ('too_few', '20')")
+        connection.execute("insert into about values ('too_few', '20'), ('how_to_read', 'how to read')")
         if services:
             connection.execute(
                 "create table mart_service_interventions (district_code varchar default 'stockholm', district_basis "
@@ -132,6 +132,7 @@ def test_files_say_two_dots_for_a_share_of_too_few_and_are_described(tmp_path: P
     text = (tmp_path / "exports" / "ej_ateraktualiserade.csv").read_bytes().decode("utf-8")
     assert text.splitlines()[1] == f"2019,stockholm,0-12,12,10,{TOO_FEW}"
     package = json.loads((tmp_path / "exports" / "datapackage.json").read_text(encoding="utf-8"))
+    assert "how to read" in package["description"] and "läggs ihop" in package["description"]
     for resource in package["resources"]:
         with (tmp_path / "exports" / resource["path"]).open(encoding="utf-8", newline="") as handle:
             header, *rows = csv.reader(handle)

@@ -25,6 +25,7 @@ from publish.serving.csv_files import (
     swedish_header,
     swedish_query,
     unprotected,
+    write_csv_files,
     write_plain,
     write_swedish,
 )
@@ -293,3 +294,20 @@ def test_a_quote_in_a_path_or_a_comment_is_no_way_in(tmp_path: Path) -> None:
         connection.execute(f"comment on table published.mart_00 is {sql_literal(chr(39) + '; drop table x; --')}")
     served = serve(path, Settings.model_validate({"home": folder / "home"}))
     assert {table.name: table.comment for table in served.tables}["mart_00"] == "'; drop table x; --"
+
+
+def test_the_page_beside_csv_files_has_each_files_own_number_of_rows(tmp_path: Path) -> None:
+    path = draw_release(tmp_path / "release.duckdb", 7)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("alter table published.mart_00 add column cut varchar")
+        connection.execute("update published.mart_00 set cut = if(age_band::int < 5, 'sex', 'age_band+sex')")
+        connection.execute("insert into published.about values ('not_there', 'Det som saknas.')")
+    release = read_release(path)
+    write_csv_files(release, tmp_path)
+    for flavour in ("csv", "csv_excel"):
+        said = (tmp_path / flavour / "LAS_MIG.txt").read_text(encoding="utf-8")
+        assert "mart_00.csv (5 rader)" in said and "mart_01.csv (207 rader)" in said and "Det som saknas." in said
+        for table in release.tables:
+            with (tmp_path / flavour / f"{table.name}.csv").open(encoding="utf-8", newline="") as file:
+                rows = sum(1 for _ in csv.reader(file, delimiter="," if flavour == "csv" else ";")) - 1
+            assert f"{table.name}.csv ({rows} rader)" in said

@@ -1,0 +1,105 @@
+"""What a release says of itself is true of what it publishes: figures of the policy, names, shifts, yes and no."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from publish.catalogue.described import swedish_pages
+from publish.labels import load_terms
+from publish.marts.declared import Mart, load_marts
+from publish.policy import load_policy
+from publish.release.texts import added_text, column_comment, load_texts, own_text, table_comment, true_of
+from publish.release.writing import NOT_THERE, in_words
+
+CODES = {"alla", "stockholm", "inkommen", "avgjord", "avslutad", "startad", "planerad", "over", "under", "inom"}
+
+
+def published(mart: Mart) -> set[str]:
+    return {name for name, kind in mart.column_types().items() if kind != "not_published"} | {"cut", "too_few"}
+
+
+def test_every_figure_of_the_policy_is_the_policys() -> None:
+    policy = load_policy().cell_keys
+    other = policy.model_copy(
+        update={
+            "all_of_n_percent": 83,
+            "too_few": 31,
+            "minimum_n": {"mean": 41, "median": 43, "grouped_median": 47, "p90": 53, "kaplan_meier": 59},
+        }
+    )
+    said = in_words(other)
+    assert [figure for figure in (83, 31, 41, 43, 47, 53, 59) if str(figure) not in said] == []
+    assert "exakt 83 procent" in said and "75" not in said and "0,5 till 1 gånger" in said
+
+
+@pytest.mark.parametrize("term", ["is_capped", "is_provisional", "too_few", "wait_mean_days"])
+def test_the_glossary_has_no_figure_of_the_policy(term: str) -> None:
+    found = load_terms()[term]
+    assert re.findall(r"\d", found.swedish + found.explanation) == []
+
+
+def test_what_is_provisional_is_so_by_any_quarter_of_its_period() -> None:
+    assert "något av periodens kvartal" in load_terms()["is_provisional"].explanation
+
+
+def test_what_is_not_there_says_that_the_newest_periods_lack_measures() -> None:
+    assert "kan ändras" in NOT_THERE and "uppföljningstid" in NOT_THERE and "alla dess kvartal" in NOT_THERE
+
+
+def test_texts_are_of_columns_that_are_published_and_have_no_figure_of_the_policy() -> None:
+    texts, marts = load_texts(), load_marts()
+    assert set(texts.columns) <= {column for mart in marts.values() for column in published(mart)}
+    for table, said in texts.tables.items():
+        assert table.startswith("dim_") or set(said) <= published(marts[table]) | {""}
+    words = [
+        *texts.kinds.values(),
+        *texts.columns.values(),
+        *(w for one in texts.tables.values() for w in one.values()),
+    ]
+    assert set(re.findall(r"\d+(?:,\d+)?", " ".join(words))) == {"0,5", "1", "0,05"}
+
+
+def test_numbers_that_are_published_as_yes_or_no_are_called_so() -> None:
+    flags = [(name, column) for name, mart in load_marts().items() for column in mart.yes_no]
+    assert flags and [one for one in flags if not own_text(*one).startswith("Ja eller nej")] == []
+
+
+def test_shifted_sums_and_means_and_whole_days_are_called_so() -> None:
+    marts = load_marts()
+    assert "förskjuten" in added_text(marts["mart_service_interventions"], "sessions")
+    said = column_comment(marts["mart_waiting_times"], "mart_waiting_times", "wait_mean_days", "Mean wait.")
+    assert said.startswith("Medelväntetid (dagar): Mean wait. I utgåvan hela dagar.") and "förskjuten" in said
+    for mart in marts.values():
+        for column in (*mart.sums, *(name for one in mart.durations for name in one.statistics.values())):
+            assert added_text(mart, column), column
+    # of counts that are exact Wilson's interval is not widened
+    assert added_text(marts["mart_case_flow"], "offer_rate_low")
+    assert not added_text(marts["mart_submission_status"], "completeness_rate_low")
+    assert not added_text(marts["mart_case_flow"], "offer_rate")
+
+
+def test_the_pilots_difference_is_described_as_the_release_computes_it() -> None:
+    said = column_comment(load_marts()["mart_pilot_effect"], "mart_pilot_effect", "difference_in_differences", "Model.")
+    assert "utan vikter" in said and "Model." not in said
+    described = table_comment("mart_pilot_effect", "One row, and the trends.\n### Question\nDid it?")
+    assert described.endswith("\n### Question\nDid it?") and "trends" not in described
+
+
+def test_sentences_of_what_is_not_published_are_left_out() -> None:
+    items = "- First. `trend` says so.\n- `trend` shows it. It is sure.\n- `rate`."
+    text = f"One row. `dim_measure` names it. Known.\n\n{items}"
+    assert true_of(text, {"dim_measure", "trend"}) == "One row. Known.\n\n- First.\n- `rate`."
+    assert true_of(text, set()) == text
+
+
+def test_swedish_pages_are_there_and_name_only_what_is_published() -> None:
+    marts, pages = load_marts(), swedish_pages()
+    assert set(pages) == set(marts)
+    named = [(mart, word) for mart, text in pages.items() for word in re.findall(r"`(\w+)`", text)]
+    assert [
+        (mart, word)
+        for mart, word in named
+        if word not in CODES | {"about"} and word not in published(marts[mart]) and word not in marts
+    ] == []
