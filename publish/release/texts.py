@@ -56,9 +56,11 @@ def added_text(mart: Mart | None, column: str) -> str:
         for statistic, of in duration.statistics.items():
             if of == column:
                 return kinds[statistic].strip()
-    rate = mart.rates.get(re.sub(r"_(low|high)$", "", column))
-    is_limit = rate is not None and column not in mart.rates
-    if is_limit and rate is not None and rate.part in mart.person_counts:
+    is_limit = column.endswith(("_low", "_high"))
+    if column in mart.derived and not own_text(mart.mart, column):
+        return kinds["derived_limit" if is_limit else "derived"].strip()
+    rate = mart.rates.get(re.sub(r"_(low|high)$", "", column)) if is_limit else None
+    if rate is not None and rate.part in mart.person_counts:
         return kinds["interval"].strip()
     return kinds["sum"].strip() if column in mart.sums else ""
 

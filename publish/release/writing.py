@@ -25,8 +25,8 @@ PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
 DEVIATION = (
     "Antal personer ändras lite och slumpmässigt innan de ges ut: oftast högst två, aldrig mer än {greatest}. 1–{js} "
     "visas aldrig, och en nolla kan vara upp till {greatest}; det som är en del av en nolla visas också som 0. Delar "
-    "summerar därför inte alltid till totalen, och små skillnader ska inte tolkas. En rättelse visas först när minst "
-    "{least} poster i samma stadsdel och period har ändrats."
+    "summerar därför inte alltid till totalen, en del kan visas som större än sin helhet, och små skillnader ska inte "
+    "tolkas. En rättelse visas först när minst {least} poster i samma stadsdel och period har ändrats."
 )
 CAPPED = (
     "Där is_capped är sant är en del minst {percent} procent av sin helhet. Andelen visas då som exakt {percent} "

@@ -58,7 +58,7 @@ def test_texts_are_of_columns_that_are_published_and_have_no_figure_of_the_polic
         *texts.columns.values(),
         *(w for one in texts.tables.values() for w in one.values()),
     ]
-    assert set(re.findall(r"\d+(?:,\d+)?", " ".join(words))) == {"0,5", "1", "0,05"}
+    assert set(re.findall(r"\d+(?:,\d+)?", " ".join(words))) == {"0,5", "1", "0,05", "0"}
 
 
 def test_numbers_that_are_published_as_yes_or_no_are_called_so() -> None:
@@ -74,6 +74,10 @@ def test_shifted_sums_and_means_and_whole_days_are_called_so() -> None:
     for mart in marts.values():
         for column in (*mart.sums, *(name for one in mart.durations for name in one.statistics.values())):
             assert added_text(mart, column), column
+    equity = marts["mart_equity"]
+    said_of = {name: column_comment(equity, "mart_equity", name, "") for name in equity.derived}
+    assert [name for name, said in said_of.items() if "visade antal" not in said] == []
+    assert "Gränsen" in added_text(equity, "district_rank_low") and "Gränsen" not in added_text(equity, "district_rank")
     # of counts that are exact Wilson's interval is not widened
     assert added_text(marts["mart_case_flow"], "offer_rate_low")
     assert not added_text(marts["mart_submission_status"], "completeness_rate_low")
@@ -82,6 +86,7 @@ def test_shifted_sums_and_means_and_whole_days_are_called_so() -> None:
 
 def test_the_pilots_difference_is_described_as_the_release_computes_it() -> None:
     said = column_comment(load_marts()["mart_pilot_effect"], "mart_pilot_effect", "difference_in_differences", "Model.")
+    assert "visade antal" not in said  # its error is of single areas, which are not published
     assert "utan vikter" in said and "Model." not in said
     described = table_comment("mart_pilot_effect", "One row, and the trends.\n### Question\nDid it?")
     assert described.endswith("\n### Question\nDid it?") and "trends" not in described
