@@ -118,6 +118,8 @@ class PersonCount(_Declared):
         where_cut: dimension → the measure of rows that are cut by it, where it is another one.
         part_of: the column of the same row whose part it is, where all of n would say something of each: it is capped
             below its whole in sensitive breakdowns. By the values of `measure_by` where it depends on the row.
+        whole_where_cut: dimensions whose codes say of each in the whole whether it is in the part (an intervention: it
+            was offered). Rows that are cut by one are not capped: they say no more than the code.
         repeated_by: dimensions that it is not broken down by: rows that are cut by one have the same count again.
         unit: the column of the unit in which is counted, where it is not `district_code`.
         keyed_by: `count` where the mart has no key sum: a figure of its own, that adds up to no other.
@@ -126,6 +128,7 @@ class PersonCount(_Declared):
     measure: str | dict[str, str]
     where_cut: dict[str, str] = Field(default_factory=dict)
     part_of: str | dict[str, str] | None = None
+    whole_where_cut: tuple[str, ...] = ()
     repeated_by: tuple[str, ...] = ()
     unit: str | None = None
     keyed_by: Literal["key_sum", "count"] = "key_sum"
@@ -239,8 +242,8 @@ class Mart(_Declared):
                 raise ValueError(f"{name}: {', '.join(count.wholes())} must be counts of persons")
             if isinstance(count.measure, dict) and self.measure_by is None:
                 raise ValueError(f"{name}: its measure depends on the row, but there is no measure_by")
-            if {*count.where_cut, *count.repeated_by} - set(self.columns_of_dimensions):
-                raise ValueError(f"{name}: where_cut or repeated_by names no dimension")
+            if {*count.where_cut, *count.repeated_by, *count.whole_where_cut} - set(self.columns_of_dimensions):
+                raise ValueError(f"{name}: where_cut, repeated_by or whole_where_cut names no dimension")
         for name, rate in self.rates.items():
             if {rate.part, rate.whole} - counts:
                 raise ValueError(f"{name}: {rate.part} and {rate.whole} must be counts")

@@ -145,7 +145,9 @@ class Coherence:
         place_of, places = rows.places_by(counted.unit)
         family = family_of(counted.measure)
         is_new = np.array([place.group(family) in self._new for place in places] or [False])[place_of[at]]
+        # keys have 32 bits: among hundreds of thousands some are alike by chance, their counts seldom
         identity = key_sums(rows, counted.column)[at].astype(np.uint64)
+        identity |= rows.ints(counted.column)[at].astype(np.uint64) << np.uint64(32)
         identity = np.where(held[at], key + modular([mark("held", counted.column)]), identity)
         cells = _Cells(number, counted.column, counted.measure, counted.unit, at, at, key, held[at], is_new)
         return cells, identity

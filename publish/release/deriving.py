@@ -115,11 +115,29 @@ def _below_whole(
         is_same = among & _same_measure(found.rows, column, whole)
         found.counts[column][is_same] = found.counts[whole][is_same]
         capped[is_same] = found.capped[whole][is_same]
-        is_part = np.flatnonzero(among & sensitive & ~is_same)
+        is_part = np.flatnonzero(among & sensitive & ~is_same & ~_is_said_by_code(found.rows, column))
         made = rates(drawn[column][is_part], found.counts[whole][is_part], method.policy, is_sensitive=True)
         found.counts[column][is_part] = np.where(made.is_capped, made.part, drawn[column][is_part])
         capped[is_part] = made.is_capped
     found.capped[column] = capped
+
+
+def _is_said_by_code(rows: Rows, column: str) -> Flags:
+    """Rows whose codes say of each in the whole whether it is in the part."""
+    count = rows.mart.person_counts.get(column)
+    found = np.zeros(len(rows), np.bool_)
+    for dimension in count.whole_where_cut if count else ():
+        found |= rows.is_cut_by(dimension)
+    return found
+
+
+def _counts_somebody(rows: Rows, column: str) -> Flags:
+    """Rows in which a column counts at all: the others are of another cohort or kind."""
+    count = rows.mart.person_counts.get(column)
+    if count is None or isinstance(count.measure, str):
+        return np.ones(len(rows), np.bool_)
+    assert rows.mart.measure_by is not None  # the declaration says so
+    return rows.where(rows.mart.measure_by, *count.measure)
 
 
 def _same_measure(rows: Rows, column: str, whole: str) -> Flags:
@@ -145,14 +163,15 @@ def _rate(found: Published, name: str, rate: Rate, drawn: Mapping[str, Ints], se
         found.numbers[name], low, high = value, made_intervals.low, np.fmax(made_intervals.high, value)
     else:
         is_its_whole = persons[rate.part].part_of == rate.whole
-        made = rates(drawn[rate.part] if is_its_whole else part, whole, method.policy, is_sensitive=sensitive)
+        is_capped = sensitive & ~_is_said_by_code(rows, rate.part)
+        made = rates(drawn[rate.part] if is_its_whole else part, whole, method.policy, is_sensitive=is_capped)
         found.counts[rate.part] = made.part
         found.capped[rate.part] = found.capped[rate.part] | made.is_capped
         made_intervals = intervals(made, method.ptable)
         found.numbers[name], low, high = made.rate, made_intervals.low, made_intervals.high
     if rate.interval:
         found.numbers[f"{name}_low"], found.numbers[f"{name}_high"] = low, high
-    found.too_few |= made.is_too_few
+    found.too_few |= made.is_too_few & _counts_somebody(rows, rate.part) & _counts_somebody(rows, rate.whole)
 
 
 def _duration(found: Published, one: Duration, shifts: Mapping[str, CellKeys], method: Method) -> None:

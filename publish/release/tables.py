@@ -91,8 +91,19 @@ def _column(found: Published, name: str, kind: ColumnType) -> pa.Array | pa.Chun
         mask = rows.is_missing(name) if kind == "person_count" else None
         return pa.array(found.counts[name].astype(np.int32), mask=mask)
     if kind == "yes_no":
-        return pa.array(rows.ints(name) > 0)
+        return pa.array(_of_file(rows, rows.ints(name) > 0))
     return rows.table[name]
+
+
+def _of_file(rows: Rows, is_so: Flags) -> Flags:
+    """Whether it is so of any row of the same file: by row it would say in which breakdown somebody is counted."""
+    file = np.zeros(len(rows), np.int64)
+    for key in (*rows.mart.keys, *({"dataset"} & set(rows.mart.columns_of_dimensions))):
+        codes, names = rows.codes(key)
+        file = file * (len(names) + 1) + codes + 1
+    _, number = np.unique(file, return_inverse=True)
+    found: Flags = np.bincount(number, is_so)[number] > 0
+    return found
 
 
 def is_provisional(found: Published, chosen: Flags, locked: frozenset[str]) -> pa.Array:

@@ -97,6 +97,15 @@ def test_same_records_stay_one_figure_in_all_marts_and_units() -> None:
     assert coherent(flow, other) == [[0, 0], [0, 0, 44]]
 
 
+def test_other_counts_with_the_same_key_stay_their_own_figures() -> None:
+    # keys have 32 bits: of many cells some are alike by chance
+    rows, drawn = table(SMALL, [("bromma 2018Q1 - - man", 1, 44), ("farsta 2018Q1 - - kvinna", 1, 5)])
+    counts = rows.table.column_names.index("concluded")
+    rows.table = rows.table.set_column(counts, "concluded", pa.array([43, 2]))
+    Coherence([rows], MEASURES, [{}], [np.zeros(2, np.bool_)], (), {}, 7).apply([drawn])
+    assert drawn["concluded"].tolist() == [44, 5]
+
+
 def test_part_of_a_measure_that_is_0_is_0() -> None:
     rows, drawn = table(SMALL, [("bromma 2018Q1 - - man", 1, 0), ("bromma 2018Q1 - - kvinna", 2, 9)], offered=[5, 5])
     Coherence([rows], MEASURES, [{}], [np.zeros(2, np.bool_)], (), {}, 7).apply([drawn])
