@@ -76,6 +76,20 @@ def test_no_comment_names_what_the_release_lacks(released: Release, warehouse: W
     assert "utan vikter" in words["mart_pilot_effect", "difference_in_differences"]
 
 
+def test_what_a_file_lacks_is_said_of_the_file_and_not_of_the_breakdown(released: Release) -> None:
+    said: set[tuple[str, bool]] = set()
+    with duckdb.connect(str(published(released)), read_only=True) as found:
+        for name, mart in load_marts().items():
+            keys = ", ".join([*mart.keys, *({"dataset"} & set(mart.columns_of_dimensions))])
+            for column in mart.yes_no:
+                rows = found.execute(
+                    f"select any_value({column}), count(distinct {column}) from published.{name} group by {keys}"
+                ).fetchall()
+                assert (name, column, max((count for _, count in rows), default=1)) == (name, column, 1)
+                said |= {(column, is_so) for is_so, _ in rows}
+    assert {("late", False), ("unlinkable", True), ("unlinkable", False)} <= said
+
+
 def test_published_counts_are_near_the_marts(released: Release, warehouse: Warehouse) -> None:
     with duckdb.connect() as both:
         both.execute(f"attach '{warehouse.path}' as w (read_only)")

@@ -21,7 +21,17 @@ from publish.release.choosing import cut_names
 from publish.release.keyed import NotKeyed
 from publish.release.making import Made, make
 from publish.release.tables import table_of
-from tests.publish.keyed_city import DISTRICTS, MARTS, MEASURES, QUARTERS, Case, cases, many_changed, write_warehouse
+from tests.publish.keyed_city import (
+    DISTRICTS,
+    FLOW,
+    MARTS,
+    MEASURES,
+    QUARTERS,
+    Case,
+    cases,
+    many_changed,
+    write_warehouse,
+)
 
 SECRET = bytes(range(32))
 POLICY = load_policy().cell_keys
@@ -41,8 +51,9 @@ class City:
         self.number += 1
         incomplete = options.pop("incomplete", ())
         warehouse = write_warehouse(self.folder / "warehouse.duckdb", given, incomplete=incomplete)
+        declared = options.pop("declared", MARTS)
         made = make(
-            warehouse, MARTS, MEASURES, POLICY, SECRET, earlier=self.draws, current=self.current, **options
+            warehouse, declared, MEASURES, POLICY, SECRET, earlier=self.draws, current=self.current, **options
         )  # fmt: skip
         self.draws += draws_to_record(made.decided, self.number)
         self.current = self.folder / f"release{self.number}.duckdb"
@@ -252,6 +263,20 @@ def test_all_of_n_is_capped_by_reason_and_said_so(city: City) -> None:
             assert 100 * row["offered"] < POLICY.all_of_n_percent * max(row["concluded"], 1)
             assert row["offer_rate"] in (None, 0.75) or not row["is_capped"]
     assert sum(row["is_capped"] for row in table) > len(table) / 3
+
+
+def test_a_part_that_its_code_says_of_each_is_not_capped(city: City) -> None:
+    given = [replace(one, is_offered=True) for one in cases(80, districts=["farsta"], quarters=["2018Q1"])]
+    by_code = {"whole_where_cut": ("reason_side",)}
+    counts = {
+        name: count.model_copy(update=by_code if count.part_of else {}) for name, count in FLOW.person_counts.items()
+    }
+    flow = FLOW.model_copy(update={"person_counts": counts})
+    made = city.release(given, declared={**MARTS, "mart_case_flow": flow})
+    rows = table_of(made.marts["mart_case_flow"], made.chosen["mart_case_flow"]).to_pylist()
+    by_reason = [row for row in rows if row["reason_side"] != "alla" and row["offer_rate"] is not None]
+    assert (len(by_reason) > 3, any(row["is_capped"] for row in rows)) == (True, False)
+    assert all(row["offer_rate"] > 0.75 for row in by_reason)
 
 
 def test_a_rate_of_too_few_is_null_and_nothing_else_is(city: City) -> None:
