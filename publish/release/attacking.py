@@ -22,6 +22,7 @@ from publish.marts.declared import Mart, Measures
 from publish.policy import Policy
 from publish.release.beside import beside
 from publish.release.choosing import cuts_of
+from publish.release.coordinates import keys_of
 from publish.release.deriving import Published
 from publish.release.groups import counted_in
 from publish.release.keyed import CITY, Flags, Rows
@@ -209,29 +210,43 @@ def long_form(
     scope: _Scope | None = None,
 ) -> tuple[Figures, Figures]:
     """Published and true counts in long form: a row per count, each measure once per coordinates."""
+    published = _one_form(marts, declared, release_id, scope, is_true=False)
+    return published, _one_form(marts, declared, release_id, scope, is_true=True)
+
+
+def _one_form(
+    marts: Mapping[str, tuple[Published, Flags]],
+    declared: Mapping[str, Mart],
+    release_id: int,
+    scope: _Scope | None,
+    *,
+    is_true: bool,
+) -> Figures:
+    """The counts that are published, or all true ones above 0."""
     dimensions = sorted({column for mart in declared.values() for column in mart.columns_of_dimensions})
-    published: list[pa.Table] = []
-    true: list[pa.Table] = []
+    parts: list[pa.Table] = []
+    seen: dict[str, list[npt.NDArray[np.uint64]]] = {}
     for found, chosen in marts.values():
         rows = found.rows
         if not rows.mart.person_counts or "district_code" not in rows.mart.keys:
             continue
         within = np.ones(len(rows), np.bool_) if scope is None else _within(rows, scope)
+        key = keys_of(rows, None)
         for counted in counted_in(rows):
-            if counted.column not in rows.mart.person_counts or counted.unit is not None:
+            count = rows.mart.person_counts.get(counted.column)
+            if count is None or counted.unit is not None or count.keyed_by == "count":
                 continue
-            if rows.mart.person_counts[counted.column].keyed_by == "count":
-                continue
-            here = within & counted.rows
-            for dimension in rows.mart.person_counts[counted.column].repeated_by:
+            values = rows.ints(counted.column) if is_true else found.counts[counted.column]
+            here = within & counted.rows & (values > 0 if is_true else chosen)
+            for dimension in count.repeated_by:
                 here &= ~rows.is_cut_by(dimension)
+            at = np.flatnonzero(here)
+            for known in seen.setdefault(counted.measure, []):
+                at = at[~np.isin(key[at], known)]
+            seen[counted.measure].append(key[at])
             columns = _coordinates(rows, counted.measure, dimensions)
-            for chosen_here, values, into in (
-                (here & chosen, found.counts[counted.column], published),
-                (here & (rows.ints(counted.column) > 0), rows.ints(counted.column), true),
-            ):
-                into.append(_long(columns, chosen_here, values, found.capped.get(counted.column), release_id))
-    return _together(published, dimensions), _together(true, dimensions)
+            parts.append(_long(columns, at, values, found.capped.get(counted.column), release_id))
+    return Figures.from_table(pa.concat_tables([part for part in parts if part.num_rows]))
 
 
 def _within(rows: Rows, scope: _Scope) -> Flags:
@@ -263,33 +278,22 @@ def _coordinates(rows: Rows, measure: str, dimensions: Sequence[str]) -> dict[st
 
 def _long(
     columns: Mapping[str, Encoded | str],
-    chosen: Flags,
+    rows: npt.NDArray[np.intp],
     values: npt.NDArray[np.int64],
     capped: Flags | None,
     release_id: int,
 ) -> pa.Table:
-    rows = np.flatnonzero(chosen)
     made: dict[str, pa.Array] = {}
     for name, one in columns.items():
         if isinstance(one, str):
-            made[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array([one]))
+            made[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int16)), pa.array([one]))
         else:
             codes, names = one
-            made[name] = pa.DictionaryArray.from_arrays(pa.array(codes[rows]), pa.array(names, pa.string()))
+            made[name] = pa.DictionaryArray.from_arrays(
+                pa.array(codes[rows].astype(np.int16)), pa.array(names, pa.string())
+            )
     made["published"] = pa.array(values[rows])
     made["release"] = pa.array(np.full(len(rows), release_id))
     made["is_exact"] = pa.array(np.zeros(len(rows), np.bool_))
     made["is_capped"] = pa.array(np.zeros(len(rows), np.bool_) if capped is None else capped[rows])
     return pa.table(made)
-
-
-def _together(parts: Sequence[pa.Table], dimensions: Sequence[str]) -> Figures:
-    figures = Figures.from_table(pa.concat_tables([part for part in parts if part.num_rows]))
-    key, most = np.zeros(len(figures), np.int64), 1
-    for place, names in enumerate(figures.names):
-        if most * len(names) > np.iinfo(np.int64).max:
-            found, key = np.unique(key, return_inverse=True)
-            most = len(found)
-        key, most = key * len(names) + figures.codes[:, place], most * len(names)
-    _, first = np.unique(key, return_index=True)
-    return figures.take(np.sort(first))

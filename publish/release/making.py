@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,7 +125,17 @@ def make(
     decided = _masked(decided, secret)
     is_held = {one.group for one in decided if one.decision == "held"}
     held = [hold(one.rows, is_held, current) for one in read]
-    return _figures(held, measures, decided, Method(policy, ptable, secret), districts, successors, on_step)
+    del read
+    made = _figures(held, measures, decided, Method(policy, ptable, secret), districts, successors, on_step)
+    _give_back()
+    return made
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: half a gigabyte that the attack would otherwise use beside its own."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 def _masked(given: Sequence[Sketched], secret: bytes) -> list[Sketched]:
