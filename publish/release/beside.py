@@ -47,8 +47,10 @@ def _of_mart(
     for column, summed in mart.sums.items():
         shown = np.max([found.counts[name] for name in summed.contributors], axis=0)
         rows = _drawn(chosen & (shown > 0), random)
-        count = np.max([found.rows.ints(name)[rows] for name in summed.contributors], axis=0)
         largest, second = (found.rows.ints(f"{column}__{name}")[rows].astype(float) for name in ("largest", "second"))
+        # one child can be in several of the counts: who gives to the sum is seen by the sum, three standing for more
+        summed_up = found.rows.ints(column)[rows]
+        count = np.where(summed_up == largest, 1, np.where(summed_up == largest + second, 2, 3))
         yield (
             f"{mart.mart}.{column}",
             Durations(shown[rows], total=found.counts[column][rows].astype(float)),
