@@ -131,15 +131,6 @@ def _is_said_by_code(rows: Rows, column: str) -> Flags:
     return found
 
 
-def _counts_somebody(rows: Rows, column: str) -> Flags:
-    """Rows in which a column counts at all: the others are of another cohort or kind."""
-    count = rows.mart.person_counts.get(column)
-    if count is None or isinstance(count.measure, str):
-        return np.ones(len(rows), np.bool_)
-    assert rows.mart.measure_by is not None  # the declaration says so
-    return rows.where(rows.mart.measure_by, *count.measure)
-
-
 def _same_measure(rows: Rows, column: str, whole: str) -> Flags:
     one, other = rows.mart.person_counts[column].measure, rows.mart.person_counts[whole].measure
     if isinstance(one, str) or isinstance(other, str):
@@ -171,7 +162,7 @@ def _rate(found: Published, name: str, rate: Rate, drawn: Mapping[str, Ints], se
         found.numbers[name], low, high = made.rate, made_intervals.low, made_intervals.high
     if rate.interval:
         found.numbers[f"{name}_low"], found.numbers[f"{name}_high"] = low, high
-    found.too_few |= made.is_too_few & _counts_somebody(rows, rate.part) & _counts_somebody(rows, rate.whole)
+    found.too_few |= made.is_too_few
 
 
 def _duration(found: Published, one: Duration, shifts: Mapping[str, CellKeys], method: Method) -> None:
