@@ -42,6 +42,19 @@ def load_terms() -> dict[str, Term]:
     return terms
 
 
+def split_ending(name: str) -> tuple[str, str]:
+    """A column's stem and the ending that the glossary explains (`offer_rate`, `_low`); both empty when it has none.
+
+    The stem of a `_label` is its code's column, where the glossary has that.
+    """
+    terms = load_terms()
+    for at in range(len(name) - 1, 0, -1):
+        if name[at] == "_" and name[at:] in terms and name[:at] in terms:
+            return name[:at], name[at:]
+    code = f"{name.removesuffix('_label')}_code"
+    return (code, "_label") if name.endswith("_label") and code in terms else ("", "")
+
+
 def label(name: str) -> str | None:
     """The Swedish label of a table, column or indicator; a column made of a stem and an ending has both labels.
 
@@ -50,10 +63,5 @@ def label(name: str) -> str | None:
     terms = load_terms()
     if name in terms:
         return terms[name].swedish
-    for at in range(len(name) - 1, 0, -1):
-        if name[at] == "_" and name[at:] in terms and name[:at] in terms:
-            return f"{terms[name[:at]].swedish}, {terms[name[at:]].swedish}"
-    code = f"{name.removesuffix('_label')}_code"
-    if name.endswith("_label") and code in terms:
-        return f"{terms[code].swedish}, {terms['_label'].swedish}"
-    return None
+    stem, ending = split_ending(name)
+    return f"{terms[stem].swedish}, {terms[ending].swedish}" if ending else None

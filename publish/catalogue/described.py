@@ -17,11 +17,9 @@ from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
-from publish.marts.declared import load_marts
-from publish.release.texts import added_text, own_text
+from publish.release.texts import explanation, own_text, swedish_pages
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
 
-PAGES = Path(__file__).with_name("pages_sv.md")
 ABOUT = "about"
 OF_THE_RELEASE = (ABOUT,)
 DIMENSION = "dim_"
@@ -40,8 +38,7 @@ class Column:
     """A column of a release.
 
     Attributes:
-        explanation: Swedish, from the glossary; may be empty.
-        description: English, from the model or the column's comment; may be empty.
+        explanation: Swedish, as the release says it; may be empty.
         type: of Frictionless Table Schema: string, integer, number, boolean, date, datetime.
         unit: Swedish; empty for what is no quantity.
         adds_up: Swedish: over what its values may be summed; empty for what is no quantity.
@@ -53,7 +50,6 @@ class Column:
     name: str
     label: str
     explanation: str
-    description: str
     type: str
     unit: str
     adds_up: str
@@ -76,8 +72,7 @@ class Table:
     """A table of a release.
 
     Attributes:
-        page: Markdown: question, grain, how to read it, traps.
-        page_language: `sv`, or `en` where the Swedish page has yet to be written.
+        page: Markdown: question, grain, how to read it, traps; empty for a dimension.
         key: columns of which no two rows have the same values; empty where none is known.
         first_day, last_day: of the periods in it; None for what has none.
         read_for: labels of the exposures that it is read for.
@@ -87,7 +82,6 @@ class Table:
     label: str
     explanation: str
     page: str
-    page_language: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     references: tuple[Reference, ...]
@@ -142,13 +136,6 @@ def describe_release(release_file: Path, manifest: Manifest) -> Described:
 
 
 @lru_cache(maxsize=1)
-def swedish_pages() -> dict[str, str]:
-    """Markdown by mart, from `pages_sv.md`: a heading of the second level names the mart."""
-    parts = re.split(r"^## (\w+)\n", PAGES.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {mart: text.strip() for mart, text in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-@lru_cache(maxsize=1)
 def code_labels() -> dict[str, str]:
     """What codes are called in the contracts, where all contracts that have the code call it the same."""
     found: dict[str, set[str]] = {}
@@ -171,7 +158,7 @@ def _table(
     base, relation = served.name.removesuffix(YEARLY), release.relation(served)
     model = manifest.table(served.name)
     mart = model.name if model else base
-    term, page = load_terms().get(base), swedish_pages().get(mart)
+    term = load_terms().get(base)
     title = label(served.name) or (term.swedish if term else served.name)
     first, last = _period(connection, relation, served)
     names = {column.name for column in served.columns}
@@ -181,9 +168,8 @@ def _table(
     return Table(
         name=served.name,
         label=f"{title}, per år" if served.name != base and title == (term.swedish if term else "") else title,
-        explanation=term.explanation if term else "",
-        page=page or manifest.describe(mart) or served.comment,
-        page_language="sv" if page else "en",
+        explanation=own_text(served.name, "") or (term.explanation if term else ""),
+        page=swedish_pages().get(mart, ""),
         columns=tuple(_column(connection, relation, served, column, key, manifest) for column in served.columns),
         key=key,
         references=tuple(_references(connection, release, served, others, names)),
@@ -271,8 +257,7 @@ def _column(
     return Column(
         name=column.name,
         label=column.label,
-        explanation=_explanation(served.name, column.name),
-        description=column.description or (model.description if model else ""),
+        explanation=column.description or explanation(served.name, column.name),
         type=kind,
         unit=_unit(column.name, kind) if is_quantity else "",
         adds_up=_adds_up(column.name, kind, is_additive=model is None or model.is_additive) if is_quantity else "",
@@ -306,23 +291,6 @@ def _adds_up(column: str, kind: str, *, is_additive: bool) -> str:
     if kind != "integer" or not is_additive or column.endswith("_days"):
         return "nej"
     return "över stadsdelar och koder, inte över kvartal" if column in STOCKS else "ja"
-
-
-def _explanation(table: str, column: str) -> str:
-    """The release's own words, else the glossary's; and what the release adds."""
-    added = added_text(load_marts().get(table), column)
-    return " ".join(part for part in (own_text(table, column) or _of_glossary(column), added) if part)
-
-
-def _of_glossary(column: str) -> str:
-    """The glossary's words; those of a stem and its ending together."""
-    terms = load_terms()
-    if column in terms:
-        return terms[column].explanation
-    for at in range(len(column) - 1, 0, -1):
-        if column[at] == "_" and column[at:] in terms and column[:at] in terms:
-            return f"{terms[column[:at]].explanation} {terms[column[at:]].explanation}"
-    return ""
 
 
 def _codes(

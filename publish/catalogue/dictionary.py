@@ -67,13 +67,12 @@ def _section(table: Table) -> str:
     key = ", ".join(f"<code>{escape(column)}</code>" for column in table.key)
     rows = "".join(map(_row, table.columns))
     lists = "".join(_codes(column) for column in table.columns if column.codes)
-    language = "" if table.page_language == "sv" else f' lang="{table.page_language}"'
     return (
         f'<section id="{escape(table.name)}"><h2>{escape(table.label)}</h2>'
         f"<p>{escape(table.explanation)} Tabellen heter <code>{escape(table.name)}</code> och har "
         f"{count_with_noun(table.rows, 'rad', 'rader')}"
         f"{f' ({table.first_day} till {table.last_day})' if table.first_day else ''}.</p>"
-        f"<div{language}>{markdown(table.page, level=3)}</div>"
+        f"{markdown(table.page, level=3)}"
         f"{f'<p>En rad för varje: {key}.</p>' if key else ''}"
         '<div class="wide"><table><caption>Kolumner</caption><thead><tr><th scope="col">Kolumn</th>'
         '<th scope="col">Namn</th><th scope="col">Vad den är</th><th scope="col">Typ</th><th scope="col">Enhet</th>'
@@ -82,11 +81,9 @@ def _section(table: Table) -> str:
 
 
 def _row(column: Column) -> str:
-    said = escape(column.explanation)
-    if not said and column.description:
-        said = f'<span lang="en">{_inline(column.description)}</span>'
     return (
-        f'<tr><th scope="row"><code>{escape(column.name)}</code></th><td>{escape(column.label)}</td><td>{said}</td>'
+        f'<tr><th scope="row"><code>{escape(column.name)}</code></th><td>{escape(column.label)}</td>'
+        f"<td>{_inline(column.explanation)}</td>"
         f"<td>{_TYPES[column.type]}</td><td>{escape(column.unit) or '–'}</td>"
         f"<td>{escape(column.adds_up) or '–'}</td></tr>"
     )

@@ -114,6 +114,6 @@ def _field(column: Column, heading: str) -> dict[str, Any]:
         "name": heading,
         "type": column.type,
         "title": column.label,
-        "description": column.explanation or column.description,
+        "description": column.explanation,
     }
     return described | ({"constraints": constraints} if constraints else {})

@@ -91,14 +91,6 @@ class Manifest(_Kept):
         found = self.table(table)
         return next((c for c in found.columns if c.name == column), None) if found else None
 
-    def describe(self, table: str, column: str | None = None) -> str:
-        """The description of a table (Markdown), or of one of its columns; empty when there is none."""
-        if column is not None:
-            described = self.column(table, column)
-            return described.description if described else ""
-        found = self.table(table)
-        return found.description if found else ""
-
 
 def manifest_file(settings: Settings) -> Path:
     """Where the manifest is: beside the warehouse."""

@@ -1,21 +1,23 @@
-"""What a release says of its tables and columns, where the model's descriptions are not true of what is published."""
+"""What a release says of its tables and columns, in Swedish: its own texts, then the glossary's; never the model's.
+
+The model's descriptions are English, for analysts, and of true figures.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from publish.labels import label, load_terms
-from publish.marts.declared import Mart
+from publish.labels import label, load_terms, split_ending
+from publish.marts.declared import Mart, load_marts
 
 TEXTS_FILE = Path(__file__).with_name("texts.yml")
-_SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[A-ZÅÄÖ`])")
-_NAMED = re.compile(r"`([a-z0-9_]+)`")
+PAGES_FILE = Path(__file__).with_name("pages_sv.md")
 
 
 class Texts(BaseModel):
@@ -23,7 +25,7 @@ class Texts(BaseModel):
 
     Attributes:
         kinds: kind of column → what is added to its text.
-        columns: column → what is said instead of the model's text, in tables of figures.
+        columns: column → what is said instead of the glossary's text, in tables of figures.
         tables: table → column (its own text: "") → the same, in that table alone.
     """
 
@@ -40,11 +42,37 @@ def load_texts() -> Texts:
     return Texts.model_validate(yaml.safe_load(TEXTS_FILE.read_text(encoding="utf-8")))
 
 
+@lru_cache(maxsize=1)
+def swedish_pages() -> dict[str, str]:
+    """Markdown by mart, from `pages_sv.md`: a heading of the second level names the mart."""
+    parts = re.split(r"^## (\w+)\n", PAGES_FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {mart: text.strip() for mart, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 def own_text(table: str, column: str) -> str:
-    """What the release says itself of a column, or of a table (""), instead of the model; empty where it does not."""
+    """What the release says of a column, or of a table (""), instead of the glossary; empty where it says nothing."""
     texts = load_texts()
     in_every = texts.columns.get(column, "") if table.startswith("mart_") else ""
     return texts.tables.get(table, {}).get(column, in_every).strip()
+
+
+def explanation(table: str, column: str) -> str:
+    """What a column is: the release's own words or the glossary's, and what its kind adds; empty when neither has it.
+
+    A column made of a stem and an ending has the words of both (`offer_rate_low`).
+    """
+    terms = load_terms()
+    said = own_text(table, column)
+    stem, ending = split_ending(column)
+    of_stem = own_text(table, stem) if stem else ""
+    if not said and ending and of_stem:
+        said = f"{of_stem} {terms[ending].explanation}"
+    if not said and column in terms:
+        said = terms[column].explanation
+    if not said and ending:
+        of_stem = terms[stem].explanation if stem in terms and ending != "_label" else ""
+        said = f"{of_stem} {terms[ending].explanation}".strip()
+    return " ".join(part for part in (said, added_text(load_marts().get(table), column)) if part)
 
 
 def added_text(mart: Mart | None, column: str) -> str:
@@ -56,6 +84,8 @@ def added_text(mart: Mart | None, column: str) -> str:
         for statistic, of in duration.statistics.items():
             if of == column:
                 return kinds[statistic].strip()
+    if column in mart.columns_of_dimensions:
+        return kinds["dimension"].strip()
     is_limit = column.endswith(("_low", "_high"))
     if column in mart.derived and not own_text(mart.mart, column):
         return kinds["derived_limit" if is_limit else "derived"].strip()
@@ -65,42 +95,13 @@ def added_text(mart: Mart | None, column: str) -> str:
     return kinds["sum"].strip() if column in mart.sums else ""
 
 
-def true_of(text: str, lacking: Set[str]) -> str:
-    """A description without the sentences that name, in backticks, a table or column that is not published.
-
-    In an item of a list all after it go too, as they speak of it.
-
-    Args:
-        text: of the model: Markdown.
-        lacking: names of tables and columns that readers of the release do not have.
-    """
-    lines = []
-    for line in text.splitlines():
-        is_item = line.startswith("- ")
-        sentences = _SENTENCE.split(line)
-        true = [lacking.isdisjoint(_NAMED.findall(one)) for one in sentences]
-        if is_item and not all(true):  # what follows in a list's item speaks of what is left out
-            sentences = sentences[: true.index(False)]
-        left = [one for one, is_true in zip(sentences, true, strict=False) if is_true]
-        if left or not line.strip():
-            lines.append(" ".join(left))
-    return "\n".join(lines).strip()
-
-
-def table_comment(table: str, model: str) -> str:
-    """A table's own text: the release's instead of the model's, then the page (question, grain, how to read it)."""
-    described, heading, page = model.partition("### ")
-    return f"{own_text(table, '') or described.strip()}\n{heading}{page}".strip()
-
-
-def column_comment(mart: Mart | None, table: str, column: str, model: str) -> str:
-    """A column's comment: label, colon, what it is.
-
-    Args:
-        mart: the table's declaration; None for a dimension.
-        model: the model's description, true of the release; may be empty.
-    """
+def table_comment(table: str) -> str:
+    """What a table holds, in a sentence or two, and then its page (question, grain, how to read it), as Markdown."""
     terms = load_terms()
-    said = own_text(table, column) or model or (terms[column].explanation if column in terms else "")
-    said = " ".join(part for part in (said, added_text(mart, column)) if part)
-    return ": ".join(part for part in (label(column), said) if part)
+    said = own_text(table, "") or (terms[table].explanation if table in terms else "")
+    return f"{said}\n\n{swedish_pages().get(table, '')}".strip()
+
+
+def column_comment(table: str, column: str) -> str:
+    """A column's comment: label, colon, what it is."""
+    return ": ".join(part for part in (label(column), explanation(table, column)) if part)

@@ -11,13 +11,12 @@ import duckdb
 import pyarrow as pa
 
 from publish.labels import label
-from publish.marts.declared import Mart
 from publish.policy import CellKeyPolicy
 from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made
 from publish.release.periods import TOTAL
 from publish.release.tables import Heading, is_provisional, table_of
-from publish.release.texts import column_comment, table_comment, true_of
+from publish.release.texts import column_comment, table_comment
 from publish.serving.release_file import sql_literal
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
@@ -112,20 +111,20 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
         target.execute("create schema release.published")
         notice = notice_of(target)
         labels = {column: _labels(target, *where) for column, where in _LABELLED.items()}
-        said: dict[str, tuple[str, Mart | None]] = {}
+        said: dict[str, str] = {}
         for name, found in made.marts.items():
             chosen, mart = made.chosen[name], found.rows.mart
             rows = _labelled(table_of(found, chosen), labels)
             rows = _with_heading(rows, is_provisional(found, chosen, heading.locked), heading)
             counts[name] = _store(target, name, rows)
             of_it = words if mart.person_counts or mart.derived else EXACT
-            said[name] = f"{notice} {of_it}".strip(), mart
+            said[name] = f"{notice} {of_it}".strip()
         for name, columns in _DIMENSION_TABLES.items():
             rows = target.execute(f"select {columns} from warehouse.core.{name} order by all").to_arrow_table()
             key = "period_kind, period" if name == "dim_period" else str(rows.column_names[0])
             counts[name] = _store(target, name, rows)
             target.execute(f"alter table release.published.{name} add primary key ({key})")
-            said[name] = notice, None
+            said[name] = notice
         _describe(target, said)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")
@@ -224,50 +223,22 @@ def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
     return int(rows.num_rows)
 
 
-def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, tuple[str, Mart | None]]) -> None:
-    """Describe all tables and columns of the release; `said` is of each table our own words, and its declaration."""
-    model, named = _descriptions(target)
+def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, str]) -> None:
+    """Describe all tables and columns of the release; `said` is of each table what every reader of it must know."""
     published: dict[str, list[str]] = {}
     for table, column in target.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'release' order by all"
     ).fetchall():
         published.setdefault(table, []).append(column)
-    lacking = named - published.keys() - {column for columns in published.values() for column in columns}
-    for table, (words, mart) in said.items():
-        texts = {column: true_of(text, lacking) for column, text in model.get(table, {}).items()}
-        _comment(target, texts, table, published[table], words, mart)
-
-
-def _descriptions(warehouse: duckdb.DuckDBPyConnection) -> tuple[dict[str, dict[str, str]], set[str]]:
-    """Per table of the warehouse the descriptions of its columns, and under "" its own; and all names there are."""
-    found: dict[str, dict[str, str]] = {}
-    here = "database_name = 'warehouse' and schema_name in ('core', 'marts')"
-    for table, column, comment in warehouse.execute(
-        f"select table_name, '', comment from duckdb_tables() where {here} "
-        f"union all select table_name, column_name, comment from duckdb_columns() where {here}"
-    ).fetchall():
-        found.setdefault(table, {})[column] = comment or ""
-    return found, {*found, *(column for columns in found.values() for column in columns)} - {""}
-
-
-def _comment(
-    target: duckdb.DuckDBPyConnection,
-    model: Mapping[str, str],
-    table: str,
-    columns: list[str],
-    text: str,
-    mart: Mart | None,
-) -> None:
-    """Describe a table and its columns: our own words, then the model's descriptions; labels from the glossary."""
-    described = " ".join(part for part in (text, table_comment(table, model.get("", ""))) if part)
-    if not text.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
-        described = f"{label(table) or table}. {described}".strip()
-    statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
-    for column in columns:
-        words = column_comment(mart, table, column, model.get(column, ""))
-        if words:
-            statements.append(f"comment on column release.published.{table}.{column} is {sql_literal(words)}")
-    target.execute("; ".join(statements))
+    for table, words in said.items():
+        described = " ".join(part for part in (words, table_comment(table)) if part)
+        if not words.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
+            described = f"{label(table) or table}. {described}".strip()
+        statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
+        for column in published[table]:
+            comment = sql_literal(column_comment(table, column))
+            statements.append(f'comment on column release.published.{table}."{column}" is {comment}')
+        target.execute("; ".join(statements))
 
 
 def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, heading: Heading, notice: str) -> None:
@@ -277,7 +248,7 @@ def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, headi
         "released_at": heading.released_at.isoformat(),
         "until_quarter": heading.until_quarter or "",
         "is_revision": str(heading.is_revision).lower(),
-        "disclosure_control": "cell keys: see certificate.html",
+        "disclosure_control": "cellnycklar: se certificate.html",
         "js": str(policy.js),
         "greatest_deviation": str(policy.greatest_deviation),
         "variance": f"{policy.variance:g}",
@@ -288,4 +259,8 @@ def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, headi
         "notice": notice,
     }
     target.executemany("insert into release.published.about values (?, ?)", [list(one) for one in values.items()])
-    target.execute("comment on table release.published.about is 'Vad utgåvan säger om sig själv.'")
+    target.execute(
+        "comment on table release.published.about is 'Vad utgåvan säger om sig själv.'; "
+        "comment on column release.published.about.key is 'Uppgift: vad raden säger, till exempel notice'; "
+        "comment on column release.published.about.value is 'Värde: uppgiften som text'"
+    )

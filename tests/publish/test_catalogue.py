@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.settings import ROOT, Settings
-from publish.catalogue.described import code_labels, swedish_pages
+from publish.catalogue.described import code_labels
 from publish.catalogue.dictionary import markdown
 from publish.catalogue.manifest import DescribedColumn, DescribedTable, Exposure, Manifest
 from publish.catalogue.write import write_catalogue
 from publish.labels import load_terms
+from publish.release.texts import swedish_pages
 from publish.serving import serve
 
 NOTICE = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."

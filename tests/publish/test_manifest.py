@@ -115,16 +115,6 @@ def test_exposures_keep_what_they_are_marked_with() -> None:
     )
 
 
-def test_a_yearly_cut_is_described_by_its_mart() -> None:
-    manifest = distil(DBT)
-    assert manifest.describe("mart_flow_yearly") == "One row per mart_flow."
-    assert manifest.describe("mart_flow_yearly", "persons") == "what persons is"
-    assert manifest.describe("mart_flow_started_yearly", "persons") == "what persons is"
-    assert manifest.describe("mart_flowing") == ""
-    assert manifest.describe("mart_flow", "no_such") == ""
-    assert manifest.describe("no_such") == ""
-
-
 def test_what_is_stored_is_what_is_loaded(tmp_path: Path) -> None:
     keep_manifest(distil(DBT), _settings(tmp_path))
     assert load_manifest(_settings(tmp_path)) == distil(DBT)

@@ -66,7 +66,7 @@ def test_published_files_are_for_their_readers_only_and_read_only(homes: list[Se
 def test_about_says_how_counts_deviate(homes: list[Settings]) -> None:
     about = read_release(files(homes[0])["followup.duckdb"]).about
     policy = load_policy().cell_keys
-    assert about["disclosure_control"].startswith("cell keys")
+    assert about["disclosure_control"].startswith("cellnycklar")
     reported = (about["js"], about["greatest_deviation"], about["variance"], about["too_few"])
     assert reported == tuple(
         f"{one:g}" for one in (policy.js, policy.greatest_deviation, policy.variance, policy.too_few)
