@@ -12,7 +12,17 @@ import typer
 from pydantic import ValidationError
 
 from followup.cli import output
-from followup.cli.commands import city_decisions, keys, locking, preview, releases, service, suppression, templates
+from followup.cli.commands import (
+    city_decisions,
+    extract,
+    keys,
+    locking,
+    preview,
+    releases,
+    service,
+    suppression,
+    templates,
+)
 from followup.cli.marts import build_marts
 from followup.cli.options import (
     EXIT_CODES,
@@ -224,6 +234,7 @@ def doctor(
 
 
 releases.register(app)
+extract.register(app)
 locking.register(app)
 city_decisions.register(app)
 templates.register(app)

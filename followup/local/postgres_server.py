@@ -29,7 +29,7 @@ from followup.local.postgres_binaries import found_binaries
 from ingest.file_permissions import close_to_others, go_private, make_folder, write_private_file
 from ingest.postgres import SCRAM
 from ingest.settings import ROOT
-from publish.serving.roles import set_bounds
+from publish.serving.roles import LOG_LINE_PREFIX, set_bounds
 from publish.serving.sessions import ANALYST, OWNER, READER
 
 HOME_VARIABLE = "FOLLOWUP_POSTGRES_HOME"
@@ -40,8 +40,8 @@ SUPERUSER = "postgres"
 PREFERRED_PORT = 5433
 START_SECONDS = 60
 PORTS_TRIED = 5
-OPTIONS = ("-c max_prepared_transactions=0", "-c log_connections=on")
-"""Nobody leaves locks behind without a session, and the log says who connected from where."""
+OPTIONS = ("-c max_prepared_transactions=0", "-c log_connections=on", f"-c log_line_prefix='{LOG_LINE_PREFIX}'")
+"""Nobody leaves locks behind without a session, and the log says who connected from where and who asked what."""
 
 
 _LONGEST_LOG = 20_000_000

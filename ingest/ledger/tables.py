@@ -153,6 +153,20 @@ release = sa.Table(
     sa.Column("detail", sa.Text, comment="why it is blocked: tables and codes, no values"),
 )
 
+extract = sa.Table(
+    "extract",
+    METADATA,
+    sa.Column("extract_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("extracted_at", sa.DateTime, nullable=False),
+    sa.Column("district_code", sa.String(40), nullable=False),
+    sa.Column("os_user", sa.String(80), nullable=False, comment="account of the process"),
+    sa.Column("login_user", sa.String(80), comment="account that logged in, where the system knows it"),
+    sa.Column("row_count", sa.Integer, nullable=False, comment="rows of all marts in the file"),
+    sa.Column("file_name", sa.String(200), nullable=False, comment="without its folder"),
+    sa.Column("file_sha256", sa.String(64), nullable=False),
+    sa.Column("is_synthetic", sa.Boolean, nullable=False, comment="all rows in force are synthetic"),
+)
+
 draw = sa.Table(
     "draw",
     METADATA,

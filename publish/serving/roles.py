@@ -29,6 +29,8 @@ SPACE = {"temp_file_limit": "2GB"}
 QUIET = {"log_min_messages": "fatal", "log_statement": "none"}
 """What the reader does fills no log of the server: neither its errors nor what it raises. Set as SPACE is; the
 analysts' statements are logged."""
+LOG_LINE_PREFIX = "%m [%p] %u@%d %h "
+"""Of each line of the server's log: when, process, role and database, from where."""
 SCHEMAS = {READER: PUBLISHED, ANALYST: MARTS}
 MOST_SESSIONS = {READER: 50, ANALYST: 10}
 """Of a role at a time; and together never more than half of what the server takes."""
@@ -55,15 +57,22 @@ def ensure_reader(connection: Connection, logins: dict[str, str]) -> None:
 
 
 def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
-    """Let the analysts' role log in, every statement of it logged by the server.
+    """Let the analysts' role log in, every statement of it logged by the server with the role's name.
 
     Raises:
-        ServingError: it has no password of its own, or the server does not let us have its statements logged.
+        ServingError: it has no password of its own, the server does not let us have its statements logged, or its log
+            does not name who asks.
     """
     if not logins.get(ANALYST):
         raise ServingError(f"FOLLOWUP_PUBLISH_ANALYSTS is on, but the file of logins has no password of {ANALYST}")
     if logins[ANALYST] in (logins.get(READER), logins.get(OWNER)):
         raise ServingError(f"{ANALYST} must have a password of its own")
+    if not log_names_roles(connection):
+        raise ServingError(
+            f"the server's log does not name who asks, so {ANALYST}'s statements could not be told from others' and "
+            f"the marts are not loaded; have its administrator run: ALTER SYSTEM SET log_line_prefix = "
+            f"'{LOG_LINE_PREFIX}'; SELECT pg_reload_conf()"
+        )
 
     def ensure() -> None:
         _ensure_role(connection, ANALYST, logins[ANALYST])
@@ -72,6 +81,14 @@ def ensure_analyst(connection: Connection, logins: dict[str, str]) -> None:
         connection.execute(grant.format(sql.Identifier(connection.info.dbname), sql.Identifier(ANALYST)))
 
     at_once(connection, ensure, ANALYST)
+
+
+def log_names_roles(connection: Connection) -> bool:
+    """Whether each line of the server's log has the role: by its prefix, or in columns (csvlog, jsonlog)."""
+    prefix = str(_one(connection, "select current_setting('log_line_prefix')"))
+    places = {one.strip() for one in str(_one(connection, "select current_setting('log_destination')")).split(",")}
+    # %% is a per cent sign, so it begins no other mark
+    return "%u" in prefix.replace("%%", "") or places <= {"csvlog", "jsonlog"}
 
 
 def set_bounds(connection: psycopg.Connection[Any]) -> None:

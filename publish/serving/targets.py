@@ -18,6 +18,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from ingest.acting_user import acting_user
 from ingest.failures import in_words
 from ingest.file_permissions import make_folder
 from ingest.settings import Settings
@@ -230,6 +231,8 @@ class _Database:
     def swap_marts(self) -> None:
         """Let analysts see the newest marts, or none."""
         if roles.MARTS in self.loaded:
+            # before they can be read too: a run that is killed right after the swap is not without its line
+            _log_analysts(self.settings, "loading", self.loaded[roles.MARTS].release)
             self._swap([self.loaded[roles.MARTS]], [])
             _log_analysts(self.settings, "loaded", self.loaded[roles.MARTS].release)
         elif not self.settings.publish_analysts and postgres.holds_release(self.connection, roles.MARTS):
@@ -276,8 +279,11 @@ class _Database:
 
 def _log_analysts(settings: Settings, what: str, marts: ReleaseFile | None = None) -> None:
     """Note what was done about the analysts' access to unprotected marts, one line each, on disk when this returns."""
+    user = acting_user()
     line: dict[str, object] = {
         "at": settings.now().isoformat(timespec="seconds"),
+        "by": user.account,
+        "login": user.login,
         "role": ANALYST,
         "what": what,
     }

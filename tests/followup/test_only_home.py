@@ -33,6 +33,7 @@ COMMANDS = {
     "exception list": (),
     "exception open": (*QUARTER, "--district", "farsta", "--why", "w"),
     "explain": ("none", "ARE-001", "--text", "t"),
+    "extract": ("--district", "farsta"),
     "keys noise": ("--draw-anew", "--yes"),
     "keys prune": ("--yes",),
     "keys rotate": ("--yes",),

@@ -145,3 +145,16 @@ def connect_installed(installed: Settings, server: PostgresServer) -> Iterator[C
     yield connecting(server.start(), opened)
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture
+def unnamed(tmp_path: Path) -> Iterator[Settings]:
+    """An installation whose server's log does not name who asks; %% is a per cent sign there, and no role."""
+    home = Path(tempfile.mkdtemp(prefix="followup-postgres-"))
+    home.chmod(0o755)  # the server's user must reach its cluster in it
+    server = PostgresServer(home, (*UNSAFE_BUT_FAST, "-c log_line_prefix='%m [%p] %%u '"))
+    try:
+        yield installation(tmp_path, server.start())
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)

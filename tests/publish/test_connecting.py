@@ -74,6 +74,22 @@ def test_shell(recipe: str, here: dict[str, str]) -> None:
     assert "release-3" in done.stdout
 
 
+def test_the_analysts_address(settings: Settings, postgres: RunningServer, tmp_path: Path) -> None:
+    if shutil.which("psql") is None:
+        pytest.skip("no psql here")
+    (recipe,) = re.findall(r"^```analyst\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    settings.home.mkdir(parents=True)
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("create schema marts; create schema core")
+        connection.execute("create table marts.mart_case_flow as select 'total' as cut, 17 as cases")
+    serve(draw_release(tmp_path / "r.duckdb", 3, tables=1), settings.model_copy(update={"publish_analysts": True}))
+    logins = json.loads(postgres.logins_file.read_text(encoding="utf-8"))
+    here = {"ANALYSTS_PASSWORD": logins["followup_analyst"], "5433": str(postgres.port)}
+    done = subprocess.run(["bash", "-c", filled(recipe, here)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "17" in done.stdout
+
+
 @pytest.mark.parametrize("recipe", recipes("uri"))
 def test_superset_s_address(recipe: str, here: dict[str, str]) -> None:
     engine = sqlalchemy.create_engine(filled(recipe, here).strip())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -171,10 +173,14 @@ def test_analysts_read_the_marts_and_nothing_else_and_all_of_it_is_logged(
                 analyst.execute(statement)
     with connect() as reader, pytest.raises(DENIED):
         reader.execute("select * from marts.mart_case_flow")
-    assert "select cases from mart_case_flow" in (server.cluster / "server.log").read_text()
+    log = (server.cluster / "server.log").read_text().splitlines()
+    for statement in ("select cases from mart_case_flow", "update marts.mart_case_flow", "set log_statement = 'none'"):
+        assert any(statement in line and " followup_analyst@followup 127.0.0.1 " in line for line in log), statement
     lines = [json.loads(line) for line in (settings.home / "analysts.jsonl").read_text().splitlines()]
-    assert [line["what"] for line in lines] == ["login allowed", "loaded"]
-    assert lines[1]["tables"] == {"mart_case_flow": 1} and lines[1]["at"].startswith("2019-01-02")
+    assert [line["what"] for line in lines] == ["login allowed", "loading", "loaded"]
+    assert {line["by"] for line in lines} == {pwd.getpwuid(os.getuid()).pw_name}
+    assert lines[1]["tables"] == lines[2]["tables"]
+    assert lines[2]["tables"] == {"mart_case_flow": 1} and lines[2]["at"].startswith("2019-01-02")
 
 
 def test_analysts_get_the_new_marts_with_the_next_serving(settings: Settings, connect: Connect, tmp_path: Path) -> None:
@@ -198,7 +204,7 @@ def test_turning_analysts_off_shuts_them_out_and_removes_the_marts(
     with server.superuser("followup") as connection:
         assert connection.execute("select from pg_namespace where nspname = 'marts'").fetchall() == []
     lines = [json.loads(line)["what"] for line in (settings.home / "analysts.jsonl").read_text().splitlines()]
-    assert lines == ["login allowed", "loaded", "login refused", "removed"]
+    assert lines == ["login allowed", "loading", "loaded", "login refused", "removed"]
 
 
 @pytest.mark.parametrize("password", [None, "the reader's"])
@@ -228,6 +234,28 @@ def test_marts_are_not_loaded_where_statements_can_not_be_logged(
     with server.superuser("followup") as connection:
         assert connection.execute("select from pg_namespace where nspname = 'marts'").fetchall() == []
     server.start()  # gives the right back
+
+
+def test_a_load_that_is_killed_at_its_commit_has_its_line(settings: Settings, tmp_path: Path) -> None:
+    warehouse(settings)
+    steps: list[str] = []
+
+    def killed(step: str) -> None:
+        steps.append(step)
+        if steps.count("commit tables") == 2:  # the marts', after the release's
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(draw_release(tmp_path / "r.duckdb", 1), with_analysts(settings), on_step=killed)
+    lines = [json.loads(line)["what"] for line in (settings.home / "analysts.jsonl").read_text().splitlines()]
+    assert lines == ["login allowed", "loading"]
+
+
+def test_marts_are_not_loaded_where_the_log_does_not_name_who_asks(unnamed: Settings, tmp_path: Path) -> None:
+    warehouse(unnamed)
+    with pytest.raises(ServingError, match=r"does not name who asks.*ALTER SYSTEM SET log_line_prefix"):
+        serve(draw_release(tmp_path / "r.duckdb", 1), with_analysts(unnamed))
+    assert not (unnamed.home / "analysts.jsonl").exists()
 
 
 # -- logins ------------------------------------------------------------------------------------------------------------
