@@ -8,6 +8,8 @@ from functools import lru_cache
 from ingest.settings import ROOT
 
 GLOSSARY = ROOT / "GLOSSARY.md"
+DIMENSION = "dim_"
+"""Before the name of a column: the table of its codes."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,14 @@ def split_ending(name: str) -> tuple[str, str]:
 def label(name: str) -> str | None:
     """The Swedish label of a table, column or indicator; a column made of a stem and an ending has both labels.
 
-    `offer_rate_low` is `offer_rate` with `_low`. None when the glossary has neither.
+    `offer_rate_low` is `offer_rate` with `_low`, `dim_sex` the codes of `sex`. None when the glossary has neither.
     """
     terms = load_terms()
     if name in terms:
         return terms[name].swedish
     stem, ending = split_ending(name)
-    return f"{terms[stem].swedish}, {terms[ending].swedish}" if ending else None
+    if ending:
+        return f"{terms[stem].swedish}, {terms[ending].swedish}"
+    of = name.removeprefix(DIMENSION)
+    code = next((term for term in (of, f"{of}_code") if of != name and term in terms), None)
+    return f"Koder: {terms[code].swedish[:1].lower()}{terms[code].swedish[1:]}" if code else None

@@ -11,6 +11,7 @@ from typing import Any
 from ingest.findings import count_with_noun
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
+from publish.serving.csv_files import PLAIN_FOLDER, is_in_csv
 
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -134,6 +135,7 @@ def _distributions(tables: list[Table], settings: Settings, base: str) -> list[d
         }
         for table in tables
         for kind, (ending, media, said) in _FORMATS.items()
+        if kind != PLAIN_FOLDER or is_in_csv(table.name)
     ]
 
 

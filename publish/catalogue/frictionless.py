@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from publish.catalogue.described import Column, Described, Table
-from publish.serving.csv_files import swedish_header
+from publish.serving.csv_files import is_in_csv, swedish_header
 from publish.serving.release_file import ServedTable
 
 FILE_NAME = "datapackage.json"
@@ -19,7 +19,8 @@ _SWEDISH_DIALECT = _PLAIN_DIALECT | {"delimiter": ";"}
 
 def plain_package(described: Described, licence: str) -> dict[str, Any]:
     """The package of the folder `csv`: machine names, keys, references to dimensions, codes."""
-    resources = [_resource(table, _PLAIN_DIALECT, _plain_schema(table)) for table in described.tables]
+    tables = [table for table in described.tables if is_in_csv(table.name)]
+    resources = [_resource(table, _PLAIN_DIALECT, _plain_schema(table)) for table in tables]
     return _package(described, licence, resources)
 
 

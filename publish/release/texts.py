@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from publish.labels import label, load_terms, split_ending
 from publish.marts.declared import Mart, load_marts
+from publish.marts.dimensions import load_dimensions
 
 TEXTS_FILE = Path(__file__).with_name("texts.yml")
 PAGES_FILE = Path(__file__).with_name("pages_sv.md")
@@ -27,6 +28,7 @@ class Texts(BaseModel):
         kinds: kind of column → what is added to its text.
         columns: column → what is said instead of the glossary's text, in tables of figures.
         tables: table → column (its own text: "") → the same, in that table alone.
+        codes: what a dimension table is of which nothing else is said; `{key}` is the column of its codes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +36,7 @@ class Texts(BaseModel):
     kinds: Mapping[str, str]
     columns: Mapping[str, str]
     tables: Mapping[str, Mapping[str, str]]
+    codes: str
 
 
 @lru_cache(maxsize=1)
@@ -99,6 +102,8 @@ def table_comment(table: str) -> str:
     """What a table holds, in a sentence or two, and then its page (question, grain, how to read it), as Markdown."""
     terms = load_terms()
     said = own_text(table, "") or (terms[table].explanation if table in terms else "")
+    if not said and table in load_dimensions():
+        said = load_texts().codes.format(key=load_dimensions()[table].key)
     return f"{said}\n\n{swedish_pages().get(table, '')}".strip()
 
 

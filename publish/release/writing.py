@@ -11,13 +11,16 @@ import duckdb
 import pyarrow as pa
 
 from publish.labels import label
+from publish.marts.declared import load_marts
+from publish.marts.dimensions import load_dimensions
 from publish.policy import CellKeyPolicy
+from publish.release.dimensions import dimension_tables, labels_of
 from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made
-from publish.release.periods import TOTAL
 from publish.release.tables import Heading, is_provisional, table_of
 from publish.release.texts import column_comment, table_comment
 from publish.serving.release_file import sql_literal
+from publish.views.declared import View, load_views
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
 PARTLY_SYNTHETIC = "DELVIS SYNTETISKA UPPGIFTER. / PARTLY SYNTHETIC DATA."
@@ -51,23 +54,13 @@ NOT_THERE = (
     "inga gränser. Rullande år finns bara som totaler, efter en uppdelning i taget, och efter kön och ålder."
 )
 _LABELLED = {
-    "district_code": ("dim_district", "district_label"),
-    "reason_code": ("dim_reason", "reason_label"),
-    "source_code": ("dim_source", "source_label"),
-    "intervention_code": ("dim_intervention", "intervention_label"),
+    "district_code": "dim_district",
+    "reason_code": "dim_reason",
+    "source_code": "dim_source",
+    "intervention_code": "dim_intervention",
+    "indicator_code": "dim_indicator",
 }
-"""Coded columns whose Swedish labels are in a dimension table."""
-_DIMENSION_TABLES = {
-    "dim_district": "district_code, district_label, kind, successor_code, current_district_code, valid_from, valid_to",
-    "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
-    "quarter_end_date",
-    "dim_period": "period_kind, period, reporting_quarter, period_label, period_kind_label, sort_order, quarters, "
-    "period_start_date, period_end_date",
-    "dim_intervention": "intervention_code, intervention_label, intervention_category",
-    "dim_reason": "reason_code, reason_label, reason_side",
-    "dim_source": "source_code, source_label",
-}
-
+"""Columns of marts that have their labels beside them."""
 
 def in_words(policy: CellKeyPolicy) -> str:
     """What every reader must know of the figures, in Swedish."""
@@ -110,7 +103,7 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
         target.execute(f"attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
         notice = notice_of(target)
-        labels = {column: _labels(target, *where) for column, where in _LABELLED.items()}
+        labels = {column: labels_of(target, load_dimensions()[table]) for column, table in _LABELLED.items()}
         said: dict[str, str] = {}
         for name, found in made.marts.items():
             chosen, mart = made.chosen[name], found.rows.mart
@@ -119,13 +112,12 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
             counts[name] = _store(target, name, rows)
             of_it = words if mart.person_counts or mart.derived else EXACT
             said[name] = f"{notice} {of_it}".strip()
-        for name, columns in _DIMENSION_TABLES.items():
-            rows = target.execute(f"select {columns} from warehouse.core.{name} order by all").to_arrow_table()
-            key = "period_kind, period" if name == "dim_period" else str(rows.column_names[0])
-            counts[name] = _store(target, name, rows)
-            target.execute(f"alter table release.published.{name} add primary key ({key})")
+        for name, key, rows in dimension_tables(target):
+            counts[name] = _store(target, name, rows, key)
             said[name] = notice
         _describe(target, said)
+        for view in views_of(made):
+            counts[view.name] = _store_view(target, view, notice)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")
         target.execute("detach release")
@@ -184,19 +176,19 @@ def stamp(path: Path, released_at: datetime) -> None:
         target.execute("checkpoint")
 
 
-def _labels(warehouse: duckdb.DuckDBPyConnection, table: str, column: str) -> dict[str, str]:
-    key = {value[1]: name for name, value in _LABELLED.items()}[column]
-    found = warehouse.execute(f"select {key}, {column} from warehouse.core.{table}").fetchall()
-    return {str(code): str(said) for code, said in found}
+def views_of(made: Made) -> list[View]:
+    """The views of a release: those whose marts it has as they are declared."""
+    declared = load_marts()
+    whole = {name for name, one in made.marts.items() if one.rows.mart == declared.get(name)}
+    return [view for view in load_views() if set(view.sources) <= whole]
 
 
 def _labelled(rows: pa.Table, labels: Mapping[str, Mapping[str, str]]) -> pa.Table:
     """Swedish labels beside the coded columns."""
     for column in rows.column_names:
-        if column == "indicator_code":
-            rows = _beside(rows, column, "indicator_label", lambda code: label(code) or code)
-        elif column in labels:
-            rows = _beside(rows, column, _LABELLED[column][1], partial(_said, labels[column]))
+        if column in labels:
+            name = load_dimensions()[_LABELLED[column]].label
+            rows = _beside(rows, column, name, partial(_said, labels[column]))
     return rows
 
 
@@ -207,12 +199,12 @@ def _said(labels: Mapping[str, str], code: str) -> str:
 def _beside(rows: pa.Table, column: str, name: str, said: Callable[[str], str]) -> pa.Table:
     codes = rows[column].cast(pa.string()).combine_chunks()
     encoded = (codes if isinstance(codes, pa.Array) else pa.concat_arrays(codes.chunks)).dictionary_encode()
-    words = ["Alla" if code == TOTAL else said(code) for code in encoded.dictionary.to_pylist()]
+    words = [said(code) for code in encoded.dictionary.to_pylist()]
     labels = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(words, pa.string())).cast(pa.string())
     return rows.add_column(rows.column_names.index(column) + 1, name, labels)
 
 
-def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
+def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table, key: str = "") -> int:
     target.register("published_rows", rows)
     columns = ", ".join(
         f'"{one}"::varchar as "{one}"' if pa.types.is_dictionary(rows.schema.field(one).type) else f'"{one}"'
@@ -220,7 +212,25 @@ def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> int:
     )
     target.execute(f"create table release.published.{name} as select {columns} from published_rows")
     target.unregister("published_rows")
+    if key:
+        target.execute(f"alter table release.published.{name} add primary key ({key})")
     return int(rows.num_rows)
+
+
+def _store_view(target: duckdb.DuckDBPyConnection, view: View, notice: str) -> int:
+    """Make a view a table, so that every target has the same, and describe it."""
+    target.execute("use release")
+    rows = target.execute(view.sql).to_arrow_table()
+    target.execute("use memory")
+    count = _store(target, view.name, rows)
+    table = f"release.published.{view.name}"
+    statements = [f"comment on table {table} is {sql_literal(f'{notice} {view.comment}'.strip())}"]
+    statements += [
+        f"comment on column {table}.{column.name} is {sql_literal(f'{column.label}: {column.explanation}')}"
+        for column in view.columns
+    ]
+    target.execute("; ".join(statements))
+    return count
 
 
 def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, str]) -> None:

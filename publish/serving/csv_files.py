@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ import pyarrow.csv
 
 from ingest.findings import count_with_noun
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, sql_literal
+from publish.views.declared import PREFIX as VIEW
 
 ROWS_IN_BATCH = 65_536
 PLAIN_FOLDER = "csv"
@@ -40,11 +42,14 @@ _MISREAD = re.compile(MISREAD, re.IGNORECASE)
 
 
 def write_csv_files(release: ReleaseFile, folder: Path) -> None:
-    """Write `csv/<table>.csv` and `csv_excel/<table>.csv` for every table, each folder with a page that explains it."""
+    """Write `csv/<table>.csv` for views and dimension tables, `csv_excel/<table>.csv` for every table.
+
+    Each folder has a page that explains it.
+    """
     for flavour in (PLAIN_FOLDER, SWEDISH_FOLDER):
         (folder / flavour).mkdir()
         (folder / flavour / "LAS_MIG.txt").write_text(explanation(release, flavour), encoding="utf-8")
-    write_plain_files(release, folder / PLAIN_FOLDER)
+    write_plain_files(release, folder / PLAIN_FOLDER, [table for table in release.tables if is_in_csv(table.name)])
     with release.reading() as connection:
         for table in release.tables:
             rows = connection.execute(swedish_query(release, table)).to_arrow_reader(ROWS_IN_BATCH)
@@ -52,10 +57,15 @@ def write_csv_files(release: ReleaseFile, folder: Path) -> None:
                 write_swedish(rows, sink)
 
 
-def write_plain_files(release: ReleaseFile, folder: Path) -> None:
-    """Write `<table>.csv` for every table in the plain flavour."""
+def is_in_csv(table: str) -> bool:
+    """Whether a table is in the folder `csv`: what people read, and its codes. Marts are in Parquet and DuckDB."""
+    return table.startswith((VIEW, "dim_")) or table == "about"
+
+
+def write_plain_files(release: ReleaseFile, folder: Path, tables: Sequence[ServedTable] | None = None) -> None:
+    """Write `<table>.csv` in the plain flavour, for every table or for some."""
     with release.reading() as connection:
-        for table in release.tables:
+        for table in release.tables if tables is None else tables:
             rows = connection.execute(release.query(table) + narrow(table)).to_arrow_reader(ROWS_IN_BATCH)
             with pa.OSFile(str(folder / f"{table.name}.csv"), "wb") as sink:
                 write_plain(rows, sink)
@@ -88,7 +98,7 @@ def swedish_query(release: ReleaseFile, table: ServedTable) -> str:
 
 
 def narrow(table: ServedTable) -> str:
-    """A condition for the rows that go into CSV: totals and single dimensions of quarters and calendar years.
+    """A condition for the rows of marts in PostgreSQL and `csv_excel`: totals and single dimensions, no rolling years.
 
     Parquet and DuckDB have the others.
     """
@@ -156,8 +166,11 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     }[flavour]
     lines = [f"Utgåva {release.release_id}", *([release.notice] if release.notice else []), "", how]
     lines.append(
-        "Här finns kvartal och kalenderår: totaler och en uppdelning i taget. Rullande år och alla uppdelningar finns "
-        "i Parquet och DuckDB."
+        "Här finns vyerna (vy_…), en för varje fråga, och tabellerna med koder (dim_…). Alla uppdelningar finns i "
+        "tabellerna mart_… i Parquet och DuckDB."
+        if flavour == PLAIN_FOLDER
+        else "Här finns kvartal och kalenderår: totaler och en uppdelning i taget. Rullande år och alla uppdelningar "
+        "finns i Parquet och DuckDB."
     )
     if how_to_read := release.about.get("how_to_read"):
         lines.append(how_to_read)
@@ -166,6 +179,8 @@ def explanation(release: ReleaseFile, flavour: str) -> str:
     lines.append("Klockslag är i UTC.")
     rows = rows_in_files(release)
     for table in release.tables:
+        if flavour == PLAIN_FOLDER and not is_in_csv(table.name):
+            continue
         lines += [
             "",
             f"{table.name}.csv ({count_with_noun(rows[table.name], 'rad', 'rader')})",

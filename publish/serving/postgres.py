@@ -51,7 +51,7 @@ class NotSwapped(ServingError):
 
 @dataclass(frozen=True)
 class Loading:
-    """A schema to be put in place, the role that reads it, the release that is loaded for it, its plain CSV files."""
+    """A schema to be put in place, the role that reads it, the release that is loaded for it, plain CSV files of it."""
 
     schema: str
     role: str
@@ -109,6 +109,7 @@ def load(connection: Connection, loading: Loading, on_step: Callable[[str], None
             for table in release.tables:
                 on_step(f"load {loading.schema}.{table.name}")
                 _load_table(connection, loading, table)
+            _declare_references(connection, loading)
     except (psycopg.errors.DuplicateSchema, psycopg.errors.UniqueViolation) as error:
         if error.diag.constraint_name not in (None, "pg_namespace_nspname_index"):
             raise ServingError(f"PostgreSQL refuses the release's rows: {error.diag.message_primary}") from None
@@ -147,6 +148,27 @@ def _load_table(connection: Connection, loading: Loading, table: ServedTable) ->
             sql.SQL("comment on column {} is {}").format(field, sql.Literal(column.comment or column.label))
         )
     connection.execute(sql.SQL("analyze {}").format(target))
+
+
+def _declare_references(connection: Connection, loading: Loading) -> None:
+    """Declare foreign keys, so that clients find how tables belong together.
+
+    They are not validated: a release is checked where it is made, and never changed here.
+    """
+    keys = {(table.name, table.key) for table in loading.release.tables}
+    for table in loading.release.tables:
+        for reference in table.references:
+            columns = sql.SQL(", ").join(map(sql.Identifier, reference.columns))
+            to = sql.SQL(", ").join(map(sql.Identifier, reference.table_columns))
+            other = sql.Identifier(loading.new, reference.table)
+            if (reference.table, reference.table_columns) not in keys:
+                connection.execute(sql.SQL("alter table {} add unique ({})").format(other, to))
+                keys.add((reference.table, reference.table_columns))
+            connection.execute(
+                sql.SQL("alter table {} add foreign key ({}) references {} ({}) not valid").format(
+                    sql.Identifier(loading.new, table.name), columns, other, to
+                )
+            )
 
 
 def postgres_type(kind: str) -> str:

@@ -12,6 +12,9 @@ import duckdb
 
 from ingest.failures import in_words
 from publish.labels import label
+from publish.marts.dimensions import Reference, references_of_codes
+from publish.views.declared import PREFIX as VIEW
+from publish.views.declared import load_views
 
 PUBLISHED = "published"
 _NOT_SENT = {"STRUCT", "MAP", "UNION", "ENUM", "INTERVAL", "BLOB", "UHUGEINT"}
@@ -23,11 +26,15 @@ class ServingError(Exception):
 
 @dataclass(frozen=True)
 class ServedColumn:
-    """A column as it is published: DuckDB's name of its type, and its comment (Swedish label, colon, description)."""
+    """A column as it is published: DuckDB's name of its type, and its comment (Swedish label, colon, description).
+
+    `own_label`: a view's columns are called as their comments say, whatever else has that name.
+    """
 
     name: str
     type: str
     comment: str
+    own_label: str = ""
 
     @property
     def sent_as(self) -> str:
@@ -42,7 +49,7 @@ class ServedColumn:
     @property
     def label(self) -> str:
         """The Swedish label; the name itself where the glossary has none."""
-        return label(self.name) or self.name
+        return self.own_label or label(self.name) or self.name
 
     @property
     def description(self) -> str:
@@ -52,7 +59,10 @@ class ServedColumn:
 
 @dataclass(frozen=True)
 class ServedTable:
-    """A table as it is published; `key_kind` is PRIMARY KEY, UNIQUE, or empty when the file declares no key."""
+    """A table as it is published; `key_kind` is PRIMARY KEY, UNIQUE, or empty when the file declares no key.
+
+    `references`: columns whose values are rows of other tables of the same file.
+    """
 
     name: str
     comment: str
@@ -60,6 +70,7 @@ class ServedTable:
     key: tuple[str, ...]
     key_kind: str
     rows: int
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ def read_release(path: Path, schema: str = PUBLISHED) -> ReleaseFile:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
         bare = ReleaseFile(path, schema, (), {}, sha256)
         with bare.reading() as connection:
-            tables = tuple(_tables(connection, bare))
+            tables = _with_references(tuple(_tables(connection, bare)))
             about = _about(connection, bare, tables)
     except (OSError, duckdb.Error) as error:
         raise ServingError(f"{path} can't be read as a release: {in_words(error) or type(error).__name__}") from error
@@ -146,7 +157,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iter
         f"select table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns() where {here} "
         "order by table_name, column_index"
     ).fetchall():
-        columns.setdefault(table, []).append(ServedColumn(column, kind, comment.strip()))
+        own = comment.partition(": ")[0] if table.startswith(VIEW) else ""
+        columns.setdefault(table, []).append(ServedColumn(column, kind, comment.strip(), own.strip()))
     keys: dict[str, tuple[str, tuple[str, ...]]] = {}
     for table, kind, names in connection.execute(
         "select table_name, constraint_type, constraint_column_names from duckdb_constraints() "
@@ -160,6 +172,31 @@ def _tables(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iter
         bare = ServedTable(table, comment.strip(), tuple(columns[table]), key, kind, 0)
         (rows,) = connection.execute(f"select count(*) from {release.relation(bare)}").fetchone() or (0,)
         yield replace(bare, rows=rows)
+
+
+def _with_references(tables: tuple[ServedTable, ...]) -> tuple[ServedTable, ...]:
+    """The tables with what their columns refer to, as far as it is in the file, and the keys of views.
+
+    A key in DuckDB's file takes more room than a view: what makes its rows unique is known of its declaration.
+    """
+    there = {(table.name, column.name) for table in tables for column in table.columns}
+    views = {view.name: view for view in load_views()}
+    found = []
+    for table in tables:
+        names = tuple(column.name for column in table.columns)
+        view = views.get(table.name)
+        wanted = references_of_codes(names) if view is None else view.references()
+        known = tuple(
+            one
+            for one in wanted
+            if one.table != table.name
+            and set(one.columns) <= set(names)
+            and {(one.table, column) for column in one.table_columns} <= there
+        )
+        if view is not None and not table.key and set(view.key) <= set(names):
+            table = replace(table, key=view.key, key_kind="PRIMARY KEY")
+        found.append(replace(table, references=known))
+    return tuple(found)
 
 
 def _about(

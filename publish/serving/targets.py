@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -69,7 +70,7 @@ class Served:
 
     @property
     def csv_folder(self) -> Path:
-        """A CSV file per table; those for Swedish Excel lie beside, in `csv_excel`."""
+        """A CSV file per view and dimension table; files for Swedish Excel are in `csv_excel` beside."""
         return self.folder / PLAIN_FOLDER
 
 
@@ -130,7 +131,7 @@ def _storage_failures_raised(settings: Settings) -> Iterator[None]:
 def _serve(release: ReleaseFile, settings: Settings, beside: Path | None, on_step: Step) -> Served:
     with ExitStack() as stack:
         folder = prepare_folder(release, settings, beside, on_step)
-        database = _Database(settings, release, folder, on_step, stack) if has_database(settings) else None
+        database = _Database(settings, release, on_step, stack) if has_database(settings) else None
         if database is not None:
             _write_journal(settings, identity(release))
             try:
@@ -187,7 +188,7 @@ def _refuse_excess(connection: Connection, role: str, schema: str) -> None:
 class _Database:
     """PostgreSQL as a target: made ready at once, swapped when asked."""
 
-    def __init__(self, settings: Settings, release: ReleaseFile, folder: Path, on_step: Step, stack: ExitStack) -> None:
+    def __init__(self, settings: Settings, release: ReleaseFile, on_step: Step, stack: ExitStack) -> None:
         """Connect, make the roles, load what is not there yet."""
         self.settings, self.release, self.on_step = settings, release, on_step
         self.logins = sessions.load_logins(settings.publish_logins)
@@ -195,15 +196,14 @@ class _Database:
         on_step("roles")
         self._let_in(READER, roles.ensure_reader)
         _refuse_excess(self.connection, READER, PUBLISHED)
-        loads = [Loading(PUBLISHED, READER, release, folder / PLAIN_FOLDER)]
+        loads = [Loading(PUBLISHED, READER, release, self._folder(stack, ".rows-"))]
         if (marts := self._analysts_marts(stack)) is not None:
             loads.append(Loading(roles.MARTS, ANALYST, marts, marts.path.parent))
         postgres.sweep(self.connection, [PUBLISHED, roles.MARTS])
         self.loaded: dict[str, Loading] = {}
         for item in loads:
             if postgres.served(self.connection, item.schema) != identity(item.release):
-                if item.schema == roles.MARTS:
-                    write_plain_files(item.release, item.files)
+                write_plain_files(item.release, item.files)
                 postgres.load(self.connection, item, on_step)
                 self.loaded[item.schema] = item
         info = self.connection.info
@@ -251,13 +251,20 @@ class _Database:
         self._let_in(ANALYST, roles.ensure_analyst)
         _log_analysts(self.settings, "login allowed")
         _refuse_excess(self.connection, ANALYST, roles.MARTS)
-        folder = stack.enter_context(TemporaryDirectory(prefix=".analysts-", dir=self.settings.home))
-        held = Path(folder) / "warehouse.duckdb"
+        held = self._folder(stack, ".analysts-") / "warehouse.duckdb"
         try:
             held.hardlink_to(self.settings.warehouse)
         except OSError:
             raise ServingError("FOLLOWUP_PUBLISH_ANALYSTS is on, but there is no warehouse: build it first") from None
         return read_release(held, roles.MARTS)
+
+    def _folder(self, stack: ExitStack, prefix: str) -> Path:
+        """A folder for what is loaded, which goes with this process; those of killed runs go first."""
+        home = self.settings.home.absolute()
+        make_folder(home)
+        for leftover in home.glob(f"{prefix}*"):
+            shutil.rmtree(leftover)
+        return Path(stack.enter_context(TemporaryDirectory(prefix=prefix, dir=home)))
 
     def _notes(self) -> Iterator[str]:
         if others := roles.other_databases(self.connection, READER):

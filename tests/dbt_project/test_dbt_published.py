@@ -6,11 +6,8 @@ import re
 from pathlib import Path
 
 import duckdb
-import pytest
 from dbt_built import Warehouse
 
-from ingest.persons.keys import make_keys
-from ingest.settings import Settings
 from publish.attack.cells import UNKNOWN
 from publish.attack.likelihood import Deviation
 from publish.attack.relations import KINDS, relations_of
@@ -20,19 +17,7 @@ from publish.release.approving import Release
 from publish.release.attacking import long_form
 from publish.release.known import relations_known
 from publish.release.making import make
-from publish.release.releasing import release
 from publish.release.writing import SYNTHETIC
-from tests.publish.keyed_city import quick_policy
-
-
-@pytest.fixture(scope="module")
-def released(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    home = tmp_path_factory.mktemp("released") / "home"
-    home.mkdir()
-    (home / "warehouse.duckdb").symlink_to(warehouse.path)
-    settings = Settings.model_validate({"home": home, "keys": home.parent / "keys.json"})
-    make_keys(settings.keys)
-    return release(settings, approve=True, gate=lambda _: [], policy=quick_policy())
 
 
 def published(released: Release) -> Path:
@@ -73,7 +58,7 @@ def test_no_comment_names_what_the_release_lacks(released: Release, warehouse: W
     with duckdb.connect(str(published(released)), read_only=True) as release_file:
         said = release_file.execute(f"{columns} union all {tables}").fetchall()
     lacking = named - {name for table, column, _ in said for name in (table, column)}
-    assert {"dim_measure", "trend_difference", "is_left_out_of_city"} <= lacking
+    assert {"fct_case", "trend_difference", "is_left_out_of_city"} <= lacking
     assert [
         (table, column, word)
         for table, column, comment in said

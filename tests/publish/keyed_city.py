@@ -187,6 +187,10 @@ def _dimensions(connection: duckdb.DuckDBPyConnection, districts: Sequence[str],
         "reporting_quarter, quarter_label as period_label, 'Kvartal' as period_kind_label, sort_order, 1 as quarters, "
         "quarter_start_date as period_start_date, quarter_end_date as period_end_date from core.dim_quarter"
     )
+    connection.execute(
+        "create table core.dim_measure (measure varchar, measure_label varchar, measure_family varchar, "
+        "measure_form varchar, is_high_better boolean)"
+    )
     for name, columns in {
         "dim_intervention": "intervention_code, 'I' as intervention_label, 'c' as intervention_category",
         "dim_reason": "reason_code, 'R' as reason_label, 'child' as reason_side",

@@ -71,6 +71,10 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "reason_code varchar, cases integer, primary key (district_code, calendar_year, age_band, reason_code))"
         )
         connection.execute("insert into mart_case_flow_yearly values ('stockholm', 2018, 'alla', 'alla', 40)")
+        connection.execute("create table vy_flow as from mart_case_flow")
+        connection.execute(
+            "alter table vy_flow add primary key (district_code, reporting_quarter, age_band, reason_code)"
+        )
         connection.execute("create table dim_district (district_code varchar primary key, district_label varchar)")
         connection.execute("insert into dim_district values ('farsta', 'Farsta'), ('stockholm', 'Hela staden')")
         connection.execute("create table dim_reason (reason_code varchar primary key, reason_label varchar)")
@@ -156,7 +160,7 @@ def test_every_csv_of_a_release_is_read_by_its_schema(served: Path, flavour: str
 
 def test_a_plain_schema_says_types_keys_references_and_codes(served: Path) -> None:
     package = json.loads((served / "csv" / "datapackage.json").read_text(encoding="utf-8"))
-    flow = next(resource for resource in package["resources"] if resource["name"] == "mart_case_flow")
+    flow = next(resource for resource in package["resources"] if resource["name"] == "vy_flow")
     fields = {field["name"]: field for field in flow["schema"]["fields"]}
     assert {name: field["type"] for name, field in fields.items()} == {
         "district_code": "string", "reporting_quarter": "string", "age_band": "string", "reason_code": "string",
@@ -176,7 +180,7 @@ def test_a_plain_schema_says_types_keys_references_and_codes(served: Path) -> No
 
 def test_a_hidden_value_reads_as_missing(served: Path) -> None:
     package = json.loads((served / "csv" / "datapackage.json").read_text(encoding="utf-8"))
-    flow = next(resource for resource in package["resources"] if resource["name"] == "mart_case_flow")
+    flow = next(resource for resource in package["resources"] if resource["name"] == "vy_flow")
     hidden = [row for row in _read(served / "csv", flow) if row["suppressed"]]
     assert [(row["cases"], row["offer_rate"]) for row in hidden] == [(None, None)]
 
@@ -234,7 +238,7 @@ def test_every_name_in_the_catalogue_has_a_vocabulary_of_its_context(release: Pa
 
 def test_datasets_say_how_often_where_when_and_about_what(release: Path, tmp_path: Path) -> None:
     found = _catalogue(release, tmp_path)
-    flow, yearly, codes = found["dcat:dataset"]
+    flow, yearly, _view, codes = found["dcat:dataset"]
     assert flow["dcterms:title"] == {"@value": "Ärendeflödet", "@language": "sv"}
     assert flow["dcterms:accrualPeriodicity"] == {"@id": EU + "frequency/QUARTERLY"}
     assert yearly["dcterms:accrualPeriodicity"] == {"@id": EU + "frequency/ANNUAL"}
@@ -255,7 +259,8 @@ def test_identifiers_are_relative_until_an_address_is_set(release: Path, tmp_pat
     first = [
         found["dcat:dataset"][0]["dcat:distribution"][0]["dcat:accessURL"]["@id"] for found in (relative, absolute)
     ]
-    assert first == ["csv/mart_case_flow.csv", "https://data.example/uppfoljning/csv/mart_case_flow.csv"]
+    name = "parquet/mart_case_flow.parquet"  # marts are not in the folder `csv`
+    assert first == [name, f"https://data.example/uppfoljning/{name}"]
     for dataset in relative["dcat:dataset"]:
         for distribution in dataset["dcat:distribution"]:
             assert (served / distribution["dcat:downloadURL"]["@id"]).is_file()

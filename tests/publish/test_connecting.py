@@ -32,6 +32,7 @@ def here(settings: Settings, postgres: RunningServer, tmp_path: Path) -> dict[st
     release = draw_release(tmp_path / "r.duckdb", 3, tables=1)
     with duckdb.connect(str(release)) as connection:
         connection.execute("alter table published.mart_00 rename to mart_case_flow")
+        connection.execute("create table published.vy_arendeflode as from published.mart_case_flow")
     serve(release, settings)
     logins = json.loads(postgres.logins_file.read_text(encoding="utf-8"))
     return {
@@ -96,7 +97,9 @@ def test_superset_s_address(recipe: str, here: dict[str, str]) -> None:
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.text("select count(*) from mart_case_flow")).scalar() == 203
         found = sqlalchemy.inspect(connection)
-        assert sorted(found.get_table_names(schema="published")) == ["about", "dim_district", "mart_case_flow"]
+        assert sorted(found.get_table_names(schema="published")) == [
+            "about", "dim_district", "mart_case_flow", "vy_arendeflode",
+        ]  # fmt: skip
         columns = {column["name"]: column["comment"] for column in found.get_columns("mart_case_flow", "published")}
     engine.dispose()
     assert columns["age_band"] == "Åldersgrupp: ålder vid händelsen"

@@ -21,6 +21,7 @@ from releases_drawn import NOTICE, draw_release
 from ingest.settings import Settings
 from publish.serving import ServingError, read_release, serve
 from publish.serving.csv_files import (
+    is_in_csv,
     protected,
     swedish_header,
     swedish_query,
@@ -91,12 +92,17 @@ def test_parquet_explains_itself_by_field_and_by_file(release: Path, files_only:
     assert pairs["column:age_band"] == "Åldersgrupp: ålder vid händelsen"
 
 
-def test_every_target_of_files_holds_the_same_values(release: Path, files_only: Settings) -> None:
+def test_every_target_of_files_holds_the_same_values(tmp_path: Path, files_only: Settings) -> None:
+    release = draw_release(tmp_path / "release.duckdb", 7)
+    with duckdb.connect(str(release)) as connection:
+        connection.execute("create table published.vy_00 as from published.mart_00")
     served = serve(release, files_only)
+    # people's tables are in `csv`; marts are in Parquet and DuckDB
+    assert {path.stem for path in served.csv_folder.glob("*.csv")} == {"vy_00", "dim_district", "about"}
     with duckdb.connect(str(release), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         expected = connection.execute("from published.mart_00 order by age_band::int").fetchall()
-        parquet, plain = served.parquet_folder / "mart_00.parquet", served.folder / "csv" / "mart_00.csv"
+        parquet, plain = served.parquet_folder / "mart_00.parquet", served.csv_folder / "vy_00.csv"
         columns = "age_band: 'varchar', figure: 'bigint', offer_rate: 'double', released_at: 'timestamptz'"
         for source in (f"'{parquet}'", f"read_csv('{plain}', types = {{{columns}}})"):
             assert connection.execute(f"from {source} order by age_band::int").fetchall() == expected
@@ -119,14 +125,14 @@ def test_csv_is_as_its_flavour_says_byte_for_byte(tmp_path: Path, files_only: Se
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published")
         connection.execute(
-            "create table published.mart_x as select * from (values (1, 0.5::double, '6-12', true, 'a;\"b\"'), "
+            "create table published.vy_x as select * from (values (1, 0.5::double, '6-12', true, 'a;\"b\"'), "
             "(null, null, '', null, null)) t(cases, offer_rate, age_band, suppressed, sex)"
         )
     served = serve(path, files_only)
-    assert (served.folder / "csv" / "mart_x.csv").read_bytes() == (
+    assert (served.folder / "csv" / "vy_x.csv").read_bytes() == (
         b'"cases","offer_rate","age_band","suppressed","sex"\r\n1,0.5,"6-12",true,"a;""b"""\r\n,,"",,\r\n'
     )
-    excel = (served.folder / "csv_excel" / "mart_x.csv").read_bytes()
+    excel = (served.folder / "csv_excel" / "vy_x.csv").read_bytes()
     assert excel.startswith(b"\xef\xbb\xbf")
     assert excel.decode("utf-8-sig").split("\r\n")[1:] == ['1;"0,5";"\'6-12";"SANT";"a;""b"""', ';;"";;', ""]
 
@@ -225,7 +231,7 @@ def test_columns_that_share_a_label_are_distinguished_in_the_header() -> None:
 def test_published_files_can_not_be_written_to(release: Path, files_only: Settings) -> None:
     served = serve(release, files_only)
     files = [path for path in served.folder.resolve().rglob("*") if path.is_file()]
-    assert len(files) == 1 + 3 * 6 + 2 + 1
+    assert len(files) == 1 + 2 * 6 + 2 + 2 + 1
     assert [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)] == []
 
 
@@ -302,12 +308,17 @@ def test_the_page_beside_csv_files_has_each_files_own_number_of_rows(tmp_path: P
         connection.execute("alter table published.mart_00 add column cut varchar")
         connection.execute("update published.mart_00 set cut = if(age_band::int < 5, 'sex', 'age_band+sex')")
         connection.execute("insert into published.about values ('not_there', 'Det som saknas.')")
+        connection.execute("create table published.vy_00 as from published.mart_01")
     release = read_release(path)
     write_csv_files(release, tmp_path)
     for flavour in ("csv", "csv_excel"):
         said = (tmp_path / flavour / "LAS_MIG.txt").read_text(encoding="utf-8")
-        assert "mart_00.csv (5 rader)" in said and "mart_01.csv (207 rader)" in said and "Det som saknas." in said
+        assert "vy_00.csv (207 rader)" in said and "Det som saknas." in said
+        assert ("mart_00.csv (5 rader)" in said) == (flavour == "csv_excel")
         for table in release.tables:
+            if flavour == "csv" and not is_in_csv(table.name):
+                assert not (tmp_path / flavour / f"{table.name}.csv").exists()
+                continue
             with (tmp_path / flavour / f"{table.name}.csv").open(encoding="utf-8", newline="") as file:
                 rows = sum(1 for _ in csv.reader(file, delimiter="," if flavour == "csv" else ";")) - 1
             assert f"{table.name}.csv ({rows} rader)" in said

@@ -22,7 +22,7 @@ select
         when 'rullande_ar' then 'Fyra kvartal till och med ' || quarter_label
         else cast(calendar_year as varchar)
     end as period_label,
-    case period_kind when 'kvartal' then 'Kvartal' when 'rullande_ar' then 'Rullande år' else 'År' end
+    case period_kind when 'kvartal' then 'Kvartal' when 'rullande_ar' then 'Rullande år' else 'Kalenderår' end
         as period_kind_label,
     cast(sort_order * 3 + kind_order as integer) as sort_order,
     cast(case when period_kind = 'kvartal' then 1 else 4 end as integer) as quarters,

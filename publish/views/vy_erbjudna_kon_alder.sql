@@ -1,0 +1,29 @@
+select
+    district.district_code as stadsdel,
+    district.period_kind as periodtyp,
+    district.period,
+    district.sex as kon,
+    district.age_band as alder,
+    district.concluded as avslutade_utredningar,
+    district.offered as erbjudna_insats,
+    district.accepted as tackat_ja,
+    district.offer_rate as andel_erbjudna,
+    district.offer_rate_low as andel_erbjudna_lag,
+    district.offer_rate_high as andel_erbjudna_hog,
+    city.offer_rate as staden_andel_erbjudna,
+    district.offer_rate is null as for_fa,
+    district.is_provisional as preliminar
+from published.mart_case_flow as district
+left join published.mart_case_flow as city
+    on
+        city.district_code = 'stockholm'
+        and city.district_basis = 'today'
+        and city.cut = 'age_band+sex'
+        and city.cohort_basis = 'avslutad'
+        and city.period_kind = district.period_kind
+        and city.period = district.period
+        and city.sex = district.sex
+        and city.age_band = district.age_band
+where
+    district.district_basis = 'today' and district.cut = 'age_band+sex' and district.cohort_basis = 'avslutad'
+    and district.district_code <> 'stockholm'

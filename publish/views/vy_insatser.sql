@@ -1,0 +1,31 @@
+select
+    district.district_code as stadsdel,
+    district.period_kind as periodtyp,
+    district.period,
+    district.intervention_category as insatskategori,
+    district.intervention_code as insats,
+    district.sex as kon,
+    district.started as paborjade,
+    district.ongoing as pagaende,
+    district.completed as fullfoljda,
+    district.interrupted as avbrutna,
+    district.sessions as tillfallen,
+    district.completion_rate as andel_fullfoljda,
+    district.completion_rate_low as andel_fullfoljda_lag,
+    district.completion_rate_high as andel_fullfoljda_hog,
+    city.completion_rate as staden_andel_fullfoljda,
+    district.completion_rate is null as for_fa,
+    district.is_provisional as preliminar
+from published.mart_service_interventions as district
+left join published.mart_service_interventions as city
+    on
+        city.district_code = 'stockholm'
+        and city.district_basis = 'today'
+        and city.cut = 'intervention_code+sex'
+        and city.period_kind = district.period_kind
+        and city.period = district.period
+        and city.intervention_code = district.intervention_code
+        and city.sex = district.sex
+where
+    district.district_basis = 'today' and district.cut = 'intervention_code+sex'
+    and district.district_code <> 'stockholm'

@@ -1,0 +1,33 @@
+with elsewhere as (
+    select
+        needed.district_code,
+        needed.period_kind,
+        needed.period,
+        needed.intervention_code,
+        string_agg(known.district_label || ' ' || needed.seats_free, ', ' order by known.sort_order) as listed
+    from published.mart_vacancies as needed
+    inner join published.dim_district as known on known.district_code = needed.seats_district_code
+    where needed.district_basis = 'today' and needed.seats_district_code <> 'alla'
+    group by needed.district_code, needed.period_kind, needed.period, needed.intervention_code
+)
+
+select
+    needed.district_code as stadsdel,
+    needed.period_kind as periodtyp,
+    needed.period,
+    needed.intervention_code as insats,
+    needed.queue as ko,
+    needed.own_seats_free as egna_lediga_platser,
+    needed.seats_free as lediga_platser_hos_andra,
+    needed.places_possible as kan_fa_plats,
+    needed.earliest_start_date as tidigaste_start,
+    elsewhere.listed as var_platserna_finns,
+    needed.is_provisional as preliminar
+from published.mart_vacancies as needed
+inner join elsewhere
+    on
+        elsewhere.district_code = needed.district_code
+        and elsewhere.period_kind = needed.period_kind
+        and elsewhere.period = needed.period
+        and elsewhere.intervention_code = needed.intervention_code
+where needed.district_basis = 'today' and needed.seats_district_code = 'alla'

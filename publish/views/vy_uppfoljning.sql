@@ -1,0 +1,49 @@
+with followed as (
+    select
+        district_code, period_kind, period,
+        'service' as insatsform,
+        follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
+        completion_rate, completion_rate_low, completion_rate_high,
+        is_provisional
+    from published.mart_service_interventions
+    where district_basis = 'today' and cut = 'total'
+    union all
+    select
+        district_code, period_kind, period,
+        'bistand' as insatsform,
+        follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
+        completion_rate, completion_rate_low, completion_rate_high,
+        is_provisional
+    from published.mart_outpatient_care
+    where district_basis = 'today' and cut = 'total'
+)
+
+select
+    district.district_code as stadsdel,
+    district.period_kind as periodtyp,
+    district.period,
+    district.insatsform,
+    district.follow_up_rate_denominator as avslutade_insatser,
+    district.follow_up_rate_numerator as uppfoljda,
+    district.follow_up_rate as andel_uppfoljda,
+    district.follow_up_rate_low as andel_uppfoljda_lag,
+    district.follow_up_rate_high as andel_uppfoljda_hog,
+    city.follow_up_rate as staden_andel_uppfoljda,
+    district.completion_rate as andel_fullfoljda,
+    district.completion_rate_low as andel_fullfoljda_lag,
+    district.completion_rate_high as andel_fullfoljda_hog,
+    city.completion_rate as staden_andel_fullfoljda,
+    (
+        (city.follow_up_rate_denominator > 0 and district.follow_up_rate is null)
+        or district.completion_rate is null
+    ) as for_fa,
+    coalesce(city.follow_up_rate_denominator, 0) = 0 as vantar_pa_tid,
+    district.is_provisional as preliminar
+from followed as district
+left join followed as city
+    on
+        city.district_code = 'stockholm'
+        and city.insatsform = district.insatsform
+        and city.period_kind = district.period_kind
+        and city.period = district.period
+where district.district_code <> 'stockholm'
