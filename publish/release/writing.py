@@ -62,6 +62,7 @@ _LABELLED = {
 }
 """Columns of marts that have their labels beside them."""
 
+
 def in_words(policy: CellKeyPolicy) -> str:
     """What every reader must know of the figures, in Swedish."""
     values = {
