@@ -248,7 +248,9 @@ def _swap(connection: Connection, loaded: Sequence[Loading], removed: Sequence[s
         named, role = sql.Identifier(item.schema), sql.Identifier(item.role)
         connection.execute(sql.SQL("alter schema {} rename to {}").format(sql.Identifier(item.new), named))
         connection.execute(sql.SQL("grant usage on schema {} to {}").format(named, role))
-        connection.execute(sql.SQL("grant select on all tables in schema {} to {}").format(named, role))
+        # The information schema shows foreign keys only to who may do more than read; who makes no tables can use no
+        # reference, and Power BI finds its relations there.
+        connection.execute(sql.SQL("grant select, references on all tables in schema {} to {}").format(named, role))
 
 
 def sweep(connection: Connection, schemas: Sequence[str]) -> None:

@@ -191,7 +191,7 @@ def excess(connection: Connection, role: str, schema: str) -> list[str]:
         "or has_any_column_privilege(%(role)s, c.oid, 'select, insert, update, references'))",
         "may write {}": "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = relnamespace "
         "where n.nspname = any(%(own)s) and relkind in ('r', 'v', 'm', 'p', 'f') and "
-        "has_table_privilege(%(role)s, c.oid, 'insert, update, delete, truncate, references, trigger')",
+        "has_table_privilege(%(role)s, c.oid, 'insert, update, delete, truncate, trigger')",
         "may run {}": f"select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = pronamespace "
         f"where {_SYSTEM} and prosecdef and has_function_privilege(%(role)s, p.oid, 'execute')",
         "owns {}": "select classid::regclass::text || ' ' || objid from pg_shdepend "

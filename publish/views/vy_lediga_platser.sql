@@ -30,4 +30,4 @@ inner join elsewhere
         and elsewhere.period_kind = needed.period_kind
         and elsewhere.period = needed.period
         and elsewhere.intervention_code = needed.intervention_code
-where needed.district_basis = 'today' and needed.seats_district_code = 'alla'
+where needed.district_basis = 'today' and needed.seats_district_code = 'alla' and needed.district_code <> 'stockholm'

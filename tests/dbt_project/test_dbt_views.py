@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
+from marts_drawn import draw_marts
 
 from publish.marts.declared import load_marts
 from publish.marts.dimensions import load_dimensions, references_of_codes
@@ -15,6 +16,107 @@ from publish.views.declared import View, load_views
 
 NAMES = {"clinic"}
 """Columns of marts whose values are names that a reader understands."""
+QUESTIONS = {
+    "over 60 days by district with intervals, last year": (
+        "select stadsdel, andel_over_60_dagar, andel_over_60_dagar_lag, andel_over_60_dagar_hog, "
+        "staden_andel_over_60_dagar from published.vy_fyra_mal_ar where period = '2019'",
+        "select n.district_label, round(1 - m.rate, 12), round(1 - m.rate_high, 12), round(1 - m.rate_low, 12), "
+        "(select round(1 - c.rate, 12) from published.mart_goal_indicators as c where c.district_code = 'stockholm' "
+        "and c.district_basis = 'today' and c.period_kind = 'ar' and c.period = '2019' "
+        "and c.indicator_code = 'within_60_days_rate' and c.cut = 'total') "
+        "from published.mart_goal_indicators as m join published.dim_district as n using (district_code) "
+        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'ar' "
+        "and m.period = '2019' and m.indicator_code = 'within_60_days_rate' and m.cut = 'total'",
+    ),
+    "råd- och stödsamtal by district and sex": (
+        "select stadsdel, kon, paborjade from published.vy_insatser_ar "
+        "where period = '2019' and insats = 'Råd- och stödsamtal'",
+        "select n.district_label, case m.sex when 'kvinna' then 'Kvinna' when 'man' then 'Man' end, m.started "
+        "from published.mart_service_interventions as m join published.dim_district as n using (district_code) "
+        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'ar' "
+        "and m.period = '2019' and m.intervention_code = 'rad_och_stod' and m.sex <> 'alla' and m.age_band = 'alla' "
+        "and m.target_group = 'alla' and m.referred_from = 'alla'",
+    ),
+    "assessed against service waits": (
+        "select stadsdel, vantan_pa, medel_dagar, staden_medel_dagar from published.vy_vantetider_ar "
+        "where period = '2019' and vantan_pa in ('Serviceinsats', 'Biståndsbedömd öppenvård')",
+        "select n.district_label, case m.wait_kind when 'service' then 'Serviceinsats' else 'Biståndsbedömd öppenvård' "
+        "end, m.wait_mean_days, c.wait_mean_days from published.mart_waiting_times as m "
+        "join published.dim_district as n using (district_code) join published.mart_waiting_times as c "
+        "on c.district_code = 'stockholm' and c.district_basis = 'today' and c.wait_kind = m.wait_kind "
+        "and c.period_kind = 'ar' and c.period = '2019' and c.intervention_code = 'alla' "
+        "and c.intervention_category = 'alla' where m.district_basis = 'today' and m.district_code <> 'stockholm' "
+        "and m.wait_kind in ('service', 'assessed') and m.period_kind = 'ar' and m.period = '2019' "
+        "and m.intervention_code = 'alla' and m.intervention_category = 'alla'",
+    ),
+    "who offers Trappan": (
+        "select stadsdel, som_service, som_bistand, regi, sprak from published.vy_utbud "
+        "where period = '2019 kv 4' and insats = 'Trappan' and erbjuds",
+        "select n.district_label, coalesce((select is_offered from published.mart_supply as f where "
+        "f.district_code = m.district_code and f.district_basis = 'today' and f.period_kind = 'kvartal' and "
+        "f.period = '2019Q4' and f.intervention_code = 'trappan' and f.form = 'service' and f.directed_at = 'alla'), "
+        "false), coalesce((select is_offered from published.mart_supply as f where "
+        "f.district_code = m.district_code and f.district_basis = 'today' and f.period_kind = 'kvartal' and "
+        "f.period = '2019Q4' and f.intervention_code = 'trappan' and f.form = 'bistand' and f.directed_at = 'alla'), "
+        "false), 'Egen regi, Upphandlad', 'Engelska, Svenska' from published.mart_supply as m "
+        "join published.dim_district as n using (district_code) where m.district_basis = 'today' "
+        "and m.district_code <> 'stockholm' and m.period_kind = 'kvartal' and m.period = '2019Q4' "
+        "and m.intervention_code = 'trappan' and m.form = 'alla' and m.directed_at = 'alla' and m.is_offered",
+    ),
+    "which groups fill worst, and where free places are": (
+        "select stadsdel, insats, andel_fyllda, lediga_platser from published.vy_grupper where period = '2019 kv 4'",
+        "select n.district_label, case m.intervention_code when 'trappan' then 'Trappan' else 'Råd- och stödsamtal' "
+        "end, m.fill_rate, coalesce((select max(seats_free) from published.mart_vacancies as v where "
+        "v.seats_district_code = m.district_code and v.district_basis = 'today' and v.period = '2019Q4' and "
+        "v.period_kind = 'kvartal' and v.intervention_code = m.intervention_code), 0) "
+        "from published.mart_recruitment as m join published.dim_district as n using (district_code) "
+        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'kvartal' "
+        "and m.period = '2019Q4' and m.cohort_basis = 'startad' and m.intervention_code <> 'alla'",
+    ),
+    "re-referral by heard or not": (
+        "select stadsdel, barnet_hort, andel_ater_ett_ar, andel_ater_ett_ar_lag, andel_ater_ett_ar_hog "
+        "from published.vy_ateraktualisering_ar where period = '2018'",
+        "select n.district_label, case m.child_heard_answer when 'ja' then 'Ja' else 'Nej' end, "
+        "m.re_referral_rate_365, m.re_referral_rate_365_low, m.re_referral_rate_365_high "
+        "from published.mart_re_referral as m join published.dim_district as n using (district_code) "
+        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'ar' "
+        "and m.period = '2018' and m.cut = 'child_heard_answer'",
+    ),
+    "who lies outside the funnel": (
+        "select stadsdel, matt, lage from published.vy_likstallighet where period = '2019' and utanfor",
+        "select n.district_label, d.measure_label, case m.funnel_position when 'over' then 'Över gränserna' "
+        "else 'Under gränserna' end from published.mart_equity as m "
+        "join published.dim_district as n using (district_code) join published.dim_measure as d using (measure) "
+        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'ar' "
+        "and m.period = '2019' and m.funnel_position <> 'inom'",
+    ),
+    "girls and boys among offers by age and quarter": (
+        "select period, alder, kon, sum(erbjudna_insats) from published.vy_erbjudna_kon_alder group by all",
+        "select p.period_label, case m.age_band when '6-12' then '6–12 år' else '13–17 år' end, "
+        "case m.sex when 'kvinna' then 'Kvinna' else 'Man' end, sum(m.offered) from published.mart_case_flow as m "
+        "join published.dim_period as p using (period_kind, period) where m.district_basis = 'today' "
+        "and m.district_code <> 'stockholm' and m.period_kind = 'kvartal' and m.cohort_basis = 'avslutad' "
+        "and m.cut = 'age_band+sex' group by all",
+    ),
+}
+"""What the city asks: one select on one view, and a query of the marts that was written by hand."""
+SUMS = {
+    "sum(inkomna_arenden) from published.vy_arendeflode": "sum(cases) from published.mart_case_flow where "
+    "cohort_basis = 'inkommen' and cut = 'total' and period_kind = 'kvartal'",
+    "sum(inkomna_arenden) from published.vy_arendeflode_ar": "sum(cases) from published.mart_case_flow where "
+    "cohort_basis = 'inkommen' and cut = 'total' and period_kind = 'ar'",
+    "sum(paborjade) from published.vy_insatser": "sum(started) from published.mart_service_interventions where "
+    "cut = 'intervention_code+sex' and period_kind = 'kvartal'",
+    "sum(besok) from published.vy_ungdomsmottagning": "sum(visits) from published.mart_youth_clinic where "
+    "cut = 'clinic_age_band+sex' and period_kind = 'kvartal'",
+    "sum(deltagare) from published.vy_grupper": "sum(participants) from published.mart_recruitment where "
+    "cut = 'intervention_code' and cohort_basis = 'startad' and period_kind = 'kvartal'",
+    "sum(ko) from published.vy_lediga_platser": "sum(queue) from published.mart_vacancies where "
+    "cut = 'intervention_code' and period_kind = 'kvartal'",
+    "sum(filer_i_kraft) from published.vy_inlamning": "sum(files_in_force) from published.mart_submission_status where "
+    "cut = 'dataset' and period_kind = 'kvartal'",
+}
+"""Sums of a whole view without any condition, and what they are of the marts."""
 VIEWS = pytest.mark.parametrize("view", load_views(), ids=lambda view: view.name)
 
 
@@ -23,6 +125,15 @@ def shown(released: Release) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file that readers open."""
     assert released.served is not None
     with duckdb.connect(str(released.served.duckdb_file), read_only=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def drawn(released: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same tables with drawn figures, enough for rates and years."""
+    assert released.served is not None
+    path = tmp_path_factory.mktemp("drawn") / "drawn.duckdb"
+    with duckdb.connect(str(draw_marts(released.served.duckdb_file.resolve(), path)), read_only=True) as connection:
         yield connection
 
 
@@ -118,6 +229,27 @@ def test_a_view_is_a_table_described_in_swedish_whose_query_answers(
     assert kinds <= {{"kvartal": "Kvartal", "ar": "Kalenderår", "rullande_ar": "Rullande år"}[view.period_kind]}
 
 
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_one_select_answers_what_the_city_asks(drawn: duckdb.DuckDBPyConnection, question: str) -> None:
+    asked, by_hand = QUESTIONS[question]
+    answer = rows(drawn, asked)
+    assert answer and sorted(map(repr, answer)) == sorted(map(repr, rows(drawn, by_hand)))
+
+
+@pytest.mark.parametrize("asked", SUMS)
+def test_a_sum_without_conditions_counts_nothing_twice(drawn: duckdb.DuckDBPyConnection, asked: str) -> None:
+    districts = " and district_basis = 'today' and district_code <> 'stockholm'"
+    assert rows(drawn, f"select {asked}") == rows(drawn, f"select {SUMS[asked]}{districts}") != [(None,)]
+
+
+@VIEWS
+def test_a_view_of_drawn_figures_has_rows_and_answers(drawn: duckdb.DuckDBPyConnection, view: View) -> None:
+    assert rows(drawn, f"select 1 from published.{view.name} limit 1")
+    assert rows(drawn, view.query)
+    key = ", ".join(view.key)
+    assert rows(drawn, f"select {key} from published.{view.name} group by {key} having count(*) > 1") == []
+
+
 @VIEWS
 def test_a_view_has_no_totals_among_its_parts_and_no_bare_code(shown: duckdb.DuckDBPyConnection, view: View) -> None:
     for column in view.columns:
@@ -128,7 +260,8 @@ def test_a_view_has_no_totals_among_its_parts_and_no_bare_code(shown: duckdb.Duc
 
 
 @VIEWS
-def test_a_rate_is_missing_only_where_a_column_says_why(shown: duckdb.DuckDBPyConnection, view: View) -> None:
+def test_a_rate_is_missing_only_where_a_column_says_why(drawn: duckdb.DuckDBPyConnection, view: View) -> None:
+    shown = drawn
     names = {column.name for column in view.columns}
     because = " or ".join(["false", *(flag for flag in ("for_fa", "vantar_pa_tid") if flag in names)])
     for column in view.columns:

@@ -19,6 +19,7 @@ from releases_drawn import NOTICE, draw_release, files_say, reader_sees
 
 from ingest.settings import Settings
 from publish.serving import ServingError, finish, serve
+from publish.views.declared import load_views
 
 pytestmark = pytest.mark.server
 Connect = Callable[..., "psycopg.Connection[Any]"]
@@ -109,6 +110,36 @@ def test_every_table_and_column_has_its_comment_and_every_key_its_index(
     assert ("dim_district", "PRIMARY KEY (district_code)") in keys
     assert ("mart_00", "PRIMARY KEY (district_code, reporting_quarter, age_band)") in keys
     assert len(keys) == 6
+
+
+def test_a_reader_finds_how_tables_belong_together(settings: Settings, connect: Connect, tmp_path: Path) -> None:
+    """In the information schema too, where Power BI looks: it shows foreign keys only to who may do more than read."""
+    path = draw_release(tmp_path / "r.duckdb", 1, tables=1)
+    view = next(one for one in load_views() if one.name == "vy_insatser")
+    with duckdb.connect(str(path)) as release:
+        columns = ", ".join(f"'Kvinna'::varchar as {column.name}" for column in view.columns)
+        release.execute(f"create table published.{view.name} as select {columns}")
+        release.execute("create table published.dim_sex as select 'kvinna' as sex, 'Kvinna' as sex_label")
+        release.execute("alter table published.dim_sex add primary key (sex)")
+    serve(path, settings)
+    with connect() as reader:
+        found = reader.execute(
+            "select f.table_name::text, f.column_name::text, t.table_name::text, t.column_name::text "
+            "from information_schema.referential_constraints r "
+            "join information_schema.key_column_usage f using (constraint_schema, constraint_name) "
+            "join information_schema.key_column_usage t on t.constraint_schema = r.unique_constraint_schema "
+            "and t.constraint_name = r.unique_constraint_name order by 1, 2"
+        ).fetchall()
+    with connect() as reader:
+        reader.execute("set transaction read write")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("create temporary table mine (sex text references published.dim_sex)")
+    # the view's words are labels, the mart's district a code; what is not in the file is not referred to
+    assert found == [
+        ("mart_00", "district_code", "dim_district", "district_code"),
+        ("vy_insatser", "kon", "dim_sex", "sex_label"),
+        ("vy_insatser", "stadsdel", "dim_district", "district_label"),
+    ]
 
 
 # -- readers while it changes ------------------------------------------------------------------------------------------
