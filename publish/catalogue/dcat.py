@@ -11,7 +11,11 @@ from typing import Any
 from ingest.findings import count_with_noun
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
+from publish.catalogue.pages import START
+from publish.catalogue.site import FOLDER as SITE
+from publish.catalogue.site import page_of
 from publish.serving.csv_files import PLAIN_FOLDER, is_in_csv
+from publish.views.declared import load_views
 
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -61,7 +65,7 @@ def catalogue(described: Described, settings: Settings) -> dict[str, Any]:
         "dcterms:language": {"@id": SWEDISH},
         "dcterms:modified": _day(date.fromisoformat(made)),
         "dcat:themeTaxonomy": {"@id": f"{_EU}/data-theme"},
-        "foaf:homepage": {"@id": f"{base}dictionary.html"},
+        "foaf:homepage": {"@id": f"{base}{SITE}/{START}"},
         "dcat:dataset": datasets,
     }
 
@@ -93,6 +97,7 @@ def _dimensions(tables: list[Table], described: Described, settings: Settings, b
 
 
 def _common(identifier: str, title: str, said: str, settings: Settings, base: str) -> dict[str, Any]:
+    page = START if identifier == _CODES else page_of(identifier, load_views())
     found: dict[str, Any] = {
         "@id": f"{base}#{identifier}",
         "@type": "dcat:Dataset",
@@ -103,7 +108,7 @@ def _common(identifier: str, title: str, said: str, settings: Settings, base: st
         "dcterms:language": {"@id": SWEDISH},
         "dcterms:spatial": {"@id": STOCKHOLM},
         "dcat:theme": {"@id": SOCIETY},
-        "dcat:landingPage": {"@id": f"{base}dictionary.html#{identifier}"},
+        "dcat:landingPage": {"@id": f"{base}{SITE}/{page}"},
     }
     if settings.catalogue_contact_email:
         found["dcat:contactPoint"] = {
@@ -126,7 +131,7 @@ def _distributions(tables: list[Table], settings: Settings, base: str) -> list[d
             "@type": "dcat:Distribution",
             "dcterms:title": _swedish(f"{table.label} ({said})"),
             "dcterms:description": _swedish(
-                f"{said}, {count_with_noun(table.rows, 'rad', 'rader')}. Kolumnerna beskrivs i datalexikonet."
+                f"{said}, {count_with_noun(table.rows, 'rad', 'rader')}. Kolumnerna beskrivs på sidan om tabellen."
             ),
             "dcat:accessURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},
             "dcat:downloadURL": {"@id": f"{base}{kind}/{table.name}.{ending}"},

@@ -19,6 +19,8 @@ from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
 from publish.release.texts import explanation, own_text, swedish_pages
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
+from publish.serving.workbook import views_in
+from publish.views.declared import Kind, View
 
 ABOUT = "about"
 OF_THE_RELEASE = (ABOUT,)
@@ -30,6 +32,10 @@ STOCKS = frozenset({"ongoing", "waiting", "queue"})
 _SHARE = re.compile(r"(^|_)(rate|share)(_\d+)?(_low|_high)?$")
 _MAY_PASS_ONE = frozenset({"fill_rate", "seat_use_rate"})
 """More can take part than there are seats."""
+_UNITS: dict[Kind, str] = {
+    "count": "antal", "rate": "andel, 1 är 100 %", "per_1000": "per 1 000", "days": "dagar", "rank": "placering",
+}  # fmt: skip
+"""Of the kinds of a view's columns; others have none."""
 _YEARS = ("calendar_year", "reporting_year", "year")
 
 
@@ -42,6 +48,7 @@ class Column:
         type: of Frictionless Table Schema: string, integer, number, boolean, date, datetime.
         unit: Swedish; empty for what is no quantity.
         adds_up: Swedish: over what its values may be summed; empty for what is no quantity.
+        is_never_negative: whether every value is 0 or more.
         is_share: whether every value is between 0 and 1.
         is_required: whether there is always a value.
         codes: (code, label) of a coded column, by code; a label may be empty.
@@ -53,6 +60,7 @@ class Column:
     type: str
     unit: str
     adds_up: str
+    is_never_negative: bool
     is_share: bool
     is_required: bool
     codes: tuple[tuple[str, str], ...]
@@ -155,7 +163,23 @@ def _table(
     others: dict[str, ServedTable],
     manifest: Manifest,
 ) -> Table:
-    base, relation = served.name.removesuffix(YEARLY), release.relation(served)
+    relation = release.relation(served)
+    view = next((one for one in views_in(release) if one.name == served.name), None)
+    if view is not None:
+        return Table(
+            name=served.name,
+            label=view.title,
+            explanation=view.question,
+            page=f"### Så läser du\n{view.how_to_read}\n\n### Se upp\n{view.traps}",
+            columns=tuple(_view_column(connection, relation, served, column, view) for column in served.columns),
+            key=view.key,
+            references=tuple(_references(connection, release, served, others, {one.name for one in view.columns})),
+            rows=served.rows,
+            first_day=None,
+            last_day=None,
+            read_for=(),
+        )
+    base = served.name.removesuffix(YEARLY)
     model = manifest.table(served.name)
     mart = model.name if model else base
     term = load_terms().get(base)
@@ -261,9 +285,29 @@ def _column(
         type=kind,
         unit=_unit(column.name, kind) if is_quantity else "",
         adds_up=_adds_up(column.name, kind, is_additive=model is None or model.is_additive) if is_quantity else "",
+        is_never_negative=is_quantity and bool(_unit(column.name, kind)),
         is_share=is_share,
         is_required=nulls is None and (column.name in key or not is_quantity),
         codes=_codes(connection, relation, served, column, key),
+    )
+
+
+def _view_column(
+    connection: duckdb.DuckDBPyConnection, relation: str, served: ServedTable, column: ServedColumn, view: View
+) -> Column:
+    kind: Kind = next((one.kind for one in view.columns if one.name == column.name), "text")
+    nulls = connection.execute(f"select 1 from {relation} where {name(column.name)} is null limit 1").fetchone()
+    return Column(
+        name=column.name,
+        label=column.label,
+        explanation=column.description,
+        type=_type(column.type),
+        unit=_UNITS.get(kind, ""),
+        adds_up="" if kind not in _UNITS else "se Så läser du" if kind == "count" else "nej",
+        is_never_negative=kind in ("count", "days", "rank", "per_1000"),
+        is_share=False,
+        is_required=column.name in view.key and nulls is None,
+        codes=(),
     )
 
 

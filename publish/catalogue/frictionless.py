@@ -1,6 +1,6 @@
 """A Frictionless data package beside the CSV files: what a program needs to read every cell as what it is.
 
-Data Package and Table Schema, version 1 (specs.frictionlessdata.io). One `datapackage.json` for each flavour of CSV.
+Data Package and Table Schema, version 1 (specs.frictionlessdata.io). It is `datapackage.json` in their folder.
 """
 
 from __future__ import annotations
@@ -8,31 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from publish.catalogue.described import Column, Described, Table
-from publish.serving.csv_files import is_in_csv, swedish_header
-from publish.serving.release_file import ServedTable
+from publish.serving.csv_files import is_in_csv
 
 FILE_NAME = "datapackage.json"
 LICENCES = {"http://creativecommons.org/publicdomain/zero/1.0/": "CC0-1.0"}
 _PLAIN_DIALECT = {"delimiter": ",", "lineTerminator": "\r\n", "quoteChar": '"', "doubleQuote": True, "header": True}
-_SWEDISH_DIALECT = _PLAIN_DIALECT | {"delimiter": ";"}
 
 
 def plain_package(described: Described, licence: str) -> dict[str, Any]:
     """The package of the folder `csv`: machine names, keys, references to dimensions, codes."""
     tables = [table for table in described.tables if is_in_csv(table.name)]
     resources = [_resource(table, _PLAIN_DIALECT, _plain_schema(table)) for table in tables]
-    return _package(described, licence, resources)
-
-
-def swedish_package(described: Described, served: dict[str, ServedTable], licence: str) -> dict[str, Any]:
-    """The package of the folder `csv_excel`: Swedish headers, decimal comma, SANT and FALSKT.
-
-    Codes and references are left out: a text that Excel would take for something else has an apostrophe before it.
-    """
-    resources = [
-        _resource(table, _SWEDISH_DIALECT, _swedish_schema(table, swedish_header(served[table.name])))
-        for table in described.tables
-    ]
     return _package(described, licence, resources)
 
 
@@ -86,28 +72,11 @@ def _plain_schema(table: Table) -> dict[str, Any]:
     return schema
 
 
-def _swedish_schema(table: Table, header: list[str]) -> dict[str, Any]:
-    schema: dict[str, Any] = {"fields": [], "missingValues": [""]}
-    for column, heading in zip(table.columns, header, strict=True):
-        described = _field(column, heading)
-        if column.type == "number":
-            described["decimalChar"] = ","
-        if column.type == "boolean":
-            described |= {"trueValues": ["SANT"], "falseValues": ["FALSKT"]}
-        if column.type == "datetime":
-            described["format"] = "%Y-%m-%d %H:%M:%S"
-        schema["fields"].append(described)
-    heading_of = dict(zip((column.name for column in table.columns), header, strict=True))
-    if table.key:
-        schema["primaryKey"] = [heading_of[column] for column in table.key]
-    return schema
-
-
 def _field(column: Column, heading: str) -> dict[str, Any]:
     constraints: dict[str, Any] = {}
     if column.is_required:
         constraints["required"] = True
-    if column.unit:
+    if column.is_never_negative:
         constraints["minimum"] = 0
     if column.is_share:
         constraints["maximum"] = 1

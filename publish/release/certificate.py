@@ -5,6 +5,8 @@ It is published with the release, as JSON and as a page that fetches nothing. No
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 from dataclasses import asdict, dataclass
@@ -79,11 +81,19 @@ def write_certificate(certificate: Certificate, folder: Path) -> None:
 
 
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:black}"
+    ":root{color-scheme:light dark;--ground:#fff;--ink:#1b2430;--rule:#c9d2dc;--warn:#fff1c2;--on-warn:#3b2a00}"
+    "@media (prefers-color-scheme:dark){:root{--ground:#12181f;--ink:#e8edf3;--rule:#3a4755;--warn:#3d3210;"
+    "--on-warn:#ffe9a8}}"
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:52rem;margin:1rem auto;padding:0 1rem;color:var(--ink);"
+    "background:var(--ground);overflow-wrap:anywhere}"
     "table{border-collapse:collapse;width:100%}"
-    "th,td{padding:.3rem .6rem;border-bottom:1px solid lightgray;text-align:left}"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
-    ".notice{background:lemonchiffon;padding:.6rem}"
+    "th,td{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}"
+    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:normal}"
+    ".notice{background:var(--warn);color:var(--on-warn);padding:.6rem;font-weight:700}"
+)
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'"
 )
 
 
@@ -111,27 +121,33 @@ def page(certificate: Certificate) -> str:
         ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed})"),
         *((one.sv, one.value) for one in c.findings),
     ]
-    rows = "".join(f"<tr><th>{html.escape(sv)}</th><td>{html.escape(shown)}</td></tr>" for sv, shown in facts)
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(sv)}</th><td>{html.escape(shown)}</td></tr>' for sv, shown in facts
+    )
     tables = "".join(
         f'<tr><td>{html.escape(one.name)}</td><td class="n">{one.rows}</td><td class="n">{one.rates}</td>'
         f'<td class="n">{one.too_few}</td></tr>'
         for one in c.tables
     )
     listed = "".join(
-        f"<tr><th>{true}</th><td>{html.escape(shown)}</td></tr>" for true, shown in _likely(c.ptable).items()
+        f'<tr><th scope="row">{true}</th><td>{html.escape(shown)}</td></tr>'
+        for true, shown in _likely(c.ptable).items()
     )
     notice = f'<p class="notice">{html.escape(c.notice)}</p>' if c.notice else ""
     return (
         '<!doctype html><html lang="sv"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Certifikat för utgåva {c.release_id}</title>"
-        f"<style>{_STYLE}</style></head><body><h1>Certifikat för utgåva {c.release_id}</h1>{notice}"
+        f"<style>{_STYLE}</style></head><body><main><h1>Certifikat för utgåva {c.release_id}</h1>{notice}"
         f"<p>{html.escape(c.how_to_read)} Samma uppgift avviker lika mycket i alla tabeller; bara täljaren i en andel "
         f"skärs vid nämnaren.</p><p>{html.escape(c.not_there)}</p>"
         "<p>Innan utgåvan gavs ut prövades den med försök att räkna ut de sanna antalen. Så gick det:</p>"
-        f"<table>{rows}</table><h2>Vad ett antal kan visas som</h2><table><tr><th>Sant antal</th><th>Visas som "
-        f"(sannolikhet i procent)</th></tr>{listed}</table>"
-        '<h2>Tabeller</h2><table><tr><th>Tabell</th><th class="n">Rader</th><th class="n">Andelar</th>'
-        f'<th class="n">Utan värde: för få</th></tr>{tables}</table></body></html>\n'
+        f'<table>{rows}</table><h2>Vad ett antal kan visas som</h2><table><tr><th scope="col">Sant antal</th>'
+        f'<th scope="col">Visas som (sannolikhet i procent)</th></tr>{listed}</table>'
+        '<h2>Tabeller</h2><table><tr><th scope="col">Tabell</th><th scope="col" class="n">Rader</th>'
+        f'<th scope="col" class="n">Andelar</th><th scope="col" class="n">Utan värde: för få</th></tr>{tables}'
+        "</table></main></body></html>\n"
     )
 
 

@@ -23,6 +23,7 @@ from ingest.noise_secret import noise_secret
 from ingest.persons.keys import load_keys
 from ingest.settings import Settings
 from publish.catalogue.manifest import ManifestMissing, load_manifest
+from publish.catalogue.site import Issued
 from publish.catalogue.write import write_catalogue
 from publish.cell_keys.ptable import PTable
 from publish.cell_keys.revisions import draws_to_record, revisions
@@ -194,7 +195,7 @@ class _Making:
             shutil.rmtree(staged)
             self._block(certificate)
         write_certificate(certificate, staged / "beside")
-        self._describe(staged)
+        self._describe(staged, certificate)
         if folder.exists():
             shutil.rmtree(folder)
         staged.replace(folder)
@@ -230,13 +231,15 @@ class _Making:
     def _policy(self) -> str:
         return json.dumps(self.policy.model_dump(), ensure_ascii=False)
 
-    def _describe(self, staged: Path) -> None:
-        """Dictionary and catalogue beside the release, where the models' descriptions are there."""
+    def _describe(self, staged: Path, certificate: Certificate) -> None:
+        """The readers' site and the catalogue beside the release, where the models' descriptions are there."""
         try:
             manifest = load_manifest(self.settings)
         except ManifestMissing:
             return
-        write_catalogue(staged / FILE_NAME, manifest, staged / "beside", self.settings)
+        write_catalogue(
+            staged / FILE_NAME, manifest, staged / "beside", self.settings, issued(certificate, self.ledger)
+        )
 
     def _waits(self, approve: bool | None) -> str | None:
         """Why the proposal waits for approval; None when it is published now."""
@@ -285,6 +288,27 @@ class _Making:
             breaches=tuple(f"{one.name}: {one.found:.3g} (at most {one.limit:g})" for one in attacked.breaches),
             passed=not attacked.breaches,
         )
+
+
+def issued(certificate: Certificate, ledger: Ledger) -> list[Issued]:
+    """The release in the making and those that have been published, newest first."""
+    found = [
+        Issued(
+            certificate.release_id,
+            "",
+            certificate.until_quarter or "",
+            bool(certificate.revised_periods),
+            certificate.new_periods,
+            certificate.revised_periods,
+        )
+    ]
+    for row in reversed(releases.releases(ledger)):
+        if row.state == "released" and row.released_at is not None:
+            said = json.loads(row.certificate or "{}")
+            new, revised = (tuple(said.get(name, ())) for name in ("new_periods", "revised_periods"))
+            at = f"{row.released_at:%Y-%m-%d}"
+            found.append(Issued(row.release_id, at, row.until_quarter or "", row.is_revision, new, revised))
+    return found
 
 
 def _shown(made: Made, name: str, rows: int) -> TableShown:

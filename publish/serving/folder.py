@@ -21,6 +21,7 @@ from publish.serving.parquet import write_parquet
 from publish.serving.readers import is_in_home, let_in, let_read
 from publish.serving.release_file import ReleaseFile, ServingError
 from publish.serving.snapshot import write_snapshot
+from publish.serving.workbook import write_workbook
 
 IDENTITY = "release.json"
 
@@ -93,6 +94,8 @@ def prepare_folder(
     write_parquet(release, staged / "parquet")
     on_step("csv")
     write_csv_files(release, staged)
+    on_step("workbook")
+    write_workbook(release, staged)
     if beside is not None:
         shutil.copytree(beside, staged, dirs_exist_ok=True)
     made = {"release_id": release.release_id, "sha256": release.sha256}

@@ -70,7 +70,7 @@ class Served:
 
     @property
     def csv_folder(self) -> Path:
-        """A CSV file per view and dimension table; files for Swedish Excel are in `csv_excel` beside."""
+        """A CSV file per view and dimension table."""
         return self.folder / PLAIN_FOLDER
 
 

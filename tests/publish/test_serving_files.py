@@ -7,7 +7,6 @@ import io
 import os
 import stat
 import subprocess
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -22,15 +21,10 @@ from ingest.settings import Settings
 from publish.serving import ServingError, read_release, serve
 from publish.serving.csv_files import (
     is_in_csv,
-    protected,
-    swedish_header,
-    swedish_query,
-    unprotected,
     write_csv_files,
     write_plain,
-    write_swedish,
 )
-from publish.serving.release_file import ServedColumn, ServedTable, sql_literal
+from publish.serving.release_file import sql_literal
 
 OLD_DUCKDB = "OLD_DUCKDB_PYTHON"
 """A Python that has DuckDB 1.1 (`python -m venv old && old/bin/pip install duckdb==1.1.3`), for one test."""
@@ -106,21 +100,9 @@ def test_every_target_of_files_holds_the_same_values(tmp_path: Path, files_only:
         columns = "age_band: 'varchar', figure: 'bigint', offer_rate: 'double', released_at: 'timestamptz'"
         for source in (f"'{parquet}'", f"read_csv('{plain}', types = {{{columns}}})"):
             assert connection.execute(f"from {source} order by age_band::int").fetchall() == expected
-    swedish = (served.folder / "csv_excel" / "mart_00.csv").read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(swedish, newline=""), delimiter=";"))
-    assert len(rows) == 207
-    by_band = {unprotected(row["Åldersgrupp"]): row for row in rows}
-    for district, quarter, band, figure, rate, suppressed, provisional, release_id, released_at in expected:
-        row = by_band[band]
-        assert (row["Stadsdel"], row["Kvartal"]) == (district, quarter)
-        assert row["figure"] == ("" if figure is None else str(figure))
-        assert row["Andel erbjudna insats"] == ("" if rate is None else repr(rate).replace(".", ","))
-        assert list(row.values())[5:7] == ["SANT" if flag else "FALSKT" for flag in (suppressed, provisional)]
-        assert release_id == "release-7"
-        assert datetime.fromisoformat(list(row.values())[8]) == released_at.replace(tzinfo=None)
 
 
-def test_csv_is_as_its_flavour_says_byte_for_byte(tmp_path: Path, files_only: Settings) -> None:
+def test_csv_is_as_it_says_byte_for_byte(tmp_path: Path, files_only: Settings) -> None:
     path = tmp_path / "small.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published")
@@ -132,24 +114,7 @@ def test_csv_is_as_its_flavour_says_byte_for_byte(tmp_path: Path, files_only: Se
     assert (served.folder / "csv" / "vy_x.csv").read_bytes() == (
         b'"cases","offer_rate","age_band","suppressed","sex"\r\n1,0.5,"6-12",true,"a;""b"""\r\n,,"",,\r\n'
     )
-    excel = (served.folder / "csv_excel" / "vy_x.csv").read_bytes()
-    assert excel.startswith(b"\xef\xbb\xbf")
-    assert excel.decode("utf-8-sig").split("\r\n")[1:] == ['1;"0,5";"\'6-12";"SANT";"a;""b"""', ';;"";;', ""]
-
-
-@pytest.mark.parametrize(
-    "dangerous",
-    ["=1+1", "+46", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "'=1", "''=1", "\uff1d1", "=cmd|' /C calc'!A0", "%0A",
-     "|x", "6-12", "0-5", "1/2", "2018-01-01", "12,5", "1e5", "50%", "007", "maj 5", "Dec-1", "SANT", "false"],
-)  # fmt: skip
-def test_what_excel_would_change_gets_an_apostrophe(dangerous: str) -> None:
-    assert protected(dangerous) == f"'{dangerous}"
-    assert unprotected(protected(dangerous)) == dangerous
-
-
-@pytest.mark.parametrize("harmless", ["Älvsjö", "2018Q3", "0–5 år", "'s", "alla", "a=b", "", "Skärholmen - norra"])
-def test_what_excel_leaves_alone_is_left_alone(harmless: str) -> None:
-    assert protected(harmless) == harmless == unprotected(harmless)
+    assert not (served.folder / "csv_excel").exists()
 
 
 ODD = st.text(
@@ -197,41 +162,10 @@ def test_plain_csv_reads_back_to_the_same_values(values: list[str | None]) -> No
     assert [cell if quoted else None for ((cell, quoted),) in rows] == values
 
 
-@given(st.lists(ODD | st.none(), min_size=1, max_size=20))
-@example(["", None, "'=1", "''=1", "6-12\n", "\u017fant", "1\x0b2", "=\x00", "٣", "1\u00a0000"])
-def test_swedish_csv_reads_back_to_the_same_values(values: list[str | None]) -> None:
-    with duckdb.connect() as connection:
-        connection.register("given", pa.table({"sex": pa.array(values, pa.string())}))
-        column = ServedColumn("sex", "VARCHAR", "")
-        table = ServedTable("given", "", (column,), (), "", len(values))
-        query = swedish_query(_Bare(), table)
-        sink = io.BytesIO()
-        write_swedish(connection.execute(query).to_arrow_reader(100), sink)
-    _, *rows = _read_back(sink.getvalue().decode("utf-8-sig"), ";")
-    cells = [cell if quoted else None for ((cell, quoted),) in rows]
-    assert cells == [None if value is None else protected(value) for value in values]
-    assert [None if cell is None else unprotected(cell) for cell in cells] == values
-    assert not any(cell.lstrip()[:1] in tuple("=+-@\t") for cell in cells if cell)
-
-
-class _Bare:
-    """A release of which only the table's name is asked."""
-
-    def relation(self, table: ServedTable) -> str:
-        return table.name
-
-
-def test_columns_that_share_a_label_are_distinguished_in_the_header() -> None:
-    columns = tuple(ServedColumn(name, "VARCHAR", "") for name in ("sex", "sex_label_x", "SEX"))
-    assert swedish_header(ServedTable("t", "", columns, (), "", 0))[0] == "Kön"
-    same = tuple(ServedColumn(name, "VARCHAR", "") for name in ("x", "X"))
-    assert swedish_header(ServedTable("t", "", same, (), "", 0)) == ["x (x)", "X (X)"]
-
-
 def test_published_files_can_not_be_written_to(release: Path, files_only: Settings) -> None:
     served = serve(release, files_only)
     files = [path for path in served.folder.resolve().rglob("*") if path.is_file()]
-    assert len(files) == 1 + 2 * 6 + 2 + 2 + 1
+    assert len(files) == 1 + 6 + 2 + 1 + 1
     assert [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)] == []
 
 
@@ -311,14 +245,12 @@ def test_the_page_beside_csv_files_has_each_files_own_number_of_rows(tmp_path: P
         connection.execute("create table published.vy_00 as from published.mart_01")
     release = read_release(path)
     write_csv_files(release, tmp_path)
-    for flavour in ("csv", "csv_excel"):
-        said = (tmp_path / flavour / "LAS_MIG.txt").read_text(encoding="utf-8")
-        assert "vy_00.csv (207 rader)" in said and "Det som saknas." in said
-        assert ("mart_00.csv (5 rader)" in said) == (flavour == "csv_excel")
-        for table in release.tables:
-            if flavour == "csv" and not is_in_csv(table.name):
-                assert not (tmp_path / flavour / f"{table.name}.csv").exists()
-                continue
-            with (tmp_path / flavour / f"{table.name}.csv").open(encoding="utf-8", newline="") as file:
-                rows = sum(1 for _ in csv.reader(file, delimiter="," if flavour == "csv" else ";")) - 1
+    said = (tmp_path / "csv" / "LAS_MIG.txt").read_text(encoding="utf-8")
+    assert "vy_00.csv (207 rader)" in said and "Det som saknas." in said and "mart_00.csv" not in said
+    for table in release.tables:
+        file = tmp_path / "csv" / f"{table.name}.csv"
+        assert file.exists() == is_in_csv(table.name)
+        if file.exists():
+            with file.open(encoding="utf-8", newline="") as opened:
+                rows = sum(1 for _ in csv.reader(opened)) - 1
             assert f"{table.name}.csv ({rows} rader)" in said

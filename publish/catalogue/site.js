@@ -1,0 +1,25 @@
+"use strict";
+(() => {
+  const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  const input = search.querySelector("input");
+  const said = search.querySelector("[aria-live]");
+  const items = [...document.querySelectorAll("[data-words]")].map((item) => {
+    return { item, words: plain(item.textContent + " " + item.dataset.words) };
+  });
+  const groups = [...document.querySelectorAll("[data-group]")];
+  search.hidden = false;
+  const show = () => {
+    const wanted = plain(input.value).split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const { item, words } of items) {
+      item.hidden = !wanted.every((word) => words.includes(word));
+      if (!item.hidden) found += 1;
+    }
+    for (const group of groups) group.hidden = !group.querySelector("[data-words]:not([hidden])");
+    said.textContent = wanted.length ? (found === 1 ? "1 träff" : found + " träffar") : "";
+  };
+  input.addEventListener("input", show);
+  show();
+})();
