@@ -1,8 +1,9 @@
-"""Opens the dashboard in Chromium as a reader does, and stores the data of the charts and a picture.
+"""Opens the dashboard in Chromium as a reader does, tab by tab, and stores what the charts got, said and looked like.
 
-    .venv-superset/bin/python bi/superset/browser.py http://127.0.0.1:8088 admin uppfoljning OUT  (password on stdin)
+    .venv-superset/bin/python bi/superset/browser.py ADDRESS admin uppfoljning OUT [WIDTH …]     (password on stdin)
 
-Runs in `.venv-superset`, which has playwright. Writes `figures.json` (chart id → rows) and `dashboard.png`.
+Runs in `.venv-superset`, which has playwright. Writes `figures.json` (chart id → rows), `texts.json` (chart id → the
+text in the browser) and a picture of each tab at each width, `<width>_<tab's number>.png`.
 """
 
 from __future__ import annotations
@@ -15,36 +16,65 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, Response, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, Response, TimeoutError, sync_playwright
 
 PATIENCE_MILLISECONDS = 90_000
 LOGIN_ATTEMPTS = 3
-WINDOW = {"width": 1600, "height": 6400}
-"""High enough for the whole dashboard: charts outside of the window are not drawn."""
+WIDTHS = (1440, 390)
+HEIGHT = 3200
+"""High enough for a whole tab: charts outside of the window are not drawn."""
+PHONE_HEIGHT = 5200
+_STILL_LOADING = "document.querySelectorAll('.loading, [data-test=\"loading-indicator\"]').length === 0"
+_TEXTS = """() => Object.fromEntries([...document.querySelectorAll('[data-test-chart-id]')]
+    .filter(one => one.offsetParent !== null)
+    .map(one => [one.getAttribute('data-test-chart-id'), one.innerText]))"""
 
 
 def main() -> None:
-    """Open, wait until all is drawn, write."""
-    address, username, slug, folder = sys.argv[1:5]
+    """Open each tab at each width, wait until all is drawn, write."""
+    address, username, slug, folder, *asked = sys.argv[1:]
     password = sys.stdin.readline().rstrip("\n")
     figures: dict[str, list[dict[str, Any]]] = {}
+    texts: dict[str, str] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
             args=["--no-sandbox"] if os.getuid() == 0 else [],
         )
-        page = browser.new_page(viewport=WINDOW, locale="sv-SE")  # type: ignore[arg-type]
-        page.set_default_timeout(PATIENCE_MILLISECONDS)
-        page.on("response", lambda response: store(response, figures))
-        log_in(page, address, username, password)
-        page.goto(f"{address}/superset/dashboard/{slug}/?standalone=2")
-        page.wait_for_selector("[data-test='dashboard-content'], .dashboard-content, .grid-container")
-        page.wait_for_load_state("networkidle")
-        page.wait_for_function("document.querySelectorAll('.loading, [data-test=\"loading-indicator\"]').length === 0")
-        page.wait_for_timeout(3000)  # charts grow into place
-        page.screenshot(path=str(Path(folder) / "dashboard.png"), full_page=True)
+        for width in [int(one) for one in asked] or WIDTHS:
+            look(browser, f"{address}/superset/dashboard/{slug}/?standalone=2", address, (username, password), width,
+                 Path(folder), figures, texts)  # fmt: skip
         browser.close()
-    (Path(folder) / "figures.json").write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
+    for name, found in (("figures", figures), ("texts", texts)):
+        (Path(folder) / f"{name}.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def look(
+    browser: Browser,
+    dashboard: str,
+    address: str,
+    login: tuple[str, str],
+    width: int,
+    folder: Path,
+    figures: dict[str, list[dict[str, Any]]],
+    texts: dict[str, str],
+) -> None:
+    """Open every tab at one width."""
+    page = browser.new_page(viewport={"width": width, "height": HEIGHT if width > 800 else PHONE_HEIGHT}, locale="sv-SE")
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
+    page.on("response", lambda response: store(response, figures))
+    log_in(page, address, *login)
+    page.goto(dashboard)
+    page.wait_for_selector("[role='tab']")
+    tabs = page.locator(".dashboard-component-tabs [role='tab']")
+    for number in range(tabs.count()):
+        tabs.nth(number).click(force=True)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_function(_STILL_LOADING)
+        page.wait_for_timeout(1500)  # charts grow into place
+        texts.update(page.evaluate(_TEXTS))
+        page.screenshot(path=str(folder / f"{width}_{number}.png"), full_page=True)
+    page.close()
 
 
 def store(response: Response, figures: dict[str, list[dict[str, Any]]]) -> None:
