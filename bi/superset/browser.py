@@ -2,8 +2,8 @@
 
     .venv-superset/bin/python bi/superset/browser.py ADDRESS admin uppfoljning OUT [WIDTH …]     (password on stdin)
 
-Runs in `.venv-superset`, which has playwright. Writes `figures.json` (chart id → rows), `texts.json` (chart id → the
-text in the browser) and a picture of each tab at each width, `<width>_<tab's number>.png`.
+Runs in `.venv-superset`, which has playwright. Writes `figures.json` (chart id → rows), `texts.json` (width → chart
+id → the text in the browser) and a picture of each tab at each width, `<width>_<tab's number>.png`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     address, username, slug, folder, *asked = sys.argv[1:]
     password = sys.stdin.readline().rstrip("\n")
     figures: dict[str, list[dict[str, Any]]] = {}
-    texts: dict[str, str] = {}
+    texts: dict[str, dict[str, str]] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
@@ -57,10 +57,12 @@ def look(
     width: int,
     folder: Path,
     figures: dict[str, list[dict[str, Any]]],
-    texts: dict[str, str],
+    texts: dict[str, dict[str, str]],
 ) -> None:
     """Open every tab at one width."""
-    page = browser.new_page(viewport={"width": width, "height": HEIGHT if width > 800 else PHONE_HEIGHT}, locale="sv-SE")
+    page = browser.new_page(
+        viewport={"width": width, "height": HEIGHT if width > 800 else PHONE_HEIGHT}, locale="sv-SE"
+    )
     page.set_default_timeout(PATIENCE_MILLISECONDS)
     page.on("response", lambda response: store(response, figures))
     log_in(page, address, *login)
@@ -68,11 +70,11 @@ def look(
     page.wait_for_selector("[role='tab']")
     tabs = page.locator(".dashboard-component-tabs [role='tab']")
     for number in range(tabs.count()):
-        tabs.nth(number).click(force=True)
+        tabs.nth(number).evaluate("tab => tab.click()")  # also one that has no room on a phone
         page.wait_for_load_state("networkidle")
         page.wait_for_function(_STILL_LOADING)
         page.wait_for_timeout(1500)  # charts grow into place
-        texts.update(page.evaluate(_TEXTS))
+        texts.setdefault(str(width), {}).update(page.evaluate(_TEXTS))
         page.screenshot(path=str(folder / f"{width}_{number}.png"), full_page=True)
     page.close()
 
@@ -82,7 +84,10 @@ def store(response: Response, figures: dict[str, list[dict[str, Any]]]) -> None:
     where = urlsplit(response.url)
     if where.path != "/api/v1/chart/data" or not response.ok:
         return
-    chart = json.loads(parse_qs(where.query)["form_data"][0])["slice_id"]
+    asked = parse_qs(where.query).get("form_data")
+    if asked is None:  # a filter's values
+        return
+    chart = json.loads(asked[0]).get("slice_id")
     figures[str(chart)] = response.json()["result"][0]["data"]
 
 

@@ -26,14 +26,21 @@ class Shape:
     figures: tuple[str, ...]
 
     @classmethod
-    def of(cls, params: Mapping[str, Any]) -> Shape:
-        """A chart's, from its parameters. A raw table's rows are named by its first column."""
+    def of(cls, params: Mapping[str, Any], expected: Sequence[Row]) -> Shape:
+        """A chart's, from its parameters; of one that shows rows as they are, texts say where a cell is.
+
+        Args:
+            params: as Superset has them.
+            expected: the release's rows, by whose values texts are known.
+        """
         if params.get("query_mode") == "raw":
-            first, *rest = params["all_columns"]
-            return cls((first,), tuple(rest))
+            names = list(expected[0]) if expected else []
+            texts = tuple(name for name in names if any(isinstance(row[name], str) for row in expected))
+            if texts == tuple(names):  # texts alone: the first names the row
+                texts = texts[:1]
+            return cls(texts, tuple(name for name in names if name not in texts))
         axes = [params["x_axis"]] if "x_axis" in params else []
-        keys = ("groupbyRows", "groupbyColumns", "groupby")
-        return cls((*axes, *(c for key in keys for c in params.get(key, ()))), tuple(params["metrics"]))
+        return cls((*axes, *params.get("groupby", ())), tuple(params["metrics"]))
 
     def cells(self, rows: Sequence[Row]) -> Cells:
         """Place and figure's name → figure.

@@ -66,6 +66,24 @@ class SupersetClient:
         rows: list[dict[str, Any]] = result[0]["data"]
         return rows
 
+    def filtered(self, chart: int, column: str, value: str) -> list[dict[str, Any]]:
+        """The rows of a chart as a filter of the dashboard asks for them: its stored query with one condition more.
+
+        Raises:
+            httpx.HTTPStatusError: the query fails; the message holds the server's answer.
+        """
+        asked = json.loads(self._json(self._http.get(f"/api/v1/chart/{chart}"))["result"]["query_context"])
+        for query in asked["queries"]:
+            query["filters"].append({"col": column, "op": "IN", "val": [value]})
+        rows: list[dict[str, Any]] = self._json(self._http.post("/api/v1/chart/data", json=asked))["result"][0]["data"]
+        return rows
+
+    def dashboard(self, slug: str) -> dict[str, Any]:
+        """A dashboard's settings: its filters, and the charts that each passes by."""
+        found = self._json(self._http.get(f"/api/v1/dashboard/{slug}"))["result"]
+        settings: dict[str, Any] = json.loads(found["json_metadata"])
+        return settings
+
     @staticmethod
     def _json(response: httpx.Response) -> dict[str, Any]:
         if response.is_error:

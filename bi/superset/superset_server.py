@@ -34,6 +34,8 @@ FAB_ADD_SECURITY_API = True
 RATELIMIT_ENABLED = False
 FILTER_STATE_CACHE_CONFIG = {{"CACHE_TYPE": "SimpleCache"}}
 EXPLORE_FORM_DATA_CACHE_CONFIG = {{"CACHE_TYPE": "SimpleCache"}}
+# The dashboard's bars are drawn with the style attribute.
+HTML_SANITIZATION_SCHEMA_EXTENSIONS = {{"attributes": {{"*": ["style"]}}}}
 FEATURE_FLAGS = {{"DASHBOARD_VIRTUALIZATION": False}}
 D3_FORMAT = {{"decimal": ",", "thousands": "\\u00a0", "grouping": [3], "currency": ["", " kr"]}}
 '''

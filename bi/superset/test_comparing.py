@@ -54,6 +54,13 @@ def test_two_rows_of_one_place_are_refused() -> None:
         BARS.cells([row, row])
 
 
+def test_rows_as_they_are_are_placed_by_their_texts() -> None:
+    raw = {"query_mode": "raw"}
+    rows: list[dict[str, object]] = [{"period": "2019", "unit": "Farsta", "value": None, "rest": 1}]
+    assert Shape.of(raw, rows) == Shape(("period", "unit"), ("value", "rest"))
+    assert Shape.of(raw, [{"key": "a", "value": "b"}]) == Shape(("key",), ("value",))
+
+
 def test_the_stored_query_asks_for_what_the_chart_draws() -> None:
     params = {
         "x_axis": "quarter",

@@ -122,6 +122,14 @@ def test_links_between_pages_lead_somewhere(root: Path, tracked: list[Path]) -> 
     assert broken == []
 
 
+def test_the_star_is_drawn_of_what_is_declared(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(root / "bi"))
+    from star import pages
+
+    for name, content in pages().items():
+        assert (root / "docs" / name).read_text(encoding="utf-8") == content, "run python bi/star.py"
+
+
 def test_ci_and_tools_can_be_run(root: Path) -> None:
     scripts = [root / ".ci" / "run", *sorted((root / "tools").glob("*.sh"))]
     assert [script.name for script in scripts if not os.access(script, os.X_OK)] == []

@@ -1,0 +1,1 @@
+select period, stadsdel, inkomna_arenden, preliminar from published.vy_arendeflode

@@ -1,0 +1,1 @@
+select period, insats, kon, sum(paborjade) as paborjade from published.vy_insatser group by all

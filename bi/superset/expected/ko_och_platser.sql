@@ -1,0 +1,1 @@
+select period, stadsdel, ko, insats, kan_fa_plats, var_platserna_finns, preliminar from published.vy_lediga_platser

@@ -1,0 +1,1 @@
+select period, stadsdel, uppgiftstyp, rader from published.vy_inlamning where oppna_fragor

@@ -1,0 +1,1 @@
+select period, uppgiftstyp, sum(rader) as rader from published.vy_inlamning group by all

@@ -1,0 +1,2 @@
+select period, stadsdel, andel_tackat_ja, andel_tackat_ja_lag, andel_tackat_ja_hog, staden_andel_tackat_ja, preliminar
+from published.vy_arendeflode where staden_andel_tackat_ja is not null

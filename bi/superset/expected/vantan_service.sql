@@ -1,0 +1,2 @@
+select period, stadsdel, medel_dagar, staden_medel_dagar, preliminar
+from published.vy_vantetider where vantan_pa = 'Serviceinsats' and staden_medel_dagar is not null
