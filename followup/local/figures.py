@@ -99,7 +99,7 @@ def groups_table(warehouse: Path) -> Table:
 
 
 def release_table(published: Path) -> Table:
-    """The published tables, their rows and rates, and how many rates are of too few.
+    """The published marts, their rows and rates, and how many rates are of too few; all other tables in one row.
 
     Args:
         published: the folder that readers open; its release has a certificate.
@@ -113,9 +113,11 @@ def release_table(published: Path) -> Table:
     for name in ("rows", "rates", "of too few"):
         table.add_column(name, justify="right")
     for served in release.tables:
-        of_rates = figures.get(served.name, {})
-        counts = (served.rows, of_rates.get("rates"), of_rates.get("too_few"))
-        table.add_row(served.name, *map(_count, counts))
+        if of_rates := figures.get(served.name):
+            table.add_row(served.name, *map(_count, (served.rows, of_rates["rates"], of_rates["too_few"])))
+    others = [served for served in release.tables if served.name not in figures]
+    rows = sum(served.rows for served in others)
+    table.add_row("all others", *map(_count, (rows, None, None)))
     return table
 
 

@@ -103,9 +103,10 @@ def propose_and_log(quarter: str | None, checked: str) -> dict[str, Any]:
         raise NothingNew(f"nothing new: release {made.release_id}, which readers see, shows the same; none is made")
     rates = {shown.name: (shown.rates, shown.too_few) for shown in made.certificate.tables} if made.certificate else {}
     lines = [
-        f"- {name}: {rows} rows" + (f", {rates[name][1]} of {rates[name][0]} rates of too few" if name in rates else "")
-        for name, rows in sorted(made.tables.items())
+        f"- {name}: {made.tables[name]} rows, {few} of {all_} rates of too few"
+        for name, (all_, few) in sorted(rates.items())
     ]
+    lines.append(f"- {len(made.tables.keys() - rates.keys())} views and dimension tables of the same")
     for line in lines:
         log.info("%s", line)
     said = f"Up to {made.until_quarter}" + (", a revision of figures that were out" if made.is_revision else "")

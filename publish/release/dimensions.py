@@ -53,7 +53,8 @@ def codes_of(target: duckdb.DuckDBPyConnection, columns: Iterable[tuple[str, str
 def dimension_tables(target: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, pa.Table]]:
     """All dimension tables: name, key as SQL lists it, and rows.
 
-    A code that a mart holds and nobody has named is there too, called by itself: so every reference finds its row.
+    Those of whose codes no table has a column are left out. A code that a mart holds and nobody has named is there,
+    called by itself: so every reference finds its row.
 
     Args:
         target: the warehouse is attached as `warehouse`, the release, whose marts are written, as `release`.
@@ -64,7 +65,12 @@ def dimension_tables(target: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
     for table, columns in PERIODS.items():
         rows = target.execute(f"select {columns} from warehouse.core.{table} order by all").to_arrow_table()
         yield table, "period_kind, period" if table == "dim_period" else str(rows.column_names[0]), rows
+    there = {str(column) for _, column in written}
     for table, dimension in load_dimensions().items():
+        if there.isdisjoint((dimension.key, *dimension.columns, *dimension.lists)):
+            continue
+        if dimension.warehouse is not None:
+            there |= set(dimension.warehouse.columns)
         labels = labels_of(target, dimension)
         used = codes_of(target, written, dimension)
         if dimension.key == CUT:

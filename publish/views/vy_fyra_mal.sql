@@ -3,10 +3,6 @@ with goals as (
         district_code,
         period_kind,
         period,
-        bool_or(indicator_code = 'within_60_days_rate') as has_60,
-        bool_or(indicator_code = 're_referral_rate_365') as has_return,
-        bool_or(indicator_code = 'acceptance_rate') as has_accepted,
-        bool_or(indicator_code = 'completion_rate') as has_completed,
         max(case when indicator_code = 'within_60_days_rate' then denominator end) as utredningar,
         max(case when indicator_code = 'within_60_days_rate' then rate end) as andel_inom_60_dagar,
         max(case when indicator_code = 'within_60_days_rate' then rate_low end) as andel_inom_60_dagar_lag,
@@ -29,13 +25,27 @@ with goals as (
         district_basis = 'today' and cut = 'total'
         and indicator_code in ('within_60_days_rate', 're_referral_rate_365', 'acceptance_rate', 'completion_rate')
     group by district_code, period_kind, period
+),
+
+-- a goal whose time has passed has rows of some unit
+ripe as (
+    select
+        period_kind,
+        period,
+        bool_or(indicator_code = 'within_60_days_rate') as has_60,
+        bool_or(indicator_code = 're_referral_rate_365') as has_return,
+        bool_or(indicator_code = 'acceptance_rate') as has_accepted,
+        bool_or(indicator_code = 'completion_rate') as has_completed
+    from published.mart_goal_indicators
+    where district_basis = 'today' and cut = 'total'
+    group by period_kind, period
 )
 
 select
     district.district_code as stadsdel,
     district.period_kind as periodtyp,
     district.period,
-    case when city.has_60 then coalesce(district.utredningar, 0) end as utredningar,
+    case when ripe.has_60 then coalesce(district.utredningar, 0) end as utredningar,
     district.andel_inom_60_dagar,
     district.andel_inom_60_dagar_lag,
     district.andel_inom_60_dagar_hog,
@@ -44,31 +54,32 @@ select
     round(1 - district.andel_inom_60_dagar_hog, 12) as andel_over_60_dagar_lag,
     round(1 - district.andel_inom_60_dagar_lag, 12) as andel_over_60_dagar_hog,
     round(1 - city.andel_inom_60_dagar, 12) as staden_andel_over_60_dagar,
-    case when city.has_return then coalesce(district.foljda_utredningar, 0) end as foljda_utredningar,
+    case when ripe.has_return then coalesce(district.foljda_utredningar, 0) end as foljda_utredningar,
     district.andel_ater,
     district.andel_ater_lag,
     district.andel_ater_hog,
     city.andel_ater as staden_andel_ater,
-    case when city.has_accepted then coalesce(district.besvarade_erbjudanden, 0) end as besvarade_erbjudanden,
+    case when ripe.has_accepted then coalesce(district.besvarade_erbjudanden, 0) end as besvarade_erbjudanden,
     district.andel_tackat_ja,
     district.andel_tackat_ja_lag,
     district.andel_tackat_ja_hog,
     city.andel_tackat_ja as staden_andel_tackat_ja,
-    case when city.has_completed then coalesce(district.avslutade_insatser, 0) end as avslutade_insatser,
+    case when ripe.has_completed then coalesce(district.avslutade_insatser, 0) end as avslutade_insatser,
     district.andel_fullfoljda,
     district.andel_fullfoljda_lag,
     district.andel_fullfoljda_hog,
     city.andel_fullfoljda as staden_andel_fullfoljda,
     (
-        (city.has_60 and district.andel_inom_60_dagar is null)
-        or (city.has_return and district.andel_ater is null)
-        or (city.has_accepted and district.andel_tackat_ja is null)
-        or (city.has_completed and district.andel_fullfoljda is null)
+        (ripe.has_60 and district.andel_inom_60_dagar is null)
+        or (ripe.has_return and district.andel_ater is null)
+        or (ripe.has_accepted and district.andel_tackat_ja is null)
+        or (ripe.has_completed and district.andel_fullfoljda is null)
     ) as for_fa,
-    not (city.has_60 and city.has_return and city.has_accepted and city.has_completed) as vantar_pa_tid,
+    not (ripe.has_60 and ripe.has_return and ripe.has_accepted and ripe.has_completed) as vantar_pa_tid,
     district.preliminar
 from goals as district
-inner join goals as city
+inner join ripe on ripe.period_kind = district.period_kind and ripe.period = district.period
+left join goals as city
     on
         city.district_code = 'stockholm'
         and city.period_kind = district.period_kind

@@ -1,29 +1,78 @@
-with free as (
+with started as (
+    select
+        district_code,
+        period_kind,
+        period,
+        intervention_category,
+        intervention_code,
+        groups_started,
+        seats,
+        participants,
+        girls,
+        boys,
+        mothers,
+        fathers,
+        fill_rate,
+        fill_rate_low,
+        fill_rate_high,
+        is_provisional
+    from published.mart_recruitment
+    where district_basis = 'today' and cut = 'intervention_code' and cohort_basis = 'startad'
+),
+
+free as (
     select
         seats_district_code as district_code,
         period_kind,
         period,
+        intervention_category,
         intervention_code,
         max(seats_free) as seats_free,
         min(earliest_start_date) as earliest_start_date
     from published.mart_vacancies
     where district_basis = 'today' and seats_district_code <> 'alla'
-    group by seats_district_code, period_kind, period, intervention_code
+    group by seats_district_code, period_kind, period, intervention_category, intervention_code
+),
+
+-- places are free, too, where no group started in the quarter
+listed as (
+    select district_code, period_kind, period, intervention_category, intervention_code, is_provisional
+    from started
+    union
+    select
+        free.district_code,
+        free.period_kind,
+        free.period,
+        free.intervention_category,
+        free.intervention_code,
+        coalesce(started.is_provisional, vacancies.is_provisional) as is_provisional
+    from free
+    inner join (
+        select period_kind, period, bool_or(is_provisional) as is_provisional
+        from published.mart_vacancies
+        group by period_kind, period
+    ) as vacancies on vacancies.period_kind = free.period_kind and vacancies.period = free.period
+    left join started
+        on
+            started.district_code = free.district_code
+            and started.period_kind = free.period_kind
+            and started.period = free.period
+            and started.intervention_code = free.intervention_code
 )
 
 select
-    district.district_code as stadsdel,
-    district.period_kind as periodtyp,
-    district.period,
-    district.intervention_category as insatskategori,
-    district.intervention_code as insats,
-    district.groups_started as startade_grupper,
-    district.seats as platser,
-    district.participants as deltagare,
-    district.girls as flickor,
-    district.boys as pojkar,
-    district.mothers as mammor,
-    district.fathers as pappor,
+    listed.district_code as stadsdel,
+    listed.period_kind as periodtyp,
+    listed.period,
+    listed.intervention_category as insatskategori,
+    listed.intervention_code as insats,
+    coalesce(district.groups_started, 0) as startade_grupper,
+    coalesce(district.seats, 0) as platser,
+    coalesce(district.participants, 0) as deltagare,
+    coalesce(district.girls, 0) as flickor,
+    coalesce(district.boys, 0) as pojkar,
+    coalesce(district.mothers, 0) as mammor,
+    coalesce(district.fathers, 0) as pappor,
     district.fill_rate as andel_fyllda,
     district.fill_rate_low as andel_fyllda_lag,
     district.fill_rate_high as andel_fyllda_hog,
@@ -31,23 +80,24 @@ select
     coalesce(free.seats_free, 0) as lediga_platser,
     free.earliest_start_date as tidigaste_start,
     district.fill_rate is null as for_fa,
-    district.is_provisional as preliminar
-from published.mart_recruitment as district
-left join published.mart_recruitment as city
+    listed.is_provisional as preliminar
+from listed
+left join started as district
+    on
+        district.district_code = listed.district_code
+        and district.period_kind = listed.period_kind
+        and district.period = listed.period
+        and district.intervention_code = listed.intervention_code
+left join started as city
     on
         city.district_code = 'stockholm'
-        and city.district_basis = 'today'
-        and city.cut = 'intervention_code'
-        and city.cohort_basis = 'startad'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.intervention_code = district.intervention_code
+        and city.period_kind = listed.period_kind
+        and city.period = listed.period
+        and city.intervention_code = listed.intervention_code
 left join free
     on
-        free.district_code = district.district_code
-        and free.period_kind = district.period_kind
-        and free.period = district.period
-        and free.intervention_code = district.intervention_code
-where
-    district.district_basis = 'today' and district.cut = 'intervention_code' and district.cohort_basis = 'startad'
-    and district.district_code <> 'stockholm'
+        free.district_code = listed.district_code
+        and free.period_kind = listed.period_kind
+        and free.period = listed.period
+        and free.intervention_code = listed.intervention_code
+where listed.district_code <> 'stockholm'

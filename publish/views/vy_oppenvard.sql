@@ -1,3 +1,14 @@
+-- 90 days have passed where some unit has a decision that old
+with ripe as (
+    select
+        period_kind,
+        period,
+        max(not_started_90_days_rate_denominator) > 0 as has_90
+    from published.mart_outpatient_care
+    where district_basis = 'today' and cut = 'total'
+    group by period_kind, period
+)
+
 select
     district.district_code as stadsdel,
     district.period_kind as periodtyp,
@@ -23,13 +34,14 @@ select
     district.goal_not_assessed_rate as andel_mal_ej_bedomt,
     (
         district.wait_to_start_mean_days is null
-        or (city.not_started_90_days_rate_denominator > 0 and district.not_started_90_days_rate is null)
+        or (ripe.has_90 and district.not_started_90_days_rate is null)
         or district.completion_rate is null
         or district.goal_full_rate is null
     ) as for_fa,
-    coalesce(city.not_started_90_days_rate_denominator, 0) = 0 as vantar_pa_tid,
+    not ripe.has_90 as vantar_pa_tid,
     district.is_provisional as preliminar
 from published.mart_outpatient_care as district
+inner join ripe on ripe.period_kind = district.period_kind and ripe.period = district.period
 left join published.mart_outpatient_care as city
     on
         city.district_code = 'stockholm'

@@ -2,6 +2,7 @@ with followed as (
     select
         district_code, period_kind, period,
         'service' as insatsform,
+        max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
         follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
         completion_rate, completion_rate_low, completion_rate_high,
         is_provisional
@@ -11,6 +12,7 @@ with followed as (
     select
         district_code, period_kind, period,
         'bistand' as insatsform,
+        max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
         follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
         completion_rate, completion_rate_low, completion_rate_high,
         is_provisional
@@ -34,10 +36,10 @@ select
     district.completion_rate_high as andel_fullfoljda_hog,
     city.completion_rate as staden_andel_fullfoljda,
     (
-        (city.follow_up_rate_denominator > 0 and district.follow_up_rate is null)
+        (district.is_ripe and district.follow_up_rate is null)
         or district.completion_rate is null
     ) as for_fa,
-    coalesce(city.follow_up_rate_denominator, 0) = 0 as vantar_pa_tid,
+    not district.is_ripe as vantar_pa_tid,
     district.is_provisional as preliminar
 from followed as district
 left join followed as city

@@ -65,13 +65,15 @@ QUESTIONS = {
     ),
     "which groups fill worst, and where free places are": (
         "select stadsdel, insats, andel_fyllda, lediga_platser from published.vy_grupper where period = '2019 kv 4'",
-        "select n.district_label, case m.intervention_code when 'trappan' then 'Trappan' else 'Råd- och stödsamtal' "
-        "end, m.fill_rate, coalesce((select max(seats_free) from published.mart_vacancies as v where "
-        "v.seats_district_code = m.district_code and v.district_basis = 'today' and v.period = '2019Q4' and "
-        "v.period_kind = 'kvartal' and v.intervention_code = m.intervention_code), 0) "
-        "from published.mart_recruitment as m join published.dim_district as n using (district_code) "
-        "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'kvartal' "
-        "and m.period = '2019Q4' and m.cohort_basis = 'startad' and m.intervention_code <> 'alla'",
+        "with free as (select seats_district_code as district_code, intervention_code, max(seats_free) as seats "
+        "from published.mart_vacancies where district_basis = 'today' and period = '2019Q4' "
+        "and period_kind = 'kvartal' and seats_district_code <> 'alla' group by all), "
+        "filled as (select district_code, intervention_code, fill_rate from published.mart_recruitment "
+        "where district_basis = 'today' and district_code <> 'stockholm' and period_kind = 'kvartal' "
+        "and period = '2019Q4' and cohort_basis = 'startad' and intervention_code <> 'alla') "
+        "select n.district_label, if(intervention_code = 'trappan', 'Trappan', 'Råd- och stödsamtal'), fill_rate, "
+        "coalesce(seats, 0) from filled full join free using (district_code, intervention_code) "
+        "join published.dim_district as n using (district_code)",
     ),
     "re-referral by heard or not": (
         "select stadsdel, barnet_hort, andel_ater_ett_ar, andel_ater_ett_ar_lag, andel_ater_ett_ar_hog "

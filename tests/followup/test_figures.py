@@ -51,7 +51,7 @@ def test_groups_table_counts_a_queue_once_however_many_districts_have_seats(tmp_
     assert len(rows) == 1
 
 
-def test_release_table_shows_rows_and_rates_of_too_few_of_each_table(tmp_path: Path) -> None:
+def test_release_table_shows_rows_and_rates_of_too_few_of_each_mart(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "followup.duckdb")) as connection:
         connection.execute("create schema published; create table published.mart_case_flow as from range(1200)")
         connection.execute("create table published.dim_district as from range(14)")
@@ -63,4 +63,4 @@ def test_release_table_shows_rows_and_rates_of_too_few_of_each_table(tmp_path: P
     text = console.export_text()
     assert "Release 3, up to 2019Q3 (synthetic)" in text and "deviate a little" in text
     rows = [[cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines() if "│" in line]
-    assert rows == [["dim_district", "14", "–", "–"], ["mart_case_flow", "1 200", "2 000", "30"]]
+    assert rows == [["mart_case_flow", "1 200", "2 000", "30"], ["all others", "14", "–", "–"]]
