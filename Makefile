@@ -73,6 +73,7 @@ types:
 sql:
 	@echo "sqlfluff"
 	@cd dbt_project && ../.venv/bin/sqlfluff lint --disable-progress-bar .
+	@cd publish/views && ../../.venv/bin/sqlfluff lint --disable-progress-bar .
 
 imports:
 	@echo "import-linter"

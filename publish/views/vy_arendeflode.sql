@@ -52,6 +52,6 @@ from by_cohort as district
 left join by_cohort as city
     on
         city.district_code = 'stockholm'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_code <> 'stockholm'

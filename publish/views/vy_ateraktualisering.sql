@@ -23,9 +23,9 @@ left join published.mart_re_referral as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'child_heard_answer'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.child_heard_answer = district.child_heard_answer
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.child_heard_answer = city.child_heard_answer
 where
     district.district_basis = 'today' and district.cut = 'child_heard_answer'
     and district.district_code <> 'stockholm'

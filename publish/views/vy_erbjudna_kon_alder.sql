@@ -20,10 +20,10 @@ left join published.mart_case_flow as city
         and city.district_basis = 'today'
         and city.cut = 'age_band+sex'
         and city.cohort_basis = 'avslutad'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.sex = district.sex
-        and city.age_band = district.age_band
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.sex = city.sex
+        and district.age_band = city.age_band
 where
     district.district_basis = 'today' and district.cut = 'age_band+sex' and district.cohort_basis = 'avslutad'
     and district.district_code <> 'stockholm'

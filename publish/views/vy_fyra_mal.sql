@@ -75,13 +75,13 @@ select
         or (ripe.has_accepted and district.andel_tackat_ja is null)
         or (ripe.has_completed and district.andel_fullfoljda is null)
     ) as for_fa,
-    not (ripe.has_60 and ripe.has_return and ripe.has_accepted and ripe.has_completed) as vantar_pa_tid,
+    not(ripe.has_60 and ripe.has_return and ripe.has_accepted and ripe.has_completed) as vantar_pa_tid,
     district.preliminar
 from goals as district
-inner join ripe on ripe.period_kind = district.period_kind and ripe.period = district.period
+inner join ripe on district.period_kind = ripe.period_kind and district.period = ripe.period
 left join goals as city
     on
         city.district_code = 'stockholm'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_code <> 'stockholm'

@@ -34,9 +34,23 @@ free as (
     group by seats_district_code, period_kind, period, intervention_category, intervention_code
 ),
 
--- places are free, too, where no group started in the quarter
+vacancies as (
+    select
+        period_kind,
+        period,
+        bool_or(is_provisional) as is_provisional
+    from published.mart_vacancies
+    group by period_kind, period
+),
+
 listed as (
-    select district_code, period_kind, period, intervention_category, intervention_code, is_provisional
+    select
+        district_code,
+        period_kind,
+        period,
+        intervention_category,
+        intervention_code,
+        is_provisional
     from started
     union
     select
@@ -47,17 +61,13 @@ listed as (
         free.intervention_code,
         coalesce(started.is_provisional, vacancies.is_provisional) as is_provisional
     from free
-    inner join (
-        select period_kind, period, bool_or(is_provisional) as is_provisional
-        from published.mart_vacancies
-        group by period_kind, period
-    ) as vacancies on vacancies.period_kind = free.period_kind and vacancies.period = free.period
+    inner join vacancies on free.period_kind = vacancies.period_kind and free.period = vacancies.period
     left join started
         on
-            started.district_code = free.district_code
-            and started.period_kind = free.period_kind
-            and started.period = free.period
-            and started.intervention_code = free.intervention_code
+            free.district_code = started.district_code
+            and free.period_kind = started.period_kind
+            and free.period = started.period
+            and free.intervention_code = started.intervention_code
 )
 
 select
@@ -84,20 +94,20 @@ select
 from listed
 left join started as district
     on
-        district.district_code = listed.district_code
-        and district.period_kind = listed.period_kind
-        and district.period = listed.period
-        and district.intervention_code = listed.intervention_code
+        listed.district_code = district.district_code
+        and listed.period_kind = district.period_kind
+        and listed.period = district.period
+        and listed.intervention_code = district.intervention_code
 left join started as city
     on
         city.district_code = 'stockholm'
-        and city.period_kind = listed.period_kind
-        and city.period = listed.period
-        and city.intervention_code = listed.intervention_code
+        and listed.period_kind = city.period_kind
+        and listed.period = city.period
+        and listed.intervention_code = city.intervention_code
 left join free
     on
-        free.district_code = listed.district_code
-        and free.period_kind = listed.period_kind
-        and free.period = listed.period
-        and free.intervention_code = listed.intervention_code
+        listed.district_code = free.district_code
+        and listed.period_kind = free.period_kind
+        and listed.period = free.period
+        and listed.intervention_code = free.intervention_code
 where listed.district_code <> 'stockholm'

@@ -22,10 +22,10 @@ left join published.mart_service_interventions as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'intervention_code+sex'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.intervention_code = district.intervention_code
-        and city.sex = district.sex
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.intervention_code = city.intervention_code
+        and district.sex = city.sex
 where
     district.district_basis = 'today' and district.cut = 'intervention_code+sex'
     and district.district_code <> 'stockholm'

@@ -6,7 +6,7 @@ with elsewhere as (
         needed.intervention_code,
         string_agg(known.district_label || ' ' || needed.seats_free, ', ' order by known.sort_order) as listed
     from published.mart_vacancies as needed
-    inner join published.dim_district as known on known.district_code = needed.seats_district_code
+    inner join published.dim_district as known on needed.seats_district_code = known.district_code
     where needed.district_basis = 'today' and needed.seats_district_code <> 'alla'
     group by needed.district_code, needed.period_kind, needed.period, needed.intervention_code
 )
@@ -26,8 +26,8 @@ select
 from published.mart_vacancies as needed
 inner join elsewhere
     on
-        elsewhere.district_code = needed.district_code
-        and elsewhere.period_kind = needed.period_kind
-        and elsewhere.period = needed.period
-        and elsewhere.intervention_code = needed.intervention_code
+        needed.district_code = elsewhere.district_code
+        and needed.period_kind = elsewhere.period_kind
+        and needed.period = elsewhere.period
+        and needed.intervention_code = elsewhere.intervention_code
 where needed.district_basis = 'today' and needed.seats_district_code = 'alla' and needed.district_code <> 'stockholm'

@@ -41,12 +41,12 @@ select
     not ripe.has_90 as vantar_pa_tid,
     district.is_provisional as preliminar
 from published.mart_outpatient_care as district
-inner join ripe on ripe.period_kind = district.period_kind and ripe.period = district.period
+inner join ripe on district.period_kind = ripe.period_kind and district.period = ripe.period
 left join published.mart_outpatient_care as city
     on
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'total'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_basis = 'today' and district.cut = 'total' and district.district_code <> 'stockholm'

@@ -26,9 +26,9 @@ left join published.mart_recruitment as city
         and city.district_basis = 'today'
         and city.cut = 'intervention_code'
         and city.cohort_basis = 'planerad'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.intervention_code = district.intervention_code
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.intervention_code = city.intervention_code
 where
     district.district_basis = 'today' and district.cut = 'intervention_code' and district.cohort_basis = 'planerad'
     and district.district_code <> 'stockholm'

@@ -18,6 +18,6 @@ left join published.mart_protection_follow_up as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'total'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_basis = 'today' and district.cut = 'total' and district.district_code <> 'stockholm'

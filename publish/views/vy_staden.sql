@@ -57,25 +57,25 @@ select
     not coalesce(goals.are_all, false) as vantar_pa_tid,
     flow.preliminar
 from flow
-left join goals on goals.period_kind = flow.period_kind and goals.period = flow.period
+left join goals on flow.period_kind = goals.period_kind and flow.period = goals.period
 left join published.mart_service_interventions as service
     on
         service.district_code = 'stockholm'
         and service.district_basis = 'today'
         and service.cut = 'total'
-        and service.period_kind = flow.period_kind
-        and service.period = flow.period
+        and flow.period_kind = service.period_kind
+        and flow.period = service.period
 left join published.mart_outpatient_care as outpatient
     on
         outpatient.district_code = 'stockholm'
         and outpatient.district_basis = 'today'
         and outpatient.cut = 'total'
-        and outpatient.period_kind = flow.period_kind
-        and outpatient.period = flow.period
+        and flow.period_kind = outpatient.period_kind
+        and flow.period = outpatient.period
 left join published.mart_youth_clinic as clinic
     on
         clinic.district_code = 'stockholm'
         and clinic.district_basis = 'today'
         and clinic.cut = 'total'
-        and clinic.period_kind = flow.period_kind
-        and clinic.period = flow.period
+        and flow.period_kind = clinic.period_kind
+        and flow.period = clinic.period

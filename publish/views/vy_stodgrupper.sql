@@ -22,9 +22,9 @@ left join published.mart_support_groups as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'directed_at'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.directed_at = district.directed_at
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.directed_at = city.directed_at
 where
     district.district_basis = 'today' and district.cut = 'directed_at'
     and district.district_code <> 'stockholm'

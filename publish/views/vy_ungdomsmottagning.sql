@@ -19,10 +19,10 @@ left join published.mart_youth_clinic as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'clinic_age_band+sex'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.sex = district.sex
-        and city.clinic_age_band = district.clinic_age_band
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.sex = city.sex
+        and district.clinic_age_band = city.clinic_age_band
 where
     district.district_basis = 'today' and district.cut = 'clinic_age_band+sex'
     and district.district_code <> 'stockholm'

@@ -1,20 +1,36 @@
 with followed as (
     select
-        district_code, period_kind, period,
+        district_code,
+        period_kind,
+        period,
         'service' as insatsform,
         max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
-        follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
-        completion_rate, completion_rate_low, completion_rate_high,
+        follow_up_rate_denominator,
+        follow_up_rate_numerator,
+        follow_up_rate,
+        follow_up_rate_low,
+        follow_up_rate_high,
+        completion_rate,
+        completion_rate_low,
+        completion_rate_high,
         is_provisional
     from published.mart_service_interventions
     where district_basis = 'today' and cut = 'total'
     union all
     select
-        district_code, period_kind, period,
+        district_code,
+        period_kind,
+        period,
         'bistand' as insatsform,
         max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
-        follow_up_rate_denominator, follow_up_rate_numerator, follow_up_rate, follow_up_rate_low, follow_up_rate_high,
-        completion_rate, completion_rate_low, completion_rate_high,
+        follow_up_rate_denominator,
+        follow_up_rate_numerator,
+        follow_up_rate,
+        follow_up_rate_low,
+        follow_up_rate_high,
+        completion_rate,
+        completion_rate_low,
+        completion_rate_high,
         is_provisional
     from published.mart_outpatient_care
     where district_basis = 'today' and cut = 'total'
@@ -45,7 +61,7 @@ from followed as district
 left join followed as city
     on
         city.district_code = 'stockholm'
-        and city.insatsform = district.insatsform
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.insatsform = city.insatsform
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_code <> 'stockholm'

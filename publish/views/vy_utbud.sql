@@ -20,11 +20,15 @@ providers as (
         string_agg(known.provider_label, ', ' order by known.sort_order) as regi
     from (
         select
-            district_code, period_kind, period, intervention_code, unnest(string_split(providers, '|')) as provider
+            district_code,
+            period_kind,
+            period,
+            intervention_code,
+            unnest(string_split(providers, '|')) as provider
         from published.mart_supply
         where district_basis = 'today' and cut = 'intervention_code'
     ) as listed
-    inner join published.dim_provider as known using (provider)
+    inner join published.dim_provider as known on listed.provider = known.provider
     group by listed.district_code, listed.period_kind, listed.period, listed.intervention_code
 ),
 
@@ -37,11 +41,15 @@ languages as (
         string_agg(known.language_label, ', ' order by known.language_label) as sprak
     from (
         select
-            district_code, period_kind, period, intervention_code, unnest(string_split(languages, '|')) as language_code
+            district_code,
+            period_kind,
+            period,
+            intervention_code,
+            unnest(string_split(languages, '|')) as language_code
         from published.mart_supply
         where district_basis = 'today' and cut = 'intervention_code'
     ) as listed
-    inner join published.dim_language as known using (language_code)
+    inner join published.dim_language as known on listed.language_code = known.language_code
     group by listed.district_code, listed.period_kind, listed.period, listed.intervention_code
 )
 
@@ -66,30 +74,30 @@ select
 from published.mart_supply as district
 left join by_form
     on
-        by_form.district_code = district.district_code
-        and by_form.period_kind = district.period_kind
-        and by_form.period = district.period
-        and by_form.intervention_code = district.intervention_code
+        district.district_code = by_form.district_code
+        and district.period_kind = by_form.period_kind
+        and district.period = by_form.period
+        and district.intervention_code = by_form.intervention_code
 left join providers
     on
-        providers.district_code = district.district_code
-        and providers.period_kind = district.period_kind
-        and providers.period = district.period
-        and providers.intervention_code = district.intervention_code
+        district.district_code = providers.district_code
+        and district.period_kind = providers.period_kind
+        and district.period = providers.period
+        and district.intervention_code = providers.intervention_code
 left join languages
     on
-        languages.district_code = district.district_code
-        and languages.period_kind = district.period_kind
-        and languages.period = district.period
-        and languages.intervention_code = district.intervention_code
+        district.district_code = languages.district_code
+        and district.period_kind = languages.period_kind
+        and district.period = languages.period
+        and district.intervention_code = languages.intervention_code
 left join published.mart_supply as city
     on
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'intervention_code'
-        and city.period_kind = district.period_kind
-        and city.period = district.period
-        and city.intervention_code = district.intervention_code
+        and district.period_kind = city.period_kind
+        and district.period = city.period
+        and district.intervention_code = city.intervention_code
 where
     district.district_basis = 'today' and district.cut = 'intervention_code'
     and district.district_code <> 'stockholm'

@@ -24,7 +24,7 @@ left join published.mart_waiting_times as city
         city.district_code = 'stockholm'
         and city.district_basis = 'today'
         and city.cut = 'total'
-        and city.wait_kind = district.wait_kind
-        and city.period_kind = district.period_kind
-        and city.period = district.period
+        and district.wait_kind = city.wait_kind
+        and district.period_kind = city.period_kind
+        and district.period = city.period
 where district.district_basis = 'today' and district.cut = 'total' and district.district_code <> 'stockholm'
