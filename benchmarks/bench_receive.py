@@ -18,19 +18,18 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.checking import Circumstances, check_file
-from ingest.checks.arithmetic import KINDS, Sheet
-from ingest.checks.suites import RuleOutcome, load_rules
 from ingest.contracts import EXPECTATIONS, load_contracts
 from ingest.naming import read_name
 from ingest.persons.keys import load_keys, make_keys
@@ -84,35 +83,33 @@ def by_receive(root: Path, file: Path) -> Callable[[], str]:
 
 
 def without_great_expectations(
-    dataset: str, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
-) -> list[RuleOutcome]:
-    """What `run_rules` does, with the arithmetic called directly."""
-    declared = json.loads((EXPECTATIONS / dataset / "suite.json").read_text(encoding="utf-8"))["expectations"]
-    outcomes = []
-    for rule, entry in zip(load_rules(dataset), declared, strict=True):
-        if rule.code in skip:
-            continue
+    name: str,
+    entries: Sequence[Mapping[str, Any]],
+    beside: tuple[str, Any],
+    *,
+    rows: int = 1,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, tuple[Mapping[str, Any], Any]]:
+    """What `try_rules` does, with each rule's function called directly."""
+    from ingest.checks.expectations import RowRule, RowsBreakingRule
+
+    kinds = {rule.expectation_type: rule.kind for rule in RowRule.__subclasses__()}
+    found: dict[str, tuple[Mapping[str, Any], Any]] = {}
+    for entry in entries:
         given = {
-            key: parameters[value["$PARAMETER"]] if isinstance(value, dict) else value
+            key: (parameters or {})[value["$PARAMETER"]] if isinstance(value, dict) and "$PARAMETER" in value else value
             for key, value in entry["kwargs"].items()
         }
-        rows = np.flatnonzero(KINDS[_arithmetic(entry["type"])](sheet, **given))
-        if len(rows):
-            outcomes.append(RuleOutcome(rule, rows))
-    return outcomes
-
-
-def _arithmetic(kind: str) -> str:
-    from ingest.checks.expectations import RowRule
-
-    return {rule.expectation_type: rule.kind for rule in RowRule.__subclasses__()}[kind]
+        broken = RowsBreakingRule.find(beside[1], kinds[entry["type"]], given)
+        found[entry["meta"]["code"]] = ({"unexpected_rows": broken}, None)
+    return found
 
 
 def by_receive_without_great_expectations(root: Path, file: Path) -> Callable[[], str]:
     """The same, with rules as plain function calls."""
-    import ingest.checking
+    import ingest.checks.suites
 
-    ingest.checking.run_rules = without_great_expectations
+    ingest.checks.suites.try_rules = without_great_expectations
     return by_receive(root, file)
 
 

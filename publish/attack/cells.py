@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from publish.attack.figures import FIXED, QUARTER, YEAR, Codes, Counts, Declared, Figures, Flags, Floats, quarters_of
+from publish.attack.figures import (
+    FIXED,
+    QUARTER,
+    YEAR,
+    Codes,
+    Counts,
+    Declared,
+    Figures,
+    Flags,
+    Floats,
+    PublishedTable,
+    quarters_of,
+)
 from publish.attack.likelihood import Deviation
 
 Rows = NDArray[np.intp]
@@ -111,8 +124,7 @@ class Cells:
     def _known_zero(self, codes: Codes) -> Flags:
         """Of cells without a figure: whether that means a published 0, as their cut is published there."""
         figures = self.figures.codes
-        cut, reported = self._signature(codes, True), self._signature(codes, False)
-        known: Flags = np.isin(cut, self._given_signatures(True)) & np.isin(reported, self._given_signatures(False))
+        known: Flags = np.isin(self._signature(codes, True), self._given_cuts) & self._in_published_table(codes)
         sensitive = [self._place[name] for name in self.declared.sensitive if name in self._place]
         broken_down = np.flatnonzero(known & (codes[:, sensitive] > 0).any(axis=1))
         if len(broken_down) and len(figures):
@@ -125,18 +137,59 @@ class Cells:
             ]
             for without in (sensitive, *each):
                 rows = broken_down[(codes[broken_down][:, without] > 0).any(axis=1)]
-                wholes = codes[rows].copy()
-                wholes[:, without] = 0
-                whole = self._find(self.keys_of(wholes))
-                known[rows] &= (whole >= 0) & (self.published[whole] >= self.declared.least_whole)
+                known[rows] &= self._is_of_large_whole(codes[rows], without)
         return known
 
-    def _given_signatures(self, by_cut: bool) -> NDArray[np.uint64]:
-        name = f"_signatures_{by_cut}"
-        if not hasattr(self, name):
-            setattr(self, name, np.unique(self._signature(self.codes[: self.given], by_cut)))
-        found: NDArray[np.uint64] = getattr(self, name)
+    def _is_of_large_whole(self, codes: Codes, without: list[int]) -> Flags:
+        """Whether the cells' whole is large enough for breakdowns in each table that may have them."""
+        found: Flags = np.ones(len(codes), dtype=np.bool_)
+        wholes, tables = codes.copy(), self._tables(codes)
+        wholes[:, without] = 0
+        for measure in np.unique(codes[:, self._place["measure"]]):
+            of_measure = codes[:, self._place["measure"]] == measure
+            for bit, table in enumerate(self._tables_of(int(measure))):
+                rows = np.flatnonzero(of_measure & (tables >> bit & 1 > 0))
+                size = np.full(len(rows), UNKNOWN)
+                for name in table.wholes:
+                    wholes[rows, self._place["measure"]] = self.figures.code("measure", name)
+                    whole = self._find(self.keys_of(wholes[rows]))
+                    size = np.maximum(size, np.where(whole >= 0, self.published[whole], UNKNOWN))
+                found[rows] &= size >= self.declared.least_whole
         return found
+
+    @cached_property
+    def _given_cuts(self) -> NDArray[np.uint64]:
+        return np.unique(self._signature(self.codes[: self.given], True))
+
+    @cached_property
+    def _given_tables(self) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """(what one file reports, the tables that may have it) of the figures."""
+        given = self.codes[: self.given]
+        return self._signature(given, False), self._tables(given)
+
+    def _in_published_table(self, codes: Codes) -> Flags:
+        """Whether a figure of the same file is published that only tables can have which have these cells too."""
+        reported, tables = self._signature(codes, False), self._tables(codes)
+        given, of_given = self._given_tables
+        found: Flags = np.zeros(len(codes), dtype=np.bool_)
+        for held in np.unique(of_given):
+            rows = np.flatnonzero((held & ~tables) == 0)
+            found[rows] |= np.isin(reported[rows], given[of_given == held])
+        return found
+
+    def _tables(self, codes: Codes) -> NDArray[np.int64]:
+        """Of each cell the tables that may have it, a bit each: its measure's, with all dimensions it is cut by."""
+        measure, cut = codes[:, self._place["measure"]], codes[:, len(FIXED) :] > 0
+        found = np.zeros(len(codes), dtype=np.int64)
+        for code in np.unique(measure):
+            rows = np.flatnonzero(measure == code)
+            for bit, table in enumerate(self._tables_of(int(code))):
+                lacking = [column not in table.dimensions for column in self.figures.dimensions]
+                found[rows] |= np.where(cut[rows][:, lacking].any(axis=1), 0, 1 << bit)
+        return found
+
+    def _tables_of(self, measure: int) -> tuple[PublishedTable, ...]:
+        return self.declared.tables_of(self.figures.names[self._place["measure"]][measure], self.figures.dimensions)
 
     def _signature(self, codes: Codes, by_cut: bool) -> NDArray[np.uint64]:
         """By cut: measure, release, kinds of period and unit, dimensions cut by. Else: what one file reports."""

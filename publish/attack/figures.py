@@ -38,6 +38,15 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class PublishedTable:
+    """A table that counts a measure: it may have a unit's quarter that another has not."""
+
+    dimensions: frozenset[str]
+    wholes: tuple[str, ...]
+    """Measures, one of which is at least `least_whole` published in each whole that has sensitive breakdowns."""
+
+
+@dataclass(frozen=True)
 class Declared:
     """What readers know of the figures beside the figures."""
 
@@ -55,15 +64,21 @@ class Declared:
     """A unit that was merged, and the unit that it belongs to today."""
     divisions: tuple[str, str] = ("as_submitted", "today")
     sensitive: frozenset[str] = frozenset()
-    """Dimensions by which only wholes of at least `least_whole` published are broken down."""
+    """Dimensions by which only wholes of at least `least_whole` published are broken down: `PublishedTable.wholes`."""
     least_whole: int = 20
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     """Measure → dimension → code → the code around it (an outermost one's own): codes that readers know beside those in
     the figures, as a row of counts that are published as 0 is left out."""
     units: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Period → the units that reported, for the same reason."""
+    tables: Mapping[str, tuple[PublishedTable, ...]] = field(default_factory=dict)
+    """Measure → the tables that count it. Without any it is of one table that has all dimensions."""
     most_changed: int | None = None
     """The most records of a unit and period that differ between two releases; None: not known, so nothing follows."""
+
+    def tables_of(self, measure: str, dimensions: Iterable[str]) -> tuple[PublishedTable, ...]:
+        """The tables that count a measure in figures of these dimensions."""
+        return self.tables.get(measure) or (PublishedTable(frozenset(dimensions), (measure,)),)
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,10 @@ class PersonCount(_Declared):
             tuple(self.part_of.values()) if isinstance(self.part_of, dict) else (self.part_of,) if self.part_of else ()
         )
 
+    def measure_of(self, value: str | None) -> str | None:
+        """Its measure in rows with a value of `measure_by`; None where they count nobody in this column."""
+        return self.measure.get(value or "") if isinstance(self.measure, dict) else self.measure
+
     def measures(self) -> Iterator[str]:
         """All measures that it can be of."""
         yield from self.measure.values() if isinstance(self.measure, dict) else (self.measure,)

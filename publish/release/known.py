@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from publish.attack.figures import Declared, Flow
+from publish.attack.figures import Declared, Flow, PublishedTable
 from publish.marts.declared import Mart, Measures
 from publish.policy import Policy
 from publish.release.deriving import Published
@@ -49,7 +49,26 @@ def relations_known(
         least_whole=policy.cell_keys.too_few,
         codes=_codes_of(marts),
         units=_units_of(marts),
+        tables=_tables_of(declared),
     )
+
+
+def _tables_of(declared: Mapping[str, Mart]) -> dict[str, tuple[PublishedTable, ...]]:
+    """Of each measure the marts that count it, with the counts by which their sensitive breakdowns are chosen."""
+    tables: dict[str, list[PublishedTable]] = {}
+    for mart in declared.values():
+        counts = mart.person_counts.values()
+        values = {value for count in counts if isinstance(count.measure, dict) for value in count.measure}
+        dimensions = frozenset(mart.columns_of_dimensions)
+        for value in (*sorted(values),) or (None,):
+            measures = [(count, count.measure_of(value)) for count in counts]
+            wholes = tuple(
+                sorted(name for column in mart.whole if (name := mart.person_counts[column].measure_of(value)))
+            )
+            for count, name in measures:
+                for measure in sorted({*filter(None, [name]), *count.where_cut.values()}):
+                    tables.setdefault(measure, []).append(PublishedTable(dimensions, wholes or (measure,)))
+    return {measure: tuple(dict.fromkeys(found)) for measure, found in tables.items()}
 
 
 def _codes_of(marts: Mapping[str, tuple[Published, Flags]]) -> dict[str, dict[str, dict[str, str]]]:
@@ -73,12 +92,7 @@ def _measures_together(rows: Rows) -> Iterator[tuple[Flags, set[str]]]:
         yield np.ones(len(rows), np.bool_), mart.measures()
         return
     for value in rows.codes(mart.measure_by)[1]:
-        measures = {
-            name
-            for count in mart.person_counts.values()
-            for name in (count.measure.get(value) if isinstance(count.measure, dict) else count.measure,)
-            if name is not None
-        }
+        measures = {name for count in mart.person_counts.values() if (name := count.measure_of(value)) is not None}
         yield rows.where(mart.measure_by, value), measures
 
 

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import duckdb
+import numpy as np
 from dbt_built import Warehouse
 
+from publish.attack.bounds import spread
 from publish.attack.cells import UNKNOWN
 from publish.attack.likelihood import Deviation
 from publish.attack.relations import KINDS, relations_of
@@ -127,3 +129,7 @@ def test_every_relation_that_the_attack_knows_is_true_of_the_true_counts(warehou
     kinds = {KINDS[kind] for kind in system.kind[is_known]}
     assert (int(is_known.sum()) > 5_000, kinds >= {"sum", "division", "part", "distinct", "flow"}) == (True, True)
     assert [KINDS[kind] for kind in system.kind[is_known & is_false]] == []
+    # nor does anything that follows from them, with what is known to be published as 0, rule out a true count
+    true, (low, high) = system.cells.true_of(truth), spread(system)
+    ruled_out = np.flatnonzero((system.cells.published != UNKNOWN) & ((true < low) | (true > high)))
+    assert [(int(low[cell]), int(true[cell]), int(high[cell])) for cell in ruled_out] == []

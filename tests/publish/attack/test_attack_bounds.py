@@ -5,7 +5,7 @@ import pytest
 from cities_drawn import attacked, cell, counts, exact, figure, interval, records
 
 from publish.attack.bounds import bound, score, spread
-from publish.attack.figures import Flow
+from publish.attack.figures import Flow, PublishedTable
 from publish.attack.likelihood import Deviation
 
 Q1, Q2, Q3, Q4 = "2018Q1", "2018Q2", "2018Q3", "2018Q4"
@@ -145,6 +145,32 @@ def test_interval_withheld_breakdown_is_unknown_and_not_zero():
     assert interval(rows, wanted, sensitive=frozenset({"reason"})) == (1, 12)
     with pytest.raises(AssertionError):  # read as zeros, the figures contradict each other
         interval(rows, wanted)
+
+
+def test_interval_row_of_a_table_not_published_there_is_unknown_and_not_zero():
+    rows = [figure("cases", "norr", Q1, 5, sex="man"), figure("cases", "soder", Q1, 9, sex="man")]
+    rows += [figure("cases", "norr", Q1, 5), figure("cases", "soder", Q1, 9), figure("cases", "stockholm", Q1, 14)]
+    rows += [figure("cases", "stockholm", Q2, 9, sex="man"), figure("cases", "stockholm", Q2, 9)]
+    wanted = cell("cases", "norr", Q1, sex="man")
+    # of one table the city's row is a published 0: 7 at most
+    assert interval(rows, wanted) == (1, 5)
+    # the city's total is also of a table without sexes: that with sexes need not have the city's quarter
+    tables = {"cases": tuple(PublishedTable(frozenset({name}), ("cases",)) for name in ("sex", "reason"))}
+    assert interval(rows, wanted, tables=tables) == (1, 12)
+    rows += [figure("cases", "stockholm", Q1, 9, sex="kvinna")]  # it has
+    assert interval(rows, wanted, tables=tables) == (1, 5)
+
+
+def test_interval_breakdown_is_zero_only_where_its_tables_own_whole_is_large():
+    rows = [figure("cases", "norr", Q1, 19), figure("heard", "norr", Q1, 21)]
+    rows += [figure("heard", "norr", Q1, 5, reason="skola"), figure("cases", "norr", Q1, 5, reason="skola")]
+    rows += [figure("heard", "norr", Q2, 9, reason="vald"), figure("heard", "norr", Q2, 20)]
+    known = {"sensitive": frozenset({"reason"})}
+    # 21 − 7 heard, of whom 0 to 7 by what is published as 0
+    assert interval(rows, cell("heard", "norr", Q1, reason="skola"), **known) == (7, 12)
+    # the table goes by its cases: 19 are too few, so that nothing is known of the reasons that are not there
+    tables = {"heard": (PublishedTable(frozenset({"reason"}), ("cases",)),)}
+    assert interval(rows, cell("heard", "norr", Q1, reason="skola"), tables=tables, **known) == (1, 12)
 
 
 def test_interval_capped_figure_is_at_least_one_more():
