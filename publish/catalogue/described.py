@@ -173,7 +173,7 @@ def _table(
             page=f"### Så läser du\n{view.how_to_read}\n\n### Se upp\n{view.traps}",
             columns=tuple(_view_column(connection, relation, served, column, view) for column in served.columns),
             key=view.key,
-            references=tuple(_references(connection, release, served, others, {one.name for one in view.columns})),
+            references=tuple(_references(connection, release, served, others)),
             rows=served.rows,
             first_day=None,
             last_day=None,
@@ -185,7 +185,6 @@ def _table(
     term = load_terms().get(base)
     title = label(served.name) or (term.swedish if term else served.name)
     first, last = _period(connection, relation, served)
-    names = {column.name for column in served.columns}
     key = served.key or _key(connection, relation, served, manifest)
     if served.name == ABOUT:
         title = "Om utgåvan"
@@ -196,7 +195,7 @@ def _table(
         page=swedish_pages().get(mart, ""),
         columns=tuple(_column(connection, relation, served, column, key, manifest) for column in served.columns),
         key=key,
-        references=tuple(_references(connection, release, served, others, names)),
+        references=tuple(_references(connection, release, served, others)),
         rows=served.rows,
         first_day=first,
         last_day=last,
@@ -244,23 +243,20 @@ def _references(
     release: ReleaseFile,
     served: ServedTable,
     others: dict[str, ServedTable],
-    names: set[str],
 ) -> list[Reference]:
-    """Columns that have the name of a dimension's key, where every value has its row there."""
+    """Columns whose every value has its row in a dimension: by code, or by label in a view."""
     found = []
-    for other in others.values():
-        if not other.name.startswith(DIMENSION) or other.name == served.name:
+    for one in served.references:
+        if len(one.columns) != 1:
             continue
-        key = other.key or (other.columns[0].name,)
-        if len(key) != 1 or key[0] not in names:
-            continue
-        column = name(key[0])
+        column, key = name(one.columns[0]), name(one.table_columns[0])
         lost = connection.execute(
             f"select 1 from {release.relation(served)} as served where {column} is not null and not exists "
-            f"(select 1 from {release.relation(other)} as known where known.{column} = served.{column}) limit 1"
+            f"(select 1 from {release.relation(others[one.table])} as known where known.{key} = served.{column}) "
+            "limit 1"
         ).fetchone()
         if lost is None:
-            found.append(Reference(key[0], other.name, key[0]))
+            found.append(Reference(one.columns[0], one.table, one.table_columns[0]))
     return found
 
 

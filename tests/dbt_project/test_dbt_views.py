@@ -252,6 +252,17 @@ def test_a_view_of_drawn_figures_has_rows_and_answers(drawn: duckdb.DuckDBPyConn
     assert rows(drawn, f"select {key} from published.{view.name} group by {key} having count(*) > 1") == []
 
 
+def test_a_view_has_its_rows_in_one_order_however_they_are_made(drawn: duckdb.DuckDBPyConnection) -> None:
+    """So that the same figures are the same bytes: numbers of threads, and of rows at a time, must not show."""
+    differing = []
+    for view in load_views():
+        stored = rows(drawn, f"from published.{view.name}")
+        for threads in (1, 4):
+            drawn.execute(f"set threads = {threads}")
+            differing += [(view.name, threads)] if rows(drawn, view.sql) != stored else []
+    assert differing == []
+
+
 @VIEWS
 def test_a_view_has_no_totals_among_its_parts_and_no_bare_code(shown: duckdb.DuckDBPyConnection, view: View) -> None:
     for column in view.columns:
