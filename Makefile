@@ -83,7 +83,7 @@ parse:
 	@echo "dbt parse"
 	@tools/dbt_parse.sh
 
-docs: setup ## build/docs/index.html: lineage, glossary, and a page per mart; opens without a network
+docs: setup ## build/docs: lineage, glossary, a page per mart; webb/ in it for readers; opens without a network
 	@tools/dbt_docs.sh
 
 bench: setup ## measure speed and memory; prints figures, asserts nothing

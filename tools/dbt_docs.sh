@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds dbt's documentation as one page that needs no network and no warehouse: lineage, glossary, a page per mart.
+# Builds dbt's documentation as one page that needs no network and no warehouse: lineage, glossary, a page per mart;
+# and beside it the site for readers of releases, without figures.
 #
-#   tools/dbt_docs.sh [FOLDER]     writes FOLDER/index.html; FOLDER is build/docs by default
+#   tools/dbt_docs.sh [FOLDER]     writes FOLDER/index.html and FOLDER/webb/; FOLDER is build/docs by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 site="${1:-build/docs}"
@@ -21,4 +22,5 @@ where=(--project-dir "$scratch/project" --profiles-dir "$scratch/project"
 .venv/bin/dbt --quiet docs generate --static --no-compile --empty-catalog "${where[@]}"
 mkdir -p "$site"
 .venv/bin/python tools/dbt_docs_page.py offline "$scratch/target/static_index.html" "$site/index.html"
-echo "docs: $site/index.html"
+.venv/bin/python tools/readers_site.py "$scratch/target/manifest.json" "$site/webb"
+echo "docs: $site/index.html, for readers of releases $site/webb/index.html"

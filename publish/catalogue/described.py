@@ -17,7 +17,7 @@ from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import YEARLY, Manifest
 from publish.labels import label, load_terms
-from publish.release.texts import explanation, own_text, swedish_pages
+from publish.release.texts import explanation, swedish_pages, table_explanation
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
 from publish.serving.workbook import views_in
 from publish.views.declared import Kind, View
@@ -191,7 +191,7 @@ def _table(
     return Table(
         name=served.name,
         label=f"{title}, per år" if served.name != base and title == (term.swedish if term else "") else title,
-        explanation=own_text(served.name, "") or (term.explanation if term else ""),
+        explanation=table_explanation(served.name) or (term.explanation if term else ""),
         page=swedish_pages().get(mart, ""),
         columns=tuple(_column(connection, relation, served, column, key, manifest) for column in served.columns),
         key=key,

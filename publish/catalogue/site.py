@@ -278,7 +278,8 @@ def _breaks(site: Site) -> Page:
     items = "".join(f"<li>{escape(one.in_words)}</li>" for one in site.breaks)
     listed = f"<ul>{items}</ul>" if items else "<p>Inga sammanslagningar finns i utgåvan.</p>"
     spans = "".join(
-        f"<tr><td>{escape(table.label)}</td><td>{table.first_day}</td><td>{table.last_day}</td></tr>"
+        f'<tr><td>{escape(table.label)}</td><td class="day">{table.first_day}</td>'
+        f'<td class="day">{table.last_day}</td></tr>'
         for table in site.described.tables
         if table.first_day
     )
@@ -364,20 +365,21 @@ def _table(site: Site, table: Table) -> Page:
         f'<p class="meta"><code>{escape(table.name)}</code>{rows}{span}</p>{markdown(table.page, level=2)}'
         f"{f'<p>Ingen annan rad har samma {key}.</p>' if key else ''}"
         f"{f'<h2>Frågor som den besvarar</h2><ul>{answers}</ul>' if answers else ''}"
-        f"<h2>Kolumner</h2>{_column_list(table.columns)}"
+        f"<h2>Kolumner</h2>{_column_list(table.columns, is_open=table.is_dimension)}"
     )
     return Page(f"tabell/{table.name}.html", table.label, body)
 
 
-def _column_list(columns: Sequence[Column]) -> str:
-    return f'<ul class="columns">{"".join(map(_column, columns))}</ul>'
+def _column_list(columns: Sequence[Column], *, is_open: bool = False) -> str:
+    """All columns of a table; `is_open` shows their codes at once."""
+    return f'<ul class="columns">{"".join(_column(column, is_open) for column in columns)}</ul>'
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, is_open: bool) -> str:
     facts = ", ".join(_facts(column))
     return (
         f'<li id="{escape(column.name)}"><h3>{escape(column.label)}<br><code>{escape(column.name)}</code></h3><div>'
-        f'<p>{inline(column.explanation)}</p><p class="meta">{escape(facts)}</p>{_codes(column)}</div></li>'
+        f'<p>{inline(column.explanation)}</p><p class="meta">{escape(facts)}</p>{_codes(column, is_open)}</div></li>'
     )
 
 
@@ -389,7 +391,7 @@ def _facts(column: Column) -> Iterator[str]:
         yield f"går att summera: {column.adds_up}"
 
 
-def _codes(column: Column) -> str:
+def _codes(column: Column, is_open: bool) -> str:
     if not column.codes:
         return ""
     rows = "".join(
@@ -397,6 +399,7 @@ def _codes(column: Column) -> str:
         for code, shown in column.codes
     )
     return (
-        f"<details><summary>Koder i {escape(column.name)} ({len(column.codes)})</summary><table><thead>"
-        f'<tr><th scope="col">Kod</th><th scope="col">Betyder</th></tr></thead><tbody>{rows}</tbody></table></details>'
+        f"<details{' open' if is_open else ''}><summary>Koder i {escape(column.name)} ({len(column.codes)})</summary>"
+        '<table><thead><tr><th scope="col">Kod</th><th scope="col">Betyder</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></details>"
     )

@@ -98,13 +98,18 @@ def added_text(mart: Mart | None, column: str) -> str:
     return kinds["sum"].strip() if column in mart.sums else ""
 
 
-def table_comment(table: str) -> str:
-    """What a table holds, in a sentence or two, and then its page (question, grain, how to read it), as Markdown."""
+def table_explanation(table: str) -> str:
+    """What a table holds, in a sentence or two; empty when nobody says it."""
     terms = load_terms()
     said = own_text(table, "") or (terms[table].explanation if table in terms else "")
     if not said and table in load_dimensions():
         said = load_texts().codes.format(key=load_dimensions()[table].key)
-    return f"{said}\n\n{swedish_pages().get(table, '')}".strip()
+    return said
+
+
+def table_comment(table: str) -> str:
+    """What a table holds, and then its page (question, grain, how to read it), as Markdown."""
+    return f"{table_explanation(table)}\n\n{swedish_pages().get(table, '')}".strip()
 
 
 def column_comment(table: str, column: str) -> str:

@@ -53,7 +53,7 @@ NOT_THERE = (
     "läget mot gränserna bara där minst fyra stadsdelar jämförs; väntetid till föräldrautbildning har placering men "
     "inga gränser. Rullande år finns bara som totaler, efter en uppdelning i taget, och efter kön och ålder."
 )
-_LABELLED = {
+LABELLED = {
     "district_code": "dim_district",
     "reason_code": "dim_reason",
     "source_code": "dim_source",
@@ -104,7 +104,7 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
         target.execute(f"attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
         notice = notice_of(target)
-        labels = {column: labels_of(target, load_dimensions()[table]) for column, table in _LABELLED.items()}
+        labels = {column: labels_of(target, load_dimensions()[table]) for column, table in LABELLED.items()}
         said: dict[str, str] = {}
         for name, found in made.marts.items():
             chosen, mart = made.chosen[name], found.rows.mart
@@ -188,7 +188,7 @@ def _labelled(rows: pa.Table, labels: Mapping[str, Mapping[str, str]]) -> pa.Tab
     """Swedish labels beside the coded columns."""
     for column in rows.column_names:
         if column in labels:
-            name = load_dimensions()[_LABELLED[column]].label
+            name = load_dimensions()[LABELLED[column]].label
             rows = _beside(rows, column, name, partial(_said, labels[column]))
     return rows
 

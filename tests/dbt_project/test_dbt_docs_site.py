@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from dbt_built import PROJECT
 
+from publish.views.declared import load_views
+
 HEADINGS = ["### Question", "### Grain", "### How to read it", "### Traps"]
 MARTS = sorted(path.stem for path in (PROJECT / "models" / "marts").glob("mart_*.sql"))
 
@@ -20,7 +22,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page, made as `make docs` makes it."""
     folder = tmp_path_factory.mktemp("site")
     subprocess.run([str(PROJECT.parent / "tools" / "dbt_docs.sh"), str(folder)], check=True)
-    assert [path.name for path in folder.iterdir()] == ["index.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", "webb"]
+    for mart in MARTS:  # beside it, for readers of releases, from what is declared
+        said = (folder / "webb" / "tabell" / f"{mart}.html").read_text(encoding="utf-8")
+        assert "<h2>Kolumner</h2>" in said and 'href="../../' not in said
+    assert {view.base for view in load_views()} == {path.stem for path in (folder / "webb" / "vy").iterdir()}
     return Path(folder / "index.html").read_text(encoding="utf-8")
 
 
