@@ -13,8 +13,8 @@ WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
 PYTHON_FOLDERS := $(wildcard ingest publish synthetic followup dags bi tests benchmarks tools)
 
-# browser.py runs in .venv-superset, with packages that .venv lacks.
-BI_MODULES := $(filter-out bi/superset/browser.py,$(wildcard bi/superset/*.py))
+# These run in .venv-superset, with packages that .venv lacks.
+BI_MODULES := $(filter-out bi/superset/browser.py bi/superset/accessible.py,$(wildcard bi/superset/*.py))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Nothing calls home.
