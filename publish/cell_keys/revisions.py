@@ -130,6 +130,16 @@ def revisions(decided: Iterable[Decided]) -> dict[Period, int]:
     return {_period(one.group): one.revision for one in decided if one.revision}
 
 
+def new_periods(decided: Iterable[Decided]) -> set[str]:
+    """Periods of which a release shows figures and no release before it has.
+
+    A group of which nothing was ever counted says nothing of its period.
+    """
+    all_of = list(decided)
+    first = {one.group.period for one in all_of if one.decision == "first"}
+    return first - {one.group.period for one in all_of if one.decision != "first" and one.draws}
+
+
 def group_of(draw: Draw) -> Group:
     """The group of a row of the ledger."""
     return Group(draw.family, draw.unit, draw.basis, draw.period_kind, draw.period)

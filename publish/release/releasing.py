@@ -26,7 +26,7 @@ from publish.catalogue.manifest import ManifestMissing, load_manifest
 from publish.catalogue.site import Issued
 from publish.catalogue.write import write_catalogue
 from publish.cell_keys.ptable import PTable
-from publish.cell_keys.revisions import draws_to_record, revisions
+from publish.cell_keys.revisions import draws_to_record, new_periods, revisions
 from publish.gate.passing import pass_gate
 from publish.marts.declared import Mart, Measures, load_marts, load_measures
 from publish.policy import Policy, load_policy
@@ -258,8 +258,6 @@ class _Making:
     def _certify(self, made: Made, attacked: Attacked, rows: dict[str, int], until: str, notice: str) -> Certificate:
         policy, report = self.policy.cell_keys, attacked.report
         decided = [one.decision for one in made.decided]
-        first = {one.group.period for one in made.decided if one.decision == "first"}
-        known = {one.group.period for one in made.decided if one.decision != "first"}
         return Certificate(
             release_id=self.number,
             made_at=self.now.astimezone(UTC).isoformat(timespec="seconds"),
@@ -281,7 +279,7 @@ class _Making:
             drawn_anew=decided.count("anew") + decided.count("returned") + decided.count("emptied"),
             held=decided.count("held"),
             revised_periods=tuple(sorted(period for _, period in revisions(made.decided))),
-            new_periods=tuple(sorted(first - known)),
+            new_periods=tuple(sorted(new_periods(made.decided))),
             attacked=report.attacked,
             seed=report.seed,
             findings=findings_of(attacked, self.policy),

@@ -17,7 +17,7 @@ from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws, released_
 from ingest.ledger.releases import ReleaseRow, approve, record_release
 from ingest.ledger.tables import draw
 from publish.cell_keys.keys import NOTHING, Group
-from publish.cell_keys.revisions import Decided, Parts, decide, draws_to_record, revisions
+from publish.cell_keys.revisions import Decided, Parts, decide, draws_to_record, new_periods, revisions
 from publish.cell_keys.sketch import LENGTH
 
 BROMMA = Group("avslutad", "bromma", "as_submitted", "kvartal", "2018Q3")
@@ -240,3 +240,13 @@ def test_ledger_returns_the_draws_of_what_has_gone_out(ledger: Ledger) -> None:
 
 def test_ledger_keeps_no_count_of_anybody(ledger: Ledger) -> None:
     assert set(draw.columns.keys()) == {*vars(BROMMA), "release_id", "salt", "revision", "sketch"}
+
+
+def test_a_period_is_new_though_a_unit_has_nothing_in_it() -> None:
+    city = City()
+    first = city.release({BROMMA: 1, FARSTA: NOTHING})
+    assert [one.decision for one in first.values()] == ["first", "same"]
+    assert new_periods(first.values()) == {"2018Q3"}
+    later = replace(BROMMA, period="2018Q4")
+    second = city.release({BROMMA: 1, FARSTA: 5, later: 7})
+    assert new_periods(second.values()) == {"2018Q4"}
