@@ -15,7 +15,7 @@ from publish.views.declared import Kind
 WIDTH = 360
 _SPACE = "\u00a0"
 _TEXT = 13
-_CHARACTER = 7.0
+_CHARACTER = 7.6
 """About as wide as a character of the text is."""
 _MARK = {"bar": 14, "dot": 18}
 _SERIES = 4
@@ -178,7 +178,7 @@ def _rows(drawing: Drawing) -> tuple[str, float]:
     low, high, ticks = _ticks(values or [0.0], drawing.kind)
     longest = max((len(one) for one in drawing.categories), default=0)
     texts = max((len(shown_as(mark.value, drawing.kind)) for mark in drawing.marks), default=0)
-    is_above = longest * _CHARACTER > WIDTH * 0.45
+    is_above = longest * _CHARACTER > WIDTH * 0.47
     start = 16.0 if is_above else longest * _CHARACTER + 8
     scale = _Scale(low, high, start, WIDTH - texts * _CHARACTER - 18)
     height, top = _MARK[drawing.form], 26.0 if drawing.line else 8.0

@@ -185,6 +185,11 @@ def _chosen(view: View, marks: list[Mark], notes: list[str]) -> tuple[Mark, ...]
         order = list(dict.fromkeys(mark.category for mark in marks))
     names = list(dict.fromkeys(mark.series for mark in marks))
     if len(order) > MOST_CATEGORIES:
+        shown_at_all = {mark.category for mark in marks if mark.value is not None}
+        if lacking := len(order) - len(shown_at_all):
+            notes.append(f"Utan värde, och inte med här: {lacking} av {len(order)}.")
+        order = [one for one in order if one in shown_at_all]
+    if len(order) > MOST_CATEGORIES:
         half = MOST_CATEGORIES // 2
         notes.append(f"De {half} första och de {half} sista av {len(order)} visas.")
         order = order[:half] + order[-half:]

@@ -120,12 +120,14 @@ def test_no_chart_where_no_value_is_shown(tmp_path: Path, rows: list[tuple[Any, 
 
 def test_of_many_categories_the_highest_and_the_lowest_are_drawn(tmp_path: Path) -> None:
     rows = [(f"S{at:02}", "2019 kv 2", "Man", "A", at, None, None, None, None) for at in range(60)]
+    rows += [(f"T{at:02}", "2019 kv 2", "Man", "A", None, None, None, None, None) for at in range(3)]
     found = drawn(tmp_path, [COUNTS], {"vy_x": rows})
     assert found is not None
     shown = [mark.value for mark in found.drawing.marks]
     half = MOST_CATEGORIES // 2
     assert shown == [*range(59, 59 - half, -1), *range(half - 1, -1, -1)]
     assert any("av 60 visas" in note for note in found.drawing.notes)
+    assert any("Utan värde, och inte med här: 3 av 63." in note for note in found.drawing.notes)
 
 
 @pytest.mark.parametrize(
