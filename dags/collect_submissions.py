@@ -9,6 +9,7 @@ from airflow.sdk import PokeReturnValue, TriggerRule, dag, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 from parameters import DISTRICTS, quarter_param
+from run_acting import by_the_run
 from run_names import COLLECTION_WINDOW
 from submission_partitions import SUBMISSIONS, partition_key
 
@@ -30,6 +31,7 @@ def collect_submissions() -> None:
         return districts_to_collect(params["quarter"], params["districts"])
 
     @task(**DISTRICT)
+    @by_the_run
     def receive_district(district: str, params: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.intake import collect_district
 
@@ -52,6 +54,7 @@ def collect_submissions() -> None:
         return sorted(set(districts) - {one["district"] for one in received})
 
     @task.sensor(**DISTRICT, **AGAIN)
+    @by_the_run
     def receive_again(district: str, params: dict[str, Any]) -> PokeReturnValue:
         from followup.tasks.intake import retry_district
 

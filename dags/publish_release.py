@@ -9,6 +9,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from parameters import quarter_param
+from run_acting import by_the_run
 
 # Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
 MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
@@ -32,6 +33,7 @@ def publish_release() -> None:
             raise AirflowFailException(str(refusal)) from None
 
     @task(pool="duckdb_writer", retries=1)
+    @by_the_run
     def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.releases import NothingNew, Refused, propose_and_log
 
@@ -56,6 +58,7 @@ def publish_release() -> None:
     )
 
     @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, retries=2, retry_exponential_backoff=True)
+    @by_the_run
     def serve_release(proposal: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.releases import serve_and_log
 

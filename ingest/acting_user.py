@@ -1,11 +1,15 @@
-"""Who acts: the accounts of this process as the system knows them, not as its environment says."""
+"""Who acts: the accounts of this process as the system knows them, not as its environment says; or who it acts for."""
 
 from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 _LOGIN = Path("/proc/self/loginuid")
 _NOBODY_LOGGED_IN = 2**32 - 1
@@ -21,6 +25,38 @@ class ActingUser:
 
     account: str
     login: str | None
+
+
+ActorKind = Literal["account", "dag_run"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who the audit log names: an account of the system (`anna as followup` after sudo), or a DAG's run."""
+
+    kind: ActorKind
+    name: str
+
+
+_ACTING: ContextVar[Actor | None] = ContextVar("acting", default=None)
+
+
+def current_actor() -> Actor:
+    """Who acts now: who `acting_as` says, else the account of this process."""
+    if (actor := _ACTING.get()) is not None:
+        return actor
+    user = acting_user()
+    return Actor("account", user.account if user.login in (None, user.account) else f"{user.login} as {user.account}")
+
+
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Until the end of the block, what is done is done by this actor."""
+    token = _ACTING.set(actor)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
 
 
 def acting_user() -> ActingUser:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from followup.cli import output
 from followup.cli.commands import (
+    audit_log,
     city_decisions,
     extract,
     keys,
@@ -242,6 +243,7 @@ preview.register(app)
 suppression.register(app)
 service.register(app)
 keys.register(app)
+audit_log.register(app)
 
 
 def main() -> None:

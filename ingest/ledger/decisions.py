@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ingest.contracts import LocalName
 from ingest.folding import fold
+from ingest.ledger.acts import add_act
 from ingest.ledger.store import ChangeRefused, Ledger, Submission
 from ingest.ledger.tables import local_name, lock_exception, quarter_lock, submission, withdrawal
 from ingest.quarters import Quarter
@@ -37,6 +38,7 @@ def lock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
         if _is_locked(connection, quarter):
             return False
         connection.execute(quarter_lock.insert().values(reporting_quarter=str(quarter), locked_at=now))
+        add_act(connection, "quarter.locked", str(quarter))
         return True
 
 
@@ -52,6 +54,8 @@ def unlock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
             .where(quarter_lock.c.reporting_quarter == str(quarter), quarter_lock.c.unlocked_at.is_(None))
             .values(unlocked_at=now)
         )
+        if changed.rowcount:
+            add_act(connection, "quarter.unlocked", str(quarter))
         return bool(changed.rowcount)
 
 
@@ -107,7 +111,10 @@ def open_exception(
             )
             .returning(lock_exception.c.lock_exception_id)
         )
-        return int(added.scalar_one())
+        number = int(added.scalar_one())
+        subject = f"{number}: {quarter} {district_code} {dataset or 'every dataset'}, until {until or 'closed'}"
+        add_act(connection, "exception.opened", subject, why)
+        return number
 
 
 def close_exception(ledger: Ledger, number: int, now: datetime) -> bool:
@@ -122,6 +129,8 @@ def close_exception(ledger: Ledger, number: int, now: datetime) -> bool:
             .where(lock_exception.c.lock_exception_id == number, lock_exception.c.closed_at.is_(None))
             .values(closed_at=now)
         )
+        if changed.rowcount:
+            add_act(connection, "exception.closed", str(number))
         return bool(changed.rowcount)
 
 
@@ -164,6 +173,7 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
         if not changed.rowcount:
             raise ChangeRefused(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
         connection.execute(withdrawal.insert().values(submission_id=found.submission_id, withdrawn_at=now, why=why))
+        add_act(connection, "submission.withdrawn", found.submission_id, why)
 
 
 def record_rows_restored(ledger: Ledger, submission_id: str, parquet_sha256: str, row_count: int) -> None:
@@ -174,6 +184,7 @@ def record_rows_restored(ledger: Ledger, submission_id: str, parquet_sha256: str
             .where(submission.c.submission_id == submission_id)
             .values(parquet_sha256=parquet_sha256, row_count=row_count)
         )
+        add_act(connection, "submission.rows_restored", submission_id)
 
 
 def add_local_name(ledger: Ledger, name: LocalName, now: datetime) -> None:
@@ -188,6 +199,7 @@ def add_local_name(ledger: Ledger, name: LocalName, now: datetime) -> None:
         connection.execute(
             local_name.insert().values(**key, alias=name.alias, intervention_code=name.intervention_code, added_at=now)
         )
+        add_act(connection, "local_name.added", f"{name.district_code}: {name.intervention_code}")
 
 
 def local_names(ledger: Ledger) -> tuple[LocalName, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ingest.ledger.acts import add_act
 from ingest.ledger.store import Ledger
 from ingest.ledger.tables import erasure, explanation, finding, submission
 
@@ -57,6 +58,7 @@ def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int
         connection.execute(
             erasure.insert().values(kind=kind, erased_at=now, original_count=original_count, row_count=row_count)
         )
+        add_act(connection, "erasure.done", f"{kind}: {original_count} originals, {row_count} rows")
     if ledger.engine.dialect.name == "sqlite":
         # what was deleted is overwritten in the file (secure_delete), but the write-ahead log still holds the old pages
         with ledger.reading() as connection:

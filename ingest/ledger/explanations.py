@@ -8,6 +8,7 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from ingest.findings import Finding
+from ingest.ledger.acts import add_act
 from ingest.ledger.store import Explanation, Ledger, RuleCount, insert_findings
 from ingest.ledger.tables import explanation, finding, finding_count, submission
 
@@ -42,6 +43,8 @@ def record_explanations(ledger: Ledger, given: Sequence[Explanation], open_query
             )
         connection.execute(explanation.insert(), [asdict(one) for one in given])
         _set_open(connection, given[0].submission_id, open_query_count)
+        rules = ", ".join(sorted({one.rule for one in given}))
+        add_act(connection, "query.explained", f"{given[0].submission_id}: {rules}")
 
 
 def replace_queries(

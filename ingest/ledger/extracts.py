@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ingest.ledger.acts import add_act
 from ingest.ledger.store import Ledger
 from ingest.ledger.tables import extract
 
@@ -29,6 +30,7 @@ def record_extract(ledger: Ledger, made: Extract) -> None:
     """Record an extract, before its file is put in place: no file is without its row."""
     with ledger.engine.begin() as connection:
         connection.execute(extract.insert().values(**vars(made)))
+        add_act(connection, "extract.made", f"{made.district_code}: {made.file_name}")
 
 
 def extracts(ledger: Ledger) -> list[Extract]:

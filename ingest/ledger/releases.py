@@ -9,6 +9,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from ingest.ledger.acts import add_act
 from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws
 from ingest.ledger.store import ChangeRefused, Ledger
 from ingest.ledger.tables import release
@@ -60,6 +61,7 @@ def record_release(ledger: Ledger, row: ReleaseRow, draws: Iterable[Draw] = ()) 
         except sa.exc.IntegrityError as error:
             raise ChangeRefused(f"release {row.release_id} is in the ledger already") from error
         add_draws(connection, draws)
+        add_act(connection, f"release.{row.state}", str(row.release_id))
 
 
 def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
@@ -77,6 +79,7 @@ def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
         connection.execute(
             release.update().where(release.c.release_id == release_id).values(state="released", released_at=now)
         )
+        add_act(connection, "release.approved", str(release_id))
 
 
 def next_number(ledger: Ledger) -> int:

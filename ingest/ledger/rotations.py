@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ingest.ledger.acts import add_act
 from ingest.ledger.store import Ledger
 from ingest.ledger.tables import installation, submission
 
@@ -42,12 +43,15 @@ def begin_rotation(ledger: Ledger, versions: Mapping[str, int]) -> None:
         connection.execute(
             installation.insert(), [{"name": _BEGUN + what, "value": str(new)} for what, new in versions.items()]
         )
+        for what, new in versions.items():
+            add_act(connection, "rotation.begun", f"keys of {what}, version {new}")
 
 
 def end_rotation(ledger: Ledger, what: str) -> None:
     """Say that a rotation has ended."""
     with ledger.engine.begin() as connection:
         connection.execute(installation.delete().where(installation.c.name == _BEGUN + what))
+        add_act(connection, "rotation.ended", f"keys of {what}")
 
 
 def person_version(ledger: Ledger) -> int | None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
+from ingest.ledger.acts import add_act
 from ingest.ledger.opening import ChangeRefused, LedgerError, migrate, open_engine
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
@@ -229,6 +230,7 @@ class Ledger:
             insert_findings(connection, new.submission_id, counts, findings)
             if explanations:
                 connection.execute(explanation.insert(), [asdict(one) for one in explanations])
+            add_act(connection, f"submission.{new.state}", new.submission_id)
         return new
 
     def mark_cleared(self, submission_id: str) -> None:
@@ -264,6 +266,7 @@ class Ledger:
         """Add a build to the history."""
         with self.engine.begin() as connection:
             connection.execute(build.insert().values(**asdict(done)))
+            add_act(connection, f"build.{done.state}", done.fingerprint or "")
 
     def last_build(self, state: str = "built") -> Build | None:
         """The newest build in a state, or None."""

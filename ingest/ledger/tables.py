@@ -167,6 +167,22 @@ extract = sa.Table(
     sa.Column("is_synthetic", sa.Boolean, nullable=False, comment="all rows in force are synthetic"),
 )
 
+act = sa.Table(
+    "act",
+    METADATA,
+    sa.Column("act_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("acted_at", sa.DateTime, nullable=False, comment="by the system's clock, not FOLLOWUP_NOW"),
+    sa.Column("actor_kind", sa.String(20), nullable=False, comment="account or dag_run"),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(60), nullable=False, comment="such as quarter.locked"),
+    sa.Column(
+        "subject", sa.String(200), nullable=False, comment="quarter, submission, release, district; nothing personal"
+    ),
+    sa.Column("why", sa.Text, comment="the reason that was given"),
+    sa.Column("previous_hash", sa.String(64), nullable=False, comment="the hash of the act before"),
+    sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of the other columns, hexadecimal"),
+)
+
 draw = sa.Table(
     "draw",
     METADATA,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from followup.local.marked_processes import marked_pids
 from followup.local.orchestrator import Orchestrator
 from followup.local.rehearsal import Rehearsal, RehearsalFiles
 from ingest.file_permissions import find_open_to_others
+from ingest.ledger import Ledger, acts
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
@@ -104,6 +106,9 @@ def test_nothing_reaches_readers_before_somebody_says_yes(installation: Installa
     assert installation.end(run_id).state == "success"
     assert set(installation.tasks(run_id).values()) == {"success"}
     assert installation.published() is not None
+    with closing(Ledger(f"sqlite:///{installation.place.home / 'ledger.sqlite'}")) as ledger:
+        approved = [one for one in acts.acts(ledger) if one.action == "release.approved"]
+    assert [(one.actor_kind, one.actor) for one in approved] == [("dag_run", f"{DAG} {run_id}, answered by admin")]
 
 
 def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(installation: Installation) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from migrated_airflow import migrated_airflow
 from followup.local.airflow_client import AirflowClient, Run
 from followup.local.orchestrator import Orchestrator
 from ingest.contracts import load_contracts
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, acts
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from synthetic.city import draw_city
@@ -162,6 +163,15 @@ def test_the_other_district_is_in_force_and_built(place: Installation) -> None:
     with duckdb.connect(str(place.warehouse), read_only=True) as warehouse:
         found = warehouse.execute("select distinct district_code from core.fct_case").fetchall()
     assert found == [(REACHABLE,)]
+
+
+def test_what_tasks_did_is_logged_as_done_by_their_runs(place: Installation) -> None:
+    with closing(Ledger(f"sqlite:///{place.home / 'ledger.sqlite'}")) as ledger:
+        logged = {(one.action, one.actor_kind, one.actor.split("__")[0]) for one in acts.acts(ledger)}
+    assert logged >= {
+        ("submission.accepted", "dag_run", "collect_submissions scheduled"),
+        ("build.built", "dag_run", "build_marts asset_triggered"),
+    }
 
 
 def test_the_event_carries_district_and_quarter(place: Installation) -> None:

@@ -172,3 +172,17 @@ def test_originals_are_erased_after_asking(place: Place, followup: Run, monkeypa
         "erase", "--originals", "--older-than", "0", typed="y\n"
     )
     assert list(Path(place.home / "landing").rglob("*.bin")) == []
+
+
+def test_audit_log_shows_what_this_module_did_and_is_whole(place: Place, followup: Run) -> None:
+    shown = followup("audit-log", "show", "--last", "1000")
+    for act in ("submission.accepted", "quarter.locked 2018Q1", "exception.opened", "local_name.added norrmalm"):
+        assert act in shown
+    listed = json.loads(followup("audit-log", "show", "--last", "1", "--format", "json"))
+    assert [one["action"] for one in listed] == ["erasure.done"]
+    printed = followup("audit-log", "verify")
+    assert "none changed, removed or put in" in printed
+    (noted,) = re.findall(r"[0-9a-f]{64}", printed)
+    followup("audit-log", "verify", "--noted", noted)
+    assert "noted hash is not in the log" in followup("audit-log", "verify", "--noted", "f" * 64, expect=1)
+    followup("audit-log", "verify", "--noted", "x", expect=2)

@@ -7,16 +7,18 @@ import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
-from ingest.ledger import Ledger, LedgerError
+from ingest.ledger import Ledger, LedgerError, acts, decisions
 from ingest.ledger.opening import shown_location
 from ingest.ledger.tables import installation
 from ingest.ledger.tables import lease as lease_table
+from ingest.quarters import Quarter
 
 pytestmark = pytest.mark.server
 AT_ONCE = 6
@@ -204,3 +206,31 @@ def test_what_sqlite_refuses_is_reported_in_one_sentence(tmp_path: Path, monkeyp
         Ledger(f"sqlite:///{path}").claim("a", "b")
     with pytest.raises(LedgerError, match="can't be made"):
         Ledger(f"sqlite:///{path}/below/ledger.sqlite")
+
+
+def test_acts_of_processes_at_once_form_one_chain_that_is_only_added_to(url: str) -> None:
+    Ledger(url).close()
+    fork = multiprocessing.get_context("fork")
+    together = fork.Barrier(AT_ONCE)
+
+    def lock_quarters(number: int) -> None:
+        ledger = Ledger(url)
+        together.wait()
+        for quarter in range(1, 5):
+            decisions.lock_quarter(ledger, Quarter(2010 + number, quarter), datetime(2018, 4, 20))
+        ledger.close()
+
+    processes = [fork.Process(target=lock_quarters, args=(number,)) for number in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    ledger = Ledger(url)
+    found = acts.verify(ledger)
+    assert (found.count, found.holds) == (4 * AT_ONCE, True)
+    assert len({one.subject for one in acts.acts(ledger)}) == 4 * AT_ONCE
+    for statement in ("update act set why = 'x'", "delete from act"):
+        with pytest.raises((sa.exc.DBAPIError, LedgerError)), ledger.engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    assert acts.verify(ledger) == found
+    ledger.close()

@@ -1,0 +1,37 @@
+"""What a task does in the ledger is done by its DAG's run, and by who answered it: the audit log names both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import get_current_context
+
+from ingest.acting_user import Actor, acting_as
+
+QUESTION = "approve_release"
+"""The task that asks somebody."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def by_the_run(function: Callable[P, R]) -> Callable[P, R]:
+    """A task's function that acts as the run it is in, such as `build_marts 2018Q3__2018-10-10T08:00:00+00:00`."""
+
+    @wraps(function)
+    def acting(*args: P.args, **kwargs: P.kwargs) -> R:
+        context = get_current_context()
+        run = context["dag_run"]
+        with acting_as(Actor("dag_run", f"{run.dag_id} {run.run_id}{_answered_by(context['ti'])}")):
+            return function(*args, **kwargs)
+
+    return acting
+
+
+def _answered_by(task: Any) -> str:
+    """Who answered the question before this task, where there was one."""
+    if QUESTION not in task.task.upstream_task_ids:
+        return ""
+    user = (task.xcom_pull(task_ids=QUESTION) or {}).get("responded_by_user") or {}
+    return f", answered by {user['name']}" if user.get("name") else ""
