@@ -251,6 +251,10 @@ def print_release(console: Console, made: Release) -> None:
 def print_served(console: Console, served: Served) -> None:
     """Print where readers find a release, and notes on its targets for the operator."""
     lines = f"DuckDB:  {served.duckdb_file}\nParquet: {served.parquet_folder}/\nCSV:     {served.csv_folder}/"
+    if served.workbook:
+        lines += f"\nExcel:   {served.workbook}"
+    if served.site:
+        lines += f"\nPages:   {served.site}"
     if served.database:
         lines += f"\nPostgreSQL: {served.database}"
     if served.analysts:

@@ -12,9 +12,9 @@ from ingest.findings import count_with_noun
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
 from publish.catalogue.pages import START
-from publish.catalogue.site import FOLDER as SITE
 from publish.catalogue.site import page_of
 from publish.serving.csv_files import PLAIN_FOLDER, is_in_csv
+from publish.serving.targets import SITE_FOLDER as SITE
 from publish.views.declared import load_views
 
 CONTEXT = {

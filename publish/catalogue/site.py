@@ -16,7 +16,6 @@ from publish.catalogue.markup import inline, markdown
 from publish.catalogue.pages import BREAKS, COLUMNS, FIGURES, NAME, RELEASES, START, Frame, Page
 from publish.views.declared import View
 
-FOLDER = "webb"
 _TYPES = {
     "string": "text",
     "integer": "heltal",

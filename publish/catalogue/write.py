@@ -15,11 +15,11 @@ from publish.catalogue.examples import example
 from publish.catalogue.frictionless import FILE_NAME as PACKAGE
 from publish.catalogue.frictionless import plain_package
 from publish.catalogue.manifest import Manifest
-from publish.catalogue.site import FOLDER as SITE
 from publish.catalogue.site import Issued, Site, site_pages
 from publish.exports import write_exports
 from publish.serving.csv_files import PLAIN_FOLDER
 from publish.serving.release_file import read_release
+from publish.serving.targets import SITE_FOLDER as SITE
 from publish.serving.workbook import file_name, views_in
 
 CATALOGUE = "catalogue.jsonld"

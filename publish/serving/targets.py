@@ -38,9 +38,12 @@ from publish.serving.readers import hindrances
 from publish.serving.release_file import PUBLISHED, ReleaseFile, ServedTable, ServingError, read_release
 from publish.serving.sessions import ANALYST, READER, Connection
 from publish.serving.snapshot import FILE_NAME
+from publish.serving.workbook import find_workbook
 
 Step = Callable[[str], None]
 ANALYSTS_LOG = "analysts.jsonl"
+SITE_FOLDER = "webb"
+"""Of the pages for readers, in a release's folder."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,17 @@ class Served:
     def csv_folder(self) -> Path:
         """A CSV file per view and dimension table."""
         return self.folder / PLAIN_FOLDER
+
+    @property
+    def workbook(self) -> Path | None:
+        """The Excel workbook; None for a release without views."""
+        return find_workbook(self.folder)
+
+    @property
+    def site(self) -> Path | None:
+        """The first of the pages for readers; None where the release was made without them."""
+        page = self.folder / SITE_FOLDER / "index.html"
+        return page if page.is_file() else None
 
 
 def serve(

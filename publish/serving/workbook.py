@@ -84,6 +84,11 @@ class _Styles:
         self.lacking = book.add_format({"bg_color": "#E4E4E4"})
 
 
+def find_workbook(folder: Path) -> Path | None:
+    """The workbook in a release's folder; None where there is none."""
+    return next(iter(sorted(folder.glob("uppfoljning_*.xlsx"))), None)
+
+
 def file_name(release: ReleaseFile) -> str:
     """The workbook's name, by the release."""
     return f"uppfoljning_{re.sub(r'[^A-Za-z0-9._-]', '-', release.release_id)}.xlsx"

@@ -167,7 +167,8 @@ def test_a_table_that_only_has_a_views_name_is_none(tmp_path: Path) -> None:
 def test_the_workbook_is_among_a_releases_files(tmp_path: Path, files_only: Any) -> None:
     release = draw(tmp_path / "r.duckdb", load_views()[:1])
     served = serve(release.path, files_only)
-    assert (served.folder / file_name(release)).is_file()
+    assert served.workbook == served.folder / file_name(release)
+    assert served.site is None
 
 
 def test_libreoffice_opens_it_and_shows_every_value(workbook: Path, tmp_path: Path) -> None:
