@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ingest.feedback_workbook import CREATED
 from publish.extract.choosing import ChosenMart, ExtractRefused, load_own_rows
 from publish.labels import label, load_terms
 from publish.marts.declared import load_marts
+from publish.marts.dimensions import CUT, LIST_SEPARATOR, TOTAL, load_dimensions, said_of_cut
+from publish.release.dimensions import labels_of
 
 READ_ME = Path(__file__).with_name("read_me_sv.md")
 MOST_ROWS = 1_048_575
@@ -77,6 +80,7 @@ def write_workbook(
         ExtractRefused: a mart has more rows than a sheet of Excel.
     """
     counts: dict[str, int] = {}
+    words = code_words(connection, {column for mart in marts for column in mart.columns})
     with xlsxwriter.Workbook(path, _OPTIONS | {"tmpdir": str(temporary)}) as book:
         book.set_properties({"title": f"Exakta siffror: {about.unit}", "created": CREATED})
         formats = _Formats(
@@ -91,9 +95,33 @@ def write_workbook(
         for number, mart in enumerate(marts):
             on_step(number, len(marts), mart.name)
             counts[mart.name] = _write_mart(
-                book.add_worksheet(sheet_name(mart.name)), formats, mart, connection.execute(mart.query, [code])
+                book.add_worksheet(sheet_name(mart.name)), formats, mart, connection.execute(mart.query, [code]), words
             )
     return counts
+
+
+def code_words(connection: duckdb.DuckDBPyConnection, columns: Iterable[str]) -> dict[str, Callable[[str], str]]:
+    """Column → how a code of it is said in Swedish, for columns of codes."""
+    found: dict[str, Callable[[str], str]] = {}
+    for dimension in load_dimensions().values():
+        labels = labels_of(connection, dimension)
+        for column in columns:
+            if column == CUT and dimension.holds(CUT):
+                found[column] = partial(said_of_cut, known=labels)
+            elif dimension.holds(column):
+                found[column] = partial(_said, labels)
+            elif column in dimension.lists:
+                found[column] = partial(_said_of_list, labels)
+    # names that districts give have the total among them
+    return {column: partial(_said, {TOTAL: "Alla"}) for column in columns} | found
+
+
+def _said(labels: Mapping[str, str], code: str) -> str:
+    return labels.get(code, code)
+
+
+def _said_of_list(labels: Mapping[str, str], codes: str) -> str:
+    return ", ".join(labels.get(code, code) for code in codes.split(LIST_SEPARATOR))
 
 
 def sheet_name(mart: str) -> str:
@@ -108,7 +136,9 @@ def column_heading(column: str) -> str:
 
 def _write_read_me(sheet: Worksheet, formats: _Formats, about: About) -> None:
     sheet.set_column(0, 0, 110)
-    title, *lines = READ_ME.read_text(encoding="utf-8").format(unit=about.unit, when=about.when).splitlines()
+    named = {name: column_heading(name) for name in (CUT, "period_kind")}
+    text = READ_ME.read_text(encoding="utf-8").format(unit=about.unit, when=about.when, **named)
+    title, *lines = text.splitlines()
     written = [(title, formats.title), *((line, formats.text) for line in (*lines, *_left_out()))]
     if about.notice:
         written.insert(0, (about.notice, formats.title))
@@ -148,13 +178,20 @@ def _write_columns(sheet: Worksheet, formats: _Formats, marts: list[ChosenMart])
     sheet.autofilter(0, 0, row, 3)
 
 
-def _write_mart(sheet: Worksheet, formats: _Formats, mart: ChosenMart, found: duckdb.DuckDBPyConnection) -> int:
+def _write_mart(
+    sheet: Worksheet,
+    formats: _Formats,
+    mart: ChosenMart,
+    found: duckdb.DuckDBPyConnection,
+    words: Mapping[str, Callable[[str], str]],
+) -> int:
     sheet.set_column(0, len(mart.columns) - 1, 16)
     sheet.set_row(0, 60)
     for place, column in enumerate(mart.columns):
         sheet.write_string(0, place, column_heading(column), formats.heading)
     shares = load_marts()[mart.name].columns_of_rates
     forms = [formats.share if column in shares else None for column in mart.columns]
+    said = [words.get(column) for column in mart.columns]
     row = 0
     while block := found.fetchmany(_BLOCK):
         if row + len(block) > MOST_ROWS:
@@ -162,8 +199,10 @@ def _write_mart(sheet: Worksheet, formats: _Formats, mart: ChosenMart, found: du
         for values in block:
             row += 1
             for place, value in enumerate(values):
+                in_words = said[place]
                 if value is not None:
-                    _write_value(sheet, row, place, value, forms[place], formats.day)
+                    shown = in_words(value) if in_words is not None and isinstance(value, str) else value
+                    _write_value(sheet, row, place, shown, forms[place], formats.day)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, row, len(mart.columns) - 1)
     return row

@@ -8,6 +8,7 @@ import math
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from python_calamine import CalamineWorkbook
 
 from ingest.ledger.extracts import extracts
 from publish.extract.choosing import chosen_marts
-from publish.extract.workbook import sheet_name
+from publish.extract.workbook import code_words, sheet_name
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,13 @@ def private(made: dict[str, object]) -> Path:
     return Path(str(made["file"]))
 
 
+def in_words(said: Callable[[str], str] | None, value: object) -> object:
+    """A value as a cell has it."""
+    if isinstance(value, bool):
+        return "ja" if value else "nej"
+    return said(value) if said is not None and isinstance(value, str) else value
+
+
 def same(shown: object, exact: object) -> bool:
     """Excel stores 16 digits of a number, and leaves a null cell empty."""
     if isinstance(exact, float) and isinstance(shown, float):
@@ -52,8 +60,9 @@ def test_an_extract_has_the_exact_rows_of_the_unit_and_of_no_other(place: Place,
         connection.execute(f"attach '{place.home / 'warehouse.duckdb'}' as warehouse (read_only)")
         marts = chosen_marts(connection)
         for mart in marts:
+            words = code_words(connection, mart.columns)
             wanted = [
-                tuple("ja" if value is True else "nej" if value is False else value for value in row)
+                tuple(in_words(words.get(column), value) for column, value in zip(mart.columns, row, strict=True))
                 for row in connection.execute(mart.query, ["norrmalm"]).fetchall()
             ]
             heading, *rows = book.get_sheet_by_name(sheet_name(mart.name)).to_python(skip_empty_area=False)
@@ -65,7 +74,8 @@ def test_an_extract_has_the_exact_rows_of_the_unit_and_of_no_other(place: Place,
     assert made["rows"] and sum(dict(made["rows"]).values()) == counted  # type: ignore[call-overload]
     for name in book.sheet_names[2:]:  # after those that explain
         heading, *rows = book.get_sheet_by_name(name).to_python()
-        assert {row[heading.index("Stadsdel")] for row in rows} <= {"norrmalm"}, name
+        assert {row[heading.index("Stadsdel")] for row in rows} <= {"Norrmalm"}, name
+        assert not {"alla", "kvinna", "today", "kvartal"} & {cell for row in rows for cell in row}, name  # codes
 
 
 def test_the_first_sheet_says_what_the_use_obliges_to_and_that_the_data_are_synthetic(made: dict[str, object]) -> None:
