@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
 from bundle import write_bundle
@@ -18,6 +19,7 @@ from publish.serving.sessions import READER
 def main() -> None:
     """Set up, start, import, print the address, wait."""
     go_private()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that Superset is stopped then too
     settings = Settings()
     home = (settings.home if settings.names_its_home else ROOT / "data") / "superset"
     try:

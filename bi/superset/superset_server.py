@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from ingest.file_permissions import make_folder
+from ingest.file_permissions import make_folder, write_private_file
 
 ENVIRONMENT = Path(__file__).resolve().parents[2] / ".venv-superset"
 ADMINISTRATOR = "admin"
@@ -74,12 +75,11 @@ class SupersetServer:
         if not (ENVIRONMENT / "bin" / "superset").exists():
             raise SupersetError("there is no .venv-superset: run tools/bi_environment.sh superset")
         if self.login_file.exists():
+            self._write_config()
             return
         shutil.rmtree(self.home, ignore_errors=True)
         make_folder(self.home)
-        config = self.home / "superset_config.py"
-        config.write_text(_CONFIG.format(secret=secrets.token_urlsafe(42), home=self.home), encoding="utf-8")
-        config.chmod(0o600)
+        self._write_config()
         password = secrets.token_urlsafe(18)
         person = ("--username", ADMINISTRATOR, "--firstname", "A", "--lastname", "A", "--email", "admin@localhost")
         self._run("db", "upgrade")
@@ -88,6 +88,13 @@ class SupersetServer:
         self._run("init")
         self.login_file.touch(mode=0o600)
         self.login_file.write_text(json.dumps({ADMINISTRATOR: password}), encoding="utf-8")
+
+    def _write_config(self) -> None:
+        """The configuration as it is now; what an earlier one encrypted stays readable by its key."""
+        config = self.home / "superset_config.py"
+        known = re.search(r"SECRET_KEY = '([\w-]+)'", config.read_text(encoding="utf-8")) if config.exists() else None
+        secret = known[1] if known else secrets.token_urlsafe(42)
+        write_private_file(config, _CONFIG.format(secret=secret, home=self.home))
 
     def start(self) -> str:
         """Start it, and return its address when it answers.

@@ -42,6 +42,8 @@ CHARTS = {chart.id: chart for chart in DASHBOARD.charts()}
 FILTERS = {one.id: one for one in DASHBOARD.filters}
 EXPECTED = Path(__file__).parent / "expected"
 WIDTHS = (1440, 390)
+CHOSEN = ("stadsdel", "Farsta")
+"""The filter that a reader sets in the browser, and to what."""
 Rows = list[dict[str, Any]]
 
 
@@ -130,7 +132,7 @@ def pictures(root: Path, client: SupersetClient, superset: SupersetServer) -> Pa
         ENVIRONMENT / "bin" / "python", ROOT / "bi" / "superset" / "browser.py", superset.address, ADMINISTRATOR,
     ]  # fmt: skip
     subprocess.run(
-        [*command, SLUG, folder, *map(str, WIDTHS)],
+        [*command, SLUG, folder, "=".join(CHOSEN), *map(str, WIDTHS)],
         input=f"{superset.password}\n",
         text=True,
         check=True,
@@ -222,6 +224,25 @@ def test_reader_s_browser_gets_what_the_release_says(
     number = str(numbers[chart.id])
     assert number in drawn, f"{chart.id}: the dashboard did not draw it"
     compare(chart, shape.cells(drawn[number]), shape.cells(expected), is_filled_up=not chart.is_of_one_period)
+
+
+def test_a_filter_that_a_reader_sets_works_in_every_tab(
+    pictures: Path, numbers: dict[str, int], snapshot: duckdb.DuckDBPyConnection
+) -> None:
+    given: dict[str, Rows] = json.loads((pictures / "chosen.json").read_text(encoding="utf-8"))
+    chosen = FILTERS[CHOSEN[0]]
+    worked_on = []
+    for chart in CHARTS.values():
+        if not chosen.works_on(chart, columns_of(chart.view), kind_of(chart.view)):
+            continue
+        expected = published(snapshot, chart, f"{chosen.column} = '{CHOSEN[1]}'")
+        shape = Shape.of(as_drawn(chart).params, expected)
+        number = str(numbers[chart.id])
+        assert number in given, chart.id
+        found = differences(shape.cells(given[number]), shape.cells(expected), is_filled_up=not chart.is_of_one_period)
+        assert found == [], chart.id
+        worked_on.append(chart.id)
+    assert len(worked_on) > 15
 
 
 @pytest.mark.parametrize("width", WIDTHS)
