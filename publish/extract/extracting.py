@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ingest.districts import load_drop_locations
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger
 from ingest.ledger.extracts import Extract, record_extract
+from ingest.ledger.leases import hold
 from ingest.settings import CITY_TIME, Settings
 from ingest.storing import write_new
 from publish.extract.choosing import ExtractRefused, chosen_marts, require_own_unit
@@ -28,6 +30,9 @@ from publish.warehouse import reading_warehouse
 FOLDER = "extracts"
 """In the home, where extracts are written that name no file."""
 MODE = 0o600
+WAIT_SECONDS = 300
+"""For another extract that is being made."""
+_TEMPORARY = ".extract-"
 _WRITABLE_BY_OTHERS = 0o022
 """Somebody could put a link there, under the name that the file has until it is whole."""
 
@@ -63,35 +68,50 @@ def extract(
         FileExistsError: the file is there already; nothing is recorded.
         MartsMissing: there is no warehouse.
         WarehouseFailed: it can't be read.
+        LeaseBusy: another extract is being made, and does not end.
     """
     if not settings.warehouse.exists():
         raise MartsMissing("there is no warehouse: run `followup build` first")
     path = _place(settings, code, out)
-    with TemporaryDirectory(prefix=".extract-", dir=make_folder(settings.home)) as folder:
-        temporary = Path(folder)
-        with reading_warehouse(settings.warehouse), duckdb.connect() as connection:
-            # by a name of its own: a build may put another warehouse in its place meanwhile
-            held = temporary / "warehouse.duckdb"
-            held.hardlink_to(settings.warehouse)
-            connection.execute(f"attach '{held}' as warehouse (read_only)")
-            connection.execute(f"set temp_directory = '{temporary}'")
-            unit = require_own_unit(connection, code)
-            notice = notice_of(connection)
-            when = settings.now().astimezone(CITY_TIME).strftime("%Y-%m-%d kl. %H.%M")
-            written = temporary / "extract.xlsx"
-            rows = write_workbook(
-                written, About(unit, when, notice), connection, chosen_marts(connection), code,
-                temporary=temporary, on_step=on_step,
-            )  # fmt: skip
-        if not sum(rows.values()):
-            raise ExtractRefused(f"{code} has no rows in the marts: nothing of it is in force")
-        content = written.read_bytes()
+    home = make_folder(settings.home)
+    with closing(Ledger(settings.ledger)) as ledger, hold(ledger.engine, "extract", WAIT_SECONDS):
+        for left in home.glob(f"{_TEMPORARY}*"):  # by a run that was killed: exact figures, and an old warehouse
+            shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(prefix=_TEMPORARY, dir=home) as folder:
+            content, unit, rows, notice = _made(settings, code, Path(folder), on_step)
         recorded = _recorded(settings, code, path, content, sum(rows.values()), is_synthetic=notice == SYNTHETIC)
-        with closing(Ledger(settings.ledger)) as ledger:
-            record_extract(ledger, recorded)
+        record_extract(ledger, recorded)
         write_new(path, content)
         path.chmod(MODE)
     return Made(path, unit, rows, recorded, notice)
+
+
+def _made(
+    settings: Settings, code: str, temporary: Path, on_step: Callable[[int | None, int | None, str], None]
+) -> tuple[bytes, str, dict[str, int], str]:
+    """The workbook, the unit's name, mart → rows, the notice."""
+    with reading_warehouse(settings.warehouse), duckdb.connect() as connection:
+        # by a name of its own: a build may put another warehouse in its place meanwhile
+        held = temporary / "warehouse.duckdb"
+        held.hardlink_to(settings.warehouse)
+        connection.execute(f"attach '{held}' as warehouse (read_only)")
+        connection.execute(f"set temp_directory = '{temporary}'")
+        unit = require_own_unit(connection, code)
+        notice = notice_of(connection)
+        when = settings.now().astimezone(CITY_TIME).strftime("%Y-%m-%d kl. %H.%M")
+        written = temporary / "extract.xlsx"
+        rows = write_workbook(
+            written,
+            About(unit, when, notice),
+            connection,
+            chosen_marts(connection),
+            code,
+            temporary=temporary,
+            on_step=on_step,
+        )
+    if not sum(rows.values()):
+        raise ExtractRefused(f"{code} has no rows in the marts: nothing of it is in force")
+    return written.read_bytes(), unit, rows, notice
 
 
 def _recorded(

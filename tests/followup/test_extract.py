@@ -154,6 +154,16 @@ def test_an_extract_that_can_not_be_made_says_so(place: Place, arguments: tuple[
         assert extracts(ledger) == before
 
 
+def test_what_a_killed_extract_left_is_removed_by_the_next(place: Place, tmp_path: Path) -> None:
+    left = place.home / ".extract-killed"
+    left.mkdir()
+    (left / "extract.xlsx").write_text("exact")
+    mine = tmp_path / "mine"
+    mine.mkdir(mode=0o700)
+    place.followup("extract", "--district", "alvsjo", "--out", str(mine))
+    assert not list(place.home.glob(".extract-*")) and len(list(mine.iterdir())) == 1
+
+
 def test_an_extract_needs_a_warehouse(tmp_path: Path) -> None:
     place = Place(tmp_path / "empty")
     place.root.mkdir()
