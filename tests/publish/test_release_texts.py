@@ -127,7 +127,7 @@ def test_every_published_column_has_a_label_and_a_swedish_explanation() -> None:
         # one that is no interval of the value beside it
         ("mart_equity", "funnel_low", "Undre gräns för vad slumpen ger 95 av 100 stadsdelar"),
         ("mart_equity", "district_rank_low", "Lägsta tal på placeringen som intervallen tillåter"),
-        ("mart_case_flow", "sex", "kvinna, man eller okant. alla är raden som inte är uppdelad på den"),
+        ("mart_case_flow", "sex", "kvinna, man eller okant. alla är raden för dem tillsammans"),
         ("mart_case_flow", "reason_label", "Orsakens svenska namn."),
         ("dim_period", "reporting_quarter", "Periodens sista kvartal."),
     ],
