@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -155,32 +156,35 @@ def _attack_sample(
     low, high = bounds.spread(system)
     found.spread.append((low[small], high[small], true[small]))
     _attack_by_insider(system, true, small, (low, high), limits, random, found)
-    names = tuple(sorted(declared.sensitive))
-    found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
-    found.all_of_n.append(all_of_n.score(cells, true))
-    found.presence.append(presence.score(cells, true))
     order = small[np.argsort((high - low)[small], kind="stable")]
     picked = random.permutation(small)
     if until is not None:
         picked = np.unique(np.concatenate([order[: PROGRAMS // 2], picked[: PROGRAMS // 2]]))
-    by_programs = bounds.bound(
-        system, (low, high), random.permutation(picked), most_relations=MOST_RELATIONS, until=until
-    )
+    picked = random.permutation(picked)
+    with ThreadPoolExecutor(1) as beside:  # the solver lets the rest go on meanwhile, on a second core
+        solving = beside.submit(bounds.bound, system, (low, high), picked, most_relations=MOST_RELATIONS, until=until)
+        names = tuple(sorted(declared.sensitive))
+        found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
+        found.all_of_n.append(all_of_n.score(cells, true))
+        found.presence.append(presence.score(cells, true))
+        if sample.all_cuts:  # with fewer cuts there are fewer sums, and averaging would look weaker than it is
+            guesses = averaging.average(
+                system,
+                deviation,
+                random.permutation(small),
+                most_relations=MOST_SUMS,
+                most_groups=None if until is None else GROUPS,
+                until=until,
+                earlier=cells.earlier_draws()
+                if len(sample.figures.names[sample.figures.column("release")]) > 1
+                else None,
+                small=limits.small,
+            )
+            found.averaging.append((guesses, true[guesses.cells]))
+        by_programs = solving.result()
     found.programs.append((by_programs.low, by_programs.high, true[by_programs.cells]))
     found.solved, found.undecided = found.solved + by_programs.programs, found.undecided + by_programs.undecided
     found.is_cut_short |= len(by_programs.cells) < len(picked)
-    if sample.all_cuts:  # with fewer cuts there are fewer sums, and averaging would look weaker than it is
-        guesses = averaging.average(
-            system,
-            deviation,
-            random.permutation(small),
-            most_relations=MOST_SUMS,
-            most_groups=None if until is None else GROUPS,
-            until=until,
-            earlier=cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None,
-            small=limits.small,
-        )
-        found.averaging.append((guesses, true[guesses.cells]))
     found.is_cut_short |= until is not None and time.monotonic() > until
 
 
