@@ -118,6 +118,7 @@ class _Builder:
         self.entries: list[tuple[Rows, Rows, Floats]] = []
         self.bounds: list[tuple[Floats, Floats, NDArray[np.int8]]] = []
         self.count = 0
+        self._known_by_column: dict[str, Codes] = {}
         self.additive = ~np.isin(self._of("measure"), self._codes("measure", [p for _, p in declared.distinct]))
 
     def _of(self, column: str) -> Codes:
@@ -193,8 +194,8 @@ class _Builder:
         strata_found, stratum_of = np.unique(stratum, return_inverse=True)
         possible = np.zeros((len(strata_found), width), dtype=np.bool_)
         possible[stratum_of, codes] = True
-        for among, code in self._known(column, strata, rows):
-            possible[np.unique(stratum_of[among]), code] = True
+        for among, others in self._known(column, strata, rows):
+            possible[np.unique(stratum_of[among])[:, None], others] = True
         present = np.zeros((len(first), width), dtype=np.bool_)
         present[group, codes] = True
         lacking_of, lacking = np.nonzero(possible[stratum_of[first]] & ~present)
@@ -209,32 +210,45 @@ class _Builder:
     def _outer(self, column: str, outer: str) -> Codes:
         """By code of a nested dimension, the code of the one that it is nested in."""
         found: Codes = np.zeros(len(self.figures.names[self.column[column]]), dtype=np.int16)
-        for _, code, around in self._known_codes(column):
-            found[code] = around
+        known = self._known_codes(column)
+        found[known[:, 1]] = known[:, 2]
         found[self._of(column)] = self._of(outer)
         return found
 
-    def _known(self, column: str, strata: list[str], rows: Rows) -> Iterator[tuple[NDArray[np.bool_], int]]:
+    def _known(
+        self, column: str, strata: list[str], rows: Rows
+    ) -> Iterator[tuple[NDArray[np.bool_], Codes | list[int]]]:
         """Codes that readers know beside the figures, each with those of the rows that it can stand beside."""
         if column == "unit":
             for period, units in self.declared.units.items():
                 of_period = self._of("period")[rows] == self.figures.code("period", period)
-                yield from ((of_period, code) for code in self._codes("unit", sorted(units)))
+                yield of_period, self._codes("unit", sorted(units))
             return
-        for measure, code, outer in self._known_codes(column):
-            among = self._of("measure")[rows] == measure
-            if self.declared.parents.get(column) in strata:
-                among &= self._of(self.declared.parents[column])[rows] == outer
-            yield among, code
+        known, outer = self._known_codes(column), self.declared.parents.get(column)
+        for measure in np.unique(known[:, 0]):
+            of_measure, codes = self._of("measure")[rows] == measure, known[known[:, 0] == measure]
+            if outer is None or outer not in strata:
+                yield of_measure, codes[:, 1]
+                continue
+            for around in np.unique(codes[:, 2]):
+                yield of_measure & (self._of(outer)[rows] == around), codes[codes[:, 2] == around, 1]
 
-    def _known_codes(self, column: str) -> Iterator[tuple[int, int, int]]:
-        """Measure, code and the code around it, of what readers know beside the figures."""
-        outer = self.declared.parents.get(column)
-        for measure, columns in self.declared.codes.items():
-            for name, around in columns.get(column, {}).items():
-                codes = self.figures.code("measure", measure), self.figures.code(column, name)
-                if min(codes) >= 0:
-                    yield *codes, max(self.figures.code(outer, around), 0) if outer in self.column else 0
+    def _known_codes(self, column: str) -> Codes:
+        """[n, 3]: measure, code and the code around it, of what readers know beside the figures."""
+        if column not in self._known_by_column:
+            outer = self.declared.parents.get(column)
+            found = [
+                (
+                    self.figures.code("measure", measure),
+                    self.figures.code(column, name),
+                    max(self.figures.code(outer, around), 0) if outer in self.column else 0,
+                )
+                for measure, columns in self.declared.codes.items()
+                for name, around in columns.get(column, {}).items()
+            ]
+            codes = np.array(found, dtype=np.int16).reshape(-1, 3)
+            self._known_by_column[column] = codes[(codes[:, :2] >= 0).all(axis=1)]
+        return self._known_by_column[column]
 
     def _stratum(self, codes: Codes, names: list[str]) -> NDArray[np.int64]:
         stratum = np.zeros(len(codes), dtype=np.int64)
