@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from dbt_built import PROJECT, Warehouse
-from test_dbt_semantic import OF_CARE, OF_GOALS, WAITS, Semantics, asked, city, mart_figures, semantics
+from test_dbt_semantic import OF_CARE, OF_GOALS, WAITS, Semantics, asked, city, mart_figures, semantics, whole
 
 from ingest.settings import ROOT
 
@@ -118,7 +118,10 @@ def test_rates_and_means_of_care_and_services_are_the_marts(city: Warehouse, ans
     for name in ("completion_rate", "follow_up_rate", "wait_mean_days"):
         wanted[f"service_{name}"] = ("mart_service_interventions", name)
     for name, (mart, column) in wanted.items():
-        assert figures(answers[name, QUARTER]) == pytest.approx(mart_figures(city, mart, column)), name
+        found = figures(answers[name, QUARTER])
+        if name.endswith("_mean_days"):  # marts have means in whole days, MetricFlow divides
+            found = {key: whole(days) for key, days in found.items()}
+        assert found == pytest.approx(mart_figures(city, mart, column)), name
 
 
 @pytest.mark.parametrize("name", sorted(STOCKS))
