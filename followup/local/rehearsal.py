@@ -35,6 +35,7 @@ from ingest.locations.sources import MANIFEST
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter, quarters_between
 from ingest.settings import ROOT, Settings, SettingsError
+from publish.serving.targets import SITE_FOLDER
 from synthetic.city import DATASETS, DrawnFile, draw_city
 from synthetic.writing import sha256
 
@@ -305,6 +306,8 @@ def _print_figures(stage: RehearsalFiles, settings: Settings, console: Console) 
     python, warehouse, query = (_shown(path) for path in (Path(sys.executable), settings.warehouse, FUNNEL))
     environment = _shown(stage.folder / "environment")
     code = f"import duckdb; duckdb.connect('{warehouse}', read_only=True).sql(open('{query}').read()).show()"
+    pages = _shown(settings.published / SITE_FOLDER / "index.html")
+    console.print(f"What readers get, a page with a chart per question: open {pages}", soft_wrap=True)
     console.print(f"The marts are the schema marts in {warehouse}. To ask them yourself:")
     console.print(f'  {python} -c "{code}"', soft_wrap=True)
     console.print(
