@@ -218,3 +218,8 @@ def test_without_files_no_page_leads_to_one(tmp_path: Path) -> None:
         for link in Read(path.read_text(encoding="utf-8")).links:
             file = (path.parent / link.partition("#")[0]).resolve() if link.partition("#")[0] else path
             assert file.is_relative_to(tmp_path / "webb") and file.is_file(), link
+
+
+def test_the_same_release_gives_the_same_pages(folder: Path, pages: dict[str, str], tmp_path: Path) -> None:
+    for path in write_site(folder / "release.duckdb", NOTHING, tmp_path, issued=ISSUED, has_files=True):
+        assert path.read_text(encoding="utf-8") == pages[str(path.relative_to(tmp_path))], path
