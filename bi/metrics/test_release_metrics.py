@@ -36,7 +36,14 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema published; create table published.dim_period (period_start_date date)")
         for view in VIEWS.values():
-            kinds = {"count": "integer", "rate": "double", "days": "double", "number": "double", "flag": "boolean"}
+            kinds = {
+                "count": "integer",
+                "rate": "double",
+                "days": "double",
+                "number": "double",
+                "whole": "integer",
+                "flag": "boolean",
+            }
             columns = ", ".join(f"{one.name} {kinds.get(one.kind, 'varchar')}" for one in view.columns)
             connection.execute(f"create table published.{view.name} ({columns})")
             for period in PERIODS:
@@ -51,7 +58,7 @@ def _value(name: str, kind: str, period: str, unit: int, drawn: Random) -> objec
         return period
     if kind == "count":
         return drawn.choice([0, *range(5, 90)])
-    if kind in ("rate", "days", "number", "flag"):
+    if kind in ("rate", "days", "number", "whole", "flag"):
         return None
     return f"{name} {unit}" if name == "stadsdel" else f"{name} {drawn.choice('ab')}{unit}"
 

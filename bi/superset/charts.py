@@ -148,6 +148,7 @@ def _shown(column: Column, path: str, missing: str = "för få") -> str:
     """A value in words, by the kind of its column."""
     number = {
         "count": f'{{{{formatNumber {path} "sv-SE"}}}}',
+        "whole": f'{{{{formatNumber {path} "sv-SE"}}}}',
         "rank": f'{{{{formatNumber {path} "sv-SE"}}}}',
         "rate": f'{{{{sprintf "%.0f" (multiplication {path} 100)}}}} %',
         "days": f'{{{{sprintf "%.0f" {path}}}}} dagar',

@@ -15,8 +15,8 @@ from charts import Chart, Column, Columns, greatest, sort_column
 from publish.views.declared import View, load_views
 
 ABOUT = "about"
-_TYPES = {"count": "BIGINT", "rank": "BIGINT", "rate": "FLOAT", "days": "FLOAT", "per_1000": "FLOAT", "number": "FLOAT",
-          "flag": "BOOLEAN", "date": "DATE"}  # fmt: skip
+_TYPES = {"count": "BIGINT", "rank": "BIGINT", "whole": "BIGINT", "rate": "FLOAT", "days": "FLOAT", "per_1000": "FLOAT",
+          "number": "FLOAT", "flag": "BOOLEAN", "date": "DATE"}  # fmt: skip
 _SPREAD = {
     "lagst": ("Lägst", "MIN(varde)"),
     "hogst": ("Högst", "MAX(varde)"),
@@ -90,7 +90,7 @@ def metrics(columns: Columns, charts: Iterable[Chart]) -> dict[str, tuple[str, s
             found[one.name] = (one.label, f"SUM({one.name})")
         elif one.name.startswith("staden_"):
             found[one.name] = (one.label, f"MAX({one.name})")
-        elif one.kind in ("rate", "days", "per_1000", "number"):
+        elif one.kind in ("rate", "days", "per_1000", "number", "whole"):
             found[one.name] = (one.label, f"CASE WHEN COUNT(*) = 1 THEN MAX({one.name}) END")
     kinds = {chart.kind for chart in charts}
     for kind, more in (("spread", _SPREAD), ("offers", _OFFERS), ("delivered", _DELIVERED)):

@@ -17,7 +17,7 @@ from publish.views.declared import Kind, load_views
 
 _TYPES: dict[Kind, str] = {
     "count": "bigint", "rate": "double", "per_1000": "double", "number": "double", "days": "integer", "rank": "integer",
-    "date": "date", "flag": "boolean",
+    "whole": "integer", "date": "date", "flag": "boolean",
 }  # fmt: skip
 _ADDED = {
     "cut": "varchar", "too_few": "boolean", "is_capped": "boolean", "is_provisional": "boolean",

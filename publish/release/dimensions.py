@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import duckdb
@@ -103,5 +104,5 @@ def _rows(target: duckdb.DuckDBPyConnection, dimension: Dimension, labels: Mappi
 
 
 def _in_swedish(text: str) -> str:
-    """To sort by: å, ä and ö come after z."""
-    return text.lower().translate(str.maketrans("åäö", "{|}"))
+    """To sort by: å, ä and ö come after z, and 6–12 before 13–17."""
+    return re.sub(r"\d+", lambda found: found[0].zfill(9), text.lower().translate(str.maketrans("åäö", "{|}")))

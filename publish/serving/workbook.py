@@ -33,10 +33,10 @@ _ENDINGS = {"kvartal": "", "ar": " år", "rullande_ar": " rullande år"}
 GROUPED = "#,##" + "0"
 """Excel's format of whole numbers with thousands apart."""
 _FORMATS: dict[Kind, str] = {
-    "count": GROUPED, "rate": "0.0\\ %", "per_1000": "0.0", "number": "0.0", "days": "0", "rank": "0",
+    "count": GROUPED, "rate": "0.0\\ %", "per_1000": "0.0", "number": "0.0", "days": "0", "rank": "0", "whole": "0",
     "date": "yyyy-mm-dd",
 }  # fmt: skip
-_UNTIL = {"rate": 8, "count": 9, "per_1000": 9, "number": 9, "days": 8, "rank": 7, "date": 11, "flag": 8}
+_UNTIL = {"rate": 8, "count": 9, "per_1000": 9, "number": 9, "days": 8, "rank": 7, "whole": 7, "date": 11, "flag": 8}
 """How wide a column of figures must be, in characters."""
 _WIDEST = 44
 _README_WIDTHS = (34, 96, 10)

@@ -20,14 +20,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from publish.marts.declared import DeclarationError, load_marts
 from publish.marts.dimensions import Reference, load_dimensions
-from publish.policy import problems
+from publish.policy import load_policy, problems
 
 FOLDER = Path(__file__).parent
 COLUMNS_FILE = FOLDER / "columns.yml"
 PREFIX = "vy_"
+CITY = "staden_"
+"""How names of columns with the city's figures begin."""
+NULLABLE = frozenset({"rate", "per_1000", "days", "number", "rank"})
+"""The kinds of columns that have no value where too few are behind it; counts are always there."""
 DISTRICT, PERIOD_KIND, PERIOD = "stadsdel", "periodtyp", "period"
-TOO_FEW = "for_fa"
-Kind = Literal["text", "code", "period", "date", "count", "rate", "per_1000", "days", "rank", "flag", "number"]
+TOO_FEW, WAITING, WHOLE_CITY, RELEASE = "for_fa", "vantar_pa_tid", "alla_stadsdelar", "utgava"
+Kind = Literal["text", "code", "period", "date", "count", "rate", "per_1000", "days", "rank", "flag", "number", "whole"]
 PeriodKind = Literal["kvartal", "ar", "rullande_ar"]
 _ENDINGS: dict[PeriodKind, str] = {"kvartal": "", "ar": "_ar", "rullande_ar": "_rullande_ar"}
 _BY: dict[PeriodKind, str] = {"kvartal": "per kvartal", "ar": "per kalenderår", "rullande_ar": "per rullande år"}
@@ -43,8 +47,10 @@ class ViewColumn:
     """A column of a view.
 
     Attributes:
-        kind: how its values are shown; `number` has one decimal and its unit in another column.
+        kind: how its values are shown; `number` has one decimal and its unit in another column, `whole` is a whole
+            number that is never summed (a release, an order, the city's count beside a district's).
         dimension: the dimension table whose labels its values are; None for most.
+        absent_when: SQL over the view's columns: where it has no value for another reason than too few or time.
     """
 
     name: str
@@ -52,6 +58,7 @@ class ViewColumn:
     explanation: str
     kind: Kind
     dimension: str | None = None
+    absent_when: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,21 +131,26 @@ class _Column(_Declared):
     dimension: str | None = None
     interval: bool = Field(False, description="`_lag` and `_hog` follow: the limits of its interval")
     city: bool = Field(False, description="`staden_…` follows: the same of the whole city")
+    absent_when: str | None = None
 
     def columns(self) -> Iterator[ViewColumn]:
         said = self.explanation.strip()
-        yield ViewColumn(self.name, self.label, said, self.kind, self.dimension)
+        yield ViewColumn(self.name, self.label, said, self.kind, self.dimension, self.absent_when)
         if self.interval:
             limits = (("lag", "undre", "Undre"), ("hog", "övre", "Övre"))
             for ending, word, first in limits:
                 text = f"{first} gränsen för 95 procents säkerhet."
-                yield ViewColumn(f"{self.name}_{ending}", f"{self.label}, {word} gräns", text, self.kind)
+                name = f"{self.name}_{ending}"
+                yield ViewColumn(name, f"{self.label}, {word} gräns", text, self.kind, None, self.absent_when)
         if self.city:
             yield ViewColumn(
-                f"staden_{self.name}",
+                f"{CITY}{self.name}",
                 f"Hela staden, {self.label[:1].lower() + self.label[1:]}",
                 "Samma mått för hela staden.",
-                self.kind,
+                # the same on every row: a sum of it is wrong
+                "whole" if self.kind == "count" else self.kind,
+                None,
+                self.absent_when,
             )
 
 
@@ -153,6 +165,7 @@ class _Chart(_Declared):
 
 
 class _View(_Declared):
+    place: int = Field(description="where readers meet it among the views: 1 the first")
     title: str
     question: str = Field(pattern=r"\?$")
     how_to_read: str
@@ -162,12 +175,17 @@ class _View(_Declared):
     sources: tuple[str, ...] = Field(min_length=1)
     periods: tuple[PeriodKind, ...] = ("kvartal", "ar")
     key: tuple[str, ...] = Field(min_length=1)
+    whole_city: dict[str, str] = Field(
+        default_factory=dict,
+        description="mart → SQL: rows that say how many districts a period has; else the city's totals of the sources",
+    )
     columns: tuple[_Column, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
     def _with_shared_columns(cls, given: Any) -> Any:
-        columns = [_shared(one) if isinstance(one, str) else one for one in given.get("columns", ())]
+        listed = (*given.get("columns", ()), RELEASE)
+        columns = [_shared(one) if isinstance(one, str) else one for one in listed]
         return {**given, "columns": columns}
 
     @model_validator(mode="after")
@@ -204,21 +222,24 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def load_views() -> tuple[View, ...]:
-    """All views in the order of their names: of each declaration one per kind of period.
+    """All views in the order in which readers meet them: of each declaration one per kind of period.
 
     Raises:
         DeclarationError: a file can't be read or contradicts itself; the message names it.
     """
-    found: list[View] = []
+    found: dict[int, list[View]] = {}
     for path in sorted(FOLDER.glob(f"{PREFIX}*.yml")):
         try:
             declared = _View.model_validate(_read_yaml(path))
-            found += _views(path.stem, declared, path.with_suffix(".sql").read_text(encoding="utf-8"))
+            if declared.place in found:
+                raise DeclarationError(f"{path.name} has the place of {found[declared.place][0].base}")
+            sql = path.with_suffix(".sql").read_text(encoding="utf-8")
+            found[declared.place] = list(_views(path.stem, declared, sql))
         except (OSError, yaml.YAMLError) as error:
             raise DeclarationError(f"{path.name} can't be read: {error}") from error
         except ValidationError as error:
             raise DeclarationError(f"{path.name}: {problems(error)}") from error
-    return tuple(found)
+    return tuple(view for place in sorted(found) for view in found[place])
 
 
 def _views(base: str, declared: _View, sql: str) -> Iterator[View]:
@@ -236,19 +257,24 @@ def _views(base: str, declared: _View, sql: str) -> Iterator[View]:
             chart=Chart(**declared.chart.model_dump()),
             sources=declared.sources,
             columns=columns,
-            sql=_in_words(sql, columns, declared.key, kind),
+            sql=_in_words(sql, columns, declared, kind),
             key=declared.key,
             period_kind=kind,
             base=base,
         )
 
 
-def _in_words(sql: str, columns: tuple[ViewColumn, ...], key: tuple[str, ...], kind: PeriodKind) -> str:
+def _in_words(sql: str, columns: tuple[ViewColumn, ...], declared: _View, kind: PeriodKind) -> str:
     """The rows of one kind of period, with labels instead of codes, in the order of the key's labels."""
     shown, joined, order = [], [], {}
+    of_release = {
+        RELEASE: f"{_release(declared.sources)} as {RELEASE}",
+        WHOLE_CITY: f"{_whole_city(declared)} as {WHOLE_CITY}",
+        TOO_FEW: f"{_too_few(columns, declared)} as {TOO_FEW}",
+    }
     for column in columns:
         if column.dimension is None:
-            shown.append(f"rows.{column.name}")
+            shown.append(of_release.get(column.name, f"rows.{column.name}"))
             order[column.name] = f"rows.{column.name}"
             continue
         table, alias = column.dimension, f"of_{column.name}"
@@ -258,13 +284,52 @@ def _in_words(sql: str, columns: tuple[ViewColumn, ...], key: tuple[str, ...], k
         joined.append(f"left join published.{table} as {alias} on {on}")
         shown.append(f"{alias}.{_label_of(table)} as {column.name}")
         order[column.name] = f"{alias}.sort_order"
-    by = ", ".join(order[name] for name in (PERIOD, *key) if name in order)
-    inner = sql.strip().rstrip(";")
+        if f"{column.name}_ordning" in {one.name for one in columns}:
+            of_release[f"{column.name}_ordning"] = f"{alias}.sort_order as {column.name}_ordning"
+    by = ", ".join(order[name] for name in (PERIOD, *declared.key) if name in order)
+    inner = sql.strip().rstrip(";").replace("$cap", str(load_policy().cell_keys.all_of_n_percent / 100))
     return (
         f"select {', '.join(shown)}\nfrom (\n{inner}\n) as rows\n"
         + "\n".join(joined)
         + f"\nwhere rows.{PERIOD_KIND} = '{kind}'\norder by {by}\n"
     )
+
+
+def _release(sources: tuple[str, ...]) -> str:
+    """The number of the release, which every row of its marts says."""
+    found = " union all ".join(f"select max(release_id) as release_id from published.{mart}" for mart in sources)
+    return f"(select max(release_id) from ({found}))"
+
+
+def _whole_city(declared: _View) -> str:
+    """Whether all districts that should have delivered are in the figures of a row's period.
+
+    The city has a total only where no district's time is left to wait for: so that it is there says as much.
+    """
+    total = "district_code = 'stockholm' and district_basis = 'today' and cut = 'total'"
+    asked = declared.whole_city or dict.fromkeys(declared.sources, total)
+    each = (
+        f"exists (select 1 from published.{mart} as whole where whole.period_kind = rows.{PERIOD_KIND} "
+        f"and whole.period = rows.{PERIOD} and whole.districts_in_force = whole.districts_expected "
+        f"and ({where}))"
+        for mart, where in asked.items()
+    )
+    return f"({' and '.join(each)})"
+
+
+def _too_few(columns: tuple[ViewColumn, ...], declared: _View) -> str:
+    """A row's own, or the city's figure beside it is missing though no time and no district is left to wait for."""
+    names = {column.name for column in columns}
+    lacking = " or ".join(
+        f"(rows.{column.name} is null and not coalesce({column.absent_when or 'false'}, false))"
+        for column in columns
+        if column.name.startswith(CITY) and column.kind in NULLABLE
+    )
+    if not lacking:
+        return f"rows.{TOO_FEW}"
+    waits = [f"not rows.{WAITING}"] if WAITING in names else []
+    waits += [_whole_city(declared)] if WHOLE_CITY in names else []
+    return f"(rows.{TOO_FEW} or ({' and '.join([*waits, f'({lacking})'])}))"
 
 
 def _key_of(table: str) -> str:

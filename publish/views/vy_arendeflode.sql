@@ -15,9 +15,10 @@ with by_cohort as (
         max(case when cohort_basis = 'avslutad' then offer_rate end) as andel_erbjudna,
         max(case when cohort_basis = 'avslutad' then offer_rate_low end) as andel_erbjudna_lag,
         max(case when cohort_basis = 'avslutad' then offer_rate_high end) as andel_erbjudna_hog,
-        max(case when cohort_basis = 'avslutad' then acceptance_rate end) as andel_tackat_ja,
-        max(case when cohort_basis = 'avslutad' then acceptance_rate_low end) as andel_tackat_ja_lag,
-        max(case when cohort_basis = 'avslutad' then acceptance_rate_high end) as andel_tackat_ja_hog,
+        max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate end) as andel_tackat_ja,
+        max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_low end) as andel_tackat_ja_lag,
+        max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_high end) as andel_tackat_ja_hog,
+        coalesce(bool_or(cohort_basis = 'avslutad' and is_cohort_complete), false) as has_answers,
         bool_or(is_provisional) as preliminar
     from published.mart_case_flow
     where district_basis = 'today' and cut = 'total'
@@ -46,7 +47,12 @@ select
     district.andel_tackat_ja_lag,
     district.andel_tackat_ja_hog,
     city.andel_tackat_ja as staden_andel_tackat_ja,
-    district.andel_utredda is null or district.andel_erbjudna is null or district.andel_tackat_ja is null as for_fa,
+    (
+        district.andel_utredda is null
+        or district.andel_erbjudna is null
+        or (district.has_answers and district.andel_tackat_ja is null)
+    ) as for_fa,
+    not(district.has_answers and coalesce(city.has_answers, false)) as vantar_pa_tid,
     district.preliminar
 from by_cohort as district
 left join by_cohort as city

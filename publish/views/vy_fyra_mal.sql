@@ -27,18 +27,28 @@ with goals as (
     group by district_code, period_kind, period
 ),
 
--- a goal whose time has passed has rows of some unit
+-- a goal whose time has passed has rows: of the city when it has for all, else of the district itself
 ripe as (
     select
-        period_kind,
-        period,
-        bool_or(indicator_code = 'within_60_days_rate') as has_60,
-        bool_or(indicator_code = 're_referral_rate_365') as has_return,
-        bool_or(indicator_code = 'acceptance_rate') as has_accepted,
-        bool_or(indicator_code = 'completion_rate') as has_completed
-    from published.mart_goal_indicators
-    where district_basis = 'today' and cut = 'total'
-    group by period_kind, period
+        district.district_code,
+        district.period_kind,
+        district.period,
+        (city.utredningar is not null or district.utredningar is not null) as has_60,
+        (city.foljda_utredningar is not null or district.foljda_utredningar is not null) as has_return,
+        (city.besvarade_erbjudanden is not null or district.besvarade_erbjudanden is not null) as has_accepted,
+        (city.avslutade_insatser is not null or district.avslutade_insatser is not null) as has_completed,
+        (
+            city.utredningar is not null
+            and city.foljda_utredningar is not null
+            and city.besvarade_erbjudanden is not null
+            and city.avslutade_insatser is not null
+        ) as is_city_ripe
+    from goals as district
+    left join goals as city
+        on
+            city.district_code = 'stockholm'
+            and district.period_kind = city.period_kind
+            and district.period = city.period
 )
 
 select
@@ -75,10 +85,20 @@ select
         or (ripe.has_accepted and district.andel_tackat_ja is null)
         or (ripe.has_completed and district.andel_fullfoljda is null)
     ) as for_fa,
-    not(ripe.has_60 and ripe.has_return and ripe.has_accepted and ripe.has_completed) as vantar_pa_tid,
+    not(
+        ripe.has_60
+        and ripe.has_return
+        and ripe.has_accepted
+        and ripe.has_completed
+        and coalesce(ripe.is_city_ripe, false)
+    ) as vantar_pa_tid,
     district.preliminar
 from goals as district
-inner join ripe on district.period_kind = ripe.period_kind and district.period = ripe.period
+inner join ripe
+    on
+        district.district_code = ripe.district_code
+        and district.period_kind = ripe.period_kind
+        and district.period = ripe.period
 left join goals as city
     on
         city.district_code = 'stockholm'

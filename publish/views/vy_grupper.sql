@@ -43,6 +43,16 @@ vacancies as (
     group by period_kind, period
 ),
 
+-- groups that started are published once all of a district's are: then it, or the whole city, has a total
+whole as (
+    select
+        district_code,
+        period_kind,
+        period
+    from published.mart_recruitment
+    where district_basis = 'today' and cut = 'total' and cohort_basis = 'startad'
+),
+
 listed as (
     select
         district_code,
@@ -76,22 +86,38 @@ select
     listed.period,
     listed.intervention_category as insatskategori,
     listed.intervention_code as insats,
-    coalesce(district.groups_started, 0) as startade_grupper,
-    coalesce(district.seats, 0) as platser,
-    coalesce(district.participants, 0) as deltagare,
-    coalesce(district.girls, 0) as flickor,
-    coalesce(district.boys, 0) as pojkar,
-    coalesce(district.mothers, 0) as mammor,
-    coalesce(district.fathers, 0) as pappor,
+    coalesce(district.groups_started, if(is_there, 0, null)) as startade_grupper,
+    coalesce(district.seats, if(is_there, 0, null)) as platser,
+    coalesce(district.participants, if(is_there, 0, null)) as deltagare,
+    coalesce(district.girls, if(is_there, 0, null)) as flickor,
+    coalesce(district.boys, if(is_there, 0, null)) as pojkar,
+    coalesce(district.mothers, if(is_there, 0, null)) as mammor,
+    coalesce(district.fathers, if(is_there, 0, null)) as pappor,
     district.fill_rate as andel_fyllda,
     district.fill_rate_low as andel_fyllda_lag,
     district.fill_rate_high as andel_fyllda_hog,
     city.fill_rate as staden_andel_fyllda,
     coalesce(free.seats_free, 0) as lediga_platser,
     free.earliest_start_date as tidigaste_start,
-    district.fill_rate is null as for_fa,
+    coalesce(district.seats > 0 and district.fill_rate is null, false) as for_fa,
+    not is_there as vantar_pa_tid,
     listed.is_provisional as preliminar
-from listed
+from (
+    select
+        listed.*,
+        own.district_code is not null or of_city.district_code is not null as is_there
+    from listed
+    left join whole as own
+        on
+            listed.district_code = own.district_code
+            and listed.period_kind = own.period_kind
+            and listed.period = own.period
+    left join whole as of_city
+        on
+            of_city.district_code = 'stockholm'
+            and listed.period_kind = of_city.period_kind
+            and listed.period = of_city.period
+) as listed
 left join started as district
     on
         listed.district_code = district.district_code

@@ -20,7 +20,9 @@ with measured as (
         city_value,
         gap,
         funnel_low,
-        funnel_high
+        funnel_high,
+        outer_funnel_low,
+        outer_funnel_high
     from published.mart_equity
     where district_basis = 'today' and district_code <> 'stockholm'
 )
@@ -38,10 +40,19 @@ select
     factor * value_high as varde_hog,
     factor * city_value as staden_varde,
     factor * gap as skillnad_mot_staden,
-    factor * funnel_low as grans_lag,
-    factor * funnel_high as grans_hog,
-    funnel_position as lage,
-    coalesce(funnel_position in ('under', 'over'), false) as utanfor,
+    factor * funnel_low as inre_grans_lag,
+    factor * funnel_high as inre_grans_hog,
+    factor * outer_funnel_low as yttre_grans_lag,
+    factor * outer_funnel_high as yttre_grans_hog,
+    case
+        when own_value < outer_funnel_low then 'Under de yttre gränserna'
+        when own_value > outer_funnel_high then 'Över de yttre gränserna'
+        when own_value < funnel_low then 'Under de inre men inom de yttre gränserna'
+        when own_value > funnel_high then 'Över de inre men inom de yttre gränserna'
+        when funnel_low is not null and own_value is not null then 'Inom de inre gränserna'
+    end as lage,
+    coalesce(own_value < outer_funnel_low or own_value > outer_funnel_high, false) as utanfor,
+    coalesce(funnel_position in ('under', 'over'), false) as saker_skillnad,
     district_rank as placering,
     district_rank_low as placering_lag,
     district_rank_high as placering_hog,

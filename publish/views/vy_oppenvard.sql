@@ -1,12 +1,7 @@
--- 90 days have passed where some unit has a decision that old
-with ripe as (
-    select
-        period_kind,
-        period,
-        max(not_started_90_days_rate_denominator) > 0 as has_90
+-- 90 days have passed since a quarter's last decisions once a later quarter is there
+with newest as (
+    select max(reporting_quarter) as reporting_quarter
     from published.mart_outpatient_care
-    where district_basis = 'today' and cut = 'total'
-    group by period_kind, period
 )
 
 select
@@ -34,14 +29,20 @@ select
     district.goal_not_assessed_rate as andel_mal_ej_bedomt,
     (
         district.wait_to_start_mean_days is null
-        or (ripe.has_90 and district.not_started_90_days_rate is null)
+        or (
+            district.not_started_90_days_rate is null
+            and district.reporting_quarter < newest.reporting_quarter
+        )
         or district.completion_rate is null
         or district.goal_full_rate is null
     ) as for_fa,
-    not ripe.has_90 as vantar_pa_tid,
+    (
+        district.not_started_90_days_rate is null
+        and district.reporting_quarter = newest.reporting_quarter
+    ) as vantar_pa_tid,
     district.is_provisional as preliminar
 from published.mart_outpatient_care as district
-inner join ripe on district.period_kind = ripe.period_kind and district.period = ripe.period
+cross join newest
 left join published.mart_outpatient_care as city
     on
         city.district_code = 'stockholm'

@@ -17,7 +17,10 @@ select
     city.cancellation_rate as staden_andel_installda,
     district.seat_use_rate as andel_anvanda_platser,
     city.seat_use_rate as staden_andel_anvanda_platser,
-    district.cancellation_rate is null or district.seat_use_rate is null as for_fa,
+    (
+        (district.groups_started + district.groups_cancelled > 0 and district.cancellation_rate is null)
+        or (district.seats > 0 and district.seat_use_rate is null)
+    ) as for_fa,
     district.is_provisional as preliminar
 from published.mart_recruitment as district
 left join published.mart_recruitment as city

@@ -4,7 +4,7 @@ with followed as (
         period_kind,
         period,
         'service' as insatsform,
-        max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
+        true as is_ripe,
         follow_up_rate_denominator,
         follow_up_rate_numerator,
         follow_up_rate,
@@ -22,7 +22,8 @@ with followed as (
         period_kind,
         period,
         'bistand' as insatsform,
-        max(follow_up_rate_denominator) over (partition by period_kind, period) > 0 as is_ripe,
+        -- 90 days have passed since a quarter's last endings once a later quarter is there
+        follow_up_rate is not null or reporting_quarter < max(reporting_quarter) over () as is_ripe,
         follow_up_rate_denominator,
         follow_up_rate_numerator,
         follow_up_rate,

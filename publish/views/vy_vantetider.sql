@@ -8,7 +8,7 @@ select
     city.wait_mean_days as staden_medel_dagar,
     coalesce(district.wait_median_days, district.wait_grouped_median_days) as median_dagar,
     coalesce(city.wait_median_days, city.wait_grouped_median_days) as staden_median_dagar,
-    district.waited_over_90_days as over_90_dagar,
+    if(district.wait_kind = 'parenting_programme', null, district.waited_over_90_days) as over_90_dagar,
     district.queue as ko,
     (
         district.wait_mean_days is null

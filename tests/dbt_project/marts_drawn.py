@@ -65,12 +65,37 @@ def draw_marts(real: Path, path: Path) -> Path:
         for name, mart in load_marts().items():
             target.execute(f"delete from published.{name}")
             _draw(target, name, mart)
+        _plant(target)
         # places can be free where no group started
         target.execute("delete from published.mart_recruitment where district_code = 'jarva' and period like '%Q4'")
         for view in load_views():
             target.execute(f"create table published.{view.name} as {view.sql}")
         target.execute("detach real")
     return path
+
+
+def _plant(target: duckdb.DuckDBPyConnection) -> None:
+    """What no drawn figure would show: a district outside limits, a capped share, a quarter of one district alone."""
+    outside = "measure = 'service_wait_mean' and district_basis = 'today' and period_kind = 'ar' and period = '2019'"
+    limits = "funnel_low = 10, funnel_high = 24, outer_funnel_low = 7, outer_funnel_high = 30"
+    for unit, value, position in (("farsta", 34, "over"), ("jarva", 28, "inom"), ("sodermalm", 12, "inom")):
+        target.execute(
+            f"update published.mart_equity set value = {value}, {limits}, funnel_position = '{position}' "
+            f"where {outside} and district_code = '{unit}'"
+        )
+    target.execute(
+        "update published.mart_service_interventions set completion_rate = 0.75, is_capped = true, "
+        "completion_rate_low = 0.6, completion_rate_high = 0.9 "
+        "where district_code = 'farsta' and intervention_code = 'rad_och_stod' and period_kind = 'kvartal'"
+    )
+    target.execute(
+        "delete from published.mart_recruitment where period_kind = 'kvartal' and period = '2019Q3' "
+        "and cohort_basis = 'startad' and district_code <> 'farsta'"
+    )
+    target.execute(
+        "delete from published.mart_support_groups where period_kind = 'kvartal' and period = '2019Q4' "
+        "and district_code <> 'farsta'"
+    )
 
 
 def _draw(target: duckdb.DuckDBPyConnection, name: str, mart: Mart) -> None:
@@ -93,6 +118,8 @@ def _figure(column: str, kind: str, of_row: str) -> str:
     drawn = f"hash({of_row} || '|{column}')"
     if column == "too_few":
         return f"hash({of_row}) % 10 = 0"
+    if column in ("districts_in_force", "districts_expected"):
+        return "3"
     if kind == "BOOLEAN":
         return f"{drawn} % 2 = 0"
     if kind == "DOUBLE":

@@ -16,7 +16,7 @@ NOTICE = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
 HOSTILE = ["=1+1", "+46 8 123", "@x", "6-12", "-1", "'6-12", '=HYPERLINK("http://x")', "1,5", "2018-01-01", "SANT",
            "\t=1", "http://x.example", "Å & <script>alert(1)</script>", "000123"]  # fmt: skip
 TYPES = {"count": "integer", "rate": "double", "per_1000": "double", "number": "double", "days": "integer",
-         "rank": "integer", "date": "date", "flag": "boolean"}  # fmt: skip
+         "rank": "integer", "whole": "integer", "date": "date", "flag": "boolean"}  # fmt: skip
 
 
 def value(kind: str, row: int) -> Any:
@@ -25,6 +25,7 @@ def value(kind: str, row: int) -> Any:
         return None
     return {
         "count": 1000 + row, "rate": row / 8, "per_1000": 3.5 + row, "number": 2.25, "days": 10 + row, "rank": row,
+        "whole": 20 + row,
         "date": date(2019, 1, 1 + row), "flag": row % 2 == 0,
     }.get(kind, HOSTILE[row % len(HOSTILE)])  # fmt: skip
 
