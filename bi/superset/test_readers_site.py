@@ -39,6 +39,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "insert into mart_case_flow values ('2018Q1', 'vald', 12);"
             "create table dim_district (district_code varchar primary key, district_label varchar, "
             "successor_code varchar, valid_from date, valid_to date);"
+            "create table mart_youth_clinic as select '2018Q1' as reporting_quarter, 12 as visits;"
+            "create table dim_reason (reason_code varchar primary key, reason_label varchar);"
+            "insert into dim_reason values ('foralders_psykiska_funktionsnedsattning', 'Funktionsnedsättningsärende');"
             "insert into dim_district values ('a', 'Älvsjö', 'ny', '2007-01-01', '2020-06-30'), "
             "('ny', 'Nya', null, '2020-07-01', null)"
         )
@@ -52,7 +55,7 @@ def test_no_page_has_a_fault_on_a_phone_or_a_screen_in_light_or_dark(site: Path)
     if not (shutil.which("chromium") or shutil.which("google-chrome")):
         pytest.skip("there is no Chromium here: sudo apt-get install chromium")
     pages = [str(path.relative_to(site)) for path in sorted(site.rglob("*.html"))]
-    assert len(pages) == 5 + len({view.base for view in load_views()}) + 3 + 1
+    assert len(pages) == 5 + len({view.base for view in load_views()}) + 5 + 1
     done = subprocess.run(
         [ENVIRONMENT / "bin" / "python", ROOT / "bi" / "superset" / "accessible.py", site],
         input="\n".join(pages), text=True, check=True, capture_output=True, timeout=900,
