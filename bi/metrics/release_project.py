@@ -28,7 +28,7 @@ RATIOS = {
         "andel_utredda": ("inledda_utredningar", "avgjorda_arenden"),
         "andel_erbjudna": ("erbjudna_insats", "avslutade_utredningar"),
     },
-    "vy_ateraktualisering": {"andel_ater_ett_ar": ("tillbaka_inom_ett_ar", "foljda_utredningar")},
+    "vy_ateraktualisering": {"andel_ater_ett_ar": ("ateraktualiserade_inom_ett_ar", "foljda_utredningar")},
     "vy_erbjudna_kon_alder": {"andel_erbjudna": ("erbjudna_insats", "avslutade_utredningar")},
     "vy_grupper": {"andel_fyllda": ("deltagare", "platser")},
     "vy_inlamning": {"andel_i_kraft": ("filer_i_kraft", "forvantade_filer"),

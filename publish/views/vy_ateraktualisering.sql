@@ -4,7 +4,7 @@ select
     district.period,
     district.child_heard_answer as barnet_hort,
     district.re_referral_rate_365_denominator as foljda_utredningar,
-    district.re_referral_rate_365_numerator as tillbaka_inom_ett_ar,
+    district.re_referral_rate_365_numerator as ateraktualiserade_inom_ett_ar,
     district.re_referral_rate_90 as andel_ater_90_dagar,
     district.re_referral_rate_180 as andel_ater_180_dagar,
     district.re_referral_rate_365 as andel_ater_ett_ar,

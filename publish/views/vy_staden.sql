@@ -42,9 +42,9 @@ select
     flow.avslutade_utredningar,
     flow.erbjudna_insats,
     flow.tackat_ja,
-    coalesce(service.started, 0) as paborjade_serviceinsatser,
-    coalesce(outpatient.started, 0) as paborjad_oppenvard,
-    coalesce(clinic.visits, 0) as besok_ungdomsmottagning,
+    service.started as paborjade_serviceinsatser,
+    outpatient.started as paborjad_oppenvard,
+    clinic.visits as besok_ungdomsmottagning,
     flow.andel_utredda,
     flow.andel_erbjudna,
     goals.andel_inom_60_dagar,
@@ -54,7 +54,12 @@ select
     flow.stadsdelar_med_uppgift,
     flow.stadsdelar_forvantade,
     flow.andel_utredda is null or flow.andel_erbjudna is null or coalesce(goals.is_any_too_few, false) as for_fa,
-    not coalesce(goals.are_all, false) as vantar_pa_tid,
+    (
+        not coalesce(goals.are_all, false)
+        or service.started is null
+        or outpatient.started is null
+        or clinic.visits is null
+    ) as vantar_pa_tid,
     flow.preliminar
 from flow
 left join goals on flow.period_kind = goals.period_kind and flow.period = goals.period

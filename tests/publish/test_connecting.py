@@ -48,7 +48,7 @@ def here(settings: Settings, postgres: RunningServer, tmp_path: Path) -> dict[st
 def make_view(connection: duckdb.DuckDBPyConnection) -> None:
     """The view that the recipes read, with its own columns, labels and 203 rows of one district."""
     (view,) = (one for one in load_views() if one.name == "vy_arendeflode")
-    values = {"count": "17", "rate": "0.5", "flag": "false", "period": "'kvartal ' || n"}
+    values = {"count": "17", "whole": "1", "rate": "0.5", "flag": "false", "period": "'kvartal ' || n"}
     farsta = "'Farsta'"
     columns = ", ".join(f"{values.get(column.kind, farsta)} as {column.name}" for column in view.columns)
     connection.execute(f"create table published.vy_arendeflode as select {columns} from range(203) as t(n)")

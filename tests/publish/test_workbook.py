@@ -78,7 +78,15 @@ def test_no_text_is_a_formula_and_none_has_an_apostrophe_that_it_had_not(workboo
 
 def test_figures_are_numbers_in_the_format_of_their_kind(workbook: Path) -> None:
     book = openpyxl.load_workbook(workbook)
-    formats = {"count": GROUPED, "rate": "0.0\\ %", "per_1000": "0.0", "number": "0.0", "days": "0", "rank": "0"}
+    formats = {
+        "count": GROUPED,
+        "rate": "0.0\\ %",
+        "per_1000": "0.0",
+        "number": "0.0",
+        "days": "0",
+        "rank": "0",
+        "whole": "0",
+    }
     seen = set()
     for view in load_views():
         sheet = book.worksheets[sheet_of(view)]
