@@ -27,12 +27,12 @@ class ActingUser:
     login: str | None
 
 
-ActorKind = Literal["account", "dag_run"]
+ActorKind = Literal["account", "dag_run", "user"]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who the audit log names: an account of the system (`anna as followup` after sudo), or a DAG's run."""
+    """Who the audit log names: an account of the system (`anna as followup` after sudo), a DAG's run, or a user."""
 
     kind: ActorKind
     name: str

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
+    session_idle_minutes: int = Field(
+        30, ge=1, le=720, description="the portal signs a user out who has done nothing for so long"
+    )
+    session_hours: int = Field(10, ge=1, le=24, description="the portal signs every user out after so long")
+
     @model_validator(mode="before")
     @classmethod
     def _accept_short_names(cls, given: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from followup.cli.commands import (
     service,
     suppression,
     templates,
+    users,
 )
 from followup.cli.marts import build_marts
 from followup.cli.options import (
@@ -244,6 +245,7 @@ suppression.register(app)
 service.register(app)
 keys.register(app)
 audit_log.register(app)
+users.register(app)
 
 
 def main() -> None:

@@ -172,7 +172,7 @@ act = sa.Table(
     METADATA,
     sa.Column("act_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("acted_at", sa.DateTime, nullable=False, comment="by the system's clock, not FOLLOWUP_NOW"),
-    sa.Column("actor_kind", sa.String(20), nullable=False, comment="account or dag_run"),
+    sa.Column("actor_kind", sa.String(20), nullable=False, comment="account, dag_run or user"),
     sa.Column("actor", sa.String(200), nullable=False),
     sa.Column("action", sa.String(60), nullable=False, comment="such as quarter.locked"),
     sa.Column(
@@ -181,6 +181,49 @@ act = sa.Table(
     sa.Column("why", sa.Text, comment="the reason that was given"),
     sa.Column("previous_hash", sa.String(64), nullable=False, comment="the hash of the act before"),
     sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of the other columns, hexadecimal"),
+)
+
+portal_user = sa.Table(
+    "portal_user",
+    METADATA,
+    sa.Column("user_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(80), nullable=False, unique=True, comment="folded"),
+    sa.Column("role", sa.String(20), nullable=False, comment="officer, city, reader or administrator"),
+    sa.Column("password_hash", sa.String(200), comment="argon2id; null for who signs in elsewhere (OIDC)"),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("disabled_at", sa.DateTime),
+)
+
+portal_user_unit = sa.Table(
+    "portal_user_unit",
+    METADATA,
+    sa.Column("user_id", sa.ForeignKey("portal_user.user_id"), primary_key=True),
+    sa.Column("district_code", sa.String(40), primary_key=True, comment="a unit that an officer reports for"),
+)
+
+portal_session = sa.Table(
+    "portal_session",
+    METADATA,
+    sa.Column("session_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True, comment="SHA-256; the token is not stored"),
+    sa.Column("user_id", sa.ForeignKey("portal_user.user_id"), nullable=False, index=True),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("last_seen_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False, comment="however much it is used"),
+    sa.Column("revoked_at", sa.DateTime),
+    sa.Column("network", sa.String(50), nullable=False, comment="where from: /24 of IPv4, /48 of IPv6"),
+    sa.Column("agent", sa.String(200), nullable=False, comment="the browser as it names itself"),
+)
+
+login_attempt = sa.Table(
+    "login_attempt",
+    METADATA,
+    sa.Column("kind", sa.String(10), primary_key=True, comment="name, address or device"),
+    sa.Column("key_hash", sa.String(64), primary_key=True, comment="what was typed is not stored"),
+    sa.Column("user_id", sa.ForeignKey("portal_user.user_id"), index=True, comment="whose device"),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("tried_at", sa.DateTime, nullable=False),
+    sa.Column("blocked_until", sa.DateTime),
 )
 
 draw = sa.Table(

@@ -6,18 +6,24 @@ import json
 import multiprocessing
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
-from ingest.ledger import Ledger, LedgerError, acts, decisions
+from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, decisions
+from ingest.ledger.login_attempts import LIMITS
 from ingest.ledger.opening import shown_location
-from ingest.ledger.tables import installation
+from ingest.ledger.portal_users import Role, add_user, disable_user
+from ingest.ledger.sessions import Browser, SessionTimes, find, sessions
+from ingest.ledger.tables import installation, portal_session
 from ingest.ledger.tables import lease as lease_table
+from ingest.portal_login.passwords import Cost, Passwords
+from ingest.portal_login.signing_in import SignInMustWait, SignInRefused, Try, sign_in
 from ingest.quarters import Quarter
 
 pytestmark = pytest.mark.server
@@ -233,4 +239,90 @@ def test_acts_of_processes_at_once_form_one_chain_that_is_only_added_to(url: str
         with pytest.raises((sa.exc.DBAPIError, LedgerError)), ledger.engine.begin() as connection:
             connection.execute(sa.text(statement))
     assert acts.verify(ledger) == found
+    ledger.close()
+
+
+def test_guesses_of_processes_at_once_are_no_more_than_the_limit_and_one_name_is_added_once(url: str) -> None:
+    Ledger(url).close()
+    fork = multiprocessing.get_context("fork")
+    together, said = fork.Barrier(AT_ONCE), fork.SimpleQueue()
+    now, times = datetime(2026, 3, 2), SessionTimes(timedelta(hours=1), timedelta(hours=8))
+    browser = Browser("192.0.2.17", "")
+
+    def guess(number: int) -> None:
+        outcomes = Counter[str]()
+        try:
+            ledger, passwords = Ledger(url), Passwords(Cost(1, 8, 1))
+            together.wait()
+            try:
+                add_user(ledger, "anna", Role.CITY, [], passwords.hash("right"), now)
+                outcomes["added"] += 1
+            except ChangeRefused:
+                outcomes["taken"] += 1
+            for _ in range(4):
+                try:
+                    sign_in(ledger, passwords, Try("anna", f"wrong {number}", browser), times, now)
+                except SignInMustWait:
+                    outcomes["waits"] += 1
+                except SignInRefused:
+                    outcomes["looked at"] += 1
+            ledger.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            outcomes[f"{type(error).__name__}: {error}"] += 1
+        said.put(outcomes)
+
+    processes = [fork.Process(target=guess, args=(number,)) for number in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    outcomes = sum((said.get() for _ in processes), Counter())
+    for process in processes:
+        process.join()
+    free = LIMITS["name"].free
+    assert outcomes == {"added": 1, "taken": AT_ONCE - 1, "looked at": free, "waits": 4 * AT_ONCE - free}
+    ledger = Ledger(url)
+    assert Counter(one.action for one in acts.acts(ledger)) == {"user.added": 1, "login.refused": free}
+    assert acts.verify(ledger).holds
+    ledger.close()
+
+
+def test_sessions_of_processes_at_once_are_all_there_and_all_end_when_the_user_is_disabled(url: str) -> None:
+    ledger, now = Ledger(url), datetime(2026, 3, 2)
+    passwords, times = Passwords(Cost(1, 8, 1)), SessionTimes(timedelta(hours=1), timedelta(hours=8))
+    user = add_user(ledger, "anna", Role.OFFICER, ["farsta"], passwords.hash("right"), now)
+    with pytest.raises(SignInRefused):  # PostgreSQL stores no NUL: such a name must not reach it
+        sign_in(ledger, passwords, Try("an\0na", "right\0", Browser("\0", "\0")), times, now)
+    ledger.close()
+    fork = multiprocessing.get_context("fork")
+    together, said = fork.Barrier(AT_ONCE), fork.SimpleQueue()
+
+    def sign_in_twice(number: int) -> None:
+        ended = "fine"
+        try:
+            own = Ledger(url)
+            together.wait()
+            for _ in range(2):
+                given = Try("anna", "right", Browser(f"192.0.2.{number}", "x\0y"))
+                token = sign_in(own, passwords, given, times, now).token
+                assert find(own, token, times, now + timedelta(minutes=2)) is not None
+            if number == 0:
+                disable_user(own, user, now)
+            own.close()
+        except SignInRefused:
+            ended = "refused"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+            ended = f"{type(error).__name__}: {error}"
+        said.put(ended)
+
+    processes = [fork.Process(target=sign_in_twice, args=(number,)) for number in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    assert {said.get() for _ in processes} <= {"fine", "refused", "AssertionError: "}
+    for process in processes:
+        process.join()
+    ledger = Ledger(url)
+    assert sessions(ledger, times, now) == [] and acts.verify(ledger).holds
+    with ledger.reading() as connection:
+        tokens = connection.execute(sa.select(portal_session.c.token_hash)).scalars().all()
+    begun = [one for one in acts.acts(ledger) if one.action == "session.begun"]
+    assert len(set(tokens)) == len(tokens) == len(begun) >= 2
     ledger.close()
