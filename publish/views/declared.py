@@ -287,7 +287,7 @@ def _in_words(sql: str, columns: tuple[ViewColumn, ...], declared: _View, kind: 
         if f"{column.name}_ordning" in {one.name for one in columns}:
             of_release[f"{column.name}_ordning"] = f"{alias}.sort_order as {column.name}_ordning"
     by = ", ".join(order[name] for name in (PERIOD, *declared.key) if name in order)
-    inner = sql.strip().rstrip(";").replace("$cap", str(load_policy().cell_keys.all_of_n_percent / 100))
+    inner = sql.strip().rstrip(";").replace("cap_of_policy()", str(load_policy().cell_keys.all_of_n_percent / 100))
     return (
         f"select {', '.join(shown)}\nfrom (\n{inner}\n) as rows\n"
         + "\n".join(joined)

@@ -16,8 +16,12 @@ with by_cohort as (
         max(case when cohort_basis = 'avslutad' then offer_rate_low end) as andel_erbjudna_lag,
         max(case when cohort_basis = 'avslutad' then offer_rate_high end) as andel_erbjudna_hog,
         max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate end) as andel_tackat_ja,
-        max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_low end) as andel_tackat_ja_lag,
-        max(case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_high end) as andel_tackat_ja_hog,
+        max(
+            case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_low end
+        ) as andel_tackat_ja_lag,
+        max(
+            case when cohort_basis = 'avslutad' and is_cohort_complete then acceptance_rate_high end
+        ) as andel_tackat_ja_hog,
         coalesce(bool_or(cohort_basis = 'avslutad' and is_cohort_complete), false) as has_answers,
         bool_or(is_provisional) as preliminar
     from published.mart_case_flow

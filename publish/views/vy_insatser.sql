@@ -14,8 +14,8 @@ select
     district.completion_rate_low as andel_fullfoljda_lag,
     district.completion_rate_high as andel_fullfoljda_hog,
     city.completion_rate as staden_andel_fullfoljda,
-    coalesce(district.is_capped and district.completion_rate = $cap, false) as minst_sa_stor,
-    coalesce(city.is_capped and city.completion_rate = $cap, false) as staden_minst_sa_stor,
+    coalesce(district.is_capped and district.completion_rate = cap_of_policy(), false) as minst_sa_stor,
+    coalesce(city.is_capped and city.completion_rate = cap_of_policy(), false) as staden_minst_sa_stor,
     district.completion_rate is null as for_fa,
     district.is_provisional as preliminar
 from published.mart_service_interventions as district

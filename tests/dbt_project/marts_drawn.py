@@ -89,6 +89,11 @@ def _plant(target: duckdb.DuckDBPyConnection) -> None:
         "where district_code = 'farsta' and intervention_code = 'rad_och_stod' and period_kind = 'kvartal'"
     )
     target.execute(
+        "update published.mart_outpatient_care set follow_up_rate = null, follow_up_rate_low = null, "
+        "follow_up_rate_high = null, too_few = true where district_code = 'farsta' and period in ('2018Q2', '2019Q4') "
+        "and period_kind = 'kvartal'"
+    )
+    target.execute(
         "delete from published.mart_recruitment where period_kind = 'kvartal' and period = '2019Q3' "
         "and cohort_basis = 'startad' and district_code <> 'farsta'"
     )

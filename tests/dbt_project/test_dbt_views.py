@@ -10,6 +10,7 @@ from marts_drawn import draw_marts
 
 from publish.marts.declared import load_marts
 from publish.marts.dimensions import load_dimensions, references_of_codes
+from publish.policy import load_policy
 from publish.release.approving import Release
 from publish.serving import read_release
 from publish.views.declared import CITY, NULLABLE, View, ViewColumn, load_views
@@ -344,7 +345,7 @@ def test_groups_that_are_not_published_yet_are_no_zeros(drawn: duckdb.DuckDBPyCo
 
 def test_a_quarter_that_lacks_districts_says_so(drawn: duckdb.DuckDBPyConnection) -> None:
     found = rows(drawn, "select period, bool_and(alla_stadsdelar) from published.vy_stodgrupper group by all")
-    assert dict(found) == {
+    assert {row[0]: row[1] for row in found} == {
         f"{year} kv {one}": (year, one) != (2019, 4) for year in (2018, 2019) for one in (1, 2, 3, 4)
     }
     districts = {view.base for view in load_views() if "stadsdel" in {column.name for column in view.columns}}
@@ -359,6 +360,10 @@ def test_a_capped_share_says_that_it_is_at_least_so_large(drawn: duckdb.DuckDBPy
         "bool_and(andel_fullfoljda = 0.75) from published.vy_insatser where minst_sa_stor group by all",
     )
     assert found == [(True, True, True)]
+    said = f"{load_policy().cell_keys.all_of_n_percent} procent"
+    (view,) = (one for one in load_views() if one.name == "vy_insatser")
+    (column,) = (one for one in view.columns if one.name == "minst_sa_stor")
+    assert said in column.explanation and said in view.traps
 
 
 def test_nobody_is_counted_as_having_waited_long_where_bands_are_not_counted(drawn: duckdb.DuckDBPyConnection) -> None:
@@ -403,6 +408,32 @@ def test_views_come_in_the_order_of_a_reader_and_say_their_release(shown: duckdb
     for view in load_views():
         assert view.columns[-1].name == "utgava"
         assert rows(shown, f"select distinct utgava from published.{view.name}") in ([(number,)], []), view.name
+
+
+def test_what_is_followed_up_in_90_days_waits_in_the_newest_quarter(drawn: duckdb.DuckDBPyConnection) -> None:
+    drawn_rates = "select follow_up_rate is null from published.mart_outpatient_care where district_basis = 'today' "
+    drawn_rates += "and cut = 'total' and district_code = 'farsta' and period_kind = 'kvartal' order by period"
+    missing = [row[0] for row in rows(drawn, drawn_rates)]
+    found = rows(
+        drawn,
+        "select vantar_pa_tid, avslutade_insatser is null, uppfoljda is null from published.vy_uppfoljning "
+        "where stadsdel = 'Farsta' and insatsform = 'Bistånd' order by period",
+    )
+    newest = len(found) - 1
+    assert found == [(at == newest and lacks,) * 3 for at, lacks in enumerate(missing)]
+    assert rows(drawn, "select distinct vantar_pa_tid from published.vy_uppfoljning where insatsform = 'Service'") == [
+        (False,)
+    ]
+
+
+WORDS = ("dagens indelning", "så många", "accepter", "tillbaka inom", "summerar till 100")
+
+
+@VIEWS
+def test_views_say_one_thing_with_one_word(view: View) -> None:
+    said = [view.comment, *(f"{one.label}. {one.explanation}" for one in view.columns)]
+    assert [word for word in WORDS for text in said if word in text.lower()] == []
+    assert [column.name for column in view.columns if column.name.startswith(CITY) and column.kind == "count"] == []
 
 
 def test_every_mart_is_in_a_view() -> None:
