@@ -86,10 +86,10 @@ def metrics(columns: Columns, charts: Iterable[Chart]) -> dict[str, tuple[str, s
     """Name → label and expression. A count adds up; of a rate or a duration there is one row or nothing."""
     found = {}
     for one in columns.values():
-        if one.kind == "count":
-            found[one.name] = (one.label, f"SUM({one.name})")
-        elif one.name.startswith("staden_"):
+        if one.name.startswith("staden_"):
             found[one.name] = (one.label, f"MAX({one.name})")
+        elif one.kind == "count":
+            found[one.name] = (one.label, f"SUM({one.name})")
         elif one.kind in ("rate", "days", "per_1000", "number", "whole"):
             found[one.name] = (one.label, f"CASE WHEN COUNT(*) = 1 THEN MAX({one.name}) END")
     kinds = {chart.kind for chart in charts}

@@ -41,8 +41,8 @@ class Filter(_Declared):
 
     @property
     def passes_by(self) -> tuple[str, ...]:
-        """Charts of the city's own line, which has no units."""
-        return ("vantan_staden",) if self.column == "stadsdel" else ()
+        """Charts of the city's own figures, which have no units."""
+        return ("vantan_staden", "erbjudna_efter_kon_och_alder") if self.column == "stadsdel" else ()
 
 
 class Tab(_Declared):

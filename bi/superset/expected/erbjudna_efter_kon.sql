@@ -1,1 +1,0 @@
-select period, kon, sum(erbjudna_insats) as erbjudna_insats from published.vy_erbjudna_kon_alder group by all
