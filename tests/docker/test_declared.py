@@ -204,6 +204,7 @@ def test_what_the_environment_leaves_empty_is_as_if_it_were_not_there(
     assert settings.release_approves_itself is None and settings.publish_analysts is False
     assert settings.ledger == "sqlite:////data/home/ledger.sqlite" and settings.publish_postgres is None
     assert (settings.settle_seconds, settings.max_file_megabytes, settings.originals_kept_days) == (60, 200, 365)
+    assert (settings.session_idle_minutes, settings.session_hours) == (30, 10)
 
 
 def test_paths_in_the_container_are_made_by_the_image_or_mounted(compose: dict[str, Any]) -> None:

@@ -286,6 +286,13 @@ def test_one_session_is_revoked_and_never_another_users(portal: Portal) -> None:
     assert portal.actions()[-2:] == [("session.revoked", "anna: session 1"), ("session.ended", "anna: session 2")]
 
 
+def test_session_of_a_user_who_was_disabled_by_hand_counts_for_nothing(portal: Portal) -> None:
+    token = portal.sign_in().token
+    with portal.ledger.engine.begin() as connection:
+        connection.execute(sa.text("update portal_user set disabled_at = '2026-03-02 08:00:00.000000'"))
+    assert find(portal, token, NOW) is None and sessions.sessions(portal.ledger, TIMES, NOW) == []
+
+
 def test_enabled_again_the_old_sessions_stay_revoked(portal: Portal) -> None:
     token = portal.sign_in().token
     portal_users.disable_user(portal.ledger, anna(portal), NOW)
