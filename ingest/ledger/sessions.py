@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ingest.ledger.acts import add_act
 from ingest.ledger.store import Ledger
 from ingest.ledger.tables import portal_session, portal_user
+from ingest.persons.number_search import reads_as_number
 
 TOKEN_BYTES = 32
 _TOKEN_LETTERS = 43
@@ -82,7 +83,7 @@ def begin(
             last_seen_at=now,
             expires_at=now + times.absolute,
             network=network_of(browser.address),
-            agent="".join(one for one in browser.agent[:400] if one.isprintable())[:200],
+            agent=_shown_agent(browser.agent),
         )
         .returning(portal_session.c.session_id)
     )
@@ -184,6 +185,12 @@ def network_of(address: str) -> str:
     found = getattr(found, "ipv4_mapped", None) or found
     bare = str(found).partition("%")[0]
     return str(ip_network(f"{bare}/{24 if found.version == 4 else 48}", strict=False))
+
+
+def _shown_agent(agent: str) -> str:
+    """What a browser calls itself, as far as it can be shown: anybody may have it say anything, a number too."""
+    shown = "".join(one for one in agent[:400] if one.isprintable())[:200]
+    return "not shown" if reads_as_number(shown) else shown
 
 
 def _hash(token: str) -> str:

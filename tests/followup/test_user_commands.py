@@ -140,6 +140,9 @@ def test_user_of_the_identity_provider_has_no_password(followup: Run, file: str)
         (("add", "x", "--role", "city", "--oidc", "--draw", "/nowhere/x"), 2, "one of"),
         (("add", "x", "--role", "city", "--draw", "/nowhere/x"), 1, "can't be made"),
         (("add", "x", "--role", "city", "--password-file", "/nowhere/x"), 1, "can't be read"),
+        (("add", "x", "--role", "city", "--password", SECRET), 2, "No such option"),
+        (("add", SECRET, "--role", "city", "--oidc"), 1, "name has 1 to 80"),
+        (("disable", SECRET), 1, "no user of that name"),
         (("disable", "nobody"), 1, "no user of that name"),
         (("enable", "nobody"), 1, "no user of that name"),
         (("sessions", "nobody"), 1, "no user of that name"),
@@ -152,6 +155,12 @@ def test_wrong_commands_say_what_is_wrong_and_change_nothing(
 ) -> None:
     assert said in followup(*command, expect=expect)
     assert actions() == []
+
+
+def test_officer_of_a_unit_that_has_ended_is_added_with_a_hint(followup: Run) -> None:
+    printed = followup("add", "x", "--role", "officer", "-u", "norrmalm", "--oidc")
+    assert "sees norrmalm. norrmalm has ended: quarters after it are those of norra-innerstaden" in printed
+    assert "ended" not in followup("add", "y", "--role", "officer", "-u", "norra-innerstaden", "--oidc")
 
 
 def test_help_of_every_command_says_what_it_does(followup: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -84,12 +85,20 @@ class Portal:
         return [(one.action, one.subject) for one in acts.acts(self.ledger)]
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with one user, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{path}")
+    portal_users.add_user(ledger, "Anna", Role.OFFICER, ["farsta"], Passwords(CHEAP).hash(SECRET), NOW)
+    ledger.close()
+    return path
+
+
 @pytest.fixture
-def portal(tmp_path: Path) -> Portal:
-    path = tmp_path / "ledger.sqlite"
-    made = Portal(path, Ledger(f"sqlite:///{path}"), CountedPasswords(CHEAP))
-    portal_users.add_user(made.ledger, "Anna", Role.OFFICER, ["farsta"], made.passwords.hash(SECRET), NOW)
-    return made
+def portal(migrated: Path, tmp_path: Path) -> Portal:
+    path = Path(shutil.copy(migrated, tmp_path))
+    return Portal(path, Ledger(f"sqlite:///{path}"), CountedPasswords(CHEAP))
 
 
 def anna(portal: Portal) -> PortalUser:
@@ -308,6 +317,22 @@ def test_what_a_browser_calls_itself_is_stored_cut_and_without_control_character
 
 
 @pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",) * 2,
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0",) * 2,
+        ("Mozilla 20100315-9801", "not shown"),
+        ("Mozilla 2010\u200b0315\n9801", "not shown"),
+    ],
+)
+def test_browser_that_calls_itself_a_persons_number_is_not_shown(portal: Portal, agent: str, shown: str) -> None:
+    sign_in(portal.ledger, portal.passwords, Try("anna", SECRET, Browser(HOME, agent)), TIMES, NOW)
+    (one,) = sessions.sessions(portal.ledger, TIMES, NOW)
+    assert one.agent == shown
+
+
+@pytest.mark.parametrize(
     ("address", "network"),
     [
         ("192.0.2.17", "192.0.2.0/24"), ("::ffff:192.0.2.17", "192.0.2.0/24"), ("2001:db8:1:2::3", "2001:db8:1::/48"),
@@ -458,6 +483,17 @@ def test_wait_never_shrinks_with_failures_nor_exceeds_the_longest(failures: int,
     limit = Limit(free)
     assert limit.wait(failures) <= limit.wait(failures + 1) <= limit.longest_wait
     assert (limit.wait(failures) == timedelta()) == (failures < free)
+
+
+def test_who_never_stops_guessing_has_about_a_hundred_tries_a_day_and_leaves_the_owner_the_next(portal: Portal) -> None:
+    name, owner, at, looked_at = login_attempts.name_key(portal.ledger, "anna"), portal.sign_in().device, NOW, 0
+    while at < NOW + timedelta(days=1):
+        wait = login_attempts.reserve(portal.ledger, [name], at)
+        looked_at += wait is None
+        at += wait or timedelta()
+    assert 90 < looked_at < 120
+    assert portal.sign_in(device=owner, at=at).device == owner
+    assert portal.sign_in(at=at + LIMITS["name"].longest_wait).user.name == "anna"
 
 
 # secrets

@@ -75,6 +75,9 @@ def add(
                 raise _refused(f"{str(refused)[0].upper()}{str(refused)[1:]}.") from None
     seen = ", ".join(sorted(portal_users.units_of(added, load_districts()))) if role is Role.OFFICER else ""
     _print(f"{added.name} is added as {role}{f', and sees {seen}' if seen else ''}.")
+    for code in added.units:
+        for successor in _successors(code):
+            _print(f"{code} has ended: quarters after it are those of {successor}, which this user does not see.")
 
 
 def list_users(format: FormatOption = output.Format.text) -> None:
@@ -238,6 +241,11 @@ def _known_units(given: list[str]) -> list[str]:
             raise typer.BadParameter(f"{text} is no unit; there are {known}")
         found.append(code)
     return found
+
+
+def _successors(code: str) -> list[str]:
+    """The units that replaced this one."""
+    return [after for before, after, _ in load_districts().successions if before == code]
 
 
 def _user(ledger: Ledger, name: str) -> PortalUser:
