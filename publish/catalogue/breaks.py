@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from ingest.quarters import Quarter
 from publish.serving.release_file import ReleaseFile
 
 _MONTHS = (
@@ -34,7 +35,9 @@ class Break:
 
 
 def breaks(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> tuple[Break, ...]:
-    """The mergers that the release's districts tell of, the oldest first; empty when it has no such table.
+    """The mergers until the release's last quarter, the oldest first; empty when it has no table of districts.
+
+    The table has later ones too: it is of all districts there have been.
 
     Args:
         connection: one in which the release is attached (`ReleaseFile.reading`).
@@ -49,4 +52,6 @@ def breaks(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> tuple
         f"from {relation} as before join {relation} as after on before.successor_code = after.district_code "
         "where after.valid_from is not null group by all order by all"
     ).fetchall()
-    return tuple(Break(day, tuple(names), after) for day, names, after in found)
+    until = release.about.get("until_quarter")
+    last = Quarter.parse(until).end if until else date.max
+    return tuple(Break(day, tuple(names), after) for day, names, after in found if day <= last)

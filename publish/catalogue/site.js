@@ -1,20 +1,20 @@
 "use strict";
 (() => {
-  const plain = (text) => text.toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+  const wordsOf = (text) => text.normalize("NFC").toLowerCase().match(/[\p{L}\p{N}]+/gu) || [];
   const search = document.querySelector("[data-search]");
   if (!search) return;
   const input = search.querySelector("input");
   const said = search.querySelector("[aria-live]");
   const items = [...document.querySelectorAll("[data-words]")].map((item) => {
-    return { item, words: plain(item.textContent + " " + item.dataset.words) };
+    return { item, words: wordsOf(item.textContent + " " + item.dataset.words) };
   });
   const groups = [...document.querySelectorAll("[data-group]")];
   search.hidden = false;
   const show = () => {
-    const wanted = plain(input.value).split(/\s+/).filter(Boolean);
+    const wanted = wordsOf(input.value);
     let found = 0;
     for (const { item, words } of items) {
-      item.hidden = !wanted.every((word) => words.includes(word));
+      item.hidden = !wanted.every((begun) => words.some((word) => word.startsWith(begun)));
       if (!item.hidden) found += 1;
     }
     for (const group of groups) group.hidden = !group.querySelector("[data-words]:not([hidden])");

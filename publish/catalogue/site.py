@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
+from pathlib import Path
+
+import yaml
 
 from ingest.findings import count_with_noun
 from publish.catalogue.breaks import Break
@@ -14,8 +18,10 @@ from publish.catalogue.described import ABOUT, Column, Described, Table
 from publish.catalogue.examples import Example
 from publish.catalogue.markup import inline, markdown
 from publish.catalogue.pages import BREAKS, COLUMNS, FIGURES, NAME, RELEASES, START, Frame, Page
+from publish.serving.release_file import in_swedish
 from publish.views.declared import View
 
+_SYNONYMS = Path(__file__).with_name("search_words.yml")
 _TYPES = {
     "string": "text",
     "integer": "heltal",
@@ -37,16 +43,16 @@ Tabellerna som heter `mart_` har alla uppdelningar. För dem gäller också:
 
 - `cut` säger vad raden är uppdelad på (`total`, `sex`, `age_band+sex`). Välj ett värde, så kan raderna läggas ihop.
 - `alla` betyder att raden inte är uppdelad på den kolumnen. Lägg aldrig ihop `alla` med delarna, eller `stockholm` med stadsdelarna.
-- `district_basis` säger vilken indelning raden gäller: `as_submitted`, som den var när uppgiften lämnades, eller `today`, dagens stadsdelar. Välj en av dem.
+- `district_basis` säger vilken indelning raden gäller: `as_submitted`, som den var när uppgiften lämnades, eller `today`, som den är vid utgåvans sista kvartal. Välj en av dem.
 - `period_kind` säger om raden är ett kvartal, ett rullande år eller ett kalenderår. Välj en av dem.
 - En rad där alla antal är 0 finns inte med.
 - `districts_in_force` och `districts_expected` säger hur många stadsdelar som har lämnat uppgifter.
 """  # noqa: E501
 _BREAKS = """
-När stadsdelar slås ihop ändras serierna. Så här kan du välja:
+När stadsdelar slås ihop ändras serierna. Sammanslagningar efter utgåvans sista kvartal finns inte här. Så här kan du välja:
 
-- Vyerna (`vy_`) har dagens stadsdelar: en sammanslagen stadsdels siffror är summan av dem den består av, också bakåt i tiden.
-- Tabellerna (`mart_`) har båda indelningarna i `district_basis`: `today` är dagens, `as_submitted` den som gällde när uppgifterna lämnades.
+- Vyerna (`vy_`) har stadsdelarna som de är vid utgåvans sista kvartal: en sammanslagen stadsdels siffror är summan av dem den består av, också bakåt i tiden.
+- Tabellerna (`mart_`) har båda indelningarna i `district_basis`: `today` är den vid utgåvans sista kvartal, `as_submitted` den som gällde när uppgifterna lämnades.
 """  # noqa: E501
 
 
@@ -102,7 +108,9 @@ class Site:
 def site_pages(site: Site) -> dict[str, str]:
     """All pages: path in the site's folder → HTML."""
     described = site.described
-    frame = Frame(f"Utgåva {described.release_id}", described.notice)  # written before it is approved: of no day yet
+    frame = Frame(
+        f"Utgåva {described.release_id}", in_swedish(described.notice)
+    )  # written before it is approved: of no day yet
     pages = [_start(site), _figures(site), _columns(site), _releases(site), _breaks(site)]
     pages += [_view(site, base, views) for base, views in site.bases().items()]
     views = {view.name for view in site.views}
@@ -161,15 +169,28 @@ def _start(site: Site) -> Page:
     return Page(START, NAME, "".join(body) + _downloads(site))
 
 
-def _words(columns: Sequence[Column]) -> str:
-    return escape(" ".join(f"{column.label} {column.name}" for column in columns), quote=True)
+@lru_cache(maxsize=1)
+def _synonyms() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = yaml.safe_load(_SYNONYMS.read_text(encoding="utf-8"))
+    return found
+
+
+def _words(columns: Sequence[Column], *said: str) -> str:
+    """What an item is found by beside its own text: `said` (that text, names), columns, and synonyms of all of it."""
+    words = " ".join([*said, *(f"{column.label} {column.name}" for column in columns)])
+    others = [
+        " ".join(synonyms)
+        for word, synonyms in _synonyms().items()
+        if re.search(rf"(?<!\w){word}(?!\w)", words, re.IGNORECASE)
+    ]
+    return escape(" ".join([words, *others]), quote=True)
 
 
 def _card_of_view(site: Site, views: Sequence[View]) -> str:
     first = views[0]
     table = site.table(first.name)
     kinds = ", ".join(view.title.rpartition(", ")[2] for view in views)
-    words = f"{_words(table.columns if table else ())} {escape(' '.join(view.name for view in views))}"
+    words = _words(table.columns if table else (), title_of(first), first.question, *(view.name for view in views))
     return (
         f'<li data-words="{words}"><a href="{page_of(first.name, views)}">{escape(title_of(first))}</a>'
         f'<p>{escape(first.question)}</p><p class="meta">{escape(kinds[:1].upper() + kinds[1:])}</p></li>'
@@ -180,7 +201,8 @@ def _card_of_table(table: Table) -> str:
     question = re.search(r"### Fråga\n(.+)", table.page)
     said = question[1] if question else table.explanation
     return (
-        f'<li data-words="{_words(table.columns)}"><a href="tabell/{escape(table.name)}.html">{escape(table.label)}</a>'
+        f'<li data-words="{_words(table.columns, table.label, said)}">'
+        f'<a href="tabell/{escape(table.name)}.html">{escape(table.label)}</a>'
         f'<p>{inline(said)}</p><p class="meta"><code>{escape(table.name)}</code></p></li>'
     )
 
@@ -235,8 +257,8 @@ def _columns(site: Site) -> Page:
             places.setdefault(page_of(table.name, site.views), title_of(base) if base else table.label)
         links = ", ".join(f'<a href="{page}#{escape(name)}">{escape(said)}</a>' for page, said in places.items())
         letters.setdefault(label[:1].upper(), []).append(
-            f'<li data-words=""><strong>{escape(label)}</strong> <code>{escape(name)}</code><p class="meta">{links}'
-            "</p></li>"
+            f'<li data-words="{_words((), label)}"><strong>{escape(label)}</strong> <code>{escape(name)}</code>'
+            f'<p class="meta">{links}</p></li>'
         )
     groups = "".join(
         f'<section data-group><h2>{escape(letter)}</h2><ul class="cards">{"".join(items)}</ul></section>'
@@ -275,7 +297,9 @@ def _periods(said: str, periods: Sequence[str]) -> str:
 
 def _breaks(site: Site) -> Page:
     items = "".join(f"<li>{escape(one.in_words)}</li>" for one in site.breaks)
-    listed = f"<ul>{items}</ul>" if items else "<p>Inga sammanslagningar finns i utgåvan.</p>"
+    listed = (
+        f"<ul>{items}</ul>" if items else "<p>Inga stadsdelar har slagits ihop till och med utgåvans sista kvartal.</p>"
+    )
     spans = "".join(
         f'<tr><td>{escape(table.label)}</td><td class="day">{table.first_day}</td>'
         f'<td class="day">{table.last_day}</td></tr>'

@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from publish.serving.release_file import in_swedish
+
 
 @dataclass(frozen=True)
 class TableShown:
@@ -133,7 +135,7 @@ def page(certificate: Certificate) -> str:
         f'<tr><th scope="row">{true}</th><td>{html.escape(shown)}</td></tr>'
         for true, shown in _likely(c.ptable).items()
     )
-    notice = f'<p class="notice">{html.escape(c.notice)}</p>' if c.notice else ""
+    notice = f'<p class="notice">{html.escape(in_swedish(c.notice))}</p>' if c.notice else ""
     return (
         '<!doctype html><html lang="sv"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'

@@ -65,7 +65,7 @@ def explanation(release: ReleaseFile) -> str:
     """The page beside the files, in Swedish: what they are, how they are written, and what each holds."""
     lines = [
         f"Utgåva {release.release_id}",
-        *([release.notice] if release.notice else []),
+        *([release.swedish_notice] if release.notice else []),
         "",
         "Komma mellan kolumner, punkt som decimaltecken, UTF-8, kolumnernas tekniska namn som rubriker. Text står inom "
         "citattecken; ett saknat värde är tomt utan citattecken. För Excel finns en arbetsbok i mappen ovanför.",

@@ -93,6 +93,11 @@ class ReleaseFile:
         """What every reader must know, for example that the data are synthetic; may be empty."""
         return self.about.get("notice", "")
 
+    @property
+    def swedish_notice(self) -> str:
+        """The notice without its English: for pages and sheets that are Swedish."""
+        return in_swedish(self.notice)
+
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection in which the file is attached as `release`, its times in UTC."""
@@ -114,6 +119,11 @@ class ReleaseFile:
             for column in table.columns
         )
         return f"select {', '.join(cells)} from {self.relation(table)}"
+
+
+def in_swedish(notice: str) -> str:
+    """The Swedish half of a notice, which is in both languages, apart by a slash."""
+    return notice.partition(" / ")[0]
 
 
 def name(identifier: str) -> str:

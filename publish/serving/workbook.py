@@ -18,11 +18,12 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import xlsxwriter
 
+from publish.labels import label
 from publish.serving.release_file import ReleaseFile, ServedTable, ServingError, name
-from publish.views.declared import Kind, View, ViewColumn, load_views
+from publish.views.declared import CITY, NULLABLE, TOO_FEW, Kind, View, ViewColumn, load_views
 
-ROWS_IN_SHEET = 1_048_575
-"""As many as a sheet of Excel's holds below its header; a longer view goes on in a sheet of its own."""
+ROWS_IN_SHEET = 1_048_573
+"""As many as a sheet of Excel's holds below notice and header; a longer view goes on in a sheet of its own."""
 README, COLUMNS = "Läs mig", "Kolumner"
 TITLE = "Uppföljning av stöd till barn, unga och föräldrar"
 _LONGEST_NAME = 31
@@ -42,10 +43,14 @@ _WIDEST = 44
 _README_WIDTHS = (34, 96, 10)
 _LITTLE = {"och", "efter", "per", "i", "av", "med", "till", "för"}
 """Words that no shortened name ends with."""
+_SHORT = {"vy_erbjudna_kon_alder": "Erbjudna efter kön och ålder"}
+"""Names of sheets whose title would lose what it is about."""
 _EMPTY = (
-    "En tom, grå cell är en andel eller tid som inte visas, oftast för att för få ligger bakom. Kolumnen För få säger "
-    "då ja. En tom cell är aldrig noll."
+    "En tom, grå cell är en andel eller tid som inte visas, i en rad där ”För få” är ja. En tom, vit cell saknar värde "
+    "av en annan orsak: tiden har inte gått, eller så finns det inget att räkna. En tom cell är aldrig noll."
 )
+_ABOVE_MARTS = {"is_capped": "minst_sa_stor", "too_few": TOO_FEW}
+"""Columns of marts that the release's own words name, and what the views call them."""
 _USE = (
     "Varje blad svarar på en fråga och har en sorts period. Raderna kan filtreras och användas i pivottabeller. "
     "Andelar och tider får inte summeras eller räknas om till medelvärden: använd stadens egna kolumner."
@@ -81,6 +86,7 @@ class _Styles:
         self.flag = book.add_format({"valign": "top", "align": "center"})
         self.quoted = book.add_format({"valign": "top", "quote_prefix": True})
         self.figures = {kind: book.add_format({"num_format": code, "valign": "top"}) for kind, code in _FORMATS.items()}
+        self.band = book.add_format({"bold": True, "bg_color": "#FFE9A8", "font_color": "#3B2A00"})
         self.lacking = book.add_format({"bg_color": "#E4E4E4"})
 
 
@@ -116,7 +122,7 @@ def write_workbook(release: ReleaseFile, folder: Path, *, rows_in_sheet: int = R
         written = Path(scratch) / "whole.xlsx"
         options = {"constant_memory": True, "tmpdir": scratch, "strings_to_formulas": False, "strings_to_urls": False}
         with xlsxwriter.Workbook(str(written), options) as book:
-            book.set_properties({"title": f"{TITLE}, utgåva {release.release_id}", "comments": release.notice,
+            book.set_properties({"title": f"{TITLE}, utgåva {release.release_id}", "comments": release.swedish_notice,
                                  "created": _created(release)})  # fmt: skip
             styles = _Styles(book)
             _write_readme(book.add_worksheet(README), styles, release, sheets)
@@ -167,7 +173,7 @@ def _sheets(release: ReleaseFile, rows_in_sheet: int) -> list[_Sheet]:
 
 def _sheet_name(view: View, part: int, used: set[str]) -> str:
     """At most 31 characters, without those that Excel forbids, and no other sheet's."""
-    title = _NO_NAME.sub(" ", view.title.rpartition(", ")[0] or view.title).strip()
+    title = _NO_NAME.sub(" ", _SHORT.get(view.base) or view.title.rpartition(", ")[0] or view.title).strip()
     number = part
     while True:
         ending = _ENDINGS[view.period_kind] + (f" {number}" if number > 1 else "")
@@ -183,40 +189,50 @@ def _sheet_name(view: View, part: int, used: set[str]) -> str:
 
 
 def _write_view(sheet: Any, styles: _Styles, release: ReleaseFile, of: _Sheet) -> None:
-    """The header, then a row of the view a line; blank where a value is missing."""
+    """The header, then a row of the view a line; blank where a value is missing.
+
+    Above it is the release's notice, if it has one, and an empty row: so pivot tables begin with the header.
+    """
     columns = of.view.columns
-    sheet.freeze_panes(1, 1)
-    sheet.autofilter(0, 0, max(of.rows, 1), len(columns) - 1)
+    head = 2 if release.notice else 0
+    if release.notice:
+        for at in range(len(columns)):
+            sheet.write_blank(0, at, None, styles.band)
+        _write_text(sheet, 0, 0, release.swedish_notice, styles.band)
+        sheet.set_row(1, 4)
+    sheet.freeze_panes(head + 1, 1)
+    sheet.autofilter(head, 0, head + max(of.rows, 1), len(columns) - 1)
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(0)
-    sheet.set_footer(f"&L{_printed(of.view.title)}&C{_printed(release.notice)}&R&P (&N)")
+    sheet.repeat_rows(head)
+    sheet.set_footer(f"&L{_printed(of.view.title)}&C{_printed(release.swedish_notice)}&R&P (&N)")
     with release.reading() as connection:
         relation = release.relation(of.table)
         widths = _widths(connection, relation, columns)
         for at, width in enumerate(widths):
             sheet.set_column(at, at, width)
         lines = max(-(-len(column.label) // (width - 2)) for column, width in zip(columns, widths, strict=True))
-        sheet.set_row(0, 15 * min(lines, 6) + 6)
+        sheet.set_row(head, 15 * min(lines, 6) + 6)
         for at, column in enumerate(columns):
-            _write_text(sheet, 0, at, column.label, styles.head)
+            _write_text(sheet, head, at, column.label, styles.head)
         listed = ", ".join(name(column.name) for column in columns)
         query = f"select {listed} from {relation} order by rowid limit {of.rows} offset {of.first}"
         rows = connection.execute(query)
-        line = 0
+        line = head
+        few = next((at for at, column in enumerate(columns) if column.name == TOO_FEW), None)
         while batch := rows.fetchmany(_BATCH):
             for row in batch:
                 line += 1
                 for at, (column, value) in enumerate(zip(columns, row, strict=True)):
-                    _write_cell(sheet, styles, line, at, column.kind, value)
+                    if value is not None:
+                        _write_cell(sheet, styles, line, at, column.kind, value)
+                    elif few is not None and row[few] and column.kind in NULLABLE:
+                        sheet.write_blank(line, at, None, styles.lacking)
 
 
 def _write_cell(sheet: Any, styles: _Styles, line: int, at: int, kind: Kind, value: Any) -> None:
-    if value is None:
-        if kind in ("rate", "per_1000", "number", "days"):
-            sheet.write_blank(line, at, None, styles.lacking)
-    elif kind == "flag":
+    if kind == "flag":
         sheet.write_string(line, at, "ja" if value else "nej", styles.flag)
     elif kind == "date":
         sheet.write_datetime(line, at, value, styles.figures[kind])
@@ -266,13 +282,14 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
             _write_text(sheet, line, at, text, style)
         line += 1
 
+    words = _Headings(sheets)
     sizes = {styles.title: 26, styles.notice: 24, styles.heading: 22}
 
     write((TITLE, styles.title))
     released = release.about.get("released_at", "")[:10]
     write((f"Utgåva {release.release_id}{f', {released}' if released else ''}", styles.cell))
     if release.notice:
-        write(("Observera", styles.strong), (release.notice, styles.notice))
+        write(("Observera", styles.strong), (release.swedish_notice, styles.notice))
     line += 1
     write(("Så läser du siffrorna", styles.heading))
     for heading, text in (
@@ -282,7 +299,7 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
         ("Bladen", _USE),
     ):
         for at, sentence in enumerate(re.split(r"(?<=[.])\s+(?=[A-ZÅÄÖ0-9])", text) if text else ()):
-            write(("" if at else heading, styles.strong), (sentence, styles.text))
+            write(("" if at else heading, styles.strong), (words.said(sentence), styles.text))
     line += 1
     write(("Blad", styles.head), ("Fråga", styles.head), ("Rader", styles.head))
     for one in sheets:
@@ -300,7 +317,7 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
         write((view.title.rpartition(", ")[0] or view.title, styles.heading), (view.question, styles.strong))
         for heading, text in (("Så läser du", view.how_to_read), ("Se upp", view.traps)):
             for at, item in enumerate(_items(text)):
-                write(("" if at else heading, styles.strong), (item, styles.text))
+                write(("" if at else heading, styles.strong), (words.said(item, view), styles.text))
         line += 1
     sheet.set_landscape()
     sheet.set_paper(9)
@@ -311,12 +328,36 @@ def _items(markdown: str) -> Iterator[str]:
     """The items of a list in Markdown as plain text."""
     for item in re.split(r"^- ", markdown, flags=re.MULTILINE):
         if text := " ".join(item.split()):
-            yield text.replace("`", "")
+            yield text
+
+
+class _Headings:
+    """Texts for readers of the workbook: what the database names is called as it is on the sheets."""
+
+    def __init__(self, sheets: list[_Sheet]) -> None:
+        self._sheets = {one.view.name: one.name for one in reversed(sheets)}
+        self._columns = {column.name: column.label for one in sheets for column in one.view.columns}
+        self._columns |= {name: self._columns[of] for name, of in _ABOVE_MARTS.items() if of in self._columns}
+
+    def said(self, text: str, view: View | None = None) -> str:
+        """A text with the headings of columns, the names of sheets, and ja for sant."""
+        own = {column.name: column.label for column in view.columns} if view else {}
+        known = self._sheets | self._columns | own
+
+        def heading(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            if name.startswith(CITY) and name not in known:
+                return "”Hela staden”"
+            return f"”{known.get(name) or label(name) or name}”"
+
+        text = re.sub(r"`([^`]+)`|\b(is_capped|too_few)\b", heading, text)
+        return re.sub(r"\bsant\b", "ja", re.sub(r"\bSant\b", "Ja", text))
 
 
 def _write_columns(sheet: Any, styles: _Styles, sheets: list[_Sheet]) -> None:
+    words = _Headings(sheets)
     lines = [
-        (one.name, column.label, column.explanation, column.name, one.view.name)
+        (one.name, column.label, words.said(column.explanation, one.view), column.name, one.view.name)
         for one in sheets
         if not one.first
         for column in one.view.columns

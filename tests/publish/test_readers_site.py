@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +19,7 @@ from publish.catalogue.write import write_site
 from publish.serving import read_release
 from publish.serving.folder import IDENTITY
 from publish.views.declared import load_views
-from tests.publish.views_drawn import NOTICE, draw
+from tests.publish.views_drawn import draw
 
 NOTHING = Manifest(tables=(), exposures=())
 ISSUED = (Issued(7, "", "2019Q4", True, (), ("2018Q2",)), Issued(6, "2019-02-01", "2019Q3", False, ("2019Q3",), ()))
@@ -120,7 +121,8 @@ def test_every_page_is_whole_swedish_fetches_nothing_and_says_that_data_are_synt
     for path, text in pages.items():
         page = Read(text)
         assert (page.open, page.fetched, page.handlers) == ([], [], []), path
-        assert '<html lang="sv">' in text and f'content="{POLICY}"' in text and NOTICE in page.text
+        assert '<html lang="sv">' in text and f'content="{POLICY}"' in text and "SYNTETISKA" in page.text
+        assert "SYNTHETIC" not in text
         assert page.seen.count("h1") == page.seen.count("main") == 1
         assert page.seen.count("script") == 1  # ours: a text of the release is none
         assert len(page.identifiers) == len(set(page.identifiers)), path
@@ -184,6 +186,8 @@ def test_the_search_has_the_words_of_every_column_and_the_list_is_there_without_
     for view in load_views():
         (words,) = re.findall(rf'<li data-words="([^"]*)"><a href="vy/{view.base}.html">', text)
         assert view.name in words
+        assert ("orosanmälan" in words) == ("inkomna" in words.lower().split())
+    assert "const wordsOf" in text and "NFD" not in text  # å, ä and ö are letters of their own
     assert len(re.findall(r"<li data-words=", text)) == len({view.base for view in load_views()}) + 3
 
 
@@ -197,6 +201,9 @@ def test_mergers_of_districts_are_the_breaks(folder: Path, pages: dict[str, str]
     release = read_release(folder / "release.duckdb")
     with release.reading() as connection:
         found = breaks(connection, release)
+        assert breaks(connection, replace(release, about={**release.about, "until_quarter": "2020Q2"})) == ()
+        until = replace(release, about={**release.about, "until_quarter": "2020Q3"})
+        assert breaks(connection, until) == found[:1]
     assert found == (
         Break(date(2020, 7, 1), ("Liljeholmen", "Älvsjö"), "Nya"),
         Break(date(2023, 7, 1), ("Kista",), "Järva"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -18,8 +19,8 @@ from python_calamine import CalamineWorkbook
 from publish.serving import ServingError, read_release, serve
 from publish.serving.release_file import ReleaseFile
 from publish.serving.workbook import COLUMNS, GROUPED, README, file_name, views_in, write_workbook
-from publish.views.declared import View, load_views
-from tests.publish.views_drawn import HOSTILE, NOTICE, draw, value
+from publish.views.declared import TOO_FEW, View, load_views
+from tests.publish.views_drawn import HOSTILE, draw, value
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,8 @@ def test_every_view_has_a_sheet_under_swedish_headings_with_the_releases_values(
     assert len(book.sheet_names) == len(load_views()) + 2 == len({name.casefold() for name in book.sheet_names})
     assert [name for name in book.sheet_names if len(name) > 31] == []
     for view in load_views():
-        header, *rows = book.get_sheet_by_index(sheet_of(view)).to_python()
+        (notice, *_), blank, header, *rows = book.get_sheet_by_index(sheet_of(view)).to_python(skip_empty_area=False)
+        assert notice == "SYNTETISKA UPPGIFTER." and not any(blank)
         assert header == [column.label for column in view.columns]
         assert rows == expected(view)
 
@@ -66,7 +68,7 @@ def test_no_text_is_a_formula_and_none_has_an_apostrophe_that_it_had_not(workboo
         sheet = book.worksheets[sheet_of(view)]
         for at, column in enumerate(view.columns, 1):
             if column.kind in ("text", "code", "period"):
-                cells = [sheet.cell(row + 2, at) for row in range(len(HOSTILE))]
+                cells = [sheet.cell(row + 4, at) for row in range(len(HOSTILE))]
                 assert [cell.value for cell in cells] == HOSTILE
                 assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
                 assert {cell.hyperlink for cell in cells} == {None}
@@ -90,12 +92,12 @@ def test_figures_are_numbers_in_the_format_of_their_kind(workbook: Path) -> None
     seen = set()
     for view in load_views():
         sheet = book.worksheets[sheet_of(view)]
-        assert sheet.freeze_panes == "B2"
-        assert sheet.auto_filter.ref == f"A1:{openpyxl.utils.get_column_letter(len(view.columns))}{len(HOSTILE) + 1}"
-        assert sheet.print_title_rows == "$1:$1"
+        assert sheet.freeze_panes == "B4"
+        assert sheet.auto_filter.ref == f"A3:{openpyxl.utils.get_column_letter(len(view.columns))}{len(HOSTILE) + 3}"
+        assert sheet.print_title_rows == "$3:$3"
         for at, column in enumerate(view.columns, 1):
             if column.kind in formats:
-                cell = sheet.cell(2, at)
+                cell = sheet.cell(4, at)
                 assert (cell.data_type, cell.number_format) == ("n", formats[column.kind])
                 seen.add(column.kind)
     assert {"count", "rate", "days"} <= seen
@@ -106,7 +108,7 @@ def test_the_first_sheet_says_what_the_figures_are_and_leads_to_every_sheet(work
     sheet = book.worksheets[0]
     cells = [cell for row in sheet.iter_rows() for cell in row if cell.value is not None]
     texts = [str(cell.value) for cell in cells]
-    (notice,) = [cell for cell in cells if cell.value == NOTICE]
+    (notice,) = [cell for cell in cells if cell.value == "SYNTETISKA UPPGIFTER."]
     assert notice.font.size >= 16 and notice.font.bold
     assert "1–4 visas aldrig, och en nolla kan vara upp till 7." in texts
     assert any("tom, grå cell" in text for text in texts)
@@ -114,10 +116,24 @@ def test_the_first_sheet_says_what_the_figures_are_and_leads_to_every_sheet(work
     assert [link.removesuffix("'!A1").removeprefix("'") for link in links] == book.sheetnames[1:]
     for view in load_views():
         assert view.question in texts
-        assert any(view.traps.splitlines()[0].removeprefix("- ").replace("`", "")[:40] in text for text in texts)
+        assert any(view.traps.splitlines()[0].removeprefix("- ").partition("`")[0][:40] in text for text in texts)
+    assert [text for text in texts if re.search(r"[a-z]_[a-z]", text)] == []  # names as on the sheets
+    assert any("då är ”Väntar på tid” ja" in text for text in texts)
     explained = {(row[0].value, row[1].value): row[2].value for row in book.worksheets[-1].iter_rows(min_row=2)}
     view = load_views()[0]
     assert explained[book.sheetnames[1], view.columns[0].label] == view.columns[0].explanation
+
+
+def test_only_what_too_few_hides_is_grey(workbook: Path) -> None:
+    book = openpyxl.load_workbook(workbook)
+    seen = set()
+    for view in load_views():
+        sheet, names = book.worksheets[sheet_of(view)], [column.name for column in view.columns]
+        few = names.index(TOO_FEW) if TOO_FEW in names else None
+        for row in sheet.iter_rows(min_row=4):
+            is_few = few is not None and row[few].value == "ja"
+            seen |= {(is_few, cell.fill.fill_type is not None) for cell in row if cell.value is None}
+    assert seen == {(True, True), (False, False)}
 
 
 def test_a_view_longer_than_a_sheet_goes_on_in_the_next(release: ReleaseFile, tmp_path: Path) -> None:
@@ -128,8 +144,8 @@ def test_a_view_longer_than_a_sheet_goes_on_in_the_next(release: ReleaseFile, tm
     book = CalamineWorkbook.from_path(str(path))
     assert len(book.sheet_names) == 2 + 3
     parts = [book.get_sheet_by_index(at).to_python() for at in (1, 2, 3)]
-    assert [len(part) for part in parts] == [5, 5, 3]
-    assert [row for part in parts for row in part[1:]] == expected(view, 10)
+    assert [len(part) for part in parts] == [7, 7, 5]
+    assert [row for part in parts for row in part[3:]] == expected(view, 10)
     listed = {row[0] for row in book.get_sheet_by_index(0).to_python()}
     assert set(book.sheet_names[1:4]) <= listed
 
@@ -193,7 +209,7 @@ def test_libreoffice_opens_it_and_shows_every_value(workbook: Path, tmp_path: Pa
     assert len(list((tmp_path / "csv").iterdir())) == len(names)
     for view in load_views():
         written = tmp_path / "csv" / f"{workbook.stem}-{names[sheet_of(view)]}.csv"
-        header, *rows = csv.reader(written.read_text(encoding="utf-8").splitlines(keepends=True))
+        _notice, _blank, header, *rows = csv.reader(written.read_text(encoding="utf-8").splitlines(keepends=True))
         assert header == [column.label for column in view.columns]
         for given, row in zip(expected(view), rows, strict=True):
             for cell, shown in zip(given, row, strict=True):

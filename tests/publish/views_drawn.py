@@ -26,7 +26,7 @@ def value(kind: str, row: int) -> Any:
     return {
         "count": 1000 + row, "rate": row / 8, "per_1000": 3.5 + row, "number": 2.25, "days": 10 + row, "rank": row,
         "whole": 20 + row,
-        "date": date(2019, 1, 1 + row), "flag": row % 2 == 0,
+        "date": date(2019, 1, 1 + row), "flag": row % 3 == 0,
     }.get(kind, HOSTILE[row % len(HOSTILE)])  # fmt: skip
 
 
