@@ -31,6 +31,8 @@ class Mark:
     value: float | None
     low: float | None = None
     high: float | None = None
+    lacking: str = "för få"
+    """Why there is no value, Swedish."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _rows(drawing: Drawing) -> tuple[str, float]:
     values = [one for mark in drawing.marks for one in (mark.value, mark.low, mark.high) if one is not None]
     values += [drawing.line[1]] if drawing.line else []
     low, high, ticks = _ticks(values or [0.0], drawing.kind)
-    longest = max((len(one) for one in drawing.categories), default=0)
+    longest = max((len(one) for one in drawing.categories), default=0) + 1
     texts = max((len(shown_as(mark.value, drawing.kind)) for mark in drawing.marks), default=0)
     is_above = longest * _CHARACTER > WIDTH * 0.47
     start = 16.0 if is_above else longest * _CHARACTER + 8
@@ -195,10 +197,16 @@ def _rows(drawing: Drawing) -> tuple[str, float]:
             rows.append(_row(drawing, scale, mark, y, height))
             y += height
         y += 7
+    width = max(len(_tick_text(tick, drawing.kind)) for tick in ticks) * _CHARACTER + 6
+    every = math.ceil(width * (len(ticks) - 1) / (scale.end - scale.start))
     grid = "".join(
         f'<line class="grid" x1="{scale.at(tick):.1f}" x2="{scale.at(tick):.1f}" y1="{top - 4:.1f}" y2="{y:.1f}"/>'
-        + _text(scale.at(tick), y + 16, _tick_text(tick, drawing.kind), anchor="middle", style="tick")
-        for tick in ticks
+        + (
+            ""
+            if at % every
+            else _text(scale.at(tick), y + 16, _tick_text(tick, drawing.kind), anchor="middle", style="tick")
+        )
+        for at, tick in enumerate(ticks)
     )
     compared = ""
     if drawing.line is not None:
@@ -214,7 +222,7 @@ def _rows(drawing: Drawing) -> tuple[str, float]:
 def _row(drawing: Drawing, scale: _Scale, mark: Mark, y: float, height: int) -> str:
     middle, series = y + height / 2, drawing.series.index(mark.series)
     if mark.value is None:
-        return _text(scale.at(max(scale.low, 0)) + 4, middle + 4.5, "för få", style="lacking")
+        return _text(scale.at(max(scale.low, 0)) + 4, middle + 4.5, mark.lacking, style="lacking")
     text = _text(WIDTH - 4, middle + 4.5, shown_as(mark.value, drawing.kind), anchor="end", style="value")
     x = scale.at(mark.value)
     if drawing.form == "bar":
@@ -264,7 +272,7 @@ def _lines(drawing: Drawing) -> tuple[str, float]:
         points = [mark for mark in drawing.marks if mark.series == name and mark.value is not None]
         path = " ".join(f"{place[mark.category]:.1f},{upright.at(_value(mark)):.1f}" for mark in points)
         drawn.append(f'<polyline class="l{at % _SERIES}" points="{path}"/>')
-        width = max((len(shown_as(mark.value, drawing.kind)) for mark in points), default=1) * _CHARACTER + 6
+        width = max((len(shown_as(mark.value, drawing.kind)) for mark in points), default=1) * _CHARACTER + 20
         apart = max(1, math.ceil(width / max(step, 1)))
         for number, mark in enumerate(points):
             x, y = place[mark.category], upright.at(_value(mark))

@@ -331,7 +331,7 @@ def _view(site: Site, base: str, views: Sequence[View]) -> Page:
         f"<h2>Så läser du</h2>{markdown(first.how_to_read, level=3)}"
         f"<h2>Se upp</h2>{markdown(first.traps, level=3)}"
         f"<h2>Tabeller</h2><ul>{''.join(_of_period(site, view) for view in views)}</ul>"
-        f"<h2>Fråga databasen</h2><pre><code>{escape(first.query)}</code></pre>"
+        f"<h2>Fråga databasen</h2><pre><code>{escape(example.query if example else first.query)}</code></pre>"
         f"<h2>Kolumner</h2>{_column_list(table.columns if table else ())}"
         f"{f'<h2>Källa</h2><p>{origin}</p>' if origin else ''}"
     )
@@ -353,7 +353,7 @@ def _figure(drawing: Drawing, identifier: str) -> str:
     interval = any(mark.low is not None for mark in drawing.marks)
     rows = "".join(
         f'<tr><th scope="row">{escape(mark.category)}</th>{f"<td>{escape(mark.series)}</td>" if several else ""}'
-        f'<td class="n">{shown_as(mark.value, drawing.kind)}</td>'
+        f'<td class="n">{mark.lacking if mark.value is None else shown_as(mark.value, drawing.kind)}</td>'
         + (f'<td class="n">{_limits(mark.low, mark.high, drawing)}</td>' if interval else "")
         + "</tr>"
         for mark in drawing.marks

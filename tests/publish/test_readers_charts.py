@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publish.catalogue.charts import WIDTH, Drawing, Mark, legend, shown_as, svg
+from publish.catalogue.drawn import Drawn, load_drawn
 from publish.catalogue.examples import MOST_CATEGORIES, Example, example
 from publish.serving import read_release
 from publish.views.declared import Chart, View, ViewColumn, load_views
+from tests.publish.views_drawn import draw
 
 
 def column(name: str, kind: Any = "text") -> ViewColumn:
@@ -70,10 +72,11 @@ def test_counts_of_the_newest_period_are_summed_over_what_the_chart_does_not_sho
     assert found is not None
     assert found.drawing.title == "Antal efter stadsdel och kon, 2019 kv 2"
     assert found.drawing.marks == (
-        Mark("Farsta", "Kvinna", 17), Mark("Farsta", "Man", 1200), Mark("Bromma", "Man", 40),
+        Mark("Farsta", "Kvinna", 17), Mark("Farsta", "Man", 1200),
+        Mark("Bromma", "Kvinna", None, lacking="saknas"), Mark("Bromma", "Man", 40),
     )  # fmt: skip
     assert found.drawing.notes == ("Summerat över insats.",)
-    assert found.drawing.in_words == "Högst: Farsta, Man 1\u00a0200. Lägst: Farsta, Kvinna 17."
+    assert found.drawing.in_words == "Högst: Farsta, Man 1\u00a0200. Lägst: Farsta, Kvinna 17. Utan värde: 1 av 4."
 
 
 def test_equal_counts_are_summed_too(tmp_path: Path) -> None:
@@ -176,6 +179,47 @@ def test_series_have_a_key_and_shapes_of_their_own() -> None:
 
 
 VALUES = st.none() | st.floats(-1e6, 1e6, allow_nan=False)
+
+
+QUERY = "select * from published.vy_x where period = (select max(period) from published.vy_x where antal > 9)"
+
+
+@pytest.mark.parametrize(
+    ("newest", "query"),
+    [
+        ([7, 7], QUERY),  # the query's own period has enough, though it is not the newest
+        ([11], "select * from published.vy_x where period = '2019 kv 2'"),  # the query's has too little
+    ],
+)
+def test_chart_and_query_are_of_the_same_period(tmp_path: Path, newest: list[int], query: str) -> None:
+    later = [("Bromma", "2019 kv 3", "Man", insats, count, None, None, None, None)
+             for insats, count in zip("AB", newest, strict=False)]  # fmt: skip
+    found = drawn(tmp_path, [replace(COUNTS, query=QUERY)], {"vy_x": [*ROWS, *later]})
+    assert found is not None and found.drawing.title.endswith("2019 kv 2") and found.query == query
+
+
+def test_the_worst_are_drawn_first_without_those_that_have_no_value(tmp_path: Path) -> None:
+    known = {"vy_x": Drawn(title="Andelen", where="andel is not null", ascending=True, note="Alla visas inte.")}
+    rows = [ROWS[4], ROWS[3], ("Älvsjö", *ROWS[2][1:])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("publish.catalogue.examples.load_drawn", lambda: known)
+        found = drawn(tmp_path, [RATES], {"vy_x": rows})
+    assert found is not None and found.drawing.title == "Andelen, 2019 kv 2"
+    assert found.drawing.categories == ("Farsta", "Bromma") and "Alla visas inte." in found.drawing.notes
+
+
+def test_every_question_says_in_a_sentence_what_its_chart_draws(tmp_path: Path) -> None:
+    listed = load_drawn()
+    assert set(listed) == {view.base for view in load_views()}
+    release = draw(tmp_path / "r.duckdb", load_views(), 1)
+    with release.reading() as connection:
+        for view in load_views():
+            one = listed[view.base]
+            assert one.title and " efter " not in one.title
+            chart = one.of(view)
+            named = {chart.x, chart.y, chart.sort, chart.low, chart.high, chart.color} - {None}
+            assert named <= {column.name for column in view.columns}, view.name
+            connection.execute(f"select * from release.published.{view.name} where {one.where or 'true'}")
 
 
 @given(

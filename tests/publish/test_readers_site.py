@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from publish.catalogue.breaks import Break, breaks
+from publish.catalogue.drawn import load_drawn
 from publish.catalogue.manifest import Manifest
 from publish.catalogue.pages import POLICY
 from publish.catalogue.site import Issued
@@ -153,11 +154,13 @@ def test_every_question_has_a_page_with_all_that_is_declared_of_it(pages: dict[s
         items = re.split(r"^- ", f"{view.how_to_read}\n{view.traps}", flags=re.MULTILINE)
         assert [item for item in items if bare(item) not in said] == []
         if view.name == view.base:
-            assert bare(view.query) in said
+            period = re.compile(r"period=\(select[^()]*\)|period='[^']*'")  # the chart's
+            assert period.sub("", bare(view.query)) in period.sub("", said)
             assert [
                 one.name for one in view.columns if bare(f"{one.label}{one.name}{one.explanation}") not in said
             ] == []
-        assert "svg" in page.seen and "desc" in page.seen
+        if "'" not in load_drawn()[view.base].where:  # texts of the release are none that a chart asks for
+            assert "svg" in page.seen and "desc" in page.seen
 
 
 def test_tables_say_type_unit_what_adds_up_and_codes(pages: dict[str, str]) -> None:
