@@ -30,7 +30,7 @@ CC0 = "http://creativecommons.org/publicdomain/zero/1.0/"
 _EU = "http://publications.europa.eu/resource/authority"
 SWEDISH = f"{_EU}/language/SWE"
 SOCIETY = f"{_EU}/data-theme/SOCI"
-QUARTERLY, ANNUAL = f"{_EU}/frequency/QUARTERLY", f"{_EU}/frequency/ANNUAL"
+QUARTERLY = f"{_EU}/frequency/QUARTERLY"
 STOCKHOLM = "http://sws.geonames.org/2673730/"
 TITLE = "Uppföljning av stöd till barn, unga och föräldrar"
 _CODES = "dimensioner"
@@ -71,10 +71,9 @@ def catalogue(described: Described, settings: Settings) -> dict[str, Any]:
 
 
 def _dataset(table: Table, described: Described, settings: Settings, base: str) -> dict[str, Any]:
-    frequency = ANNUAL if table.is_yearly else QUARTERLY
     said = " ".join(part for part in (described.notice, table.explanation) if part) or table.label
     found = _common(table.name, table.label, said, settings, base) | {
-        "dcterms:accrualPeriodicity": {"@id": frequency},
+        "dcterms:accrualPeriodicity": {"@id": QUARTERLY},
         "dcat:keyword": [_swedish(word.lower()) for word in dict.fromkeys((table.label, *table.read_for))],
         "dcat:distribution": _distributions([table], settings, base),
     }

@@ -15,7 +15,7 @@ import duckdb
 
 from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
-from publish.catalogue.manifest import YEARLY, Manifest
+from publish.catalogue.manifest import Manifest
 from publish.labels import label, load_terms
 from publish.release.texts import explanation, swedish_pages, table_explanation
 from publish.serving.release_file import ReleaseFile, ServedColumn, ServedTable, name, read_release
@@ -108,11 +108,6 @@ class Table:
         """Whether it is of figures: neither a dimension nor what is said of the release."""
         return not self.is_dimension and self.name not in OF_THE_RELEASE
 
-    @property
-    def is_yearly(self) -> bool:
-        """Whether its figures are of whole years."""
-        return self.name.endswith(YEARLY)
-
 
 @dataclass(frozen=True)
 class Described:
@@ -179,10 +174,9 @@ def _table(
             last_day=None,
             read_for=(),
         )
-    base = served.name.removesuffix(YEARLY)
     model = manifest.table(served.name)
-    mart = model.name if model else base
-    term = load_terms().get(base)
+    mart = model.name if model else served.name
+    term = load_terms().get(served.name)
     title = label(served.name) or (term.swedish if term else served.name)
     first, last = _period(connection, relation, served)
     key = served.key or _key(connection, relation, served, manifest)
@@ -190,7 +184,7 @@ def _table(
         title = "Om utgåvan"
     return Table(
         name=served.name,
-        label=f"{title}, per år" if served.name != base and title == (term.swedish if term else "") else title,
+        label=title,
         explanation=table_explanation(served.name) or (term.explanation if term else ""),
         page=swedish_pages().get(mart, ""),
         columns=tuple(_column(connection, relation, served, column, key, manifest) for column in served.columns),

@@ -240,6 +240,8 @@ def _chosen(view: View, marks: list[Mark], notes: list[str], *, ascending: bool)
     shown = [mark for mark in marks if mark.category in place]
     if chart.kind != "line":
         there = {(mark.category, mark.series) for mark in shown}
-        absent = ((category, name) for category in order for name in names)
-        shown += [Mark(*one, None, lacking="saknas") for one in absent if one not in there]
+        absent = [one for category in order for name in names if (one := (category, name)) not in there]
+        shown += [Mark(*one, None, lacking="saknas") for one in absent]
+        if absent:
+            notes.append("Där det står saknas har tabellen ingen rad.")
     return tuple(sorted(shown, key=lambda mark: (place[mark.category], names.index(mark.series))))

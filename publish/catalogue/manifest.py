@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ingest.settings import Settings
 from ingest.storing import write_whole
 
-YEARLY = "_yearly"
-"""Ending of a published table that cuts a mart by year."""
 _LAYERS = ("core", "marts")
 
 

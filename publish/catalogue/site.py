@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
-from pathlib import Path
-
-import yaml
 
 from ingest.findings import count_with_noun
 from publish.catalogue.breaks import Break
@@ -18,10 +14,10 @@ from publish.catalogue.described import ABOUT, Column, Described, Table
 from publish.catalogue.examples import Example
 from publish.catalogue.markup import inline, markdown
 from publish.catalogue.pages import BREAKS, COLUMNS, FIGURES, NAME, RELEASES, START, Frame, Page
+from publish.catalogue.search import words_of
 from publish.serving.release_file import in_swedish
 from publish.views.declared import View
 
-_SYNONYMS = Path(__file__).with_name("search_words.yml")
 _TYPES = {
     "string": "text",
     "integer": "heltal",
@@ -169,28 +165,11 @@ def _start(site: Site) -> Page:
     return Page(START, NAME, "".join(body) + _downloads(site))
 
 
-@lru_cache(maxsize=1)
-def _synonyms() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = yaml.safe_load(_SYNONYMS.read_text(encoding="utf-8"))
-    return found
-
-
-def _words(columns: Sequence[Column], *said: str) -> str:
-    """What an item is found by beside its own text: `said` (that text, names), columns, and synonyms of all of it."""
-    words = " ".join([*said, *(f"{column.label} {column.name}" for column in columns)])
-    others = [
-        " ".join(synonyms)
-        for word, synonyms in _synonyms().items()
-        if re.search(rf"(?<!\w){word}(?!\w)", words, re.IGNORECASE)
-    ]
-    return escape(" ".join([words, *others]), quote=True)
-
-
 def _card_of_view(site: Site, views: Sequence[View]) -> str:
     first = views[0]
     table = site.table(first.name)
     kinds = ", ".join(view.title.rpartition(", ")[2] for view in views)
-    words = _words(table.columns if table else (), title_of(first), first.question, *(view.name for view in views))
+    words = words_of(table.columns if table else (), title_of(first), first.question, *(view.name for view in views))
     return (
         f'<li data-words="{words}"><a href="{page_of(first.name, views)}">{escape(title_of(first))}</a>'
         f'<p>{escape(first.question)}</p><p class="meta">{escape(kinds[:1].upper() + kinds[1:])}</p></li>'
@@ -201,7 +180,7 @@ def _card_of_table(table: Table) -> str:
     question = re.search(r"### Fråga\n(.+)", table.page)
     said = question[1] if question else table.explanation
     return (
-        f'<li data-words="{_words(table.columns, table.label, said)}">'
+        f'<li data-words="{words_of(table.columns, table.label, said)}">'
         f'<a href="tabell/{escape(table.name)}.html">{escape(table.label)}</a>'
         f'<p>{inline(said)}</p><p class="meta"><code>{escape(table.name)}</code></p></li>'
     )
@@ -257,7 +236,7 @@ def _columns(site: Site) -> Page:
             places.setdefault(page_of(table.name, site.views), title_of(base) if base else table.label)
         links = ", ".join(f'<a href="{page}#{escape(name)}">{escape(said)}</a>' for page, said in places.items())
         letters.setdefault(label[:1].upper(), []).append(
-            f'<li data-words="{_words((), label)}"><strong>{escape(label)}</strong> <code>{escape(name)}</code>'
+            f'<li data-words="{words_of((), label)}"><strong>{escape(label)}</strong> <code>{escape(name)}</code>'
             f'<p class="meta">{links}</p></li>'
         )
     groups = "".join(

@@ -75,7 +75,7 @@ def test_counts_of_the_newest_period_are_summed_over_what_the_chart_does_not_sho
         Mark("Farsta", "Kvinna", 17), Mark("Farsta", "Man", 1200),
         Mark("Bromma", "Kvinna", None, lacking="saknas"), Mark("Bromma", "Man", 40),
     )  # fmt: skip
-    assert found.drawing.notes == ("Summerat över insats.",)
+    assert found.drawing.notes == ("Summerat över insats.", "Där det står saknas har tabellen ingen rad.")
     assert found.drawing.in_words == "Högst: Farsta, Man 1\u00a0200. Lägst: Farsta, Kvinna 17. Utan värde: 1 av 4."
 
 
