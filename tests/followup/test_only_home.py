@@ -24,6 +24,8 @@ COMMANDS = {
     "alias add": ("Kvällssoffan", "--means", "rad_och_stod"),
     "alias list": (),
     "audit": ("{out}/none.csv",),
+    "audit-log show": (),
+    "audit-log verify": (),
     "build": (),
     "check": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "demo-data": ("--out", "{out}/drawn", "--from", "2018Q1", "--to", "2018Q1", "--scale", "0.01"),
@@ -55,6 +57,13 @@ COMMANDS = {
     "status": (),
     "template": ("arenden", "--out", "{out}/template.xlsx"),
     "unlock": QUARTER,
+    "user add": ("anna", "--role", "city", "--draw", "{out}/anna.txt"),
+    "user disable": ("anna",),
+    "user enable": ("anna",),
+    "user list": (),
+    "user revoke": ("anna",),
+    "user sessions": (),
+    "user set-password": ("anna", "--draw", "{out}/anew.txt"),
     "withdraw": ("none", "--why", "w"),
 }
 """Every command, with what it must be given; `{out}` is a folder that its user chose."""
