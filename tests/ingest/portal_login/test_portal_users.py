@@ -1,113 +1,24 @@
-"""The portal's users: added, disabled, signed in and out, and held back when somebody guesses."""
+"""The portal's users: added, disabled, signed in and out; nothing secret is left behind."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given as drawn_by
-from hypothesis import strategies as st
+from portal_ledger import CHEAP, ELSEWHERE, HOME, MINUTE, NOW, SECRET, TIMES, CountedPasswords, Portal, anna, find
 
 from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, acts, login_attempts, portal_users, sessions
-from ingest.ledger.login_attempts import LIMITS, Limit
 from ingest.ledger.portal_users import PortalUser, Role, units_of
 from ingest.ledger.sessions import Browser, SessionTimes, network_of
 from ingest.ledger.tables import login_attempt, portal_session
-from ingest.portal_login.passwords import Cost, Passwords
-from ingest.portal_login.signing_in import SignedIn, SignInMustWait, SignInRefused, Try, sign_in
-
-NOW = datetime(2026, 3, 2, 8, 0)
-MINUTE = timedelta(minutes=1)
-SECRET = "fyra gröna hästar simmar"
-CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
-"""The least that argon2 allows, so that tests take no time."""
-TIMES = SessionTimes(idle=30 * MINUTE, absolute=timedelta(hours=10))
-HOME, ELSEWHERE = "192.0.2.17", "198.51.100.9"
-
-
-class CountedPasswords(Passwords):
-    """Counts how many hashes were verified."""
-
-    def __init__(self, cost: Cost) -> None:
-        super().__init__(cost)
-        self.verified = 0
-        self._library = self._hasher
-        self._hasher = self  # the library's own calls are counted: an answer without one does not go unseen
-
-    def verify(self, stored: str | None, password: str | bytes) -> bool:
-        if isinstance(password, str):
-            return super().verify(stored, password)
-        self.verified += 1
-        return self._library.verify(stored, password)
-
-    def hash(self, password: str | bytes) -> str:
-        return super().hash(password) if isinstance(password, str) else self._library.hash(password)
-
-    def check_needs_rehash(self, stored: str) -> bool:
-        return self._library.check_needs_rehash(stored)
-
-
-@dataclass
-class Portal:
-    """A ledger with its users, and a way to sign in at any time."""
-
-    path: Path
-    ledger: Ledger
-    passwords: CountedPasswords
-
-    def sign_in(
-        self,
-        name: str = "anna",
-        password: str = SECRET,
-        *,
-        at: datetime = NOW,
-        address: str = HOME,
-        **given: str | None,
-    ) -> SignedIn:
-        browser = Browser(address, "Mozilla/5.0")
-        return sign_in(self.ledger, self.passwords, Try(name, password, browser, **given), TIMES, at)
-
-    def fail(self, times: int, name: str = "anna", *, at: datetime = NOW, address: str = HOME, **given: str) -> None:
-        """So many wrong passwords, each of which is looked at."""
-        for _ in range(times):
-            with pytest.raises(SignInRefused) as refused:
-                self.sign_in(name, "wrong " + SECRET, at=at, address=address, **given)
-            assert not isinstance(refused.value, SignInMustWait)
-
-    def actions(self) -> list[tuple[str, str]]:
-        return [(one.action, one.subject) for one in acts.acts(self.ledger)]
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with one user, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "ledger.sqlite"
-    ledger = Ledger(f"sqlite:///{path}")
-    portal_users.add_user(ledger, "Anna", Role.OFFICER, ["farsta"], Passwords(CHEAP).hash(SECRET), NOW)
-    ledger.close()
-    return path
-
-
-@pytest.fixture
-def portal(migrated: Path, tmp_path: Path) -> Portal:
-    path = Path(shutil.copy(migrated, tmp_path))
-    return Portal(path, Ledger(f"sqlite:///{path}"), CountedPasswords(CHEAP))
-
-
-def anna(portal: Portal) -> PortalUser:
-    return portal_users.require_user(portal.ledger, "anna")
-
-
-def find(portal: Portal, token: str, at: datetime) -> sessions.Session | None:
-    return sessions.find(portal.ledger, token, TIMES, at)
-
+from ingest.portal_login.passwords import Passwords
+from ingest.portal_login.signing_in import SignInRefused, Try, sign_in
 
 # users
 
@@ -351,149 +262,6 @@ def test_rows_that_count_for_nothing_are_removed_at_the_next_sign_in(portal: Por
         assert len(connection.execute(sa.select(portal_session)).all()) == 1
         kinds = sorted(row.kind for row in connection.execute(sa.select(login_attempt)))
     assert kinds == ["address", "device", "name"]
-
-
-# throttling
-
-
-@pytest.mark.parametrize("name", ["anna", "nobody", "not even a name\0"])
-def test_after_five_wrong_passwords_a_wait_doubles_up_to_a_quarter_for_any_name(portal: Portal, name: str) -> None:
-    portal.fail(5, name)
-    waits, at = [], NOW
-    for _ in range(11):
-        verified = portal.passwords.verified
-        with pytest.raises(SignInMustWait) as refused:
-            portal.sign_in(name, SECRET, at=at)
-        assert portal.passwords.verified == verified  # the right password is not looked at either
-        waits.append(refused.value.wait)
-        at += refused.value.wait
-        portal.fail(1, name, at=at)
-    assert [wait.total_seconds() for wait in waits] == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
-    logged = portal.actions()[1:]
-    assert len(logged) == 16 and {action for action, _ in logged} == {"login.refused"}  # waits fill no log
-
-
-def test_tries_that_must_wait_do_not_prolong_the_wait_and_the_owner_then_signs_in(portal: Portal) -> None:
-    portal.fail(5)
-    for _ in range(50):
-        with pytest.raises(SignInMustWait):
-            portal.sign_in(at=NOW + timedelta(seconds=1), address=ELSEWHERE)
-    portal.sign_in(at=NOW + timedelta(seconds=2))
-    portal.fail(4, at=NOW + timedelta(seconds=2))  # the count began anew
-    portal.sign_in(at=NOW + timedelta(seconds=2))
-
-
-def test_count_survives_a_restart_and_is_forgotten_after_a_day(portal: Portal) -> None:
-    portal.fail(5)
-    portal.ledger.close()
-    portal.ledger, portal.passwords = Ledger(f"sqlite:///{portal.path}"), CountedPasswords(CHEAP)
-    with pytest.raises(SignInMustWait):
-        portal.sign_in()
-    portal.fail(5, at=NOW + timedelta(days=1, seconds=1), address=ELSEWHERE)
-
-
-def test_an_address_that_tries_many_names_has_to_wait_and_others_do_not(portal: Portal) -> None:
-    for number in range(LIMITS["address"].free):
-        portal.fail(1, f"user{number}")
-    with pytest.raises(SignInMustWait):
-        portal.sign_in()
-    assert portal.sign_in(address=ELSEWHERE).user.name == "anna"
-    portal.fail(1, "user0", at=NOW + timedelta(seconds=2))
-    with pytest.raises(SignInMustWait):
-        portal.sign_in("user1", at=NOW + timedelta(seconds=3))
-
-
-def test_addresses_of_one_subscriber_count_together(portal: Portal) -> None:
-    for number in range(LIMITS["address"].free):
-        portal.fail(1, f"user{number}", address=f"2001:db8:1:2::{number:x}")
-    with pytest.raises(SignInMustWait):
-        portal.sign_in(address="2001:db8:1:2:ffff::1")
-    portal.sign_in(address="2001:db8:1:3::1")
-    for number in range(LIMITS["address"].free):
-        portal.fail(1, f"user{number + 100}", address="::ffff:192.0.2.17" if number % 2 else "192.0.2.17")
-    with pytest.raises(SignInMustWait):
-        portal.sign_in(address="192.0.2.17")
-
-
-def test_own_account_buys_no_tries_at_other_names(portal: Portal) -> None:
-    portal_users.add_user(portal.ledger, "mallory", Role.READER, [], portal.passwords.hash(SECRET), NOW)
-    for number in range(LIMITS["address"].free):
-        portal.fail(1, f"user{number}")
-        if number < LIMITS["address"].free - 1:
-            portal.sign_in("mallory")
-    with pytest.raises(SignInMustWait):
-        portal.sign_in()
-
-
-def test_known_browser_is_not_locked_out_by_who_guesses_elsewhere(portal: Portal) -> None:
-    device = portal.sign_in().device
-    portal.fail(5, address=ELSEWHERE)
-    with pytest.raises(SignInMustWait):
-        portal.sign_in()
-    assert portal.sign_in(device=device).device == device
-    with pytest.raises(SignInMustWait):  # her signing in gives the one who guesses no new tries
-        portal.sign_in(address=ELSEWHERE)
-
-
-def test_known_browser_has_its_own_count_and_is_known_for_its_user_alone(portal: Portal) -> None:
-    device = portal.sign_in().device
-    portal_users.add_user(portal.ledger, "berit", Role.CITY, [], portal.passwords.hash(SECRET), NOW)
-    portal.fail(5, device=device)
-    with pytest.raises(SignInMustWait):
-        portal.sign_in(device=device)
-    portal.fail(5, "berit", device=device)
-    for given in (device, None, "forged"):
-        with pytest.raises(SignInMustWait):
-            portal.sign_in("berit", device=given)
-
-
-@pytest.mark.parametrize("what", ["disable", "password", "age"])
-def test_browser_is_forgotten_with_the_password_the_user_and_time(portal: Portal, what: str) -> None:
-    device, at = portal.sign_in().device, NOW
-    if what == "disable":
-        portal_users.disable_user(portal.ledger, anna(portal), NOW)
-        portal_users.enable_user(portal.ledger, anna(portal))
-    elif what == "password":
-        portal_users.set_password(portal.ledger, anna(portal), portal.passwords.hash(SECRET), NOW)
-    else:
-        at += timedelta(days=91)
-    portal.fail(5, at=at, address=ELSEWHERE)
-    with pytest.raises(SignInMustWait):
-        portal.sign_in(device=device, at=at)
-
-
-@pytest.mark.parametrize("what", ["enable", "password"])
-def test_administrator_ends_a_wait(portal: Portal, what: str) -> None:
-    portal.fail(5)
-    if what == "enable":
-        assert portal_users.enable_user(portal.ledger, anna(portal)) is False
-        assert portal.actions()[-1] == ("user.wait_ended", "anna")
-    else:
-        portal_users.set_password(portal.ledger, anna(portal), portal.passwords.hash(SECRET), NOW)
-    assert portal.sign_in().user.name == "anna"
-
-
-def test_wait_set_by_a_clock_that_was_ahead_does_not_count(portal: Portal) -> None:
-    portal.fail(5, at=NOW + timedelta(days=365))
-    assert portal.sign_in().user.name == "anna"
-
-
-@drawn_by(st.integers(0, 10**6), st.integers(1, 100))
-def test_wait_never_shrinks_with_failures_nor_exceeds_the_longest(failures: int, free: int) -> None:
-    limit = Limit(free)
-    assert limit.wait(failures) <= limit.wait(failures + 1) <= limit.longest_wait
-    assert (limit.wait(failures) == timedelta()) == (failures < free)
-
-
-def test_who_never_stops_guessing_has_about_a_hundred_tries_a_day_and_leaves_the_owner_the_next(portal: Portal) -> None:
-    name, owner, at, looked_at = login_attempts.name_key(portal.ledger, "anna"), portal.sign_in().device, NOW, 0
-    while at < NOW + timedelta(days=1):
-        wait = login_attempts.reserve(portal.ledger, [name], at)
-        looked_at += wait is None
-        at += wait or timedelta()
-    assert 90 < looked_at < 120
-    assert portal.sign_in(device=owner, at=at).device == owner
-    assert portal.sign_in(at=at + LIMITS["name"].longest_wait).user.name == "anna"
 
 
 # secrets
