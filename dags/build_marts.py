@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow.sdk import PartitionedAssetTimetable, dag, task
+from airflow.sdk import PartitionedAssetTimetable, dag
 from airflow.sdk.exceptions import AirflowFailException
-from run_acting import by_the_run
+from run_acting import acting_task
 from submission_partitions import SUBMISSIONS, QuarterOfSubmission
 
 
@@ -17,8 +17,7 @@ from submission_partitions import SUBMISSIONS, QuarterOfSubmission
 def build_marts() -> None:
     """One dbt run over everything in force; a run with nothing new since the last build ends at once."""
 
-    @task(pool="duckdb_writer", retries=1)
-    @by_the_run
+    @acting_task(pool="duckdb_writer", retries=1)
     def build() -> str:
         from followup.build.building import BuildFailed
         from followup.tasks.intake import build_and_log

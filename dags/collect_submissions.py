@@ -9,7 +9,7 @@ from airflow.sdk import PokeReturnValue, TriggerRule, dag, task
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 from parameters import DISTRICTS, quarter_param
-from run_acting import by_the_run
+from run_acting import acting_task
 from run_names import COLLECTION_WINDOW
 from submission_partitions import SUBMISSIONS, partition_key
 
@@ -30,8 +30,7 @@ def collect_submissions() -> None:
 
         return districts_to_collect(params["quarter"], params["districts"])
 
-    @task(**DISTRICT)
-    @by_the_run
+    @acting_task(**DISTRICT)
     def receive_district(district: str, params: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.intake import collect_district
 
@@ -53,8 +52,7 @@ def collect_submissions() -> None:
     def list_failed_districts(districts: list[str], received: Any) -> list[str]:
         return sorted(set(districts) - {one["district"] for one in received})
 
-    @task.sensor(**DISTRICT, **AGAIN)
-    @by_the_run
+    @acting_task(task.sensor, **DISTRICT, **AGAIN)
     def receive_again(district: str, params: dict[str, Any]) -> PokeReturnValue:
         from followup.tasks.intake import retry_district
 
@@ -62,8 +60,7 @@ def collect_submissions() -> None:
         changed = [partition_key(district, quarter) for quarter in quarters or ()]
         return PokeReturnValue(quarters is not None, {"district": district, "changed": changed})
 
-    received = receive_district.expand(district=(districts := list_districts()))
-    announce_changes(received)
+    announce_changes(received := receive_district.expand(district=(districts := list_districts())))
     late = receive_again.expand(district=list_failed_districts(districts, received))
     announce_changes.override(task_id="announce_late_changes", trigger_rule="all_done_min_one_success")(late)
     # Announcing succeeds whatever became of the districts; this makes the run fail when one of them did.

@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from parameters import quarter_param
-from run_acting import by_the_run
+from run_acting import acting_task
 
 # Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
 MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
@@ -32,8 +32,7 @@ def publish_release() -> None:
         except Refused as refusal:  # the same marts would be refused again: no retry
             raise AirflowFailException(str(refusal)) from None
 
-    @task(pool="duckdb_writer", retries=1)
-    @by_the_run
+    @acting_task(pool="duckdb_writer", retries=1)
     def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.releases import NothingNew, Refused, propose_and_log
 
@@ -57,8 +56,7 @@ def publish_release() -> None:
         response_timeout=timedelta(days=6),  # before the next Monday proposes anew
     )
 
-    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, retries=2, retry_exponential_backoff=True)
-    @by_the_run
+    @acting_task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, retries=2, retry_exponential_backoff=True)
     def serve_release(proposal: dict[str, Any]) -> dict[str, Any]:
         from followup.tasks.releases import serve_and_log
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from airflow.sdk import get_current_context
+from airflow.sdk import get_current_context, task
 
 from ingest.acting_user import Actor, acting_as
 
@@ -16,7 +16,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def by_the_run(function: Callable[P, R]) -> Callable[P, R]:
+def acting_task(kind: Any = task, **options: Any) -> Callable[[Callable[P, R]], Any]:
+    """The decorator of a task of some kind (`task`, `task.sensor`), whose function acts as the run it is in."""
+    return lambda function: kind(**options)(_by_the_run(function))
+
+
+def _by_the_run(function: Callable[P, R]) -> Callable[P, R]:
     """A task's function that acts as the run it is in, such as `build_marts 2018Q3__2018-10-10T08:00:00+00:00`."""
 
     @wraps(function)
@@ -29,9 +34,9 @@ def by_the_run(function: Callable[P, R]) -> Callable[P, R]:
     return acting
 
 
-def _answered_by(task: Any) -> str:
+def _answered_by(instance: Any) -> str:
     """Who answered the question before this task, where there was one."""
-    if QUESTION not in task.task.upstream_task_ids:
+    if QUESTION not in instance.task.upstream_task_ids:
         return ""
-    user = (task.xcom_pull(task_ids=QUESTION) or {}).get("responded_by_user") or {}
+    user = (instance.xcom_pull(task_ids=QUESTION) or {}).get("responded_by_user") or {}
     return f", answered by {user['name']}" if user.get("name") else ""

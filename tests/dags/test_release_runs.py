@@ -124,7 +124,7 @@ def test_a_run_on_unchanged_marts_makes_no_release_succeeds_and_says_so(installa
 def test_a_rejected_release_is_not_served_and_the_run_is_no_failure(installation: Installation) -> None:
     before = installation.published()
     with duckdb.connect(str(installation.place.home / "warehouse.duckdb")) as warehouse:
-        warehouse.execute("comment on column marts.mart_case_flow.cases is 'other words'")
+        warehouse.execute("update core.dim_district set district_label = 'Nytt namn' where district_code = 'farsta'")
     run_id = installation.request(approve=False)
     installation.wait_for_question(run_id)
     installation.answer(run_id, "Reject")
