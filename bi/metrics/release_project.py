@@ -109,7 +109,7 @@ def metrics(view: View) -> list[dict[str, Any]]:
     """A metric per count, and the ratios of counts."""
     found: list[dict[str, Any]] = []
     # MetricFlow wants each label once, and views share names of columns
-    about = view.title.partition(",")[0]
+    about = view.subject
     labels = {column.name: f"{column.label} ({about})" for column in view.columns}
     for column in view.columns:
         if is_measure(column):

@@ -8,19 +8,19 @@ Runs in `.venv-superset`, which has playwright and axe. Prints JSON: a list of f
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import axe_playwright_python
+from browser import start_chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 WIDTHS = (390, 1440)
-SCHEMES = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 VIOLATIONS = "axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(found.violations))"
 
 
@@ -29,10 +29,7 @@ def main() -> None:
     root = Path(sys.argv[1])
     paths = [line.strip() for line in sys.stdin if line.strip()]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox"] if os.getuid() == 0 else [],
-        )
+        browser = start_chromium(playwright)
         found = [
             one for width in WIDTHS for scheme in SCHEMES for one in looked_at(browser, root, paths, width, scheme)
         ]
@@ -40,11 +37,11 @@ def main() -> None:
     sys.stdout.write(json.dumps(found, ensure_ascii=False))
 
 
-def looked_at(browser: Browser, root: Path, paths: list[str], width: int, scheme: str) -> Iterator[dict[str, Any]]:
+def looked_at(browser: Browser, root: Path, paths: list[str], width: int, scheme: Scheme) -> Iterator[dict[str, Any]]:
     """What is wrong with each page."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
         locale="sv-SE",
     )
     for path in paths:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, Page, Response, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Response, TimeoutError, sync_playwright
 
 PATIENCE_MILLISECONDS = 90_000
 LOGIN_ATTEMPTS = 3
@@ -44,10 +44,7 @@ def main() -> None:
     chosen: Figures = {}
     texts: dict[str, dict[str, str]] = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox"] if os.getuid() == 0 else [],
-        )
+        browser = start_chromium(playwright)
         for width in [int(one) for one in asked] or WIDTHS:
             page = open_dashboard(browser, address, (username, password), slug, width)
             page.on("response", lambda response: store(response, figures))
@@ -65,6 +62,14 @@ def main() -> None:
         browser.close()
     for name, found in (("figures", figures), ("texts", texts), ("chosen", chosen)):
         (Path(folder) / f"{name}.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+def start_chromium(playwright: Playwright) -> Browser:
+    """This machine's own Chromium; playwright's where there is none."""
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+        args=["--no-sandbox"] if os.getuid() == 0 else [],
+    )
 
 
 def open_dashboard(browser: Browser, address: str, login: tuple[str, str], slug: str, width: int) -> Page:

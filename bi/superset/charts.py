@@ -52,6 +52,11 @@ class Chart(BaseModel):
         return self.kind in OF_ONE_PERIOD
 
     @property
+    def is_of_city(self) -> bool:
+        """Whether it shows the city's own figure, which stands beside every unit."""
+        return (self.value or "").startswith("staden_")
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """What `by` names."""
         return (self.by,) if isinstance(self.by, str) else self.by or ()

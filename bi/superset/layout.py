@@ -33,16 +33,9 @@ class Filter(_Declared):
 
     def works_on(self, chart: Chart, columns: Columns, kind: str | None) -> bool:
         """Whether it chooses among a chart's rows. Lines over time show all periods."""
-        if self.column not in columns:
-            return False
-        if chart.id in self.passes_by:
+        if self.column not in columns or (self.column == "stadsdel" and chart.is_of_city):
             return False
         return self.periods is None or (chart.is_of_one_period and kind == self.periods)
-
-    @property
-    def passes_by(self) -> tuple[str, ...]:
-        """Charts of the city's own figures, which have no units."""
-        return ("vantan_staden", "erbjudna_efter_kon_och_alder") if self.column == "stadsdel" else ()
 
 
 class Tab(_Declared):

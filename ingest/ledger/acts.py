@@ -74,6 +74,11 @@ class Verified:
         return not self.broken and self.is_noted_there is not False
 
 
+def system_now() -> datetime:
+    """The system's clock as the ledger stores times: UTC, without zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def add_act(connection: sa.Connection, action: str, subject: str, why: str | None = None) -> None:
     """Add an act to the log, as the last thing of the transaction that does it: both are there, or neither.
 
@@ -95,8 +100,7 @@ def add_act(connection: sa.Connection, action: str, subject: str, why: str | Non
     last = connection.execute(sa.select(act.c.act_id, act.c.hash).order_by(act.c.act_id.desc()).limit(1)).first()
     number, before = (last.act_id + 1, last.hash) if last else (1, FIRST)
     actor = current_actor()
-    now = datetime.now(UTC).replace(tzinfo=None)
-    bare = Act(number, now, actor.kind, actor.name[:200], action, subject[:200], why, before, "")
+    bare = Act(number, system_now(), actor.kind, actor.name[:200], action, subject[:200], why, before, "")
     connection.execute(act.insert().values(**(vars(bare) | {"hash": bare.hashed()})))
 
 

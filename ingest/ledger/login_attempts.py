@@ -14,12 +14,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ingest.ledger.sessions import network_of
 from ingest.ledger.store import Ledger
 from ingest.ledger.tables import login_attempt
 
@@ -67,7 +67,7 @@ def name_key(ledger: Ledger, typed: str) -> Key:
 
 def address_key(ledger: Ledger, address: str) -> Key:
     """The key of an address: IPv4 whole, the /64 of IPv6 (one subscriber); all that are no address have one key."""
-    return Key("address", _salted(ledger, "address", _subscriber(address)))
+    return Key("address", _salted(ledger, "address", network_of(address, bits=32, bits_of_ipv6=64)))
 
 
 def device_key(token: str) -> Key:
@@ -78,17 +78,6 @@ def device_key(token: str) -> Key:
 def _salted(ledger: Ledger, kind: Kind, text: str) -> str:
     salt = ledger.claim(_SALT, secrets.token_hex(32))
     return hmac.new(bytes.fromhex(salt), f"{kind} {text}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()
-
-
-def _subscriber(address: str) -> str:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(found, IPv6Address):
-        mapped = found.ipv4_mapped
-        return str(mapped) if mapped else (found.packed[:8]).hex()
-    return str(found)
 
 
 def is_device_of(ledger: Ledger, key: Key, user_id: int, now: datetime) -> bool:

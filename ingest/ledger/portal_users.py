@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -57,11 +57,6 @@ class PortalUser:
 
 class UserUnknown(ChangeRefused):
     """There is no user of that name."""
-
-
-def system_now() -> datetime:
-    """The system's clock as the ledger stores times: UTC, without zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def fold_name(typed: str) -> str | None:

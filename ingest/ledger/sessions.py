@@ -176,15 +176,15 @@ def forget_old(ledger: Ledger, now: datetime) -> None:
         connection.execute(portal_session.delete().where(portal_session.c.expires_at < now - _KEPT_FOR))
 
 
-def network_of(address: str) -> str:
-    """The network of an address, as it is shown: /24 of IPv4, /48 of IPv6; `unknown` for what is none."""
+def network_of(address: str, *, bits: int = 24, bits_of_ipv6: int = 48) -> str:
+    """The network of an address, by default as it is shown: /24 of IPv4, /48 of IPv6; `unknown` for what is none."""
     try:
         found = ip_address(address)
     except ValueError:
         return "unknown"
     found = getattr(found, "ipv4_mapped", None) or found
     bare = str(found).partition("%")[0]
-    return str(ip_network(f"{bare}/{24 if found.version == 4 else 48}", strict=False))
+    return str(ip_network(f"{bare}/{bits if found.version == 4 else bits_of_ipv6}", strict=False))
 
 
 def _shown_agent(agent: str) -> str:

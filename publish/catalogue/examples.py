@@ -132,23 +132,26 @@ def _arranged(
     """The rows to draw, what a row's category is called, and its series."""
     chart = view.chart
     others = [one for one in view.key if one not in (PERIOD, chart.x, chart.color)]
-    color = chart.color
+    of_series = of_label = None  # the column of colours, where it makes series, or a part of the label
+    if chart.color is not None:
+        values = {row[chart.color] for row in rows}
+        if len(values) == 1:
+            notes.append(f"{columns[chart.color].label}: {values.pop()}.")
+        elif len(values) <= _MOST_SERIES:
+            of_series = chart.color
+        elif columns[chart.y].kind == "count":
+            others.append(chart.color)
+        else:
+            of_label = chart.color
 
     def label(row: Row) -> str:
-        return str(row[chart.x])
+        return str(row[chart.x]) if of_label is None else f"{row[chart.x]}, {row[of_label]}"
 
-    series: Said = lambda row: ""  # noqa: E731  (one of two)
-    if color is not None:
-        by_color: str = color
-        values = {row[by_color] for row in rows}
-        if len(values) == 1:
-            notes.append(f"{columns[by_color].label}: {values.pop()}.")
-        elif len(values) <= _MOST_SERIES:
-            series = lambda row: str(row[by_color] if row[by_color] is not None else "okänt")  # noqa: E731
-        elif columns[chart.y].kind == "count":
-            others.append(by_color)
-        else:
-            label = lambda row: f"{row[chart.x]}, {row[by_color]}"  # noqa: E731
+    def series(row: Row) -> str:
+        if of_series is None:
+            return ""
+        return "okänt" if row[of_series] is None else str(row[of_series])
+
     if columns[chart.y].kind == "count":
         summed = [columns[one].label for one in others if len({row[one] for row in rows}) > 1]
         if summed:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
+from pathlib import Path
 
 from ingest.findings import count_with_noun
 from publish.catalogue.breaks import Break
@@ -15,7 +17,9 @@ from publish.catalogue.examples import Example
 from publish.catalogue.markup import inline, markdown
 from publish.catalogue.pages import BREAKS, COLUMNS, FIGURES, NAME, RELEASES, START, Frame, Page
 from publish.catalogue.search import words_of
+from publish.release.texts import parts_of
 from publish.serving.release_file import in_swedish
+from publish.serving.workbook import sentences
 from publish.views.declared import View
 
 _TYPES = {
@@ -26,30 +30,7 @@ _TYPES = {
     "date": "datum",
     "datetime": "tidpunkt",
 }
-_READING = """
-- Antal personer ändras lite och slumpmässigt innan de ges ut, så att ingen enskild kan röjas. Hur mycket står nedan och i certifikatet. Delar summerar därför inte alltid till totalen. Små skillnader ska inte tolkas.
-- Små antal visas aldrig: en nolla kan stå för ett litet antal, och ett litet antal som visas kan stå för en nolla.
-- En andel eller tid utan värde bygger på för få; då är kolumnen För få sann. Det är aldrig noll.
-- Summor av tillfällen och medeltider är förskjutna. Hur mycket står på kolumnen.
-- Lägg aldrig ihop andelar, medelvärden eller medianer: lägg ihop täljare och nämnare och dela sedan.
-- Preliminär är sann när något av periodens kvartal ännu kan ändras i en senare utgåva.
-"""  # noqa: E501
-_MARTS = """
-Tabellerna som heter `mart_` har alla uppdelningar. För dem gäller också:
-
-- `cut` säger vad raden är uppdelad på (`total`, `sex`, `age_band+sex`). Välj ett värde, så kan raderna läggas ihop.
-- `alla` betyder att raden inte är uppdelad på den kolumnen. Lägg aldrig ihop `alla` med delarna, eller `stockholm` med stadsdelarna.
-- `district_basis` säger vilken indelning raden gäller: `as_submitted`, som den var när uppgiften lämnades, eller `today`, som den är vid utgåvans sista kvartal. Välj en av dem.
-- `period_kind` säger om raden är ett kvartal, ett rullande år eller ett kalenderår. Välj en av dem.
-- En rad där alla antal är 0 finns inte med.
-- `districts_in_force` och `districts_expected` säger hur många stadsdelar som har lämnat uppgifter.
-"""  # noqa: E501
-_BREAKS = """
-När stadsdelar slås ihop ändras serierna. Sammanslagningar efter utgåvans sista kvartal finns inte här. Så här kan du välja:
-
-- Vyerna (`vy_`) har stadsdelarna som de är vid utgåvans sista kvartal: en sammanslagen stadsdels siffror är summan av dem den består av, också bakåt i tiden.
-- Tabellerna (`mart_`) har båda indelningarna i `district_basis`: `today` är den vid utgåvans sista kvartal, `as_submitted` den som gällde när uppgifterna lämnades.
-"""  # noqa: E501
+TEXTS = Path(__file__).with_name("site_sv.md")
 
 
 @dataclass(frozen=True)
@@ -101,6 +82,12 @@ class Site:
         return next((table for table in self.described.tables if table.name == name), None)
 
 
+@lru_cache(maxsize=1)
+def _texts() -> dict[str, str]:
+    """Texts of whole sections by name, from `site_sv.md`."""
+    return parts_of(TEXTS)
+
+
 def site_pages(site: Site) -> dict[str, str]:
     """All pages: path in the site's folder → HTML."""
     described = site.described
@@ -118,11 +105,6 @@ def page_of(table: str, site_views: Sequence[View]) -> str:
     """The page of a table or view, in the site's folder."""
     base = next((view.base for view in site_views if view.name == table), None)
     return f"tabell/{table}.html" if base is None else f"vy/{base}.html"
-
-
-def title_of(view: View) -> str:
-    """A view's title without its kind of period."""
-    return view.title.rpartition(", ")[0] or view.title
 
 
 def _said(period: str) -> str:
@@ -168,10 +150,10 @@ def _start(site: Site) -> Page:
 def _card_of_view(site: Site, views: Sequence[View]) -> str:
     first = views[0]
     table = site.table(first.name)
-    kinds = ", ".join(view.title.rpartition(", ")[2] for view in views)
-    words = words_of(table.columns if table else (), title_of(first), first.question, *(view.name for view in views))
+    kinds = ", ".join(view.periods for view in views)
+    words = words_of(table.columns if table else (), first.subject, first.question, *(view.name for view in views))
     return (
-        f'<li data-words="{words}"><a href="{page_of(first.name, views)}">{escape(title_of(first))}</a>'
+        f'<li data-words="{words}"><a href="{page_of(first.name, views)}">{escape(first.subject)}</a>'
         f'<p>{escape(first.question)}</p><p class="meta">{escape(kinds[:1].upper() + kinds[1:])}</p></li>'
     )
 
@@ -203,7 +185,7 @@ def _downloads(site: Site) -> str:
 def _figures(site: Site) -> Page:
     about = site.described.about
     said = [
-        f"<h2>{heading}</h2><ul>{''.join(f'<li>{inline(one)}</li>' for one in _sentences(text))}</ul>"
+        f"<h2>{heading}</h2><ul>{''.join(f'<li>{inline(one)}</li>' for one in sentences(text))}</ul>"
         for heading, text in (
             ("Vad som gäller för den här utgåvan", about.get("how_to_read", "")),
             ("Vad som inte finns", about.get("not_there", "")),
@@ -211,15 +193,13 @@ def _figures(site: Site) -> Page:
         if text
     ]
     proved = '<p><a href="../certificate.html">Certifikatet visar hur utgåvan har prövats.</a></p>'
+    texts = _texts()
     body = (
-        f"<h1>Så läser du siffrorna</h1>{markdown(_READING, level=2)}{''.join(said)}{proved if site.has_files else ''}"
-        f"<h2>Tabeller med alla uppdelningar</h2>{markdown(_MARTS, level=3)}"
+        f"<h1>Så läser du siffrorna</h1>{markdown(texts['reading'], level=2)}{''.join(said)}"
+        f"{proved if site.has_files else ''}"
+        f"<h2>Tabeller med alla uppdelningar</h2>{markdown(texts['marts'], level=3)}"
     )
     return Page(FIGURES, "Så läser du siffrorna", body)
-
-
-def _sentences(text: str) -> list[str]:
-    return re.split(r"(?<=[.])\s+(?=[A-ZÅÄÖ0-9])", text)
 
 
 def _columns(site: Site) -> Page:
@@ -233,7 +213,7 @@ def _columns(site: Site) -> Page:
         places: dict[str, str] = {}
         for table in tables:
             base = next((view for view in site.views if view.name == table.name), None)
-            places.setdefault(page_of(table.name, site.views), title_of(base) if base else table.label)
+            places.setdefault(page_of(table.name, site.views), base.subject if base else table.label)
         links = ", ".join(f'<a href="{page}#{escape(name)}">{escape(said)}</a>' for page, said in places.items())
         letters.setdefault(label[:1].upper(), []).append(
             f'<li data-words="{words_of((), label)}"><strong>{escape(label)}</strong> <code>{escape(name)}</code>'
@@ -292,7 +272,7 @@ def _breaks(site: Site) -> Page:
         if spans
         else ""
     )
-    body = f"<h1>Avbrott i serierna</h1><h2>Stadsdelar</h2>{listed}{markdown(_BREAKS, level=3)}{periods}"
+    body = f"<h1>Avbrott i serierna</h1><h2>Stadsdelar</h2>{listed}{markdown(_texts()['breaks'], level=3)}{periods}"
     return Page(BREAKS, "Avbrott i serierna", body)
 
 
@@ -306,7 +286,7 @@ def _view(site: Site, base: str, views: Sequence[View]) -> Page:
     sources = [found for name in first.sources if (found := site.table(name)) is not None]
     origin = ", ".join(f'<a href="../tabell/{one.name}.html">{escape(one.label)}</a>' for one in sources)
     body = (
-        f'<h1>{escape(title_of(first))}</h1><p class="question">{escape(first.question)}</p>{figure}'
+        f'<h1>{escape(first.subject)}</h1><p class="question">{escape(first.question)}</p>{figure}'
         f"<h2>Så läser du</h2>{markdown(first.how_to_read, level=3)}"
         f"<h2>Se upp</h2>{markdown(first.traps, level=3)}"
         f"<h2>Tabeller</h2><ul>{''.join(_of_period(site, view) for view in views)}</ul>"
@@ -314,16 +294,15 @@ def _view(site: Site, base: str, views: Sequence[View]) -> Page:
         f"<h2>Kolumner</h2>{_column_list(table.columns if table else ())}"
         f"{f'<h2>Källa</h2><p>{origin}</p>' if origin else ''}"
     )
-    return Page(f"vy/{base}.html", title_of(first), body)
+    return Page(f"vy/{base}.html", first.subject, body)
 
 
 def _of_period(site: Site, view: View) -> str:
     table = site.table(view.name)
     rows = count_with_noun(table.rows if table else 0, "rad", "rader")
     file = f' <a href="../../csv/{view.name}.csv">CSV</a>' if site.has_files else ""
-    kind = view.title.rpartition(", ")[2]
     rows = f", {rows}" if site.has_files else ""
-    return f"<li><code>{view.name}</code>: {escape(kind)}{rows}.{file}</li>"
+    return f"<li><code>{view.name}</code>: {escape(view.periods)}{rows}.{file}</li>"
 
 
 def _figure(drawing: Drawing, identifier: str) -> str:
@@ -361,7 +340,7 @@ def _table(site: Site, table: Table) -> Page:
     span = f", {table.first_day} till {table.last_day}" if table.first_day else ""
     key = ", ".join(f"<code>{escape(column)}</code>" for column in table.key)
     readers = [view for view in site.views if table.name in view.sources and view.base == view.name]
-    answers = "".join(f'<li><a href="../vy/{one.base}.html">{escape(title_of(one))}</a></li>' for one in readers)
+    answers = "".join(f'<li><a href="../vy/{one.base}.html">{escape(one.subject)}</a></li>' for one in readers)
     body = (
         f"<h1>{escape(table.label)}</h1><p>{inline(table.explanation)}</p>"
         f'<p class="meta"><code>{escape(table.name)}</code>{rows}{span}</p>{markdown(table.page, level=2)}'

@@ -12,10 +12,10 @@ import duckdb
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
+from publish.marts.dimensions import TOTAL
 from publish.release.keyed import CITY, TODAY
 
 DECLARED = Path(__file__).with_name("own_rows.yml")
-ALL = "alla"
 
 
 class ExtractRefused(Exception):
@@ -100,7 +100,7 @@ def chosen_marts(connection: duckdb.DuckDBPyConnection) -> list[ChosenMart]:
 def _query(mart: str, columns: tuple[str, ...], rules: OwnRows) -> str:
     """Columns and codes are of our own declarations; only the unit's code is given from outside, as `?`."""
     conditions = ["district_code = ?", f"district_basis = '{TODAY}'"]
-    conditions += [f"{column} = '{ALL}'" for column in rules.not_cut_by]
+    conditions += [f"{column} = '{TOTAL}'" for column in rules.not_cut_by]
     conditions += [f"{column} <> '{code}'" for column, codes in rules.without.items() for code in codes]
     # all but the measures, so that the file is in one order whenever it is made
     return (

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
+from publish.release.keyed import CITY
 from publish.serving.release_file import name as quoted
 
 PERIODS = {
@@ -18,7 +19,6 @@ PERIODS = {
     "period_start_date, period_end_date",
 }
 """Tables of periods, as they are in the warehouse."""
-_CITY = "stockholm"
 
 
 def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dict[str, str]:
@@ -31,7 +31,7 @@ def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dic
         ).fetchall()
         there = {str(code): str(said) for code, said in rows}
         found |= {code: there[code] for code in found if code in there}
-        more = sorted(there.keys() - found.keys(), key=lambda code: (code == _CITY, _in_swedish(there[code])))
+        more = sorted(there.keys() - found.keys(), key=lambda code: (code == CITY, _in_swedish(there[code])))
         found |= {code: there[code] for code in more}
     return found
 

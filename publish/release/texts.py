@@ -47,9 +47,14 @@ def load_texts() -> Texts:
 
 @lru_cache(maxsize=1)
 def swedish_pages() -> dict[str, str]:
-    """Markdown by mart, from `pages_sv.md`: a heading of the second level names the mart."""
-    parts = re.split(r"^## (\w+)\n", PAGES_FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {mart: text.strip() for mart, text in zip(parts[1::2], parts[2::2], strict=True)}
+    """Markdown by mart, from `pages_sv.md`."""
+    return parts_of(PAGES_FILE)
+
+
+def parts_of(file: Path) -> dict[str, str]:
+    """The parts of a Markdown file by their headings of the second level, each one word."""
+    parts = re.split(r"^## (\w+)\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def own_text(table: str, column: str) -> str:

@@ -173,7 +173,7 @@ def _sheets(release: ReleaseFile, rows_in_sheet: int) -> list[_Sheet]:
 
 def _sheet_name(view: View, part: int, used: set[str]) -> str:
     """At most 31 characters, without those that Excel forbids, and no other sheet's."""
-    title = _NO_NAME.sub(" ", _SHORT.get(view.base) or view.title.rpartition(", ")[0] or view.title).strip()
+    title = _NO_NAME.sub(" ", _SHORT.get(view.base, view.subject)).strip()
     number = part
     while True:
         ending = _ENDINGS[view.period_kind] + (f" {number}" if number > 1 else "")
@@ -298,7 +298,7 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
         ("Tomma celler", _EMPTY),
         ("Bladen", _USE),
     ):
-        for at, sentence in enumerate(re.split(r"(?<=[.])\s+(?=[A-ZÅÄÖ0-9])", text) if text else ()):
+        for at, sentence in enumerate(sentences(text)):
             write(("" if at else heading, styles.strong), (words.said(sentence), styles.text))
     line += 1
     write(("Blad", styles.head), ("Fråga", styles.head), ("Rader", styles.head))
@@ -314,7 +314,7 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
     for one in sheets:
         firsts.setdefault(one.view.base, one.view)
     for view in firsts.values():
-        write((view.title.rpartition(", ")[0] or view.title, styles.heading), (view.question, styles.strong))
+        write((view.subject, styles.heading), (view.question, styles.strong))
         for heading, text in (("Så läser du", view.how_to_read), ("Se upp", view.traps)):
             for at, item in enumerate(_items(text)):
                 write(("" if at else heading, styles.strong), (words.said(item, view), styles.text))
@@ -322,6 +322,11 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
+
+
+def sentences(text: str) -> list[str]:
+    """A Swedish text, sentence by sentence; none of an empty one."""
+    return re.split(r"(?<=[.])\s+(?=[A-ZÅÄÖ0-9])", text) if text else []
 
 
 def _items(markdown: str) -> Iterator[str]:

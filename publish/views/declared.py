@@ -105,6 +105,16 @@ class View:
     base: str
 
     @property
+    def periods(self) -> str:
+        """Its kind of period, as its title says it: `per kvartal`."""
+        return _BY[self.period_kind]
+
+    @property
+    def subject(self) -> str:
+        """Its title without its kind of period, which its declaration's other views share."""
+        return self.title.removesuffix(f", {self.periods}")
+
+    @property
     def comment(self) -> str:
         """What is said of the table in the database, in Swedish: question, period, how to read it, traps."""
         return (

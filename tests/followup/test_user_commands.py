@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from followup.cli.main import app
 from ingest.ledger import Ledger, acts
-from ingest.ledger.portal_users import system_now
+from ingest.ledger.acts import system_now
 from ingest.ledger.sessions import Browser, find
 from ingest.portal_login.passwords import Passwords
 from ingest.portal_login.signing_in import SignedIn, SignInRefused, Try, session_times, sign_in

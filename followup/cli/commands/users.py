@@ -16,7 +16,8 @@ from followup.cli.options import Exit, FormatOption, console, errors, is_termina
 from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, portal_users
 from ingest.ledger import sessions as ledger_sessions
-from ingest.ledger.portal_users import Role, system_now
+from ingest.ledger.acts import system_now
+from ingest.ledger.portal_users import Role
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def add(
             try:
                 added = portal_users.add_user(ledger, name, role, units, password_hash, system_now())
             except ChangeRefused as refused:
-                raise _refused(f"{str(refused)[0].upper()}{str(refused)[1:]}.") from None
+                raise _refused(_sentence(refused)) from None
     seen = ", ".join(sorted(portal_users.units_of(added, load_districts()))) if role is Role.OFFICER else ""
     _print(f"{added.name} is added as {role}{f', and sees {seen}' if seen else ''}.")
     for code in added.units:
@@ -201,7 +202,7 @@ def _new_password(name: str, file: Path | None, draw: Path | None, *, oidc: bool
             password = read_password_file(file) if file is not None else _asked()
             check_new_password(password, name)
     except PasswordRefused as refused:
-        raise _refused(f"{str(refused)[0].upper()}{str(refused)[1:]}. Nothing was changed.") from None
+        raise _refused(f"{_sentence(refused)} Nothing was changed.") from None
     try:
         yield Passwords().hash(password)
     except BaseException:
@@ -252,7 +253,7 @@ def _user(ledger: Ledger, name: str) -> PortalUser:
     try:
         return portal_users.require_user(ledger, name)
     except ChangeRefused as refused:
-        raise _refused(f"{str(refused)[0].upper()}{str(refused)[1:]}.") from None
+        raise _refused(_sentence(refused)) from None
 
 
 def _iso(at: datetime | None) -> str | None:
@@ -261,6 +262,11 @@ def _iso(at: datetime | None) -> str | None:
 
 def _print(line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _sentence(refused: Exception) -> str:
+    text = str(refused)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _refused(message: str) -> typer.Exit:
