@@ -7,11 +7,11 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-PACKAGES := ingest publish synthetic followup
+PACKAGES := ingest publish synthetic followup portal
 # Tests run in as many processes; a file's tests stay together. WORKERS=0 runs them in one, where a debugger can stop.
 WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
-PYTHON_FOLDERS := $(wildcard ingest publish synthetic followup dags bi tests benchmarks tools)
+PYTHON_FOLDERS := $(wildcard ingest publish synthetic followup portal dags bi tests benchmarks tools)
 
 # These run in .venv-superset, with packages that .venv lacks.
 BI_MODULES := $(filter-out bi/superset/browser.py bi/superset/accessible.py,$(wildcard bi/superset/*.py))
