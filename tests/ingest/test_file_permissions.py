@@ -48,7 +48,7 @@ def test_an_entry_point_sets_the_umask_first(code: str, tmp_path: Path) -> None:
 
 def test_no_entry_point_is_forgotten() -> None:
     found = set()
-    for folder in ("ingest", "publish", "synthetic", "followup"):
+    for folder in ("ingest", "publish", "synthetic", "followup", "portal"):
         for path in (ROOT / folder).rglob("*.py"):
             if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
                 found.add(".".join(path.relative_to(ROOT).with_suffix("").parts))
