@@ -104,18 +104,22 @@ _NEXT_TO_NOTHING = 1 << 20
 _NO_PLACE = "a folder that this command uses"
 
 
+_SETTINGS = {"Settings": "FOLLOWUP_", "PortalSettings": "FOLLOWUP_PORTAL_"}
+"""Models of settings, with what their variables begin with."""
+
+
 def in_sentences(error: BaseException) -> list[str]:
     """The sentence of `in_words`, or one for each setting that can't be read; nothing for any other error."""
     words = in_words(error)
     if words is not None:
         return [words]
-    if not isinstance(error, ValidationError) or error.title != "Settings":
+    if not isinstance(error, ValidationError) or error.title not in _SETTINGS:
         return []
+    prefix = _SETTINGS[error.title]
     found = error.errors(include_input=False, include_url=False)
-    names = [str(one["loc"][0]).upper().removeprefix("FOLLOWUP_") for one in found]
-    return [
-        f"FOLLOWUP_{name}: {one['msg'].removeprefix('Value error, ')}" for name, one in zip(names, found, strict=True)
-    ]
+    names = [str(one["loc"][0]).upper().removeprefix(prefix) if one["loc"] else "" for one in found]
+    said = [one["msg"].removeprefix("Value error, ") for one in found]
+    return [f"{prefix}{name}: {what}" if name else what for name, what in zip(names, said, strict=True)]
 
 
 def in_words(error: BaseException, settings: Settings | None = None) -> str | None:

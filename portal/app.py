@@ -1,0 +1,133 @@
+"""The portal as one ASGI application: the guard before everything, then the rooms' pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from ingest.ledger import Ledger, LedgerError
+from ingest.portal_login.passwords import Passwords
+from ingest.settings import Settings
+from portal.context import Portal
+from portal.information.routes import router as information
+from portal.pages.render import page
+from portal.security.guard import BodyRefused, Guard, without_ledger
+from portal.security.visit import Visit
+from portal.settings import PortalSettings
+from portal.signing_in.access import NeedsSignIn, NotHere
+from portal.signing_in.routes import local_address
+from portal.signing_in.routes import router as signing_in
+
+_STATIC = Path(__file__).parent / "static"
+_HEADINGS = {
+    400: "Det gick inte att läsa",
+    401: "Logga in först",
+    403: "Det gick inte att göra",
+    404: "Sidan finns inte",
+    405: "Det går inte att göra här",
+    408: "Det tog för lång tid",
+    413: "För stort",
+    415: "Det går inte att lämna här",
+    429: "För många försök",
+    500: "Något gick fel hos oss",
+}
+_NOT_HERE = "Sidan finns inte, eller så är den inte för dig. Gå till startsidan och leta därifrån."
+_OUR_FAULT = "Felet är vårt och har skrivits i loggen. Försök igen; fråga stadens team om det inte hjälper."
+
+
+def make_app(settings: Settings, own: PortalSettings | None = None, passwords: Passwords | None = None) -> Guard:
+    """The portal of an installation, behind its guard.
+
+    Args:
+        settings: the installation's.
+        own: the portal's; read from the environment when not given.
+        passwords: how they are hashed; as ADR 0068 says when not given.
+
+    Raises:
+        LedgerError: the ledger can't be opened.
+    """
+    portal = Portal(settings, own or PortalSettings(), Ledger(settings.ledger), passwords or Passwords())
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.portal = portal
+    for router in (signing_in, information):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.add_exception_handler(NeedsSignIn, _to_sign_in)
+    app.add_exception_handler(NotHere, _not_here)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(BodyRefused, _body_refused)
+    app.add_exception_handler(LedgerError, _no_ledger)
+    app.add_exception_handler(Exception, _our_fault)
+    return Guard(app, portal, _refuse_in(app), takes_files)
+
+
+def takes_files(path: str) -> bool:
+    """Whether a path takes a form with files."""
+    parts = path.split("/")
+    return len(parts) == 4 and parts[1] == "enhet" and parts[3] == "filer"
+
+
+def error_page(request: Request, status: int, message: str) -> Response:
+    """A page that says what went wrong and what to do."""
+    heading = _HEADINGS.get(status, "Det gick inte")
+    return page(request, "error.html", status=status, heading=heading, message=message)
+
+
+def _refuse_in(app: FastAPI) -> Any:
+    def refuse(scope: Scope, visit: Visit | None, status: int, message: str) -> Response:
+        """The guard's answer: a page where a user is known, else a line that shows nothing of the portal."""
+        if visit is None:
+            return PlainTextResponse(message, status)
+        scope["app"] = app
+        request = Request(scope)
+        request.state.visit = visit
+        return error_page(request, status, message)
+
+    return refuse
+
+
+def _to_sign_in(request: Request, error: Exception) -> Response:
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    till = local_address(back) if request.method == "GET" else None
+    return RedirectResponse(f"/logga-in?till={quote(till)}" if till else "/logga-in", 303)
+
+
+def _not_here(request: Request, error: Exception) -> Response:
+    return error_page(request, 404, _NOT_HERE)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = _NOT_HERE if error.status_code == 404 else "Gå tillbaka och försök igen."
+    return error_page(request, error.status_code, message)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    """A parameter of a path or query that can't be read; its value is not repeated."""
+    return error_page(request, 404, _NOT_HERE)
+
+
+def _body_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BodyRefused)
+    response = error_page(request, error.status, error.message)
+    response.headers["connection"] = "close"  # what is left of the body is not read
+    return response
+
+
+def _no_ledger(request: Request, error: Exception) -> Response:
+    """Answered without a page: a page asks the ledger."""
+    return without_ledger()
+
+
+def _our_fault(request: Request, error: Exception) -> Response:
+    return error_page(request, 500, _OUR_FAULT)

@@ -1,0 +1,75 @@
+"""What the portal's pages work with: one object per process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+
+from starlette.requests import Request
+
+from ingest.districts import DistrictRegistry, load_districts
+from ingest.ledger import Ledger
+from ingest.ledger.sessions import SessionTimes
+from ingest.portal_login.passwords import Passwords
+from ingest.portal_login.signing_in import session_times
+from ingest.quarters import Quarter
+from ingest.settings import Settings
+from portal.settings import PortalSettings
+
+_REMEMBERED_SECONDS = 10.0
+
+
+@dataclass
+class _Remembered:
+    """Whether all in force is synthetic, as last asked."""
+
+    answer: bool = False
+    until: float = 0.0
+
+
+@dataclass(frozen=True)
+class Portal:
+    """An installation as its portal sees it."""
+
+    settings: Settings
+    own: PortalSettings
+    ledger: Ledger
+    passwords: Passwords
+    _synthetic: _Remembered = field(default_factory=_Remembered, repr=False, compare=False)
+
+    @property
+    def times(self) -> SessionTimes:
+        """When sessions end."""
+        return session_times(self.settings)
+
+    @property
+    def registry(self) -> DistrictRegistry:
+        """All units, also those that have merged."""
+        return load_districts()
+
+    @property
+    def today(self) -> date:
+        """The city's date, by the installation's clock."""
+        return self.settings.now_date()
+
+    @property
+    def newest_quarter(self) -> Quarter:
+        """The newest quarter that has ended."""
+        return Quarter.of(self.today).previous()
+
+    def is_synthetic(self) -> bool:
+        """Whether something is in force and all of it is synthetic; asked anew at most every ten seconds."""
+        now = time.monotonic()
+        if now > self._synthetic.until:
+            in_force = self.ledger.in_force()
+            self._synthetic.answer = bool(in_force) and all(one.is_synthetic for one in in_force)
+            self._synthetic.until = now + _REMEMBERED_SECONDS
+        return self._synthetic.answer
+
+
+def portal_of(request: Request) -> Portal:
+    """The portal that a request came to."""
+    portal = request.app.state.portal
+    assert isinstance(portal, Portal)
+    return portal
