@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.checking import CheckReport
 from ingest.findings import Finding, Severity, count_with_noun
+from ingest.row_changes import Changes
 
 SHOWN_ROWS = 8
 """Rows named per rule in the text; all are counted."""
@@ -23,6 +24,7 @@ def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict
     return {
         "file": file,
         "accepted": report.accepted,
+        "verdict": verdict(report),
         "district": report.name.district,
         "dataset": report.name.dataset,
         "quarter": str(report.name.quarter) if report.name.quarter else None,
@@ -32,10 +34,15 @@ def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict
             for f in report.findings(per_rule)
         ],
         "skipped": list(report.skipped),
-        **({} if report.changes is None else {"changes": report.changes.as_json()}),
+        **({} if report.changes is None else _changes_of(report.changes)),
         **({"explained": dict(report.explained)} if report.explained else {}),
         **counts,
     }
+
+
+def _changes_of(changes: Changes) -> dict[str, Any]:
+    lines = [line.removeprefix("  ") for line in changes.as_text(SHOWN_ROWS)]
+    return {"changes": changes.as_json(), "changes_text": lines}
 
 
 def verdict(report: CheckReport) -> str:

@@ -6,7 +6,6 @@ that the next run uses, since a submission's id follows from its content and fro
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import posixpath
@@ -14,12 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest.checking import check_file
-from ingest.comparing import with_changes
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.ledger import Submission
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
-from ingest.maintenance.reimporting import mark_begun, require_ledger_not_lost
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
@@ -27,13 +23,11 @@ from ingest.recording import (
     FEEDBACK_ENDINGS,
     Arrival,
     IntakeContext,
-    circumstances_of,
     feedback_path,
     open_intake,
-    record,
 )
 from ingest.settings import MEGABYTE, Settings, SettingsError
-from ingest.storing import remove_unfinished
+from ingest.taking_in import checksum_of, prepare, take_in
 
 log = logging.getLogger(__name__)
 
@@ -87,23 +81,20 @@ class ReceivingRun:
 
 
 def _receive_file(run: ReceivingRun, file: WaitingFile, name: FileName) -> FileReceipt:
-    intake, district = run.intake, run.source.district_code
-    settings, ledger = intake.settings, intake.ledger
+    intake = run.intake
     dataset, quarter = name.dataset, str(name.quarter) if name.quarter else None
-    raw = run.source.read(file, settings.max_file_megabytes * MEGABYTE)
-    checksum = hashlib.sha256(raw).hexdigest()
-    if dataset is not None and quarter is not None:
-        for current in ledger.in_force(district=district, dataset=dataset, quarter=quarter):
-            if current.source_file_sha256 == checksum:
-                text = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {current.version}, som gäller.\n"
-                _leave_feedback(run, f"{name.shown}.txt", text.encode())
-                run.source.clear(file, checksum)
-                return FileReceipt(
-                    name.shown, dataset, quarter, "duplicate", current.submission_id, current.version, current.row_count
-                )
-    report = check_file(raw, name, circumstances_of(settings, intake.keys, ledger, name, district))
-    report = with_changes(report, ledger, settings.home, intake.keys, is_replacing=True)
-    submission = record(intake, _arrival(run, file, name, raw, checksum), report)
+    raw = run.source.read(file, intake.settings.max_file_megabytes * MEGABYTE)
+    taken = take_in(intake, _arrival(run, file, name, raw))
+    submission = taken.submission
+    assert submission is not None
+    if taken.state == "duplicate":
+        text = f"{name.shown}: REDAN MOTTAGEN: samma innehåll som version {submission.version}, som gäller.\n"
+        _leave_feedback(run, f"{name.shown}.txt", text.encode())
+        run.source.clear(file, submission.source_file_sha256)
+        return FileReceipt(
+            name.shown, dataset, quarter, "duplicate", submission.submission_id, submission.version,
+            submission.row_count,
+        )  # fmt: skip
     _give_feedback_and_clear(run, file, submission)
     return FileReceipt(
         file_name=name.shown,
@@ -123,11 +114,13 @@ def _measured_at_most(settings: Settings) -> int:
     return 5 * settings.max_file_megabytes * MEGABYTE
 
 
-def _arrival(run: ReceivingRun, file: WaitingFile, name: FileName, raw: bytes, checksum: str) -> Arrival:
-    settings, size = run.intake.settings, len(raw)
+def _arrival(run: ReceivingRun, file: WaitingFile, name: FileName, raw: bytes) -> Arrival:
+    settings, size, checksum = run.intake.settings, len(raw), ""
     is_too_large = size > settings.max_file_megabytes * MEGABYTE
     if is_too_large:
         size, checksum = run.source.measure(file, _measured_at_most(settings))
+    else:
+        checksum = checksum_of(raw)
     return Arrival(
         district_code=run.source.district_code,
         name=name,
@@ -268,14 +261,8 @@ def receive_district(
         raise SettingsError(f"{district_code} has no drop location in {settings.districts}")
     with open_intake(settings) as intake:
         ledger = intake.ledger
-        if ledger.is_empty():
-            require_ledger_not_lost(settings, ledger)
-            mark_begun(ledger)
         with intake.lease(district_code):
-            own = [
-                folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")
-            ]
-            remove_unfinished([*own, *settings.validated.glob(f"*/*/{district_code}")])
+            prepare(intake, district_code)
             with Source(district_code, locations[district_code]) as source:
                 waiting = source.waiting()
                 _log_names_not_taken(source)

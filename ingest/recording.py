@@ -19,6 +19,7 @@ from ingest.feedback import as_json, as_text
 from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
 from ingest.ledger import Ledger, Submission
+from ingest.ledger.claims import Claim
 from ingest.ledger.decisions import is_closed_to, local_names
 from ingest.ledger.rotations import PERSONS, person_version, rotations_under_way
 from ingest.ledger.store import FINDINGS_PER_RULE, Explanation
@@ -111,6 +112,7 @@ class Arrival:
         original_path: where the encrypted original is already, under home, when it is checked again.
         submitted_at: with zone.
         sequence: the least that the submission gets, when it had one before.
+        upload: the claim on the upload that it is, when it came by the portal: nothing waits in a drop location.
     """
 
     district_code: str
@@ -123,6 +125,7 @@ class Arrival:
     is_too_large: bool = False
     original_path: str | None = None
     sequence: int = 0
+    upload: Claim | None = None
 
 
 def circumstances_of(
@@ -172,6 +175,9 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
 
     A file too large to be read is not stored (`original_path` is empty). Killed before the commit, nothing counts; the
     next run writes under the same names.
+
+    Raises:
+        ClaimLost: another process works with the upload by now; nothing counts.
     """
     settings, ledger, name = intake.settings, intake.ledger, arrival.name
     quarter = str(name.quarter) if name.quarter else None
@@ -230,10 +236,11 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
             original_path=original_path,
             parquet_path=parquet_path,
             parquet_sha256=parquet_checksum,
-            is_source_cleared=arrival.original_path is not None,
+            is_source_cleared=arrival.original_path is not None or arrival.upload is not None,
             open_query_count=open_queries,
         ),
         report.counts(),
         list(report.findings(FINDINGS_PER_RULE)),
         explanations,
+        arrival.upload,
     )

@@ -39,11 +39,13 @@ def _started(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-def _me() -> str:
+def holder_here() -> str:
+    """This thread of this process, as a holder is written in the ledger."""
     return f"{socket.gethostname()}|{os.getpid()}|{_started(os.getpid())}|{threading.get_ident()}"
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
+    """Whether a holder is a process of this machine that has ended."""
     host, pid, started, _ = holder.split("|")
     return host == socket.gethostname() and _started(int(pid)) != started
 
@@ -56,7 +58,7 @@ def _take(engine: sa.Engine, name: str, holder: str) -> bool:
     """Take the lease when it is free, expired, or its holder dead. One transaction."""
     with engine.begin() as connection:
         row = connection.execute(sa.select(lease).where(lease.c.name == name).with_for_update()).first()
-        if row is not None and row.holder != holder and row.expires_at > _now() and not _is_dead(row.holder):
+        if row is not None and row.holder != holder and row.expires_at > _now() and not is_dead(row.holder):
             return False
         values = {"holder": holder, "expires_at": _now() + LIFETIME}
         if row is None:
@@ -73,7 +75,7 @@ def hold(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     Raises:
         LeaseBusy: it did not come free within `wait_seconds`.
     """
-    holder, until = _me(), time.monotonic() + wait_seconds
+    holder, until = holder_here(), time.monotonic() + wait_seconds
     while True:
         try:
             if _take(engine, name, holder):

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ingest.findings import Finding, Severity
 from ingest.ledger import leases
 from ingest.ledger.acts import add_act
+from ingest.ledger.claims import Claim, end_claimed
 from ingest.ledger.opening import ChangeRefused, LedgerError, migrate, open_engine
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
@@ -204,6 +205,7 @@ class Ledger:
         counts: Sequence[RuleCount],
         findings: Sequence[Finding],
         explanations: Sequence[Explanation] = (),
+        upload: Claim | None = None,
     ) -> Submission:
         """Put a submission into the ledger with what was found in it; an accepted one is in force from here on.
 
@@ -212,9 +214,13 @@ class Ledger:
             counts: how often each rule fired.
             findings: the first FINDINGS_PER_RULE of each rule are stored.
             explanations: those carried over to it from an earlier submission.
+            upload: the upload that it was; it ends in the same transaction.
 
         Returns:
             The submission with its version.
+
+        Raises:
+            ClaimLost: another process works with the upload by now; nothing is recorded.
         """
         with self.engine.begin() as connection:
             if new.state == "accepted":
@@ -230,6 +236,8 @@ class Ledger:
             insert_findings(connection, new.submission_id, counts, findings)
             if explanations:
                 connection.execute(explanation.insert(), [asdict(one) for one in explanations])
+            if upload is not None:
+                end_claimed(connection, upload, new.state, new.submission_id)
             add_act(connection, f"submission.{new.state}", new.submission_id)
         return new
 

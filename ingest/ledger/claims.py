@@ -1,0 +1,82 @@
+"""Claims on uploads: one worker at a time works with each. A killed worker's upload is free for another at once.
+
+A claim is checked again in the transaction that ends the upload: a worker that was stopped for so long that another
+took over can't record anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ingest.ledger.acts import system_now
+from ingest.ledger.leases import LIFETIME, is_dead
+from ingest.ledger.tables import upload
+
+
+class ClaimLost(Exception):
+    """Another process works with the upload by now, or it was cancelled; what was done does not count."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to an upload. `holder` is as in `ingest.ledger.leases`."""
+
+    upload_id: str
+    holder: str
+
+
+def is_free(claimed_by: str | None, claim_until: datetime | None, now: datetime) -> bool:
+    """Whether nobody works with an upload: its worker is dead or silent, or its pause is over."""
+    if claimed_by is not None and is_dead(claimed_by):
+        return True
+    return claim_until is None or claim_until <= now
+
+
+def hold_claim(connection: sa.Connection, claim: Claim, **changes: Any) -> None:
+    """Change an upload, and keep it for a while longer.
+
+    Raises:
+        ClaimLost: it is not this worker's.
+    """
+    _change(connection, claim, {"claim_until": system_now() + LIFETIME, **changes})
+
+
+def end_claimed(
+    connection: sa.Connection,
+    claim: Claim,
+    state: str,
+    submission_id: str | None = None,
+    *,
+    is_settled: bool = False,
+    **changes: Any,
+) -> None:
+    """Bring an upload that a worker has to a state in which it stays; the worker has still to settle it.
+
+    Raises:
+        ClaimLost: it is not this worker's.
+    """
+    ended = {"state": state, "step": None, "changed_at": system_now(), "is_settled": is_settled}
+    if submission_id is not None:
+        ended |= {"submission_id": submission_id, "is_accepted": state != "refused"}
+    _change(connection, claim, ended | changes, only_working=True)
+
+
+def give_back(connection: sa.Connection, claim: Claim, pause: timedelta, **changes: Any) -> None:
+    """Let others take an upload, after a pause.
+
+    Raises:
+        ClaimLost: it is not this worker's.
+    """
+    _change(connection, claim, {"claimed_by": None, "claim_until": system_now() + pause, **changes})
+
+
+def _change(connection: sa.Connection, claim: Claim, values: dict[str, Any], *, only_working: bool = False) -> None:
+    statement = upload.update().where(upload.c.upload_id == claim.upload_id, upload.c.claimed_by == claim.holder)
+    if only_working:
+        statement = statement.where(upload.c.state == "working")
+    if connection.execute(statement.values(**values)).rowcount != 1:
+        raise ClaimLost(f"upload {claim.upload_id} is not this process's any more")
