@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")
 _PARAMETER = re.compile(r';\s*([A-Za-z*]+)=(?:"((?:[^"\\\r\n]|\\.)*)"|([^\s;"]*))\s*')
@@ -155,7 +156,7 @@ class Splitter:
             del self._buffer[:sure]
 
     def _end(self) -> None:
-        if self._buffer not in (b"", b"\r", b"\r\n"):
+        if bytes(self._buffer) not in (b"", b"\r", b"\r\n"):
             raise BrokenBody(_BROKEN)
 
 
@@ -178,12 +179,12 @@ def _part_of(lines: list[bytes]) -> PartBegins:
     parameters = _parameters(";" + rest)
     if kind.strip().lower() != "form-data" or parameters is None or "name" not in parameters:
         raise BrokenBody(_BROKEN)
-    file_name = parameters.get("filename")
+    file_name = parameters.get("filename", _extended(parameters.get("filename*")))
     return PartBegins(parameters["name"], None if file_name is None else _last_part(file_name))
 
 
 def _parameters(text: str) -> dict[str, str] | None:
-    """Parameters of a header: None where they can't be read or one is named twice. Those with `*` are passed over."""
+    """Parameters of a header: None where they can't be read or one is named twice."""
     found: dict[str, str] = {}
     place = 0
     while place < len(text):
@@ -192,13 +193,17 @@ def _parameters(text: str) -> dict[str, str] | None:
             return None
         place = match.end()
         name = match[1].lower()
-        if name.endswith("*"):  # RFC 7578 forbids them here
-            continue
         if name in found:
             return None
         value = match[2] if match[2] is not None else match[3]
         found[name] = value.replace('\\"', '"') if name != "boundary" else value
-    return {name: _unescaped(value) for name, value in found.items()}
+    return {name: value if name.endswith("*") else _unescaped(value) for name, value in found.items()}
+
+
+def _extended(value: str | None) -> str | None:
+    """A name as RFC 5987 writes it. RFC 7578 forbids it here, and some programs send nothing else."""
+    encoding, _, encoded = (value or "").partition("''")
+    return unquote(encoded) if encoding.lower() == "utf-8" else None
 
 
 def _unescaped(value: str) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -100,6 +101,14 @@ class Spool:
         for path in (self.path_of(upload_id), unfinished, *answers):
             path.unlink(missing_ok=True)
 
+    def key_versions(self) -> list[int]:
+        """The version of the originals' key that each whole file is under, ascending."""
+        found = []
+        for path in self.folder.glob(f"*{_WHOLE}"):
+            with suppress(FileNotFoundError), path.open("rb") as handle:
+                found.append(int.from_bytes(handle.read(_HEAD)[len(_MAGIC) : len(_MAGIC) + _VERSION], "big"))
+        return sorted(found)
+
     def ids(self) -> set[str]:
         """Uploads of which anything is here, unfinished or whole."""
         try:
@@ -166,6 +175,7 @@ class SpoolWriter:
         self._seal(bytes(self._waiting), is_last=True)
         self._waiting.clear()
         _to_disk(self._handle, b"")
+        self._handle.close()
         self._temporary.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -261,4 +271,6 @@ def _to_disk(handle: BinaryIO, content: bytes) -> None:
 
 
 def _damaged(upload_id: str) -> DamagedSpool:
-    return DamagedSpool(f"the spooled file of upload {upload_id} is missing, damaged, or under a lost key: send it again")
+    return DamagedSpool(
+        f"the spooled file of upload {upload_id} is missing, damaged, or under a lost key: send it again"
+    )
