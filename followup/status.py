@@ -12,7 +12,7 @@ from ingest.findings import Finding
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import locked_quarters
 from ingest.ledger.explanations import explanations_of
-from ingest.ledger.store import FINDINGS_PER_RULE, RuleCount
+from ingest.ledger.store import FINDINGS_PER_RULE, RuleCount, newest_accepted
 from ingest.quarters import Quarter, quarters_between
 from ingest.queries import queries_path, read_queries
 from ingest.settings import Settings
@@ -170,47 +170,60 @@ def _with_state(line: StatusLine, found: Submission | None, *, is_late: bool) ->
 def submission_status(
     settings: Settings, quarter: Quarter | None = None, *, with_queries: bool = False
 ) -> SubmissionStatus:
+    """What has been submitted, by all units: see `status_in`."""
+    ledger = Ledger(settings.ledger)
+    try:
+        return status_in(ledger, settings, quarter, with_queries=with_queries)
+    finally:
+        ledger.close()
+
+
+def status_in(
+    ledger: Ledger,
+    settings: Settings,
+    quarter: Quarter | None = None,
+    *,
+    district: str | None = None,
+    with_queries: bool = False,
+) -> SubmissionStatus:
     """What has been submitted.
 
     Args:
+        ledger: the installation's.
         settings: the installation's; its clock decides what is missing and what is only awaited.
-        with_queries: whether to list the open queries one by one.
         quarter: only this one; None gives every quarter from the first that holds a submission to the newest ended.
+        district: only this unit's; None gives all.
+        with_queries: whether to list the open queries one by one.
     """
-    ledger = Ledger(settings.ledger)
-    try:
-        submissions = ledger.submissions()
-        in_force = {(s.reporting_quarter, s.district_code, s.dataset): s for s in ledger.in_force()}
-        today, locked = settings.now_date(), locked_quarters(ledger)
-        named = sorted({s.reporting_quarter for s in submissions if s.reporting_quarter})
-        last = Quarter.of(today).previous()
-        quarters = [quarter] if quarter else quarters_between(Quarter.parse(named[0]), last) if named else []
-        lines = []
-        for one in quarters:
-            expected = {(d.code, dataset) for d in load_districts().valid_in(one) for dataset in load_contracts()}
-            voluntary = {(s.district_code, s.dataset) for s in in_force.values() if s.reporting_quarter == str(one)}
-            for district, dataset in sorted(expected | {(d, s) for d, s in voluntary if s}):
-                found = in_force.get((str(one), district, dataset))
-                refused = sum(
-                    s.state == "refused"
-                    and (s.district_code, s.dataset, s.reporting_quarter) == (district, dataset, str(one))
-                    and (found is None or s.sequence > found.sequence)
-                    for s in submissions
-                )
-                line = StatusLine(str(one), district, dataset, "", refused=refused, is_locked=str(one) in locked)
-                lines.append(_with_state(line, found, is_late=today > one.deadline))
-        shown = {str(one) for one in quarters}
-        listed = [
-            query
-            for key, found in sorted(in_force.items(), key=str)
-            if with_queries and key[0] in shown
-            for query in open_queries_of(settings, ledger, found)
-        ]
-        with_files = {key[0] for key in in_force} - locked
-        to_lock = [
-            str(q) for q in quarters if str(q) in with_files and today >= q.end + timedelta(days=DAYS_UNTIL_LOCK)
-        ]
-        refusals = _refusals(ledger, submissions, str(quarter) if quarter else None)
-        return SubmissionStatus(tuple(lines), tuple(refusals), tuple(to_lock), tuple(listed))
-    finally:
-        ledger.close()
+    submissions = ledger.submissions(district=district)
+    in_force = {(s.reporting_quarter, s.district_code, s.dataset): s for s in newest_accepted(submissions)}
+    today, locked = settings.now_date(), locked_quarters(ledger)
+    named = sorted({s.reporting_quarter for s in submissions if s.reporting_quarter})
+    last = Quarter.of(today).previous()
+    quarters = [quarter] if quarter else quarters_between(Quarter.parse(named[0]), last) if named else []
+    lines = []
+    for one in quarters:
+        units = [d.code for d in load_districts().valid_in(one) if district in (None, d.code)]
+        expected = {(code, dataset) for code in units for dataset in load_contracts()}
+        voluntary = {(s.district_code, s.dataset) for s in in_force.values() if s.reporting_quarter == str(one)}
+        for code, dataset in sorted(expected | {(d, s) for d, s in voluntary if s}):
+            found = in_force.get((str(one), code, dataset))
+            refused = sum(
+                s.state == "refused"
+                and (s.district_code, s.dataset, s.reporting_quarter) == (code, dataset, str(one))
+                and (found is None or s.sequence > found.sequence)
+                for s in submissions
+            )
+            line = StatusLine(str(one), code, dataset, "", refused=refused, is_locked=str(one) in locked)
+            lines.append(_with_state(line, found, is_late=today > one.deadline))
+    shown = {str(one) for one in quarters}
+    listed = [
+        query
+        for key, found in sorted(in_force.items(), key=str)
+        if with_queries and key[0] in shown
+        for query in open_queries_of(settings, ledger, found)
+    ]
+    with_files = {key[0] for key in in_force} - locked
+    to_lock = [str(q) for q in quarters if str(q) in with_files and today >= q.end + timedelta(days=DAYS_UNTIL_LOCK)]
+    refusals = _refusals(ledger, submissions, str(quarter) if quarter else None)
+    return SubmissionStatus(tuple(lines), tuple(refusals), tuple(to_lock), tuple(listed))
