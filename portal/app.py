@@ -24,6 +24,8 @@ from portal.security.guard import BodyRefused, Guard, without_ledger
 from portal.security.visit import Visit
 from portal.settings import PortalSettings
 from portal.signing_in.access import NeedsSignIn, NotHere
+from portal.signing_in.oidc import provider_of
+from portal.signing_in.oidc_routes import router as oidc_pages
 from portal.signing_in.routes import local_address
 from portal.signing_in.routes import router as signing_in
 
@@ -54,11 +56,14 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
 
     Raises:
         LedgerError: the ledger can't be opened.
+        OidcUnusable: the identity provider's settings can't be used.
     """
-    portal = Portal(settings, own or PortalSettings(), Ledger(settings.ledger), passwords or Passwords())
+    own = own or PortalSettings()
+    oidc = provider_of(own)
+    portal = Portal(settings, own, Ledger(settings.ledger), passwords or Passwords(), oidc)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.portal = portal
-    for router in (signing_in, information):
+    for router in (signing_in, oidc_pages, information):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(NeedsSignIn, _to_sign_in)

@@ -16,6 +16,7 @@ from ingest.portal_login.signing_in import session_times
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 from portal.settings import PortalSettings
+from portal.signing_in.oidc import Provider
 
 _REMEMBERED_SECONDS = 10.0
 
@@ -36,6 +37,8 @@ class Portal:
     own: PortalSettings
     ledger: Ledger
     passwords: Passwords
+    oidc: Provider | None = None
+    """The city's identity provider, where the installation names one."""
     _synthetic: _Remembered = field(default_factory=_Remembered, repr=False, compare=False)
 
     @property

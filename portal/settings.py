@@ -33,6 +33,19 @@ class PortalSettings(BaseSettings):
         None, pattern=r"^https?://[^?#@]+$", description="Airflow to tell of accepted files; absent: none is told"
     )
     airflow_login: Path | None = Field(None, description="JSON file, for its owner alone: user, password")
+    oidc_issuer: str | None = Field(
+        None, pattern=r"^https?://[^?#@\s]+$", description="the city's identity provider; absent: local users only"
+    )
+    oidc_client_id: str | None = Field(None, description="the portal's id at the provider")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="the portal's secret at the provider: a file for its owner alone; absent: a public client"
+    )
+    oidc_scopes: str = Field("openid profile", description="what is asked for, with spaces between")
+    oidc_name_claim: str = Field("preferred_username", description="claim of the ID token with the account's name")
+    oidc_role_claim: str = Field("roles", description="claim by which the mapping gives a role")
+    oidc_units_claim: str = Field("units", description="claim by which the mapping gives an officer's units")
+    oidc_mapping: Path | None = Field(None, description="YAML or JSON: values of claims → role and units")
+    oidc_label: str = Field("stadens inloggning", max_length=60, description="what the button names after “med”")
 
     @property
     def is_secure(self) -> bool:
@@ -50,14 +63,30 @@ class PortalSettings(BaseSettings):
         return frozenset(filter(None, (one.strip() for one in self.proxies.split(","))))
 
     @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        """A provider is named with all that is needed, and asked in clear on this machine only."""
+        if self.oidc_issuer is None:
+            return self
+        if self.oidc_client_id is None or self.oidc_mapping is None:
+            raise ValueError("FOLLOWUP_PORTAL_OIDC_ISSUER needs FOLLOWUP_PORTAL_OIDC_CLIENT_ID and _OIDC_MAPPING too")
+        if not self.oidc_issuer.startswith("https://") and not is_loopback(urlsplit(self.oidc_issuer).hostname or ""):
+            raise ValueError("FOLLOWUP_PORTAL_OIDC_ISSUER must begin with https:// unless it is of this machine")
+        if self.oidc_name_claim in ("sub", "email"):
+            raise ValueError("FOLLOWUP_PORTAL_OIDC_NAME_CLAIM must name an account: sub and email are personal")
+        if "openid" not in self.oidc_scopes.split():
+            raise ValueError("FOLLOWUP_PORTAL_OIDC_SCOPES must hold openid")
+        return self
+
+    @model_validator(mode="after")
     def _secure_unless_local(self) -> Self:
         """Passwords are never sent in clear between machines."""
-        if not self.is_secure and not _is_loopback(urlsplit(self.url).hostname or ""):
+        if not self.is_secure and not is_loopback(urlsplit(self.url).hostname or ""):
             raise ValueError("FOLLOWUP_PORTAL_URL must begin with https:// unless it is an address of this machine")
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name alone: nothing is looked up."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -173,6 +173,46 @@ def enable_user(ledger: Ledger, user: PortalUser) -> bool:
         login_attempts.forget_name(connection, key)
         add_act(connection, "user.enabled" if was_disabled else "user.wait_ended", user.name)
         return was_disabled
+
+
+def set_rights(
+    connection: sa.Connection, user: PortalUser, role: Role, units: Collection[str], now: datetime
+) -> PortalUser:
+    """Set role and units, in the caller's transaction, which has held the user's row.
+
+    Where the user loses a role or a unit, all their sessions are revoked: pages that are open show no more than they
+    may. Nothing is done where nothing changes.
+
+    Args:
+        connection: of the transaction.
+        user: as `user_of` gave it under `is_changing`.
+        role: the new one.
+        units: codes known to the caller's registry; at least one for an officer, none for others.
+        now: UTC, without zone.
+
+    Returns:
+        The user as they are now.
+
+    Raises:
+        ChangeRefused: the units don't fit the role.
+    """
+    wanted = tuple(sorted(set(units)))
+    if bool(wanted) != (role is Role.OFFICER):
+        raise ChangeRefused("an officer has at least one unit, and no other role has any")
+    if (user.role, user.units) == (role, wanted):
+        return user
+    connection.execute(portal_user.update().where(portal_user.c.user_id == user.user_id).values(role=str(role)))
+    connection.execute(portal_user_unit.delete().where(portal_user_unit.c.user_id == user.user_id))
+    if wanted:
+        connection.execute(
+            portal_user_unit.insert(), [{"user_id": user.user_id, "district_code": code} for code in wanted]
+        )
+    subject = " ".join([f"{user.name}: {user.role}", *user.units, "->", role, *wanted])
+    if user.role is not role or set(user.units) - set(wanted):
+        ended = sessions.revoke_all(connection, user.user_id, now)
+        subject = f"{subject}, {ended} sessions revoked"
+    add_act(connection, "user.changed", subject)
+    return replace(user, role=role, units=wanted)
 
 
 def set_password(ledger: Ledger, user: PortalUser, password_hash: str, now: datetime) -> int:

@@ -108,10 +108,11 @@ def find_visit(portal: Portal, headers: Headers, peer: str) -> Visit:
     )
 
 
-def begin_session(response: Response, own: PortalSettings, token: str, device: str) -> None:
-    """Give the browser the cookies of a new session."""
+def begin_session(response: Response, own: PortalSettings, token: str, device: str | None) -> None:
+    """Give the browser the cookies of a new session; without a device what it has stays."""
     _set(response, own, "session", token, None)
-    _set(response, own, "device", device, _DEVICE_SECONDS)
+    if device is not None:
+        _set(response, own, "device", device, _DEVICE_SECONDS)
     response.delete_cookie(_named(own, "visitor"), path="/", secure=own.is_secure, httponly=True, samesite="lax")
 
 
@@ -131,6 +132,16 @@ def set_visitor(response: Response, own: PortalSettings, visit: Visit) -> None:
     """Give the browser its visitor's text, where nobody is signed in."""
     if visit.signed_in is None and visit.visitor is not None:
         _set(response, own, "visitor", visit.visitor, None)
+
+
+def set_transaction(response: Response, own: PortalSettings, sealed: str | None, seconds: int) -> None:
+    """Give the browser the cookie of a sign-in by OIDC that is under way; None takes it away."""
+    _set(response, own, "oidc", sealed or "", seconds if sealed else 0)
+
+
+def transaction_of(request: Request, own: PortalSettings) -> str:
+    """That cookie as it came, or empty."""
+    return request.cookies.get(_named(own, "oidc"), "")
 
 
 def _set(response: Response, own: PortalSettings, name: str, value: str, seconds: int | None) -> None:

@@ -46,13 +46,19 @@ def sign_in_page(request: Request, visit: Anybody, till: str = "") -> Response:
     """The page with name and password."""
     if visit.user is not None:
         return RedirectResponse(local_address(till) or first_page(visit.user), 303)
-    return _form(request, till)
+    return sign_in_form(request, till)
 
 
-def _form(request: Request, back: str, status: int = 200, error: str = "") -> Response:
+def sign_in_form(request: Request, back: str, status: int = 200, error: str = "") -> Response:
+    """The page with name and password, and what was wrong."""
     request.state.visit = with_visitor(visit_of(request))
-    response = page(request, "signing_in/sign_in.html", status=status, error=error, back=local_address(back) or "")
-    set_visitor(response, portal_of(request).own, visit_of(request))
+    own = portal_of(request).own
+    elsewhere = own.oidc_label if portal_of(request).oidc is not None else None
+    response = page(
+        request, "signing_in/sign_in.html", status=status, error=error, back=local_address(back) or "",
+        elsewhere=elsewhere,
+    )  # fmt: skip
+    set_visitor(response, own, visit_of(request))
     return response
 
 
@@ -64,15 +70,20 @@ def signed(request: Request, visit: Anybody, form: SentForm) -> Response:
     try:
         new = sign_in(portal.ledger, portal.passwords, given, portal.times, system_now())
     except SignInMustWait as busy:
-        seconds = max(1, round(busy.wait.total_seconds()))
-        waited = f"{seconds} sekunder" if seconds < 120 else f"{round(seconds / 60)} minuter"
-        response = _form(request, back, 429, f"För många försök. Vänta {waited} och försök sedan igen.")
-        response.headers["retry-after"] = str(seconds)
-        return response
+        return must_wait(request, busy, back)
     except SignInRefused:
-        return _form(request, back, 403, _REFUSED)
+        return sign_in_form(request, back, 403, _REFUSED)
     response = RedirectResponse(local_address(back) or first_page(new.user), 303)
     begin_session(response, portal.own, new.token, new.device)
+    return response
+
+
+def must_wait(request: Request, busy: SignInMustWait, back: str) -> Response:
+    """The same page after too many tries."""
+    seconds = max(1, round(busy.wait.total_seconds()))
+    waited = f"{seconds} sekunder" if seconds < 120 else f"{round(seconds / 60)} minuter"
+    response = sign_in_form(request, back, 429, f"För många försök. Vänta {waited} och försök sedan igen.")
+    response.headers["retry-after"] = str(seconds)
     return response
 
 
