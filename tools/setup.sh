@@ -134,6 +134,7 @@ setup_python() {
 # Package in portal/assets/package-lock.json, file in it, name in portal/static/vendor.
 assets_wanted() {
     cat <<'EOF'
+@fkui/theme-default dist/theme-auto.css fkui-theme.css
 htmx.org dist/htmx.min.js htmx.min.js
 EOF
 }

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from ingest.settings import ROOT
+from portal.pages import render
 
 STATIC = ROOT / "portal" / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -98,10 +99,8 @@ def look(chromium: Browser) -> Iterator[Callable[..., Looked]]:
 class _Pages(BaseHTTPRequestHandler):
     """The gallery's pages; an upload is read slowly, as a network would bring it."""
 
-    environment = Environment(
-        loader=FileSystemLoader([ROOT / "portal" / "pages", Path(__file__).parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
+    environment = render._ENVIRONMENT.overlay(
+        loader=FileSystemLoader([ROOT / "portal" / "pages", Path(__file__).parent])
     )
     asked = 0
     bodies: tuple[bytes, ...] = ()
