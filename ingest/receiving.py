@@ -14,16 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest.districts import DropLocation, load_districts, load_drop_locations
+from ingest.feedback_files import FEEDBACK_ENDINGS, feedback_path
 from ingest.ledger import Submission
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
 from ingest.naming import FileName, read_name, shown_name
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
 from ingest.recording import (
-    FEEDBACK_ENDINGS,
     Arrival,
     IntakeContext,
-    feedback_path,
     open_intake,
 )
 from ingest.settings import MEGABYTE, Settings, SettingsError

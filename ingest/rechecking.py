@@ -19,6 +19,7 @@ from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
 from ingest.explaining import carried_over, earlier_explanations, explained_by_rule, open_count
 from ingest.feedback import as_text
+from ingest.feedback_files import feedback_path
 from ingest.history import Past, look_back
 from ingest.ledger import Submission
 from ingest.ledger.decisions import local_names
@@ -27,7 +28,7 @@ from ingest.ledger.store import FINDINGS_PER_RULE
 from ingest.naming import FileName
 from ingest.quarters import Quarter
 from ingest.queries import SCHEMA, queries_of, queries_path, read_queries, write_queries
-from ingest.recording import IntakeContext, feedback_path
+from ingest.recording import IntakeContext
 from ingest.sentinels import DATE_EMPTY, EMPTY
 from ingest.storing import read_rows, write_whole
 

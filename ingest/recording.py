@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
 
 from ingest.checking import CheckReport, Circumstances
 from ingest.contracts import load_contracts
 from ingest.explaining import carried_over, earlier_explanations, explained_by_rule, open_count
 from ingest.feedback import as_json, as_text
+from ingest.feedback_files import feedback_path
 from ingest.feedback_workbook import as_workbook
 from ingest.history import Past
 from ingest.ledger import Ledger, Submission
@@ -30,9 +30,6 @@ from ingest.queries import queries_of, queries_path, write_queries
 from ingest.settings import CITY_TIME, Settings, SettingsError
 from ingest.storing import Provenance, rows_to_store, write_rows, write_whole
 
-FEEDBACK_ENDINGS = ("txt", "json", "xlsx")
-"""Endings of the feedback files of each submission."""
-
 
 @dataclass(frozen=True)
 class IntakeContext:
@@ -43,14 +40,14 @@ class IntakeContext:
     ledger: Ledger
 
     @contextmanager
-    def lease(self, district_code: str) -> Iterator[None]:
+    def lease(self, district_code: str, wait_seconds: float = 120.0) -> Iterator[None]:
         """Hold the lease of a district's files, with the keys that are in use.
 
         Raises:
-            LeaseBusy: another process does something with them.
+            LeaseBusy: another process does something with them, and did not end within so long.
             SettingsError: the keys were rotated while this command waited, or are being rotated.
         """
-        with self.ledger.lease(f"receive:{district_code}"):
+        with self.ledger.lease(f"receive:{district_code}", wait_seconds):
             if load_keys(self.settings.keys) != self.keys:
                 raise SettingsError("the keys were rotated while this command ran: run it again")
             require_current_keys(self.keys, self.ledger)
@@ -72,15 +69,28 @@ def open_intake(settings: Settings, *, is_rotating: bool = False) -> Iterator[In
     keys = load_keys(settings.keys)
     ledger = Ledger(settings.ledger)
     try:
-        if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
-            raise SettingsError(
-                f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
-            )
-        if not is_rotating:
-            require_current_keys(keys, ledger)
-        yield IntakeContext(settings, keys, ledger)
+        yield _joined(settings, keys, ledger, is_rotating=is_rotating)
     finally:
         ledger.close()
+
+
+def intake_with(settings: Settings, ledger: Ledger) -> IntakeContext:
+    """As `open_intake`, with a ledger that is open; for processes that go on while keys are rotated.
+
+    Raises:
+        SettingsError: as `open_intake`.
+    """
+    return _joined(settings, load_keys(settings.keys), ledger)
+
+
+def _joined(settings: Settings, keys: Keys, ledger: Ledger, *, is_rotating: bool = False) -> IntakeContext:
+    if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
+        raise SettingsError(
+            f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
+        )
+    if not is_rotating:
+        require_current_keys(keys, ledger)
+    return IntakeContext(settings, keys, ledger)
 
 
 def require_current_keys(keys: Keys, ledger: Ledger) -> None:
@@ -140,11 +150,6 @@ def circumstances_of(
         past = Past(ledger, settings.home, district_code, name.quarter)
         is_locked = is_closed_to(ledger, district_code, name.dataset, name.quarter, today)
     return Circumstances(keys, today, settings.max_file_megabytes, past, local_names(ledger), is_locked)
-
-
-def feedback_path(settings: Settings, district_code: str, submission_id: str, ending: str) -> Path:
-    """Path of a feedback file."""
-    return settings.feedback / district_code / f"{submission_id}.{ending}"
 
 
 def submission_id_of(district_code: str, name: FileName, checksum: str, sequence: int) -> str:

@@ -26,7 +26,7 @@ from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.store import newest_accepted
-from ingest.naming import read_name
+from ingest.naming import FileName, read_name
 from ingest.queries import queries_of
 from ingest.recording import IntakeContext, circumstances_of, open_intake
 from ingest.settings import CITY_TIME, MEGABYTE, Settings, SettingsError
@@ -57,11 +57,26 @@ class Preview:
 def preview(
     settings: Settings, path: Path, *, most: int | None = 20, on_node: Callable[[NodeResult], None] | None = None
 ) -> Preview:
-    """Check a file, build a warehouse with it in place of the version in force, and compare.
+    """As `preview_content`, of a file whose name says district, dataset and quarter."""
+    with path.open("rb") as handle:
+        raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
+    return preview_content(settings, raw, read_name(path.name), most=most, on_node=on_node)
+
+
+def preview_content(
+    settings: Settings,
+    raw: bytes,
+    name: FileName,
+    *,
+    most: int | None = 20,
+    on_node: Callable[[NodeResult], None] | None = None,
+) -> Preview:
+    """Check a file's bytes, build a warehouse with them in place of the version in force, and compare.
 
     Args:
         settings: the installation's.
-        path: the file; its name says district, dataset and quarter.
+        raw: the file's bytes; they are not written to disk.
+        name: of district, dataset and quarter.
         most: figures listed per mart; None lists all.
         on_node: called as each seed, model and test of a build ends.
 
@@ -73,8 +88,8 @@ def preview(
     """
     _require_received_rows(settings)
     with open_intake(settings) as intake:
-        raw, report = _check(intake, path)
-        name = report.name
+        report = check_file(raw, name, circumstances_of(settings, intake.keys, intake.ledger, name, name.district))
+        report = with_changes(report, intake.ledger, settings.home, intake.keys)
         if not report.accepted or name.dataset is None or name.quarter is None or name.district is None:
             return Preview(report, False, None, ())
         in_force = intake.ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))
@@ -110,14 +125,6 @@ def _require_received_rows(settings: Settings) -> None:
             raise nothing
     finally:
         ledger.close()
-
-
-def _check(intake: IntakeContext, path: Path) -> tuple[bytes, CheckReport]:
-    settings, name = intake.settings, read_name(path.name)
-    with path.open("rb") as handle:
-        raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
-    report = check_file(raw, name, circumstances_of(settings, intake.keys, intake.ledger, name, name.district))
-    return raw, with_changes(report, intake.ledger, settings.home, intake.keys)
 
 
 def _as_if_submitted(

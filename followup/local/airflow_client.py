@@ -47,10 +47,20 @@ class AirflowClient:
         url: base address, such as http://127.0.0.1:8080.
         user, password: of a user of the installation's auth manager.
         may_log_in: asked each time before the password is sent; where it says no, nothing is sent.
+        seconds: how long an answer is waited for.
     """
 
-    def __init__(self, url: str, user: str, password: str, *, may_log_in: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        *,
+        may_log_in: Callable[[], bool] = lambda: True,
+        seconds: float = 30,
+    ) -> None:
         """Prepare; nothing is sent until the first call."""
+        self._seconds = seconds
         self.url = url.rstrip("/")
         self._may_log_in = may_log_in
         self._login = {"username": user, "password": password}
@@ -75,7 +85,7 @@ class AirflowClient:
 
     def _send(self, method: str, path: str, **rest: Any) -> requests.Response:
         try:
-            return self._session.request(method, self.url + path, timeout=30, **rest)
+            return self._session.request(method, self.url + path, timeout=self._seconds, **rest)
         except requests.RequestException as error:
             raise AirflowError(f"{method} {path}: no answer from {self.url} ({type(error).__name__})") from error
 

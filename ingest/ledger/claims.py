@@ -6,6 +6,9 @@ took over can't record anything.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.ledger.acts import system_now
-from ingest.ledger.leases import LIFETIME, is_dead
+from ingest.ledger.leases import LIFETIME, RENEWAL_SECONDS, is_dead
+from ingest.ledger.opening import LedgerError
 from ingest.ledger.tables import upload
 
 
@@ -72,6 +76,25 @@ def give_back(connection: sa.Connection, claim: Claim, pause: timedelta, **chang
         ClaimLost: it is not this worker's.
     """
     _change(connection, claim, {"claimed_by": None, "claim_until": system_now() + pause, **changes})
+
+
+@contextmanager
+def renewing(engine: sa.Engine, claim: Claim) -> Iterator[None]:
+    """Keep a claim while the block runs, however long that takes. One that was lost is not taken back."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEWAL_SECONDS):
+            with suppress(LedgerError, ClaimLost), engine.begin() as connection:
+                hold_claim(connection, claim)
+
+    renewer = threading.Thread(target=renew, name=f"claim {claim.upload_id}", daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewer.join()
 
 
 def _change(connection: sa.Connection, claim: Claim, values: dict[str, Any], *, only_working: bool = False) -> None:

@@ -21,7 +21,7 @@ from ingest.ledger.opening import LedgerError
 from ingest.ledger.tables import lease
 
 LIFETIME = timedelta(seconds=90)
-_RENEWAL_SECONDS = 20.0
+RENEWAL_SECONDS = 20.0
 _RETRY_SECONDS = 2.0
 
 
@@ -88,9 +88,9 @@ def hold(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     done = threading.Event()
 
     def renew() -> None:
-        pause = _RENEWAL_SECONDS
+        pause = RENEWAL_SECONDS
         while not done.wait(pause):
-            pause = _RENEWAL_SECONDS
+            pause = RENEWAL_SECONDS
             try:
                 with engine.begin() as connection:
                     connection.execute(

@@ -256,7 +256,7 @@ upload = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, comment="times that a worker has begun"),
     sa.Column("claimed_by", sa.String(120), comment="process that works with it"),
     sa.Column("claim_until", sa.DateTime, comment="until then nobody else takes it"),
-    sa.Column("preview_state", sa.String(10), comment="waiting, working, done or failed; null: none was asked for"),
+    sa.Column("preview_state", sa.String(10), comment="waiting, working, again, done or failed"),
     sa.Index(None, "district_code", "created_at"),
     sa.Index(None, "state", "is_settled"),
 )

@@ -33,7 +33,7 @@ UploadState = Literal[
     "receiving", "waiting", "working", "unnamed", "checked", "to_confirm", "accepted", "refused", "duplicate",
     "unpacked", "failed", "cancelled", "expired",
 ]  # fmt: skip
-PreviewState = Literal["waiting", "working", "done", "failed"]
+PreviewState = Literal["waiting", "working", "again", "done", "failed"]
 FOR_SENDER = ("unnamed", "checked", "to_confirm")
 """States in which the sender decides."""
 ENDED = ("accepted", "refused", "duplicate", "unpacked", "failed", "cancelled", "expired")
@@ -221,6 +221,7 @@ def claim_next(ledger: Ledger) -> Upload | None:
     )
     found, now = _select(ledger, _in_order(open_ones)), system_now()
     free = [one for one in found if is_free(one.claimed_by, one.claim_until, now)]
+    free.sort(key=lambda one: one.has_ended)  # a verdict comes before what follows another
     busy = {
         one.district_code
         for one in found
@@ -328,7 +329,7 @@ def start_preview(ledger: Ledger, upload_id: str) -> None:
 def next_preview(ledger: Ledger) -> Upload | None:
     """The oldest upload whose preview waits or was cut off. The caller holds the lease of previews."""
     asked = sa.select(upload).where(
-        upload.c.preview_state.in_(("waiting", "working")), upload.c.state.in_(("checked", "to_confirm"))
+        upload.c.preview_state.in_(("waiting", "working", "again")), upload.c.state.in_(("checked", "to_confirm"))
     )
     found = _select(ledger, _in_order(asked).limit(1))
     return found[0] if found else None

@@ -10,15 +10,15 @@ from typing import Any
 
 from ingest.acting_user import Actor
 from ingest.contracts import load_contracts
+from ingest.feedback_files import feedback_path
 from ingest.ledger import ChangeRefused, Ledger
 from ingest.ledger import uploads as table
 from ingest.ledger.uploads import PreviewState, Purpose, Upload
 from ingest.quarters import Quarter
-from ingest.recording import feedback_path
 from ingest.settings import Settings
+from ingest.spooling import PREVIEW, REPORT, WORKBOOK, Spool
 from portal.handover.multipart import BrokenBody, HandoverRefused, TooLarge
 from portal.handover.receiving import Limits, NoFile, Received, Reception, SpoolFull
-from portal.handover.spool import PREVIEW, REPORT, WORKBOOK, Spool
 
 __all__ = [
     "BrokenBody",
@@ -181,4 +181,5 @@ class Handover:
         if one is None or one.preview_state is None:
             return None
         content = self._spool.read_answer(upload_id, PREVIEW)
-        return Preview(one.preview_state, None if content is None else json.loads(content))
+        state: PreviewState = "working" if one.preview_state == "again" else one.preview_state
+        return Preview(state, None if content is None else json.loads(content))

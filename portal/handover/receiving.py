@@ -26,6 +26,7 @@ from ingest.ledger.uploads import (
 from ingest.naming import read_name, shown_name
 from ingest.persons.keys import Keys, load_keys
 from ingest.settings import MEGABYTE, Settings
+from ingest.spooling import Spool, SpoolWriter
 from portal.handover.multipart import (
     BrokenBody,
     HandoverRefused,
@@ -35,7 +36,6 @@ from portal.handover.multipart import (
     TooLarge,
     boundary_of,
 )
-from portal.handover.spool import Spool, SpoolWriter
 
 _KEEP_SECONDS = 20.0
 

@@ -13,11 +13,11 @@ from openpyxl import load_workbook
 from followup.checking import check_paths
 from ingest.explaining import CannotBeExplained, Explained, explain
 from ingest.feedback import as_text, verdict
+from ingest.feedback_files import feedback_path
 from ingest.ledger import Submission
 from ingest.ledger.explanations import explanations_of
 from ingest.queries import queries_path, read_queries
 from ingest.receiving import receive_district
-from ingest.recording import feedback_path
 
 NOW = datetime(2018, 10, 11)
 OPEN = {"utredning_slut": "", "barnet_horts": "", "skola_kontaktad": "", "insats_erbjuden": "", "insats": "",

@@ -149,7 +149,7 @@ def test_full_disk_is_said_and_leaves_nothing(counter: Counter, monkeypatch: pyt
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("portal.handover.spool.os.fsync", full)
+    monkeypatch.setattr("ingest.spooling.os.fsync", full)
     with pytest.raises(SpoolFull):
         counter.send(form([(NAME, b"x")]))
     assert counter.left() == [] and uploads_of(counter.ledger, "bromma") == []

@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False, comment="times that a worker has begun"),
         sa.Column("claimed_by", sa.String(120), comment="process that works with it"),
         sa.Column("claim_until", sa.DateTime(), comment="until then nobody else takes it"),
-        sa.Column("preview_state", sa.String(10), comment="waiting, working, done or failed; null: none was asked for"),
+        sa.Column("preview_state", sa.String(10), comment="waiting, working, again, done or failed"),
         sa.ForeignKeyConstraint(["submission_id"], ["submission.submission_id"], name=op.f("fk_upload_submission_id")),
         sa.PrimaryKeyConstraint("upload_id", name=op.f("pk_upload")),
     )

@@ -109,6 +109,11 @@ class Spool:
                 found.append(int.from_bytes(handle.read(_HEAD)[len(_MAGIC) : len(_MAGIC) + _VERSION], "big"))
         return sorted(found)
 
+    def touched_at(self, upload_id: str) -> float:
+        """When anything of an upload was written last, in seconds since 1970; 0 where nothing is here."""
+        own = [path for path in self.folder.iterdir() if path.name.lstrip(".").startswith(f"{upload_id}.")]
+        return max((path.stat().st_mtime for path in own), default=0.0)
+
     def ids(self) -> set[str]:
         """Uploads of which anything is here, unfinished or whole."""
         try:

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.persons.keys import Keys, throwaway_keys, with_original_key
 from ingest.settings import Settings
-from portal.handover.spool import PIECE_BYTES, DamagedSpool, Spool
+from ingest.spooling import PIECE_BYTES, DamagedSpool, Spool
 
 KEYS = throwaway_keys()
 NAME = "ärenden 201803151234.csv"
