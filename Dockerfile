@@ -27,7 +27,13 @@ COPY publish publish
 COPY synthetic synthetic
 COPY followup followup
 COPY dags dags
+COPY portal portal
 COPY docker docker
+
+# The portal's browser files, by the npm that the lock has; the lock in portal/assets has their checksums.
+COPY tools/setup.sh tools/setup.sh
+RUN PYTHON=python tools/setup.sh assets && rm -rf /root/.npm
+
 RUN pip install --no-deps --no-build-isolation --editable . \
     && chown -R followup:followup dbt_project
 

@@ -227,8 +227,12 @@ def test_dockerfile_copies_what_is_there_and_dockerignore_lets_it_through() -> N
 
 
 def test_image_holds_every_package_and_declared_part() -> None:
-    for part in ("ingest", "followup", "publish", "dags", "dbt_project", "expectations"):
+    for part in ("ingest", "followup", "publish", "dags", "portal", "dbt_project", "expectations"):
         assert f"COPY {part} {part}" in DOCKERFILE
+
+
+def test_image_makes_the_portals_browser_files_after_the_portal_is_there() -> None:
+    assert DOCKERFILE.index("COPY portal portal") < DOCKERFILE.index("tools/setup.sh assets")
 
 
 def test_the_image_installs_the_lock_and_nothing_else() -> None:

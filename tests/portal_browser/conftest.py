@@ -18,7 +18,7 @@ import pytest
 from jinja2 import FileSystemLoader
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ingest.settings import ROOT
+from ingest.settings import ROOT, Settings
 from portal.pages import render
 
 STATIC = ROOT / "portal" / "static"
@@ -102,6 +102,7 @@ class _Pages(BaseHTTPRequestHandler):
     environment = render._ENVIRONMENT.overlay(
         loader=FileSystemLoader([ROOT / "portal" / "pages", Path(__file__).parent])
     )
+    settings = Settings()
     asked = 0
     bodies: tuple[bytes, ...] = ()
 
@@ -110,6 +111,8 @@ class _Pages(BaseHTTPRequestHandler):
         if path.startswith("/static/"):
             file = STATIC / path.removeprefix("/static/")
             self._send(200, file.read_bytes(), TYPES[file.suffix])
+        elif path == "/tillganglighet":
+            self._render(200, "tillganglighet.html", settings=self.settings)
         elif path == "/poll":
             type(self).asked += 1
             self._render(200, "polled.html", at=self.asked)

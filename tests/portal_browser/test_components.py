@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Gallery, Looked
+from conftest import Gallery, Looked, _Pages
+
+from ingest.settings import Settings
 
 Look = Callable[..., Looked]
 
@@ -22,6 +24,20 @@ def test_components_have_no_fault(look: Look, gallery: Gallery, width: int, sche
 
 def test_components_have_no_fault_in_forced_colours(look: Look, gallery: Gallery) -> None:
     assert look(gallery.url, forced_colors="active").wrong() == []
+
+
+@pytest.mark.parametrize("email", [None, "uppfoljning@stad.example"])
+def test_the_accessibility_statement_has_no_fault_and_names_whom_to_ask(
+    look: Look, gallery: Gallery, email: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Pages, "settings", Settings(catalogue_contact_email=email))
+    looked = look(gallery.url + "/tillganglighet", 360)
+    assert looked.wrong() == []
+    said = looked.page.inner_text("main")
+    assert "Stadens uppföljningsenhet" in said
+    assert (looked.page.locator("a[href^='mailto:']").all_inner_texts() or [None]) == [email]
+    for part in ("delvis förenlig", "2018:1937", "Digg", "30 november 2026"):
+        assert part in said
 
 
 def test_text_of_a_file_is_text(look: Look, gallery: Gallery) -> None:
