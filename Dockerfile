@@ -32,7 +32,7 @@ COPY docker docker
 
 # The portal's browser files, by the npm that the lock has; the lock in portal/assets has their checksums.
 COPY tools/setup.sh tools/setup.sh
-RUN PYTHON=python tools/setup.sh assets && rm -rf /root/.npm
+RUN PYTHON=python npm_config_cache=/tmp/npm tools/setup.sh assets && rm -rf /tmp/npm
 
 RUN pip install --no-deps --no-build-isolation --editable . \
     && chown -R followup:followup dbt_project

@@ -130,6 +130,15 @@ function send(form, address) {
   request.send(new FormData(form));
 }
 
+// A page that the browser had put by shows its form as it was left: in the middle of sending.
+function onShow(event) {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form[data-upload][aria-busy]")) {
+    form.removeAttribute("aria-busy");
+    progressOf(form).hide();
+  }
+}
+
 function onSubmit(event) {
   const form = event.target;
   if (!form.matches("form[data-upload]")) return;
@@ -205,6 +214,7 @@ function prepare(root) {
   if (first) focusOn(first);
 }
 
+window.addEventListener("pageshow", onShow);
 document.addEventListener("submit", onSubmit);
 document.addEventListener("change", onChange);
 document.addEventListener("click", onClick);

@@ -94,6 +94,20 @@ def test_files_are_sent_with_progress_and_the_csrf_field_first(look: Look, galle
     assert looked.said == []
 
 
+def test_a_form_can_be_sent_again_after_going_back(look: Look, gallery: Gallery, tmp_path: Path) -> None:
+    page = look(gallery.url).page
+    (tmp_path / "x.csv").write_bytes(b"a;b")
+    page.set_input_files("#files", tmp_path / "x.csv")
+    page.click("form:has(#files) >> text=Kontrollera")
+    page.wait_for_url(gallery.url + "/taken-in")
+    page.go_back()
+    assert not page.is_visible("progress#files-progress")
+    page.set_input_files("#files", tmp_path / "x.csv")
+    page.click("form:has(#files) >> text=Kontrollera")
+    page.wait_for_url(gallery.url + "/taken-in")
+    assert len(gallery.bodies) == 2
+
+
 def test_files_that_are_too_large_are_not_sent(look: Look, gallery: Gallery, tmp_path: Path) -> None:
     page = look(gallery.url).page
     (tmp_path / "x.csv").write_bytes(b"a" * 50_000_001)
@@ -162,8 +176,14 @@ def test_the_first_stop_of_the_keyboard_leads_past_the_menu(look: Look, gallery:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-def test_paper_has_the_receipt_and_no_buttons(look: Look, gallery: Gallery) -> None:
-    page = look(gallery.url).page
+def test_paper_is_black_on_white_and_has_the_receipt_but_no_buttons(look: Look, gallery: Gallery) -> None:
+    page = look(gallery.url, scheme="dark").page
     page.emulate_media(media="print")
+    colours = page.evaluate(
+        """() => [...document.querySelectorAll("main, h1, .state--bad, .state--ok, .state--ask, .state--wait, main a")]
+            .filter(one => one.checkVisibility()).map(one => getComputedStyle(one).color)"""
+    )
+    assert set(colours) == {"rgb(0, 0, 0)"}
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.is_visible(".receipt")
     assert not page.locator("button:visible, form:visible, nav:visible").count()
