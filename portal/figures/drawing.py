@@ -162,7 +162,7 @@ def _chart(picture: Picture, width: Width, colours: _Colours) -> alt.LayerChart:
         layers.append(words(lacking, total - frame.left - 4, colours.soft, align="right"))
     beside = [{"from": mark.beside, "y": places[id(mark)]} for mark in picture.marks if mark.beside is not None]
     if beside:
-        tick: dict[str, Any] = {"orient": "vertical", "size": 18, "thickness": 3, "color": colours.city}
+        tick: dict[str, Any] = {"orient": "vertical", "size": 18, "thickness": 3, "color": colours.city, "opacity": 1}
         layers.append(layer(beside).mark_tick(**tick).encode(x=alt.X("from:Q", scale=x, axis=axis, title=None), y=at_y))
     right, below = total - frame.left - frame.width, height - frame.height
     drawn: alt.LayerChart = (
@@ -244,5 +244,5 @@ def _axis(kind: Kind, colours: _Colours) -> alt.Axis:
         labelFontSize=12,
         labelPadding=6,
         labelOverlap="greedy",
-        labelFlush=True,
+        labelFlush=False,
     )

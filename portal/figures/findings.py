@@ -238,6 +238,57 @@ def of_equity(period: str, measures: Sequence[MeasureTested]) -> str:
     return f"{none}. Skillnaderna är inte större än {_USUAL}."
 
 
+def of_districts_equity(period: str, district: str, tested: int, sure: Sequence[str], beyond: Sequence[str]) -> str:
+    """On how many measures one district differs from the city by more than chance.
+
+    Args:
+        tested: how many measures the release places it on.
+        sure, beyond: the measures on which it differs for sure, or lies outside the outer limits.
+    """
+    if not tested:
+        return f"Inga mått kan prövas för {district} ({period})."
+    if sure:
+        return f"{district} skiljer sig säkert från staden på {len(sure)} av {tested} mått ({period}): {listed(sure)}."
+    said = f"{district} skiljer sig inte säkert från staden på något av {tested} mått ({period})."
+    if beyond:
+        return f"{said} Utanför de yttre gränserna: {listed(beyond)}."
+    return said
+
+
+def of_beside(district: str, measures: Sequence[tuple[str, Compared]]) -> str:
+    """On which of some measures a district differs from the city by more than chance.
+
+    Args:
+        measures: name of each (`Utredningen klar inom 60 dagar`), and its figures.
+    """
+    own = [(name, found, one) for name, found in measures for one in found.shown if one.name == district]
+    if not own:
+        return f"För få för att visa något i {district}."
+    period = own[0][1].period
+    tested = [(name, found, one) for name, found, one in own if found.is_tested and one.position]
+    if not tested:
+        return (
+            f"{district} ({period}): skillnaderna mot staden är inte prövade. {_WHY_NOT[own[0][1].is_quarter]}".strip()
+        )
+    sure = [
+        f"”{name}” ({amount(number(one), found.kind)}"
+        + (f", staden {amount(found.city, found.kind)})" if found.city is not None else ")")
+        for name, found, one in tested
+        if one.is_sure
+    ]
+    if sure:
+        return (
+            f"{district} skiljer sig säkert från staden ({period}): {listed(sure)}. Andra skillnader kan bero på slump."
+        )
+    where = f"något av {number_word(len(tested))} prövade mått" if len(tested) > 1 else "det mått som prövas"
+    said = f"{district} skiljer sig inte säkert från staden på {where} ({period})."
+    beyond = [f"”{name}”" for name, _, one in tested if one.is_beyond_outer]
+    return f"{said} Längst ifrån: {listed(beyond)}." if beyond else said
+
+
+_WHY_NOT = {True: "På ett enda kvartal är de mest slump.", False: ""}
+
+
 def of_heard(where: str, period: str, heard: Value | None, not_heard: Value | None) -> str:
     """Whether children who were heard come back more seldom, by the intervals of the two shares."""
     if heard is None or not_heard is None or heard.value is None or not_heard.value is None:

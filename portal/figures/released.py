@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from publish.views.declared import View
 KEPT_SECONDS = 600
 """How long the release before stays, for a page that was made of it: its charts and files come from the same one."""
 _LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "256MB"}
+_NUMBER = re.compile(r"[A-Za-z0-9._-]{1,40}")
 Row = Mapping[str, Any]
 
 
@@ -50,8 +52,9 @@ class Release:
 
     @property
     def number(self) -> str:
-        """The release's own number."""
-        return self.about.get("release_id") or self.folder.name
+        """The release's own number; the name of its folder where it has none that an address can have."""
+        said = self.about.get("release_id", "")
+        return said if _NUMBER.fullmatch(said) else self.folder.name
 
     @property
     def notice(self) -> str:

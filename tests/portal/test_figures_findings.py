@@ -11,8 +11,10 @@ from portal.figures.findings import (
     MeasureTested,
     Value,
     hidden_zeros,
+    of_beside,
     of_city,
     of_district,
+    of_districts_equity,
     of_equity,
     of_heard,
 )
@@ -257,6 +259,29 @@ def test_equity() -> None:
     assert of_equity("2019", (beyond, none)).endswith("På ett av dem ligger någon utanför de yttre gränserna.")
     untested = MeasureTested("Väntan på föräldrautbildning", 0, (), ())
     assert of_equity("2019", (untested,)) == "Inga mått kan prövas för 2019."
+
+
+def test_one_district_on_several_measures() -> None:
+    within, other = ("Klar inom 60 dagar", goal(A, SURE)), ("Fullföljs", goal(A, city=0.6))
+    said = plain(of_beside("Östermalm", (within, other)))
+    assert said == (
+        "Östermalm skiljer sig säkert från staden (2018): ”Klar inom 60 dagar” (35 %, staden 21 %). "
+        "Andra skillnader kan bero på slump."
+    )
+    assert of_beside("Bromma", (within, other)) == (
+        "Bromma skiljer sig inte säkert från staden på något av två prövade mått (2018)."
+    )
+    far = goal(replace(A, position=OUTSIDE))
+    assert of_beside("Bromma", (("Fullföljs", far),)).endswith("det mått som prövas (2018). Längst ifrån: ”Fullföljs”.")
+    quarter = goal(replace(A, position=""), is_tested=False, is_quarter=True)
+    assert "inte prövade. På ett enda kvartal är de mest slump." in of_beside("Bromma", (("Fullföljs", quarter),))
+    assert of_beside("Älvsjö", (("Fullföljs", goal(FEW)),)) == "För få för att visa något i Älvsjö."
+    assert of_districts_equity("2019", "Bromma", 22, [], []) == (
+        "Bromma skiljer sig inte säkert från staden på något av 22 mått (2019)."
+    )
+    assert of_districts_equity("2019", "Bromma", 22, [], ["väntan"]).endswith("Utanför de yttre gränserna: väntan.")
+    assert "säkert från staden på 1 av 22 mått (2019): väntan." in of_districts_equity("2019", "B", 22, ["väntan"], [])
+    assert of_districts_equity("2019", "Bromma", 0, [], []).startswith("Inga mått kan prövas")
 
 
 def test_children_who_were_heard() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -88,7 +87,8 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
 
 
 def test_too_few_everywhere(tmp_path: Path) -> None:
-    rows = [{**row, "staden_andel_inom_60_dagar": None} for row in goals(few=list(DISTRICTS.values()))]
+    without = {"staden_andel_inom_60_dagar": None, "staden_andel_ater": None}
+    rows = [{**row, **without} for row in goals(few=list(DISTRICTS.values()))]
     release = open_release(make_release(tmp_path / "one", {"vy_fyra_mal_ar": rows}))
     found = BY_SLUG["mal"].build(Asked(release, {}))
     assert found.lead == "Inget av de fyra målen kan visas i hela staden."
@@ -111,11 +111,12 @@ def test_without_flags_nobody_is_accused(tmp_path: Path) -> None:
     assert "peka inte ut någon" in said(release, "mal")["inom-60-dagar"]  # not "nobody differs": nobody was tested
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.slug)
-def test_a_release_without_views_says_so(topic: Any, tmp_path: Path) -> None:
-    content = topic.build(Asked(open_release(make_release(tmp_path / "bare", {})), {}))
-    assert all(one.finding == "Den här utgåvan har inga uppgifter om det." for one in content.sections)
-    assert content.lead
+def test_a_release_without_views_says_so(tmp_path: Path) -> None:
+    release = open_release(make_release(tmp_path / "bare", {}))
+    for topic in TOPICS:
+        content = topic.build(Asked(release, {}))
+        assert content.lead
+        assert all(one.finding == "Den här utgåvan har inga uppgifter om det." for one in content.sections)
 
 
 @pytest.mark.parametrize("lost", ["andel_inom_60_dagar", "staden_andel_inom_60_dagar", "period"])

@@ -67,7 +67,7 @@ def build_goals(asked: Asked) -> Content:
     shares: list[str] = []
     sure: list[str] = []
     tested = False
-    period = _one_period(asked)
+    period = one_period(asked)
     for measure in GOALS:
         if period is None:
             sections.append(nothing(measure.key, measure.heading, BASE))
@@ -96,7 +96,7 @@ def build_goals(asked: Asked) -> Content:
     return Content("De fyra målen", lead, choices, tuple(sections), district)
 
 
-def _one_period(asked: Asked) -> Period | None:
+def one_period(asked: Asked) -> Period | None:
     """A period of which all goals have their figures, so that they can be read together."""
     found = [period_of(asked, BASE, measure.column) for measure in GOALS]
     there = [one for one in found if one is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from portal.figures.choices import Asked
 from portal.figures.sections import Content
-from portal.figures.topics import equity, funnel, goals, recruitment, submission, supply, waiting
+from portal.figures.topics import district, equity, funnel, goals, recruitment, submission, supply, waiting
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,5 @@ TOPICS = (
     Topic("inlamning", "Inlämningen", "Vilka stadsdelar har lämnat in, och i tid?", _BOTH, submission.build),
 )
 BY_SLUG = {topic.slug: topic for topic in TOPICS}
+DISTRICT_PAGE = Topic("stadsdel", "Stadsdelen", "Hur går det i stadsdelen, jämfört med staden?", _BOTH, district.build)
+"""The page of one district, whose code is in its path."""
