@@ -60,6 +60,10 @@ class Looked:
         if urlsplit(request.url).hostname != "127.0.0.1":
             self.said.append(f"asked for {request.url}")
 
+    def forget(self, part: str) -> None:
+        """What was said with this in it was meant to be: the browser notes each answer that is an error."""
+        self.said[:] = [one for one in self.said if part not in one]
+
     def wrong(self) -> list[str]:
         """What axe finds (WCAG 2.2 AA and its best practices), what the browser said, and whether it is too wide."""
         # through the protocol of developers: the page's policy lets no script in
