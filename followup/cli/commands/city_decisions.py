@@ -364,9 +364,10 @@ def _erase_person(settings: Settings) -> Exit:
         except NotAPersonNumber as error:
             errors.print(f"[red]{error}[/]")
             return Exit.USAGE
+    waited = f", with {done.spooled} files that waited in the portal" if done.spooled else ""
     console.print(
         f"{done.rows} rows are removed from {done.files} files, and {done.originals} originals that held the person "
-        "are erased.", highlight=False, soft_wrap=True,
+        f"are erased{waited}.", highlight=False, soft_wrap=True,
     )  # fmt: skip
     is_built = rebuild_marts(
         settings,
