@@ -22,14 +22,14 @@ class ActSearch:
         actor: whole name of who acted.
         action: whole name, such as `quarter.locked`.
         things: first parts of actions, such as `user` for `user.added` and `user.disabled`.
-        subject: whole subject, or what stands before its first `:`.
+        subjects: whole subjects, or what is before their first `:`.
         begin, end: from and until before; UTC, without zone.
     """
 
     actor: str = ""
     action: str = ""
     things: Collection[str] = ()
-    subject: str = ""
+    subjects: Collection[str] = ()
     begin: datetime | None = None
     end: datetime | None = None
 
@@ -65,9 +65,9 @@ def _conditions(search: ActSearch) -> list[sa.ColumnElement[Any]]:
         found.append(act.c.action == search.action)
     if search.things:
         found.append(sa.or_(*(act.c.action.startswith(f"{one}.", autoescape=True) for one in search.things)))
-    if search.subject:
-        begins = act.c.subject.startswith(f"{search.subject}:", autoescape=True)
-        found.append(sa.or_(act.c.subject == search.subject, begins))
+    if search.subjects:
+        begins = (act.c.subject.startswith(f"{one}:", autoescape=True) for one in search.subjects)
+        found.append(sa.or_(act.c.subject.in_(list(search.subjects)), *begins))
     if search.begin is not None:
         found.append(act.c.acted_at >= search.begin)
     if search.end is not None:
