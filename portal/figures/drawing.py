@@ -44,7 +44,7 @@ class _Colours:
 
 
 _SCHEMES: dict[Scheme, _Colours] = {
-    "ljus": _Colours("#1b1b1b", "#595959", "#dcdcdc", "#e6ebf0", "#c3cfdb", "#0b5c8f", "#b3420a", "#8a1c5c", "#1b1b1b"),
+    "ljus": _Colours("#1b1b1b", "#4a525c", "#dcdcdc", "#e6ebf0", "#c3cfdb", "#0b5c8f", "#b3420a", "#8a1c5c", "#1b1b1b"),
     "mork": _Colours("#f1f1f1", "#b8b8b8", "#474b50", "#2b333b", "#46545f", "#7cc0ec", "#ffa15c", "#f08cc4", "#f1f1f1"),
 }
 _SHAPES = {"": "circle", "chosen": "diamond", "sure": "triangle-up"}

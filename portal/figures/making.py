@@ -8,16 +8,15 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from starlette.requests import Request
+from fastapi import FastAPI
 
 from ingest.settings import Settings
-from portal.context import portal_of
 from portal.figures.choices import Asked, district_choice
 from portal.figures.drawing import Scheme, Width, svg
 from portal.figures.released import Release, Releases
 from portal.figures.sections import Content
 from portal.figures.topics.district import BASES
-from portal.figures.topics.listed import DISTRICT_PAGE, TOPICS, Topic
+from portal.figures.topics.listed import TOPICS, Topic
 
 T = TypeVar("T")
 _PAGES = 128
@@ -118,13 +117,12 @@ class Figures:
         return [(one.value, one.label) for one in options if one.value]
 
 
-def figures_of(request: Request) -> Figures:
-    """The figures of the portal that a request came to."""
-    state = request.app.state
+def figures_at(app: FastAPI) -> Figures:
+    """The figures of a portal's application: one object per process."""
     with _GUARD:
-        if not hasattr(state, "figures"):
-            state.figures = Figures(portal_of(request).settings)
-    found = state.figures
+        if not hasattr(app.state, "figures"):
+            app.state.figures = Figures(app.state.portal.settings)
+    found = app.state.figures
     assert isinstance(found, Figures)
     return found
 
@@ -132,6 +130,3 @@ def figures_of(request: Request) -> Figures:
 def topic_of(slug: str) -> Topic | None:
     """A page by its name in the address."""
     return next((one for one in TOPICS if one.slug == slug), None)
-
-
-__all__ = ["DISTRICT_PAGE", "Card", "Figures", "Remembered", "figures_of", "topic_of"]

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -19,11 +19,11 @@ from starlette.responses import PlainTextResponse, Response
 from portal.figures.choices import Garbled, NotThere, read_address
 from portal.figures.described import definition, reading
 from portal.figures.drawing import Scheme, Width, size, warm
-from portal.figures.making import DISTRICT_PAGE, Figures, figures_of, topic_of
+from portal.figures.making import Figures, figures_at, topic_of
 from portal.figures.pictures import Picture
 from portal.figures.released import NoRelease, Release
 from portal.figures.sections import Content
-from portal.figures.topics.listed import TOPICS, Topic
+from portal.figures.topics.listed import DISTRICT_PAGE, TOPICS, Topic
 from portal.pages.render import page, render
 from portal.signing_in.access import FigureReader, NotHere
 
@@ -39,9 +39,16 @@ Part = Annotated[str, Path(max_length=40)]
 
 @asynccontextmanager
 async def _warmed(app: FastAPI) -> AsyncIterator[None]:
-    """Start the drawing engine beside, so that nobody waits for it."""
-    threading.Thread(target=warm, daemon=True, name="figures-warm").start()
+    """Start the drawing engine and read the release beside, so that nobody waits for them."""
+    threading.Thread(target=_warm, args=(app,), daemon=True, name="figures-warm").start()
     yield
+
+
+def _warm(app: FastAPI) -> None:
+    warm()
+    with suppress(NoRelease, duckdb.Error):
+        figures = figures_at(app)
+        figures.cards(figures.releases.current())
 
 
 router = APIRouter(prefix="/siffror", lifespan=_warmed)
@@ -53,7 +60,7 @@ router = APIRouter(prefix="/siffror", lifespan=_warmed)
 @router.get("")
 def overview(request: Request, visit: FigureReader) -> Response:
     """What the latest release says of each question, in a sentence."""
-    figures = figures_of(request)
+    figures = figures_at(request.app)
 
     def shown(release: Release) -> Response:
         cards, districts = figures.cards(release), figures.districts(release)
@@ -69,7 +76,7 @@ def about(request: Request, visit: FigureReader) -> Response:
     def shown(release: Release) -> Response:
         return _page(request, "figures/about.html", release, "Så läser du siffrorna", reading=reading())
 
-    return _showing(request, figures_of(request), "", shown)
+    return _showing(request, figures_at(request.app), "", shown)
 
 
 @router.get("/stadsdel/{code}")
@@ -103,7 +110,7 @@ def part_of_topic(request: Request, visit: FigureReader, slug: Code, part: Part)
 
 
 def _topic_page(request: Request, topic: Topic, address: str, fixed: Mapping[str, str]) -> Response:
-    figures = figures_of(request)
+    figures = figures_at(request.app)
 
     def shown(release: Release) -> Response:
         chosen = _chosen(request, topic, fixed)
@@ -158,7 +165,7 @@ def _sources(picture: Picture) -> list[tuple[str, str, int, int]]:
 
 def _part(request: Request, topic: Topic, part: str, fixed: Mapping[str, str]) -> Response:
     """A section's chart as SVG, or its table as CSV."""
-    figures = figures_of(request)
+    figures = figures_at(request.app)
     if part not in (CHART, FILE):
         raise NotHere
     try:
