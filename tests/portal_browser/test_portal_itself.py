@@ -82,3 +82,24 @@ def test_the_user_menu_signs_out_by_keyboard_alone(look: Look, address: str) -> 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/logga-in*")
+
+
+@pytest.mark.parametrize("role", [Role.OFFICER, Role.CITY, Role.ADMINISTRATOR])
+def test_each_page_of_the_menu_has_no_fault_in_an_empty_installation(look: Look, address: str, role: Role) -> None:
+    looked = look(address + "/logga-in", 320)
+    page = looked.page
+    page.fill("#namn", role.value)
+    page.fill("#losenord", SECRET)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".user-menu")
+    links = page.locator(".site-nav a").evaluate_all("links => links.map(one => one.href)")
+    assert links
+    found = []
+    for link in links:
+        page.goto(link)
+        looked.forget("status of 4")
+        found += [f"{link.removeprefix(address)}: {one}" for one in looked.wrong()]
+        page.set_viewport_size({"width": 1440, "height": 900})
+        found += [f"{link.removeprefix(address)} at 1440: {one}" for one in looked.wrong()]
+        page.set_viewport_size({"width": 320, "height": 900})
+    assert found == []
