@@ -14,20 +14,25 @@ from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger, LedgerError
+from ingest.ledger.acts import system_now
 from ingest.ledger.opening import shown_location
 from ingest.ledger.rotations import rotations_under_way
+from ingest.ledger.uploads import find_upload, waiting_since
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.maintenance.reimporting import unrecorded_originals
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.settings import Settings, SettingsError
+from ingest.spooling import Spool
 from publish.serving import ServingError, describe_database, has_database
 from publish.serving.folder import current_folder, read_identity, releases_folder
 from publish.serving.readers import hindrances, readers, wrongly_set
 from publish.warehouse import WarehouseFailed, open_warehouse
 
 _LEAST_FREE_GIGABYTES = 2
+_MOST_MINUTES = 10
+"""How long an upload may wait for a worker."""
 _HARD_LINKS = Path("/proc/sys/fs/protected_hardlinks")
 
 
@@ -50,6 +55,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
     try:
         try:
             found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
+            found += _uploads(settings, ledger)
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
@@ -161,6 +167,24 @@ def _originals(settings: Settings, ledger: Ledger) -> DoctorFinding:
             message += f"; {old} of them are older than {days} days: followup erase --originals"
         return DoctorFinding("originals", False, message)
     return DoctorFinding("originals", True, "each belongs to a submission")
+
+
+def _uploads(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
+    """Whether files that were handed over in the portal are taken up; nothing where none ever was."""
+    spool = Spool(settings)
+    ids = spool.ids()
+    if not ids:
+        return []
+    since = waiting_since(ledger)
+    minutes = 0 if since is None else (system_now() - since).total_seconds() / 60
+    if minutes > _MOST_MINUTES:
+        message = f"files in spool/ have waited {minutes:.0f} minutes for a worker: does python -m portal run?"
+        return [DoctorFinding("uploads", False, message)]
+    unknown = sum(not upload_id.isalnum() or find_upload(ledger, upload_id) is None for upload_id in ids)
+    if unknown:
+        message = f"{unknown} in spool/ belong to no upload in the ledger: the portal removes them after an hour"
+        return [DoctorFinding("uploads", True, message)]
+    return [DoctorFinding("uploads", True, f"{len(ids)} in spool/, encrypted, until they are handed in or expire")]
 
 
 def _locations(settings: Settings) -> list[DoctorFinding]:

@@ -101,6 +101,10 @@ class Spool:
         for path in (self.path_of(upload_id), unfinished, *answers):
             path.unlink(missing_ok=True)
 
+    def is_whole(self, upload_id: str) -> bool:
+        """Whether a whole file of an upload is here."""
+        return upload_id.isascii() and upload_id.isalnum() and self.path_of(upload_id).is_file()
+
     def key_versions(self) -> list[int]:
         """The version of the originals' key that each whole file is under, ascending."""
         found = []

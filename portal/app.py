@@ -17,6 +17,8 @@ from starlette.types import Scope
 from ingest.ledger import Ledger, LedgerError
 from ingest.portal_login.passwords import Passwords
 from ingest.settings import Settings
+from portal.accounts.routes import router as accounts
+from portal.city.routes import router as city
 from portal.context import Portal
 from portal.figures.routes import router as figures
 from portal.information.routes import router as information
@@ -64,7 +66,7 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
     portal = Portal(settings, own, Ledger(settings.ledger), passwords or Passwords(), oidc)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.portal = portal
-    for router in (signing_in, oidc_pages, information, figures):
+    for router in (signing_in, oidc_pages, information, figures, city, accounts):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(NeedsSignIn, _to_sign_in)

@@ -54,16 +54,17 @@ def end_claimed(
     claim: Claim,
     state: str,
     submission_id: str | None = None,
-    *,
-    is_settled: bool = False,
     **changes: Any,
 ) -> None:
-    """Bring an upload that a worker has to a state in which it stays; the worker has still to settle it.
+    """Bring an upload that a worker has to a state in which it stays, and let go of it: it has still to be settled.
 
     Raises:
         ClaimLost: it is not this worker's.
     """
-    ended = {"state": state, "step": None, "changed_at": system_now(), "is_settled": is_settled}
+    ended = {
+        "state": state, "step": None, "changed_at": system_now(), "is_settled": False, "claimed_by": None,
+        "claim_until": None,
+    }  # fmt: skip
     if submission_id is not None:
         ended |= {"submission_id": submission_id, "is_accepted": state != "refused"}
     _change(connection, claim, ended | changes, only_working=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -25,6 +26,15 @@ class LockException:
     dataset: str | None
     opened_at: datetime
     until_date: date | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A submission that was taken out of force; `withdrawn_at` in UTC, without zone."""
+
+    submission_id: str
+    withdrawn_at: datetime
     why: str
 
 
@@ -174,6 +184,14 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
             raise ChangeRefused(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
         connection.execute(withdrawal.insert().values(submission_id=found.submission_id, withdrawn_at=now, why=why))
         add_act(connection, "submission.withdrawn", found.submission_id, why)
+
+
+def withdrawals_of(ledger: Ledger, submission_ids: Collection[str]) -> dict[str, Withdrawal]:
+    """The withdrawals among these submissions, by id."""
+    columns = [withdrawal.c[name] for name in Withdrawal.__dataclass_fields__]
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(*columns).where(withdrawal.c.submission_id.in_(list(submission_ids))))
+        return {row.submission_id: Withdrawal(**row._mapping) for row in rows}
 
 
 def record_rows_restored(ledger: Ledger, submission_id: str, parquet_sha256: str, row_count: int) -> None:

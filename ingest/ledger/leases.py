@@ -68,6 +68,13 @@ def _take(engine: sa.Engine, name: str, holder: str) -> bool:
         return True
 
 
+def is_held(engine: sa.Engine, name: str) -> bool:
+    """Whether somebody who lives holds the lease now."""
+    with engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(sa.select(lease).where(lease.c.name == name)).first()
+    return row is not None and row.expires_at > _now() and not is_dead(row.holder)
+
+
 @contextmanager
 def hold(engine: sa.Engine, name: str, wait_seconds: float) -> Iterator[None]:
     """Hold a lease while the block runs.

@@ -141,14 +141,25 @@ def user_of(connection: sa.Connection, user_id: int, *, is_changing: bool = Fals
     return _users(connection, portal_user.c.user_id == user_id)[0]
 
 
-def disable_user(ledger: Ledger, user: PortalUser, now: datetime) -> bool:
+def disable_user(ledger: Ledger, user: PortalUser, now: datetime, *, leaves_administrator: bool = False) -> bool:
     """Disable a user and revoke all their sessions and devices.
+
+    Args:
+        ledger: where.
+        user: whom.
+        now: UTC, without zone.
+        leaves_administrator: whether one administrator at least must be able to sign in afterwards.
 
     Returns:
         Whether they were enabled until now.
+
+    Raises:
+        ChangeRefused: no administrator would be left.
     """
     key = login_attempts.name_key(ledger, user.name)
     with ledger.engine.begin() as connection:
+        if leaves_administrator and user.role is Role.ADMINISTRATOR:
+            _require_another_administrator(connection, user.user_id)
         if user_of(connection, user.user_id, is_changing=True).is_disabled:
             return False
         change = portal_user.update().where(portal_user.c.user_id == user.user_id)
@@ -157,6 +168,16 @@ def disable_user(ledger: Ledger, user: PortalUser, now: datetime) -> bool:
         ended = sessions.revoke_all(connection, user.user_id, now)
         add_act(connection, "user.disabled", f"{user.name}: {ended} sessions revoked")
         return True
+
+
+def _require_another_administrator(connection: sa.Connection, user_id: int) -> None:
+    enabled = (portal_user.c.role == str(Role.ADMINISTRATOR), portal_user.c.disabled_at.is_(None))
+    # All of them are held: two that disable each other at once do so one after the other.
+    rows = connection.execute(
+        sa.select(portal_user.c.user_id).where(*enabled).order_by(portal_user.c.user_id).with_for_update()
+    ).all()
+    if all(row.user_id == user_id for row in rows):
+        raise ChangeRefused("no administrator could sign in any more; nothing was changed")
 
 
 def enable_user(ledger: Ledger, user: PortalUser) -> bool:

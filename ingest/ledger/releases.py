@@ -1,4 +1,4 @@
-"""Releases in the ledger: what was proposed, approved, blocked or replaced, and the draws that each release made."""
+"""Releases in the ledger: what was proposed, approved, rejected, blocked or replaced, and each release's draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws
 from ingest.ledger.store import ChangeRefused, Ledger
 from ingest.ledger.tables import release
 
-State = Literal["proposed", "released", "blocked", "replaced"]
+State = Literal["proposed", "released", "blocked", "replaced", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,29 @@ def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
         ChangeRefused: there is no such release, or it does not wait for approval.
     """
     with ledger.engine.begin() as connection:
+        _change_proposed(connection, release_id, state="released", released_at=now)
+        add_act(connection, "release.approved", str(release_id))
+
+
+def reject(ledger: Ledger, release_id: int, why: str) -> None:
+    """Say that a proposed release is not published; its draws are forgotten, as those of one that was replaced.
+
+    Raises:
+        ChangeRefused: there is no such release, or it does not wait for approval; or the reason reads as a number.
+    """
+    with ledger.engine.begin() as connection:
+        forget_waiting_draws(connection)
+        _change_proposed(connection, release_id, state="rejected", detail=why)
+        add_act(connection, "release.rejected", str(release_id), why)
+
+
+def _change_proposed(connection: sa.Connection, release_id: int, **values: object) -> None:
+    proposed = (release.c.release_id == release_id, release.c.state == "proposed")
+    if not connection.execute(release.update().where(*proposed).values(**values)).rowcount:
         state = connection.execute(sa.select(release.c.state).where(release.c.release_id == release_id)).scalar()
         if state is None:
             raise ChangeRefused(f"there is no release {release_id}")
-        if state != "proposed":
-            raise ChangeRefused(f"release {release_id} does not wait for approval: it is {state}")
-        connection.execute(
-            release.update().where(release.c.release_id == release_id).values(state="released", released_at=now)
-        )
-        add_act(connection, "release.approved", str(release_id))
+        raise ChangeRefused(f"release {release_id} does not wait for approval: it is {state}")
 
 
 def next_number(ledger: Ledger) -> int:

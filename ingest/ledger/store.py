@@ -162,6 +162,11 @@ class Ledger:
         with self.reading() as connection:
             return [Submission(**row._mapping) for row in connection.execute(statement)]
 
+    def find(self, submission_id: str) -> Submission | None:
+        """The submission with this id; None where there is none."""
+        found = self._select(sa.select(submission).where(submission.c.submission_id == submission_id))
+        return found[0] if found else None
+
     def submissions(
         self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None
     ) -> list[Submission]:
@@ -286,6 +291,13 @@ class Ledger:
                 .limit(1)
             ).first()
         return None if row is None else Build(**row._mapping)
+
+    def builds(self, last: int) -> list[Build]:
+        """The last so many builds, newest first."""
+        columns = [build.c[name] for name in Build.__dataclass_fields__]
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(*columns).order_by(build.c.build_id.desc()).limit(last))
+            return [Build(**row._mapping) for row in rows]
 
 
 def insert_findings(

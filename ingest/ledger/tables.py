@@ -143,14 +143,14 @@ release = sa.Table(
     "release",
     METADATA,
     sa.Column("release_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("state", sa.String(10), nullable=False, comment="proposed, released, blocked or replaced"),
+    sa.Column("state", sa.String(10), nullable=False, comment="proposed, released, blocked, replaced or rejected"),
     sa.Column("made_at", sa.DateTime, nullable=False),
     sa.Column("released_at", sa.DateTime, comment="null as long as it has not gone out"),
     sa.Column("until_quarter", sa.String(6), comment="newest quarter that goes out"),
     sa.Column("is_revision", sa.Boolean, nullable=False, comment="changes figures that had gone out"),
     sa.Column("policy", sa.Text, nullable=False, comment="JSON"),
     sa.Column("certificate", sa.Text, comment="JSON; null when none could be made"),
-    sa.Column("detail", sa.Text, comment="why it is blocked: tables and codes, no values"),
+    sa.Column("detail", sa.Text, comment="why it is blocked (tables and codes, no values) or rejected"),
 )
 
 extract = sa.Table(

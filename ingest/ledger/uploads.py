@@ -372,6 +372,17 @@ def expire(ledger: Ledger, before: datetime) -> None:
             _end(ledger, one, "expired", None)
 
 
+def take_back(ledger: Ledger, upload_id: str, detail: str) -> None:
+    """Cancel an upload whatever it waits for, also one that is worked with; one that has ended stays as it is."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            upload.update()
+            .where(upload.c.upload_id == upload_id, upload.c.state.not_in(ENDED))
+            .values(state="cancelled", step=None, detail=detail, changed_at=system_now(), claimed_by=None,
+                    claim_until=None)
+        )  # fmt: skip
+
+
 def _end(ledger: Ledger, seen: Upload, state: UploadState, detail: str | None) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(

@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -25,6 +26,7 @@ from ingest.explaining import open_count
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
+from ingest.ledger.uploads import find_upload, take_back
 from ingest.maintenance.reimporting import came_at, unrecorded_originals
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.persons.keys import Keys
@@ -33,10 +35,12 @@ from ingest.persons.numbers import key_maker, plain_number, read_numbers
 from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
 from ingest.recording import IntakeContext
 from ingest.sketching import with_sketch
+from ingest.spooling import DamagedSpool, Spool
 from ingest.storing import read_rows, write_rows
 
 _MEMBER_AT_MOST = 400_000_000
 """Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
+_SENT_AGAIN = "Filen har tagits bort hos oss. Skicka den igen, som den är i ert system nu."
 _SEARCHED_AT_MOST = 5_000_000
 """Bytes of an original that are searched for every way of writing a number; a longer one for its digits alone."""
 OnFile = Callable[[int, int, str], None]
@@ -50,13 +54,15 @@ class NotAPersonNumber(Exception):
 class Erased:
     """How much was erased: encrypted originals, files that were rewritten, rows removed from them.
 
-    `unknown`: originals among them that belong to no submission in the ledger.
+    `unknown`: originals among them that belong to no submission in the ledger. `spooled`: files that waited in the
+    spool of the portal.
     """
 
     originals: int
     files: int
     rows: int
     unknown: int = 0
+    spooled: int = 0
 
 
 def _district_of(original_path: str) -> str:
@@ -110,7 +116,7 @@ def _erase_unknown(intake: IntakeContext, is_to_go: Callable[[Path], bool]) -> i
 
 
 def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnFile | None = None) -> Erased:
-    """Remove a person's rows from every version of every file, and every original that holds the number.
+    """Remove a person's rows from every version of every file, and every original and spooled file with the number.
 
     The warehouse has to be built again after it.
 
@@ -158,8 +164,29 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
             elif contract is not None and contract.about_persons:
                 _repair_interrupted(intake, found)
     unknown = _erase_unknown(intake, lambda path: _may_hold(intake, path, digits))
+    spooled = _erase_spooled(intake, digits)
     record_erasure(intake.ledger, "person", now, len(originals) + unknown, rows)
-    return Erased(len(originals) + unknown, files, rows, unknown)
+    return Erased(len(originals) + unknown, files, rows, unknown, spooled)
+
+
+def _erase_spooled(intake: IntakeContext, digits: str) -> int:
+    """Remove files that wait in the portal's spool and may hold the number; returns how many. One may be being taken
+    in: that is waited for."""
+    spool, gone = Spool(intake.settings), 0
+    for upload_id in sorted(spool.ids()):
+        found = find_upload(intake.ledger, upload_id) if upload_id.isalnum() else None
+        with intake.lease(found.district_code) if found else nullcontext():
+            if not spool.is_whole(upload_id):
+                continue
+            try:
+                is_to_go = _may_be_in(spool.read(upload_id, intake.keys)[1], digits)
+            except DamagedSpool:
+                is_to_go = spool.is_whole(upload_id)  # not taken in meanwhile
+            if is_to_go:
+                take_back(intake.ledger, upload_id, _SENT_AGAIN)
+                spool.remove(upload_id)
+                gone += 1
+    return gone
 
 
 def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
@@ -243,6 +270,11 @@ def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
         return False
     except DamagedOriginal:
         return True
+    return _may_be_in(raw, digits)
+
+
+def _may_be_in(raw: bytes, digits: str) -> bool:
+    """Whether a file holds the number, or can't be shown not to."""
     if raw[:2] != b"PK" and len(raw) <= _SEARCHED_AT_MOST and digits in numbers_in(raw.decode(errors="replace")):
         return True
     spelled = r"[^0-9A-Za-z]{0,12}".join(digits)
@@ -256,7 +288,8 @@ def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
             for part in parts.infolist():
                 with parts.open(part) as handle:
                     content = handle.read(_MEMBER_AT_MOST + 1)
-                if len(content) > _MEMBER_AT_MOST or pattern.search(content):
+                is_packed = content[:2] == b"PK"  # a workbook in an archive: its text is not seen here
+                if is_packed or len(content) > _MEMBER_AT_MOST or pattern.search(content):
                     return True
     # zipfile raises RuntimeError for an encrypted part, NotImplementedError for a compression that it doesn't know
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):

@@ -37,6 +37,7 @@ from ingest.originals import DamagedOriginal, original_version, seal_again
 from ingest.persons.keys import load_keys, replace_keys, with_original_key, with_person_key
 from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped
 from ingest.recording import IntakeContext
+from ingest.spooling import Spool
 from ingest.storing import DamagedRows, read_rows, write_rows
 
 _PERSON_COLUMNS = ("person_key", "match_person_key")
@@ -95,6 +96,7 @@ def key_uses(intake: IntakeContext) -> list[KeyUse]:
     keys = intake.keys
     persons = Counter(found.person_key_version or 0 for found in _person_submissions(intake))
     originals = Counter(v for path in _originals(intake) if (v := original_version(path)) is not None)
+    originals.update(Spool(intake.settings).key_versions())  # the portal's: they are gone within days, not rotated
     return [
         KeyUse(what, version, version == in_use, version in there, counted[version])
         for what, counted, there, in_use in (
@@ -272,7 +274,7 @@ def _rotate_originals(intake: IntakeContext, version: int, on_step: OnStep | Non
 def unused_versions(intake: IntakeContext) -> dict[str, tuple[int, ...]]:
     """Versions in the key file that are not in use and that no stored file is under: PERSONS and ORIGINALS → them.
 
-    Looked at are the ledger, all files in validated/ (also those that the ledger does not know), and landing/.
+    Looked at are the ledger, all files in validated/ (also those that the ledger does not know), landing/ and spool/.
     """
     used = {(use.what, use.version) for use in key_uses(intake) if use.is_in_use or use.files}
     used |= {(PERSONS, version) for version in _versions_in_validated(intake)}

@@ -91,7 +91,7 @@ class Worker:
 
     def _end(self, claim: Claim, state: UploadState, submission_id: str | None = None, **changes: Any) -> None:
         with self._ledger.engine.begin() as connection:
-            end_claimed(connection, claim, state, submission_id, claimed_by=None, claim_until=None, **changes)
+            end_claimed(connection, claim, state, submission_id, **changes)
 
     def _step(self, claim: Claim) -> Callable[[str], None]:
         def say(step: str) -> None:
@@ -160,10 +160,14 @@ class Worker:
         elif taken.state == "held" and taken.submission is not None and taken.report is not None:
             self._write_report(found, taken.report)
             self._end(
-                claim, "to_confirm", is_accepted=True, is_confirmed=False, replaces=taken.submission.submission_id
+                claim,
+                "to_confirm",
+                is_accepted=True,
+                is_confirmed=False,
+                preview_state=None,
+                replaces=taken.submission.submission_id,
             )
-        else:  # it has ended in the transaction that recorded it
-            self._give_back(claim, timedelta())
+        # what was recorded has ended in the same transaction
 
     def _write_report(self, found: Upload, report: CheckReport) -> None:
         content = as_json(report.name.shown, report, FINDINGS_PER_RULE)

@@ -78,6 +78,24 @@ def approve_release(
         return Release(release_id, "released", is_revision, until, rows, None, served, None, (), notice)
 
 
+def reject_release(settings: Settings, release_id: int, why: str, *, wait_seconds: float = 120.0) -> None:
+    """Say that a proposed release is not published, and remove its file. What readers see stays.
+
+    Args:
+        settings: the installation's.
+        release_id: of a proposal.
+        why: for the ledger; nothing personal.
+        wait_seconds: for another process that releases.
+
+    Raises:
+        ChangeRefused: there is no such release, or it does not wait.
+        LeaseBusy: another process is releasing.
+    """
+    with ledger_for_release(settings, wait_seconds) as ledger:
+        releases.reject(ledger, release_id, why)
+        _clear(settings, ledger)
+
+
 def serve_current(settings: Settings, *, on_step: Step = lambda number, total, what: None) -> Served:
     """Serve once more what has gone out: to a new database, with new passwords, with or without analysts' marts.
 
@@ -96,7 +114,7 @@ def serve_current(settings: Settings, *, on_step: Step = lambda number, total, w
 
 
 @contextmanager
-def ledger_for_release(settings: Settings) -> Iterator[Ledger]:
+def ledger_for_release(settings: Settings, wait_seconds: float = 120.0) -> Iterator[Ledger]:
     """The ledger, while nobody else releases.
 
     Raises:
@@ -104,7 +122,7 @@ def ledger_for_release(settings: Settings) -> Iterator[Ledger]:
     """
     ledger = Ledger(settings.ledger)
     try:
-        with ledger.lease("publish"):
+        with ledger.lease("publish", wait_seconds):
             yield ledger
     finally:
         ledger.close()

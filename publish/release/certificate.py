@@ -99,13 +99,13 @@ _POLICY = (
 )
 
 
-def page(certificate: Certificate) -> str:
-    """The certificate for people, in Swedish."""
+def facts(certificate: Certificate) -> list[tuple[str, str]]:
+    """(what, what was found): the certificate's lines for people, in Swedish."""
     c = certificate
     verdict = "Godkänd: inget av det som prövades är över gränserna"
     if not c.passed:
         verdict = f"Inte godkänd: {'; '.join(c.breaches)}"
-    facts = [
+    return [
         ("Utgåva", str(c.release_id)),
         ("Gjord", c.made_at),
         ("Till och med kvartal", c.until_quarter or "–"),
@@ -123,8 +123,30 @@ def page(certificate: Certificate) -> str:
         ("Prövade uppgifter", f"{_grouped(c.attacked)}, slumpvis valda (frö {c.seed})"),
         *((one.sv, one.value) for one in c.findings),
     ]
+
+
+def read_certificate(text: str | None) -> Certificate | None:
+    """A certificate of the ledger; None where there is none, or it is of a version that had other parts."""
+    try:
+        said = json.loads(text or "null")
+        parts = {"tables": TableShown, "findings": Finding}
+        made = {name: tuple(kind(**one) for one in said.pop(name)) for name, kind in parts.items()}
+        listed = {name: tuple(map(_whole, value)) for name, value in said.items() if isinstance(value, list)}
+        return Certificate(**{**said, **listed, **made})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _whole(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def page(certificate: Certificate) -> str:
+    """The certificate for people, in Swedish."""
+    c = certificate
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(sv)}</th><td>{html.escape(shown)}</td></tr>' for sv, shown in facts
+        f'<tr><th scope="row">{html.escape(sv)}</th><td>{html.escape(shown)}</td></tr>'
+        for sv, shown in facts(certificate)
     )
     tables = "".join(
         f'<tr><td>{html.escape(one.name)}</td><td class="n">{one.rows}</td><td class="n">{one.rates}</td>'

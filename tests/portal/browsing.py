@@ -37,7 +37,9 @@ class Place:
     @classmethod
     def make(cls, folder: Path, now: str = "2018-04-10T08:00:00", **own: Any) -> Place:
         """A new one in an empty folder."""
-        settings = Settings(home=folder / "home", keys=folder / "keys.json", inbox=str(folder / "inbox"), now_text=now)
+        settings = Settings.model_validate(
+            {"home": folder / "home", "keys": folder / "keys.json", "inbox": str(folder / "inbox"), "FOLLOWUP_NOW": now}
+        )
         return cls(settings, make_app(settings, PortalSettings(url=ORIGIN, **own), CHEAP))
 
     @property

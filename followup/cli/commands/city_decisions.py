@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
-from datetime import UTC, date, datetime, timedelta
+from contextlib import closing
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from followup import deciding
 from followup.cli import output
 from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, console, errors, is_agreed, is_terminal, quarter_of
-from ingest.contracts import LocalName, load_contracts
-from ingest.districts import load_districts, read_seed
+from ingest.contracts import load_contracts
+from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
 from ingest.quarters import Quarter
 from ingest.settings import Settings
@@ -39,11 +40,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(alias_app, name="alias")
 
 
-def now_naive(settings: Settings) -> datetime:
-    """The installation's clock as the ledger stores it: UTC, without zone."""
-    return settings.now().astimezone(UTC).replace(tzinfo=None)
-
-
 def _refused(message: str) -> typer.Exit:
     errors.print(f"[red]{message}[/]", soft_wrap=True, highlight=False)
     return typer.Exit(Exit.REFUSED)
@@ -61,12 +57,11 @@ def _known_dataset(name: str | None) -> str | None:
     return name
 
 
-def _checked_reason(text: str) -> str:
-    from ingest.persons.number_search import reads_as_number
-
-    if not text.strip() or reads_as_number(text):
-        raise typer.BadParameter("give a reason in words, without anything that reads as a personnummer")
-    return text.strip()
+def _decided(refused: deciding.DecisionRefused) -> Exception:
+    """How the command ends: what was typed is wrong, or does not fit what the ledger holds."""
+    if refused.fault in (deciding.Fault.LOCKED, deciding.Fault.STATE):
+        return _refused(str(refused))
+    return typer.BadParameter(str(refused))
 
 
 def _find_submission(ledger: Ledger, text: str) -> Submission:
@@ -88,17 +83,13 @@ def exception_open(
     ] = None,
 ) -> None:
     """Open an exception: the district may submit into the locked quarter."""
-    settings, last = Settings(), None
-    if until is not None:
-        with suppress(ValueError):
-            last = date.fromisoformat(until)
-        if last is None or last < settings.now_date():
-            raise typer.BadParameter("--until is a day from today on, written YYYY-MM-DD")
+    settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        number = decisions.open_exception(
-            ledger, quarter, _known_district(district), _known_dataset(dataset), until=last, why=_checked_reason(why),
-            now=now_naive(settings),
-        )  # fmt: skip
+        code, which = _known_district(district), _known_dataset(dataset)
+        try:
+            number = deciding.open_exception(settings, ledger, quarter, code, which, until, why)
+        except deciding.DecisionRefused as refused:
+            raise _decided(refused) from None
         is_locked = str(quarter) in decisions.locked_quarters(ledger)
     console.print(f"Exception {number} is open: {district} may submit {dataset or 'all datasets'} for {quarter}.")
     if not is_locked:
@@ -110,7 +101,7 @@ def exception_close(number: Annotated[int, typer.Argument(help="As `followup exc
     """Close an exception."""
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        changed = decisions.close_exception(ledger, number, now_naive(settings))
+        changed = decisions.close_exception(ledger, number, deciding.now_naive(settings))
     if not changed:
         raise _refused(f"There is no open exception {number}.")
     console.print(f"Exception {number} is closed.")
@@ -135,32 +126,22 @@ def exception_list() -> None:
 
 def withdraw(submission: SubmissionArgument, why: WhyOption) -> None:
     """Take an accepted submission out of force; the version before it, if any, is in force again."""
-    from ingest.rechecking import recheck_after
     from ingest.recording import open_intake
 
-    settings = Settings()
-    with open_intake(settings) as intake:
+    with open_intake(Settings()) as intake:
         found = _find_submission(intake.ledger, submission)
-        quarter = Quarter.parse(found.reporting_quarter) if found.reporting_quarter else None
-        if quarter is not None and found.dataset is not None:
-            today = settings.now_date()
-            if decisions.is_closed_to(intake.ledger, found.district_code, found.dataset, quarter, today):
-                raise _refused(f"{quarter} is locked: open an exception for {found.district_code} first.")
-        with intake.lease(found.district_code):
-            if found.state == "withdrawn":
-                console.print("It was withdrawn already.")
-            else:
-                try:
-                    decisions.withdraw(intake.ledger, found, _checked_reason(why), now_naive(settings))
-                except ChangeRefused as error:
-                    raise _refused(str(error)) from None
-            again = recheck_after(intake, found)
-        left = intake.ledger.in_force(
-            district=found.district_code, dataset=found.dataset, quarter=found.reporting_quarter
-        )
-    now_in_force = f"version {left[0].version} is in force again" if left else "nothing of that key is in force now"
+        try:
+            done = deciding.withdraw(intake, found, why)
+        except deciding.DecisionRefused as refused:
+            raise _decided(refused) from None
+    if not done.is_new:
+        console.print("It was withdrawn already.")
+    left = done.in_force
+    now_in_force = (
+        "nothing of that key is in force now" if left is None else f"version {left.version} is in force again"
+    )
     console.print(f"{found.submission_id} is withdrawn; {now_in_force}. The marts change with the next build.")
-    for one in again:
+    for one in done.again:
         console.print(f"  queries of {one.submission.source_file_name} were looked at again", highlight=False)
 
 
@@ -180,7 +161,14 @@ def explain(
         found = _find_submission(ledger, submission)
         try:
             explained = explain_queries(
-                ledger, settings.home, found, rule.strip().upper(), text, now_naive(settings), row_key=row_key, row=row
+                ledger,
+                settings.home,
+                found,
+                rule.strip().upper(),
+                text,
+                deciding.now_naive(settings),
+                row_key=row_key,
+                row=row,
             )
         except CannotBeExplained as error:
             raise _refused(str(error)) from None
@@ -199,29 +187,17 @@ def alias_add(
     ] = None,
 ) -> None:
     """Let a name mean an intervention of the catalogue, and check the files that were refused for it again."""
-    from ingest.folding import fold
-    from ingest.maintenance.reprocessing import open_refusals
-    from ingest.persons.number_search import reads_as_number
     from ingest.recording import open_intake
 
-    catalogue = {row["intervention_code"] for row in read_seed("interventions")}
-    if means not in catalogue:
-        import difflib
-
-        near = difflib.get_close_matches(means, sorted(catalogue), n=3)
-        raise typer.BadParameter(
-            f"{means} is no code of the catalogue" + (f"; near it: {', '.join(near)}" if near else "")
-        )
-    if not fold(name) or len(name) > 200 or reads_as_number(name):
-        raise typer.BadParameter("that can't be the name of an intervention")
-    if fold(name) in {fold(code) for code in catalogue} and fold(name) != fold(means):
-        raise typer.BadParameter("that is another intervention's own code")
-    code = "" if district is None else _known_district(district)
+    code = None if district is None else _known_district(district)
+    try:
+        checked = deciding.checked_local_name(name, means, code)
+    except deciding.DecisionRefused as refused:
+        raise _decided(refused) from None
     with open_intake(Settings()) as intake:
-        decisions.add_local_name(intake.ledger, LocalName(code, name.strip(), means), now_naive(intake.settings))
-        console.print(f"{name.strip()} means {means} in {district or 'every district'}.", markup=False, highlight=False)
-        rules = _rules_of_unknown_interventions()
-        _reprocess(intake, open_refusals(intake.ledger, district=district, rules=rules))
+        to_check = deciding.add_local_name(intake, checked)
+        console.print(f"{checked.alias} means {means} in {code or 'every district'}.", markup=False, highlight=False)
+        _reprocess(intake, to_check)
 
 
 @alias_app.command("list")
@@ -234,17 +210,6 @@ def alias_list() -> None:
         console.print(f"{one.alias} = {one.intervention_code}  ({where})", markup=False, highlight=False)
     if not found:
         console.print("No name has been added.")
-
-
-def _rules_of_unknown_interventions() -> set[str]:
-    """Codes of the rules that refuse a file for an unknown intervention."""
-    from ingest.checks.suites import load_rules
-
-    found = set()
-    for dataset, contract in load_contracts().items():
-        named = {column.name for column in contract.columns if column.codes_from == "interventions"}
-        found |= {r.code for r in load_rules(dataset) if r.kind == "expect_values_to_be_readable" and r.column in named}
-    return found
 
 
 def reprocess(
@@ -339,12 +304,12 @@ def _erase_originals(settings: Settings, older_than: int | None, yes: bool) -> E
     from ingest.recording import open_intake
 
     days = settings.originals_kept_days if older_than is None else older_than
-    before = now_naive(settings) - timedelta(days=days)
+    before = deciding.now_naive(settings) - timedelta(days=days)
     if not yes and not is_agreed(f"Erase the originals of all that was submitted before {before:%Y-%m-%d}?"):
         console.print("Nothing is erased.")
         return Exit.DONE
     with open_intake(settings) as intake:
-        done = erase_originals(intake, before, now_naive(settings))
+        done = erase_originals(intake, before, deciding.now_naive(settings))
     unknown = f" ({done.unknown} of them belonged to no submission in the ledger)" if done.unknown else ""
     console.print(f"{done.originals} originals are erased{unknown}. Rows in force stay as they are.", highlight=False)
     return Exit.DONE
@@ -360,13 +325,14 @@ def _erase_person(settings: Settings) -> Exit:
     with open_intake(settings) as intake:
         try:
             with output.progress(errors) as bar:
-                done = erase_person(intake, number, now_naive(settings), bar)
+                done = erase_person(intake, number, deciding.now_naive(settings), bar)
         except NotAPersonNumber as error:
             errors.print(f"[red]{error}[/]")
             return Exit.USAGE
+    waited = f", with {done.spooled} files that waited in the portal" if done.spooled else ""
     console.print(
         f"{done.rows} rows are removed from {done.files} files, and {done.originals} originals that held the person "
-        "are erased.", highlight=False, soft_wrap=True,
+        f"are erased{waited}.", highlight=False, soft_wrap=True,
     )  # fmt: skip
     is_built = rebuild_marts(
         settings,

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from followup import deciding
 from followup.cli import output
-from followup.cli.commands.city_decisions import QuarterArgument, now_naive
+from followup.cli.commands.city_decisions import QuarterArgument
 from followup.cli.options import console, is_agreed
 from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.ledger import Ledger, decisions
@@ -28,15 +29,17 @@ def lock(
 ) -> None:
     """Lock a quarter: from now on its files need an exception. Says first what that locks out, and asks."""
     settings = Settings()
-    if settings.now_date() <= quarter.end:
-        raise typer.BadParameter(f"{quarter} has not ended")
+    try:
+        deciding.require_ended(settings, quarter)
+    except deciding.DecisionRefused as refused:
+        raise typer.BadParameter(str(refused)) from None
     with closing(Ledger(settings.ledger)) as ledger:
         if str(quarter) not in decisions.locked_quarters(ledger):
             output.print_locked_out(console, quarter, locked_out(settings, quarter))
             if not yes and not is_agreed(f"Lock {quarter}?"):
                 console.print("Nothing is locked.")
                 return
-        changed = decisions.lock_quarter(ledger, quarter, now_naive(settings))
+        changed = deciding.lock(settings, ledger, quarter)
     console.print(f"{quarter} is locked." if changed else f"{quarter} was locked already.", highlight=False)
     early = quarter.end + timedelta(days=DAYS_UNTIL_LOCK)
     if changed and settings.now_date() < early:
@@ -47,5 +50,5 @@ def unlock(quarter: QuarterArgument) -> None:
     """Open a locked quarter again."""
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        changed = decisions.unlock_quarter(ledger, quarter, now_naive(settings))
+        changed = decisions.unlock_quarter(ledger, quarter, deciding.now_naive(settings))
     console.print(f"{quarter} is open." if changed else f"{quarter} was not locked.", highlight=False)

@@ -1,4 +1,4 @@
-"""`followup publish` and `followup release`: propose, approve, serve, list and guard releases."""
+"""`followup publish` and `followup release`: propose, approve, reject, serve, list and guard releases."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command()(publish)
     release_app.command("list")(list_releases)
     release_app.command("approve")(approve)
+    release_app.command("reject")(reject)
     release_app.command("serve")(serve)
     release_app.command("guard")(guard)
     app.add_typer(release_app)
@@ -97,7 +98,7 @@ def _warn_of_a_server_beside(settings: Settings) -> None:
 
 
 def list_releases(format: FormatOption = output.Format.text) -> None:
-    """List all releases: proposed, released, blocked, replaced by a newer proposal."""
+    """List all releases: proposed, released, blocked, rejected, replaced by a newer proposal."""
     with closing(Ledger(Settings().ledger)) as ledger:
         found = releases(ledger)
     if format is output.Format.json:
@@ -141,6 +142,23 @@ def approve(number: NumberArgument) -> None:
     except ServingError as error:
         raise _failure("Not served", error, Exit.FAILED) from None
     output.print_release(console, made)
+
+
+def reject(
+    number: NumberArgument,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why, in words; never anything personal.")],
+) -> None:
+    """Say that a proposed release is not published. What readers see stays, and a new one can be proposed."""
+    from followup.deciding import DecisionRefused, checked_reason
+    from publish.release.approving import reject_release
+
+    try:
+        reject_release(Settings(), number, checked_reason(why))
+    except DecisionRefused as refused:
+        raise typer.BadParameter(str(refused)) from None
+    except ChangeRefused as error:
+        raise _failure("Not rejected", error, Exit.REFUSED) from None
+    console.print(f"Release {number} is rejected.", highlight=False)
 
 
 def serve() -> None:
