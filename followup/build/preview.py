@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 from followup.build.building import NodeResult, build_file
 from followup.build.figure_diff import MartDiff, diff_marts
 from followup.build.snapshot import Snapshot, take_snapshot
+from ingest import feedback
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.contracts import load_contracts
@@ -112,6 +114,34 @@ def preview_content(
                 build_file(settings, snapshot, before, before.parent, with_tests=False, on_node=on_node)
             diffs = diff_marts(before, after, name.district, str(name.quarter), most)
         return Preview(report, False, replaced, tuple(diffs))
+
+
+def as_json(file: str, made: Preview) -> dict[str, Any]:
+    """What `followup preview --format json` prints. `file` is the path as it was given.
+
+    `check` is as of `check --format json`; of each mart `figures` has those of the district and quarter, as many as
+    were asked for, and `moved` how many differ there and elsewhere.
+    """
+    return {
+        "check": feedback.as_json(file, made.report),
+        "is_known": made.is_known,
+        "replaces_version": made.replaced.version if made.replaced else None,
+        "marts": [
+            {
+                "mart": mart.mart,
+                "moved": {
+                    "here": mart.here,
+                    "other_quarters": mart.other_quarters,
+                    "city": mart.city,
+                    "elsewhere": mart.elsewhere,
+                },
+                "figures": [
+                    {"key": dict(f.key), "measure": f.measure, "from": f.before, "to": f.after} for f in mart.figures
+                ],
+            }
+            for mart in made.marts
+        ],
+    }
 
 
 def _require_received_rows(settings: Settings) -> None:

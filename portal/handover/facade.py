@@ -36,7 +36,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Preview:
-    """How far a preview is; `result` once it is done: see `portal.handover.previews`."""
+    """How far a preview is.
+
+    `result` once it is done: `accepted`, `is_known` (the same content is in force), `replaces_version` and `marts` as
+    `followup preview --format json` has them, with at most 200 figures of the unit's quarter each, totals first.
+    """
 
     state: PreviewState
     result: dict[str, Any] | None

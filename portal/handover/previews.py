@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
 
 from followup.build.building import BuildFailed
-from followup.build.figure_diff import MartDiff
-from followup.build.preview import Preview, preview_content
+from followup.build.preview import as_json, preview_content
 from ingest.ledger import Ledger
 from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.uploads import next_preview, set_preview
@@ -46,7 +44,9 @@ def _make(settings: Settings, ledger: Ledger) -> bool:
     try:
         file_name, raw = spool.read(asked.upload_id, load_keys(settings.keys))
         made = preview_content(settings, raw, name_of(asked, file_name, raw), most=_MOST_FIGURES)
-        spool.write_answer(asked.upload_id, PREVIEW, json.dumps(result_of(made), ensure_ascii=False).encode())
+        result = {name: part for name, part in as_json(asked.file_name, made).items() if name != "check"}
+        result["accepted"] = made.report.accepted
+        spool.write_answer(asked.upload_id, PREVIEW, json.dumps(result, ensure_ascii=False).encode())
         set_preview(ledger, asked.upload_id, "done")
     except SystemExit:  # all is to end
         set_preview(ledger, asked.upload_id, "waiting")
@@ -56,29 +56,3 @@ def _make(settings: Settings, ledger: Ledger) -> bool:
         log.error("the preview of upload %s failed: %s", asked.upload_id, error if is_told else type(error).__name__)
         set_preview(ledger, asked.upload_id, "failed")
     return True
-
-
-def result_of(made: Preview) -> dict[str, Any]:
-    """A preview as stored: `accepted`, `is_known` (nothing differs), `replaces_version`, and `marts` with `figures` of
-    the unit's quarter (`key`, `measure`, `before`, `after`) and how many differ `here`, in `other_quarters`, in the
-    `city` and `elsewhere`."""
-    return {
-        "accepted": made.report.accepted,
-        "is_known": made.is_known,
-        "replaces_version": made.replaced.version if made.replaced else None,
-        "marts": [_mart(diff) for diff in made.marts],
-    }
-
-
-def _mart(diff: MartDiff) -> dict[str, Any]:
-    return {
-        "mart": diff.mart,
-        "here": diff.here,
-        "other_quarters": diff.other_quarters,
-        "city": diff.city,
-        "elsewhere": diff.elsewhere,
-        "figures": [
-            {"key": dict(one.key), "measure": one.measure, "before": one.before, "after": one.after, "cuts": one.cuts}
-            for one in diff.figures
-        ],
-    }

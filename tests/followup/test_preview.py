@@ -19,8 +19,16 @@ from followup.build.preview import Preview, preview
 from followup.cli.commands.preview import text_of
 from ingest.checking import CheckReport
 from ingest.contracts import EXPECTATIONS
+from ingest.ledger import Ledger
+from ingest.ledger.acts import system_now
+from ingest.ledger.uploads import Upload, add_upload
 from ingest.naming import read_name
+from ingest.persons.keys import load_keys
 from ingest.settings import Settings
+from ingest.spooling import Spool
+from portal.handover.facade import Handover
+from portal.handover.facade import Preview as AskedPreview
+from portal.handover.previews import make_next_preview
 
 DISTRICT, QUARTER = "norrmalm", "2018Q1"
 NAME = f"{DISTRICT}_serviceinsatser_{QUARTER}.csv"
@@ -120,6 +128,36 @@ def test_the_figures_that_hold_the_changed_row_move_and_no_others(
         )
         for m in real
     ]
+
+
+def test_preview_of_an_upload_is_made_from_the_spool_and_removed_with_it(built: Place) -> None:
+    """As the command's: the total of conversations moves from 47 to 50. No file in clear is made for it."""
+    own, ledger = settings(built), Ledger(settings(built).ledger)
+    spool, handover = Spool(own), Handover(own, ledger)
+    keys, now, raw = load_keys(own.keys), system_now(), services(43)
+    for upload_id, preview_state in (("a", None), ("b", "again")):
+        add_upload(ledger, Upload(
+            upload_id, "batch", DISTRICT, "check", "mina.csv", "user", "anna", now, now, "serviceinsatser", QUARTER,
+            is_named_by_sender=True, state="checked", is_accepted=True, preview_state=preview_state,
+        ))  # fmt: skip
+        with spool.write(upload_id, "mina.csv", keys) as writer:
+            writer.write(raw)
+            writer.finish()
+    handover.start_preview("a")
+    assert handover.preview_of("a") == AskedPreview("waiting", None)
+    assert make_next_preview(own, ledger) and make_next_preview(own, ledger) and not make_next_preview(own, ledger)
+    asked = handover.preview_of("a")
+    assert asked is not None and asked.state == "done" and asked.result is not None
+    (mart,) = [one for one in asked.result["marts"] if one["mart"] == "mart_service_interventions"]
+    total = mart["figures"][0]
+    assert (total["measure"], total["from"], total["to"]) == ("sessions", 47, 50)
+    assert asked.result["replaces_version"] == 1 and asked.result["accepted"]
+    assert handover.preview_of("b") == AskedPreview("failed", None), "two processes died at it"
+    assert not (built.home / "preview").exists() and ledger.in_force(district=DISTRICT)
+    for upload_id in ("a", "b"):
+        handover.cancel(upload_id)
+    assert spool.ids() == set()
+    ledger.close()
 
 
 def test_text_shows_what_moves_and_counts_the_rest() -> None:

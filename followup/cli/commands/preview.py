@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -37,6 +37,7 @@ def preview(
     would be refused (and why), 3 when the build would fail with it.
     """
     from followup.build.building import BuildFailed
+    from followup.build.preview import as_json
     from followup.build.preview import preview as make_preview
 
     settings = Settings()
@@ -52,36 +53,11 @@ def preview(
         errors.print(f"[red]With this file the next build would fail.[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(Exit.FAILED) from None
     if format is output.Format.json:
-        console.file.write(json.dumps(_as_object(str(file), done), ensure_ascii=False) + "\n")
+        console.file.write(json.dumps(as_json(str(file), done), ensure_ascii=False) + "\n")
     else:
         for line in text_of(done):
             console.print(escape(line), soft_wrap=True, highlight=False)
     raise typer.Exit(Exit.DONE if done.report.accepted else Exit.REFUSED)
-
-
-def _as_object(file: str, done: Preview) -> dict[str, Any]:
-    from ingest.feedback import as_json
-
-    return {
-        "check": as_json(file, done.report),
-        "is_known": done.is_known,
-        "replaces_version": done.replaced.version if done.replaced else None,
-        "marts": [
-            {
-                "mart": mart.mart,
-                "moved": {
-                    "here": mart.here,
-                    "other_quarters": mart.other_quarters,
-                    "city": mart.city,
-                    "elsewhere": mart.elsewhere,
-                },
-                "figures": [
-                    {"key": dict(f.key), "measure": f.measure, "from": f.before, "to": f.after} for f in mart.figures
-                ],
-            }
-            for mart in done.marts
-        ],
-    }
 
 
 def text_of(done: Preview) -> list[str]:
