@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
@@ -13,7 +18,11 @@ from ingest.settings import Settings
 from portal.app import make_app
 from portal.settings import PortalSettings
 
+log = logging.getLogger("portal")
 _LONGEST_HEADERS = 32_000
+_RESTART_SECONDS = 2.0
+_STOP_SECONDS = 40.0
+"""The workers end the files that they work with within half of it."""
 
 
 def serve(settings: Settings, own: PortalSettings) -> None:
@@ -35,22 +44,54 @@ def serve(settings: Settings, own: PortalSettings) -> None:
     )
 
 
+@contextmanager
+def workers() -> Iterator[None]:
+    """Run the processes that check files beside the block, and start them again if they end."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.is_set():
+            running = subprocess.Popen([sys.executable, "-m", "portal.handover.worker"], stdin=subprocess.DEVNULL)
+            while running.poll() is None and not is_over.wait(0.2):
+                pass
+            if is_over.is_set():
+                running.terminate()
+                try:
+                    running.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    running.kill()
+                return
+            log.error("the processes that check files have ended (%s); they are started again", running.returncode)
+            is_over.wait(_RESTART_SECONDS)
+
+    watcher = threading.Thread(target=watch, name="workers")
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
+
+
 def main() -> None:
     """Read the settings and serve."""
-    argparse.ArgumentParser(prog="python -m portal", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m portal", description=__doc__)
+    parser.add_argument("--no-workers", action="store_true", help="check no files: `portal.handover.worker` does it")
+    chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     go_private()
     try:
         settings, own = Settings(), PortalSettings()
         close_home(settings.home)
-        logging.getLogger("portal").info("serving %s on %s port %s", own.url, own.host, own.port)
-        serve(settings, own)
+        log.info("serving %s on %s port %s", own.url, own.host, own.port)
+        with nullcontext() if chosen.no_workers else workers():
+            serve(settings, own)
     except Exception as error:
         sentences = in_sentences(error)
         if not sentences:
             raise
         for sentence in sentences:
-            logging.getLogger("portal").error("%s", sentence)
+            log.error("%s", sentence)
         raise SystemExit(1) from None
 
 

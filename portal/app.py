@@ -20,6 +20,7 @@ from ingest.settings import Settings
 from portal.accounts.routes import router as accounts
 from portal.city.routes import router as city
 from portal.context import Portal
+from portal.district import files, routes, submissions
 from portal.figures.routes import router as figures
 from portal.information.routes import router as information
 from portal.pages.render import page
@@ -32,6 +33,17 @@ from portal.signing_in.oidc_routes import router as oidc_pages
 from portal.signing_in.routes import local_address
 from portal.signing_in.routes import router as signing_in
 
+_ROUTERS = (
+    signing_in,
+    oidc_pages,
+    information,
+    routes.router,
+    files.router,
+    submissions.router,
+    city,
+    accounts,
+    figures,
+)
 _STATIC = Path(__file__).parent / "static"
 _HEADINGS = {
     400: "Det gick inte att läsa",
@@ -66,7 +78,7 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
     portal = Portal(settings, own, Ledger(settings.ledger), passwords or Passwords(), oidc)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.portal = portal
-    for router in (signing_in, oidc_pages, information, figures, city, accounts):
+    for router in _ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(NeedsSignIn, _to_sign_in)
@@ -88,7 +100,7 @@ def takes_files(path: str) -> bool:
 def error_page(request: Request, status: int, message: str) -> Response:
     """A page that says what went wrong and what to do."""
     heading = _HEADINGS.get(status, "Det gick inte")
-    return page(request, "error.html", status=status, heading=heading, message=message)
+    return page(request, "error.html", status=status, heading=heading, text=message)
 
 
 def _refuse_in(app: FastAPI) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from starlette.requests import Request
 
@@ -15,6 +16,7 @@ from ingest.portal_login.passwords import Passwords
 from ingest.portal_login.signing_in import session_times
 from ingest.quarters import Quarter
 from ingest.settings import Settings
+from portal.handover.facade import Handover
 from portal.settings import PortalSettings
 from portal.signing_in.oidc import Provider
 
@@ -40,6 +42,11 @@ class Portal:
     oidc: Provider | None = None
     """The city's identity provider, where the installation names one."""
     _synthetic: _Remembered = field(default_factory=_Remembered, repr=False, compare=False)
+
+    @cached_property
+    def handover(self) -> Handover:
+        """Files on their way in."""
+        return Handover(self.settings, self.ledger)
 
     @property
     def times(self) -> SessionTimes:

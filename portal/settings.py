@@ -29,6 +29,7 @@ class PortalSettings(BaseSettings):
     workers: int = Field(2, ge=1, le=16, description="processes that check files")
     figures_are_open: bool = Field(False, description="show released figures to whoever reaches the portal")
     spool_hours: int = Field(24, ge=1, le=168, description="how long a file that was not handed in is kept, encrypted")
+    synthetic: bool = Field(False, description="mark all that is handed in here as synthetic: for trials and training")
     airflow_url: str | None = Field(
         None, pattern=r"^https?://[^?#@]+$", description="Airflow to tell of accepted files; absent: none is told"
     )

@@ -1,4 +1,4 @@
-"""A native Airflow for one checkout: its own home, port and password, started and stopped whole.
+"""A native Airflow, with the portal beside it, for one checkout: started and stopped whole.
 
 `python -m followup.local.orchestrator up|down|status|run`. Airflow is only run here as a program, never imported. Every
 process has a mark in its environment by which all of them are found again, those that tasks have started too.
@@ -21,16 +21,19 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+import requests
 from rich.console import Console
 
 from followup.local.airflow_client import AirflowClient, AirflowError
 from followup.local.environment import followup_environment
 from followup.local.marked_processes import has_ended, marked_pids, stop_marked
+from followup.local.portal_accounts import portal_accounts
 from followup.local.ports import free_port, only_this_user_listens
 from followup.local.readers_server import ServerForReaders
 from followup.local.supervisor import (
-    COMPONENTS,
     MARK,
+    OF_AIRFLOW,
+    PORTAL,
     Running,
     read_state,
     remove_state,
@@ -46,6 +49,8 @@ HOME_VARIABLE = "FOLLOWUP_AIRFLOW_HOME"
 DEFAULT_HOME = ROOT / "data" / "airflow"
 USER = "admin"
 PREFERRED_PORT = 8080
+PREFERRED_PORTAL_PORT = 8090
+PORTAL_URL = "FOLLOWUP_PORTAL_URL"
 PORTS_TRIED = 3
 START_SECONDS = 240
 
@@ -67,6 +72,8 @@ class Orchestrator:
         self.home = home.absolute()
         self.extra_environment = extra_environment or {}
         self.postgres_home = ""
+        self.has_portal = False
+        """Whether the portal is started beside Airflow."""
         self.password_file = self.home / "password.json"
         self.logs = self.home / "logs"
 
@@ -132,10 +139,13 @@ class Orchestrator:
 
     def _start_on(self, port: int) -> Running:
         mark = secrets.token_hex(8)
-        environment = self._environment(port) | {MARK: mark}
+        portal_port = _free_port(PREFERRED_PORTAL_PORT) if self.has_portal else None
+        environment = self._environment(port, portal_port) | {MARK: mark}
+        names = (*OF_AIRFLOW, PORTAL) if self.has_portal else OF_AIRFLOW
         try:
-            pids = {name: start_component(name, self.home, environment) for name in COMPONENTS}
-            running = Running(f"http://127.0.0.1:{port}", mark, pids, postgres_home=self.postgres_home)
+            pids = {name: start_component(name, self.home, environment) for name in names}
+            url, portal = f"http://127.0.0.1:{port}", environment.get(PORTAL_URL, "") if self.has_portal else ""
+            running = Running(url, mark, pids, postgres_home=self.postgres_home, portal_url=portal)
             write_state(self.home, running)
             self._wait_until_ready(running)
             return self._ensure_supervised(running)
@@ -148,7 +158,8 @@ class Orchestrator:
         """The same Airflow with a supervisor that lives."""
         if running.supervisor in set(marked_pids({MARK: running.mark})):
             return running
-        environment = self._environment(int(running.url.rpartition(":")[2])) | {MARK: running.mark}
+        portal_port = int(running.portal_url.rpartition(":")[2]) if running.portal_url else None
+        environment = self._environment(int(running.url.rpartition(":")[2]), portal_port) | {MARK: running.mark}
         running = replace(running, supervisor=start_supervisor(self.home, environment))
         write_state(self.home, running)
         return running
@@ -178,6 +189,24 @@ class Orchestrator:
             raise OrchestratorError(f"airflow db migrate ended with {code}; see {log}")
         write_private_file(done, version)
 
+    def _portal_environment(self, port: int, portal_port: int) -> dict[str, str]:
+        """What the portal is set to where the installation does not say: this machine's address, and this Airflow."""
+        return {
+            PORTAL_URL: f"http://127.0.0.1:{portal_port}",
+            "FOLLOWUP_PORTAL_HOST": "127.0.0.1",
+            "FOLLOWUP_PORTAL_PORT": str(portal_port),
+            "FOLLOWUP_PORTAL_AIRFLOW_URL": f"http://127.0.0.1:{port}",
+            "FOLLOWUP_PORTAL_AIRFLOW_LOGIN": str(self._portal_login()),
+        }
+
+    def _portal_login(self) -> Path:
+        """The file from which the portal reads whom Airflow knows it as."""
+        path = self.home / "portal_login.json"
+        self._secrets()
+        password = json.loads(self.password_file.read_text(encoding="utf-8"))[USER]
+        write_private_file(path, json.dumps({"user": USER, "password": password}))
+        return path
+
     def _wait_until_ready(self, running: Running) -> None:
         """Ready: all our processes live, both components are healthy, the DAGs are read, the pools are there."""
         wanted = {path.stem for path in (ROOT / "dags").glob("*.py")}
@@ -188,12 +217,14 @@ class Orchestrator:
         while time.monotonic() < give_up_at:
             for name, pid in running.pids.items():
                 if has_ended(pid):
-                    raise OrchestratorError(f"Airflow's {name} has ended; see {self.logs / name}.log")
+                    raise OrchestratorError(f"{name} has ended; see {self.logs / name}.log")
             try:
                 sick = [name for name, state in client.health().items() if state != "healthy" and name != "triggerer"]
                 missing = wanted - set(client.dags())
                 problem = f"not healthy: {sick}; DAGs not read: {sorted(missing)}, {client.import_errors()}"
-                if not sick and not missing:
+                is_portal_up = not running.portal_url or _answers(running.portal_url)
+                problem += "" if is_portal_up else "; the portal does not answer"
+                if not sick and not missing and is_portal_up:
                     _put_pools(client, pools)
                     return
             except AirflowError as error:
@@ -203,10 +234,15 @@ class Orchestrator:
 
     # -- configuration -------------------------------------------------------------------------------------------------
 
-    def _environment(self, port: int) -> dict[str, str]:
-        """The environment of every component: ours for FOLLOWUP_*, nobody else's for Airflow."""
+    def _environment(self, port: int, portal_port: int | None = None) -> dict[str, str]:
+        """The environment of every component: ours for FOLLOWUP_*, nobody else's for Airflow.
+
+        The portal has the port and address that the installation sets, else this port of this machine.
+        """
         own = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW") and k != "PYTHONDONTWRITEBYTECODE"}
         own |= followup_environment()
+        if portal_port is not None:
+            own = self._portal_environment(port, portal_port) | own
         hidden = self._secrets()
         url = f"http://127.0.0.1:{port}"
         settings = {
@@ -297,6 +333,16 @@ def _put_pools(client: AirflowClient, pools: dict[str, dict[str, object]]) -> No
             client.call("POST", "pools", {"name": name, **pool})
 
 
+def _answers(url: str) -> bool:
+    """Whether the portal answers on this machine; `url` is what browsers use, so its port is asked here."""
+    session = requests.Session()
+    session.trust_env = False
+    try:
+        return session.get(f"{url}/halsa", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
 def _free_port(preferred: int) -> int:
     """The preferred port when nothing listens on it, else one the system gives."""
     port = free_port(preferred, 0)
@@ -323,7 +369,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_command(arguments: list[str] | None = None) -> int:
-    """`up` starts Airflow and a PostgreSQL for BI and leaves them running, `down` stops them, `status` says what runs.
+    """`up` starts Airflow, the portal and a PostgreSQL for BI, `down` stops them, `status` says what runs.
 
     `run` starts them and stays until it is ended, as a service manager wants it. `status` exits with 1 when Airflow
     does not run. An installation that names a database of its own (FOLLOWUP_PUBLISH_POSTGRES) gets no other.
@@ -337,13 +383,15 @@ def run_command(arguments: list[str] | None = None) -> int:
         help=f"Airflow's home (default: {HOME_VARIABLE}, FOLLOWUP_HOME/airflow, data/airflow)",
     )
     parser.add_argument("--no-postgres", action="store_true", help="leave PostgreSQL alone")
+    parser.add_argument("--no-portal", action="store_true", help="start no portal")
     chosen = parser.parse_args(arguments)
     console = Console(soft_wrap=True, markup=False, highlight=False)
     errors = Console(stderr=True, soft_wrap=True, markup=False)
     database = ServerForReaders(console.print, errors.print, is_wanted=not chosen.no_postgres)
     orchestrator = Orchestrator(chosen.home)
+    orchestrator.has_portal = not chosen.no_portal
     if chosen.command == "down":
-        console.print("Airflow is stopped" if orchestrator.stop() else "Airflow was not running")
+        console.print("Airflow and the portal are stopped" if orchestrator.stop() else "Airflow was not running")
         return 0 if database.stop() else 1
     if chosen.command in ("up", "run"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -368,6 +416,10 @@ def run_command(arguments: list[str] | None = None) -> int:
         "It listens to this machine alone (127.0.0.1). Wrong passwords are not counted: never open its port to others; "
         "put the proxy of docker-compose.yml, or your own, before it."
     )
+    if running.portal_url:
+        console.print(f"Portal: {running.portal_url}")
+        for line in portal_accounts(Settings()):
+            console.print(line)
     if chosen.command in ("up", "run"):
         exports = orchestrator.write_environment(database.variables())
         console.print(f"In this shell, commands and psql work on the same installation after: . {exports}")

@@ -1,4 +1,4 @@
-"""Supervises a native Airflow: starts a component that ends again, with a line in the log each time.
+"""Supervises a native Airflow and the portal beside it: starts a component that ends again, with a line in the log.
 
 `followup.local.orchestrator` starts one beside every Airflow (`python -m followup.local.supervisor HOME`), and runs one
 itself under `run`. It ends when the Airflow that it watches is stopped or replaced.
@@ -25,10 +25,14 @@ from ingest.settings import ROOT
 log = logging.getLogger(__name__)
 
 COMPONENTS = {
-    "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
+    "api-server": ("airflow", "api-server"),
+    "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
+    "dag-processor": ("airflow", "dag-processor"),
+    "portal": ("portal",),
 }
+"""Name → module and its arguments."""
+PORTAL = "portal"
+OF_AIRFLOW = tuple(name for name in COMPONENTS if name != PORTAL)
 MARK = "FOLLOWUP_AIRFLOW_MARK"
 COMPONENT = "FOLLOWUP_AIRFLOW_COMPONENT"
 """Variable by which a component's own processes are found, its tasks' among them."""
@@ -41,13 +45,15 @@ CALM_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Running:
-    """An Airflow that was started: where it answers, which processes it is, and the PostgreSQL that belongs to it."""
+    """An Airflow that was started: where it answers, its processes, and the PostgreSQL and the portal beside it."""
 
     url: str
     mark: str
     pids: dict[str, int]
     supervisor: int = 0
     postgres_home: str = ""
+    """Empty when it has none."""
+    portal_url: str = ""
     """Empty when it has none."""
 
 
@@ -74,7 +80,7 @@ def _state_file(home: Path) -> Path:
 
 
 def start_component(name: str, home: Path, environment: Mapping[str, str], *, is_again: bool = False) -> int:
-    """Start one component of Airflow and return its process id; its output goes to `logs/NAME.log`.
+    """Start one component and return its process id; its output goes to `logs/NAME.log`.
 
     Args:
         name: a key of COMPONENTS.
@@ -84,7 +90,7 @@ def start_component(name: str, home: Path, environment: Mapping[str, str], *, is
     """
     with (home / "logs" / f"{name}.log").open("a" if is_again else "w", encoding="utf-8") as out:
         return subprocess.Popen(
-            [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+            [sys.executable, "-m", *COMPONENTS[name]],
             cwd=ROOT, env={**environment, COMPONENT: name}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True,
         ).pid  # fmt: skip

@@ -42,7 +42,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
         context: what the template names besides what every page has.
     """
     visit = getattr(request.state, "visit", None)
-    return HTMLResponse(render(template, **_shared(request, visit), **context), status)
+    return HTMLResponse(render(template, **(_shared(request, visit) | context)), status)
 
 
 def render(template: str, **context: Any) -> str:
@@ -88,6 +88,21 @@ def number(value: float | int | None, decimals: int = 0) -> str:
     if value is None:
         return "–"
     return f"{value:,.{decimals}f}".replace(",", _SPACE).replace(".", ",").replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A share between 0 and 1 as `42,3 %`; `–` for none."""
+    return "–" if value is None else f"{number(value * 100, 1)}{_SPACE}%"
+
+
+def signed(value: float | None) -> str:
+    """A change in counts with its sign: `+3`, `−3`, `0`; `–` for none."""
+    return "–" if value is None else f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def points(value: float | None) -> str:
+    """A change of a share, in percentage points with its sign: `+1,2`; `–` for none."""
+    return "–" if value is None else f"{'+' if value > 0 else ''}{number(value * 100, 1)}"
 
 
 def day(value: date | datetime | None) -> str:
@@ -143,7 +158,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (number, day, moment, quarter_name, dataset_name, unit_name, size):
+    for function in (number, percent, signed, points, day, moment, quarter_name, dataset_name, unit_name, size):
         made.filters[function.__name__] = function
     made.globals["counted"] = counted
     return made

@@ -1,0 +1,1 @@
+"""A district's pages: this quarter's files, handing them in, answers, explanations, history and own figures."""
