@@ -18,8 +18,8 @@ EQUITY = "vy_likstallighet"
 _OF_TEST = ("lage", "saker_skillnad")
 _INTERVAL = "Strecket genom en punkt är osäkerheten: gränserna för 95 procents säkerhet."
 _BANDS = (
-    "Banden visar hur mycket slump och vanlig spridning ger: de inre gränserna är mörka, de yttre ljusa. Bara en "
-    "triangel är en säker skillnad."
+    "Banden visar hur mycket slump och vanlig spridning ger: det tydliga bandet är de inre gränserna, det svaga de "
+    "yttre. Bara en triangel är en säker skillnad."
 )
 
 

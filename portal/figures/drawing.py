@@ -91,7 +91,7 @@ def _has_axis(picture: Picture) -> bool:
 def _frame(picture: Picture, width: Width) -> _Frame:
     total = _TOTAL[width]
     longest = max((len(mark.name) for mark in picture.marks), default=0)
-    texts = max((len(mark.text) for mark in picture.marks), default=0) * _CHARACTER + 12
+    texts = max((len(mark.text) for mark in picture.marks), default=0) * _CHARACTER + 20
     names = longest * _CHARACTER + 14
     are_above = names > total * 0.42
     left = 8.0 if are_above else names

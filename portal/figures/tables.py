@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from portal.figures.released import Row
+from portal.figures.wording import SPACE
 from publish.catalogue.charts import shown_as
 from publish.serving.csv_files import write_plain
 from publish.views.declared import TOO_FEW, WAITING, Kind, View, ViewColumn
@@ -20,6 +21,8 @@ QUANTITIES = frozenset({"count", "rate", "per_1000", "days", "rank", "number", "
 """The kinds that are numbers, which a table has to the right."""
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 """A text that begins so can be taken for a formula."""
+_THOUSANDS = re.compile(r"\b(\d{1,3}) (\d{3})\b")
+"""A number in a text, whose space is no place to break a line at."""
 _ARROW: dict[Kind, pa.DataType] = {
     "count": pa.int64(), "whole": pa.int64(), "rank": pa.int64(), "days": pa.float64(), "rate": pa.float64(),
     "per_1000": pa.float64(), "number": pa.float64(), "flag": pa.bool_(), "date": pa.date32(),
@@ -98,7 +101,7 @@ def text_of(value: Any, kind: Kind) -> str:
         return "ja" if value else "nej"
     if kind == "date":
         return value.isoformat() if isinstance(value, date) else str(value)
-    return shown_as(float(value), kind) if kind in QUANTITIES else str(value)
+    return shown_as(float(value), kind) if kind in QUANTITIES else _THOUSANDS.sub(rf"\1{SPACE}\2", str(value))
 
 
 def of_view(view: View, rows: Sequence[Row], columns: Sequence[str], caption: str, notes: Sequence[str] = ()) -> Table:

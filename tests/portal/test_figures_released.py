@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from ingest.settings import Settings
 from portal.figures import released
 from portal.figures.choices import Asked, Garbled, NotThere, period_choice, period_of, read_address
 from portal.figures.released import NoRelease, Release, Releases, open_release
+from portal.figures.tables import cell, text_of
 from portal.figures.topics.listed import BY_SLUG, TOPICS
 
 
@@ -135,6 +137,17 @@ def test_the_file_is_the_table_and_starts_no_formula(whole: Release) -> None:
     assert lines[0].startswith('"stadsdel","period","insats","erbjuds"')
     assert lines[1].startswith('"Bromma","2018 kv 4","Trappan",true,false,true,false,"Egen regi","\'=1+1"')
     assert len(lines) == 5 and lines[4] == ""
+
+
+def test_values_are_written_as_swedish_writes_them() -> None:
+    written = [
+        (1234, "count"), (0.2949, "rate"), (12.0, "days"), (24.06, "per_1000"), (True, "flag"),
+        (date(2018, 4, 1), "date"), ("per 1 000", "text"), ("2018 kv 4", "period"),
+    ]  # fmt: skip
+    assert [text_of(*one) for one in written] == [
+        "1\u00a0234", "29,5\u00a0%", "12\u00a0dagar", "24,1", "ja", "2018-04-01", "per 1\u00a0000", "2018 kv 4",
+    ]  # fmt: skip
+    assert cell(None, "rate", "för få").text == "för få"
 
 
 # -- what is chosen ----------------------------------------------------------------------------------------------------
