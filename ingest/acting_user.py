@@ -27,12 +27,13 @@ class ActingUser:
     login: str | None
 
 
-ActorKind = Literal["account", "dag_run", "user"]
+ActorKind = Literal["account", "dag_run", "user", "token"]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who the audit log names: an account of the system (`anna as followup` after sudo), a DAG's run, or a user."""
+    """Who the audit log names: an account of the system (`anna as followup` after sudo), a DAG's run, a user, or a
+    token of the API (`7 journalsystem`)."""
 
     kind: ActorKind
     name: str

@@ -18,13 +18,17 @@ from ingest.ledger import Ledger, LedgerError
 from ingest.portal_login.passwords import Passwords
 from ingest.settings import Settings
 from portal.accounts.routes import router as accounts
+from portal.api.app import make_api
+from portal.api.gate import PATH as API_PATH
+from portal.api.keys_page import router as key_pages
+from portal.api.problems import problem_of_status
 from portal.city.routes import router as city
 from portal.context import Portal
 from portal.district import files, routes, submissions
 from portal.figures.routes import router as figures
 from portal.information.routes import router as information
 from portal.pages.render import page
-from portal.security.guard import BodyRefused, Guard, without_ledger
+from portal.security.guard import API, BodyRefused, Guard, without_ledger
 from portal.security.visit import Visit
 from portal.settings import PortalSettings
 from portal.signing_in.access import NeedsSignIn, NotHere
@@ -36,6 +40,7 @@ from portal.signing_in.routes import router as signing_in
 _ROUTERS = (
     signing_in,
     oidc_pages,
+    key_pages,
     information,
     routes.router,
     files.router,
@@ -80,6 +85,7 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
     app.state.portal = portal
     for router in _ROUTERS:
         app.include_router(router)
+    app.mount(API_PATH, make_api(portal))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_exception_handler(NeedsSignIn, _to_sign_in)
     app.add_exception_handler(NotHere, _not_here)
@@ -98,7 +104,9 @@ def takes_files(path: str) -> bool:
 
 
 def error_page(request: Request, status: int, message: str) -> Response:
-    """A page that says what went wrong and what to do."""
+    """A page that says what went wrong and what to do; to a program that missed the API's address, a problem."""
+    if request.url.path.startswith(API):
+        return problem_of_status(status).response()
     heading = _HEADINGS.get(status, "Det gick inte")
     return page(request, "error.html", status=status, heading=heading, text=message)
 
@@ -106,6 +114,8 @@ def error_page(request: Request, status: int, message: str) -> Response:
 def _refuse_in(app: FastAPI) -> Any:
     def refuse(scope: Scope, visit: Visit | None, status: int, message: str) -> Response:
         """The guard's answer: a page where a user is known, else a line that shows nothing of the portal."""
+        if scope["path"].startswith(API):
+            return problem_of_status(status, message).response()
         if visit is None:
             return PlainTextResponse(message, status)
         scope["app"] = app

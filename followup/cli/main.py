@@ -23,6 +23,7 @@ from followup.cli.commands import (
     service,
     suppression,
     templates,
+    tokens,
     users,
 )
 from followup.cli.marts import build_marts
@@ -246,6 +247,7 @@ service.register(app)
 keys.register(app)
 audit_log.register(app)
 users.register(app)
+tokens.register(app)
 
 
 def main() -> None:

@@ -172,7 +172,7 @@ act = sa.Table(
     METADATA,
     sa.Column("act_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("acted_at", sa.DateTime, nullable=False, comment="by the system's clock, not FOLLOWUP_NOW"),
-    sa.Column("actor_kind", sa.String(20), nullable=False, comment="account, dag_run or user"),
+    sa.Column("actor_kind", sa.String(20), nullable=False, comment="account, dag_run, user or token"),
     sa.Column("actor", sa.String(200), nullable=False),
     sa.Column("action", sa.String(60), nullable=False, comment="such as quarter.locked"),
     sa.Column(
@@ -259,6 +259,34 @@ upload = sa.Table(
     sa.Column("preview_state", sa.String(10), comment="waiting, working, again, done or failed"),
     sa.Index(None, "district_code", "created_at"),
     sa.Index(None, "state", "is_settled"),
+)
+
+api_token = sa.Table(
+    "api_token",
+    METADATA,
+    sa.Column("token_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True, comment="SHA-256; the token is not stored"),
+    sa.Column("name", sa.String(40), nullable=False, comment="what it is for; nothing personal"),
+    sa.Column("district_code", sa.String(40), nullable=False, index=True, comment="the unit that it acts for"),
+    sa.Column("scopes", sa.String(60), nullable=False, comment="check, explain, read, submit, with spaces between"),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("created_by", sa.String(220), nullable=False, comment="kind and name of who made it"),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("last_used_on", sa.Date, comment="day, UTC"),
+    sa.Column("revoked_at", sa.DateTime),
+)
+
+api_request = sa.Table(
+    "api_request",
+    METADATA,
+    sa.Column("token_id", sa.ForeignKey("api_token.token_id"), primary_key=True),
+    sa.Column("key_hash", sa.String(64), primary_key=True, comment="SHA-256 of the Idempotency-Key"),
+    sa.Column("request_hash", sa.String(64), comment="of method, path and content; null while it is answered"),
+    sa.Column("created_at", sa.DateTime, nullable=False, index=True),
+    sa.Column("claimed_by", sa.String(120), comment="process that answers it"),
+    sa.Column("claim_until", sa.DateTime, comment="until then nobody else answers it"),
+    sa.Column("status", sa.Integer, comment="of HTTP; null while it is answered"),
+    sa.Column("answer", sa.Text, comment="JSON"),
 )
 
 draw = sa.Table(

@@ -143,16 +143,25 @@ def write_drawn_password(path: Path) -> str:
         PasswordRefused: the file is there already, or can't be made.
     """
     drawn = draw_password()
+    write_secret(path, drawn, "password")
+    return drawn
+
+
+def write_secret(path: Path, secret: str, kind: str) -> None:
+    """Write a secret into a new file for its owner alone: one line.
+
+    Raises:
+        PasswordRefused: the file is there already, or can't be made; the message names the kind.
+    """
     try:
         held = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        raise PasswordRefused("the file for the password is there already, and is never overwritten") from None
+        raise PasswordRefused(f"the file for the {kind} is there already, and is never overwritten") from None
     except OSError as error:
-        raise PasswordRefused(f"the file for the password can't be made ({error.strerror})") from None
+        raise PasswordRefused(f"the file for the {kind} can't be made ({error.strerror})") from None
     with os.fdopen(held, "w", encoding="utf-8") as handle:
         os.fchmod(held, 0o600)
-        handle.write(f"{drawn}\n")
-    return drawn
+        handle.write(f"{secret}\n")
 
 
 def _bytes_of(password: str) -> bytes:

@@ -92,7 +92,7 @@ def find_visit(portal: Portal, headers: Headers, peer: str) -> Visit:
         peer: address of who connected.
     """
     cookies, own = _cookies(headers), portal.own
-    browser = Browser(_address(own, headers, peer), headers.get("user-agent", ""))
+    browser = Browser(address_of(own, headers, peer), headers.get("user-agent", ""))
     token, signed_in = cookies.get(_named(own, "session")), None
     if token is not None:
         session = sessions.find(portal.ledger, token, portal.times, system_now())
@@ -168,7 +168,7 @@ def _cookies(headers: Headers) -> dict[str, str]:
     return found
 
 
-def _address(own: PortalSettings, headers: Headers, peer: str) -> str:
+def address_of(own: PortalSettings, headers: Headers, peer: str) -> str:
     """The browser's address: the last that no proxy of ours has, read from behind; else who connected."""
     if peer not in own.trusted_proxies:
         return peer

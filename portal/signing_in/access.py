@@ -54,6 +54,15 @@ def city_user(request: Request, user: SomeUser) -> SignedInUser:
     return _of_role(request, user, Role.CITY)
 
 
+def officer(request: Request, user: SomeUser) -> SignedInUser:
+    """An officer of one or several units.
+
+    Raises:
+        NotHere: another role.
+    """
+    return _of_role(request, user, Role.OFFICER)
+
+
 def administrator(request: Request, user: SomeUser) -> SignedInUser:
     """An administrator.
 
@@ -102,6 +111,7 @@ def read_form(request: Request) -> Form:
 
 
 CityUser = Annotated[SignedInUser, Depends(city_user)]
+Officer = Annotated[SignedInUser, Depends(officer)]
 Administrator = Annotated[SignedInUser, Depends(administrator)]
 OwnUnit = Annotated[District, Depends(unit_of_officer)]
 FigureReader = Annotated[Visit, Depends(figure_reader)]

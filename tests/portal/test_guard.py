@@ -188,8 +188,8 @@ def test_address_behind_a_proxy_is_the_browser_s_and_only_a_proxy_of_ours_is_bel
 def test_every_page_says_who_may_open_it(place: Place) -> None:
     """A page without one of the dependencies of `access` would be open to everybody."""
     known: set[Callable[..., Any] | Callable[..., Awaitable[Any]]] = {
-        access.signed_in_user, access.city_user, access.administrator, access.unit_of_officer, access.figure_reader,
-        access.anybody,
+        access.signed_in_user, access.city_user, access.officer, access.administrator, access.unit_of_officer,
+        access.figure_reader, access.anybody,
     }  # fmt: skip
     pages = [route for route in place.app.app.routes if isinstance(route, Route)]
     assert len(pages) >= 8

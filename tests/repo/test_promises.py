@@ -17,7 +17,7 @@ README_LINES = 100
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
-    "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user",
+    "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
 }  # fmt: skip
 
 
