@@ -302,3 +302,21 @@ def query_of(address: str) -> dict[str, str]:
     found = parse_qs(urlsplit(address).query, strict_parsing=True)
     assert all(len(values) == 1 for values in found.values())
     return {name: values[0] for name, values in found.items()}
+
+
+def answer_with(
+    body: bytes, headers: dict[str, str] | None = None, status: int = 200, times: int = 1, wait: float = 0.0
+) -> Any:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        try:
+            for _ in range(times):
+                handler.wfile.write(body)
+                time.sleep(wait)
+        except OSError:
+            pass  # the portal has hung up
+
+    return answer
