@@ -7,7 +7,7 @@ drawings of their own, since an image knows nothing of the page around it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -94,79 +94,76 @@ def _frame(picture: Picture, width: Width) -> _Frame:
     texts = max((len(mark.text) for mark in picture.marks), default=0) * _CHARACTER + 20
     names = longest * _CHARACTER + 14
     are_above = names > total * 0.42
-    left = 8.0 if are_above else names
+    left = 16.0 if are_above else names
     step = 42.0 if are_above else 26.0
     first = 26.0 if picture.line is not None else 4.0
     return _Frame(left, total - left - texts, step, first, first + step * len(picture.marks), are_above)
 
 
-def _chart(picture: Picture, width: Width, colours: _Colours) -> alt.LayerChart:
-    frame = _frame(picture, width)
-    total, height = size(picture, width)
-    low, high = _domain(picture)
-    x = alt.Scale(domain=[low, high], range=[0, frame.width], nice=False, zero=False)
-    axis = _axis(picture.kind, colours) if _has_axis(picture) else None
-    y = alt.Scale(domain=[0, frame.height], range=[0, frame.height], nice=False, zero=False)
-    at_y = alt.Y("y:Q", scale=y, axis=None)
+class _Layers:
+    """The layers of a chart, in the order in which they are drawn; one without rows is left out."""
 
-    def layer(rows: list[dict[str, Any]]) -> alt.Chart:
-        return alt.Chart(alt.InlineData(values=rows or [{"y": None}]))
+    def __init__(self, picture: Picture, width: Width, colours: _Colours) -> None:
+        self.frame = _frame(picture, width)
+        self.low, self.high = _domain(picture)
+        self.text_end = _TOTAL[width] - self.frame.left - 4
+        self.drawn: list[alt.Chart] = []
+        axis = _axis(picture.kind, colours) if _has_axis(picture) else None
+        x = alt.Scale(domain=[self.low, self.high], range=[0, self.frame.width], nice=False, zero=False)
+        y = alt.Scale(domain=[0, self.frame.height], range=[0, self.frame.height], nice=False, zero=False)
+        self._x = alt.X("from:Q", scale=x, axis=axis, title=None)
+        self._y = alt.Y("y:Q", scale=y, axis=None)
+        self.spans(
+            [{"from": self.low, "to": self.low, "y": self.frame.first}], opacity=0
+        )  # the axis, whatever is shown
 
-    def span(rows: list[dict[str, Any]], **mark: Any) -> alt.Chart:
-        across = alt.X("from:Q", scale=x, axis=axis, title=None)
-        drawn: alt.Chart = layer(rows).mark_rule(**mark).encode(x=across, x2="to:Q", y=at_y)
-        return drawn
+    def spans(self, rows: list[dict[str, Any]], **mark: Any) -> None:
+        """Lines from left to right, no longer than the axis."""
+        within = [{**row, "from": max(row["from"], self.low), "to": min(row["to"], self.high)} for row in rows]
+        self._add(within, lambda chart: chart.mark_rule(**mark).encode(x=self._x, x2="to:Q", y=self._y))
 
-    def words(rows: list[dict[str, Any]], at: float, colour: str, **mark: Any) -> alt.Chart:
+    def uprights(self, rows: list[dict[str, Any]], **mark: Any) -> None:
+        """Lines from `y` down to `bottom`."""
+        self._add(rows, lambda chart: chart.mark_rule(**mark).encode(x=self._x, y=self._y, y2="bottom:Q"))
+
+    def points(self, rows: list[dict[str, Any]], **mark: Any) -> None:
+        """A shape at each value."""
+        self._add(rows, lambda chart: chart.mark_point(filled=True, **mark).encode(x=self._x, y=self._y))
+
+    def ticks(self, rows: list[dict[str, Any]], **mark: Any) -> None:
+        """A short line upright at each value."""
+        self._add(rows, lambda chart: chart.mark_tick(orient="vertical", **mark).encode(x=self._x, y=self._y))
+
+    def words(self, rows: list[dict[str, Any]], at: float, colour: str, **mark: Any) -> None:
+        """A text in each row, all at one place from the plot's left side."""
         options: dict[str, Any] = {"fontSize": _TEXT, "baseline": "middle", "color": colour, **mark}
-        drawn: alt.Chart = layer(rows).mark_text(**options).encode(x=alt.value(at), y=at_y, text="said:N")
-        return drawn
+        self._add(rows, lambda chart: chart.mark_text(**options).encode(x=alt.value(at), y=self._y, text="said:N"))
 
-    layers: list[alt.Chart] = [span([{"from": low, "to": low, "y": frame.first}], opacity=0)]
-    places = {id(mark): _middle(frame, at) for at, mark in enumerate(picture.marks)}
-    if any(mark.limits for mark in picture.marks):
-        outer = [{"from": m.limits.outer_low, "to": m.limits.outer_high, "y": places[id(m)]} for m in _limited(picture)]
-        inner = [{"from": m.limits.inner_low, "to": m.limits.inner_high, "y": places[id(m)]} for m in _limited(picture)]
-        layers.append(span(_within(outer, low, high), color=colours.outer, strokeWidth=16))
-        layers.append(span(_within(inner, low, high), color=colours.inner, strokeWidth=16))
+    def _add(self, rows: list[dict[str, Any]], made: Callable[[alt.Chart], Any]) -> None:
+        if rows:
+            self.drawn.append(made(alt.Chart(alt.InlineData(values=rows))))
+
+
+def _chart(picture: Picture, width: Width, colours: _Colours) -> alt.LayerChart:
+    layers = _Layers(picture, width, colours)
+    frame = layers.frame
+    total, height = size(picture, width)
+    rows = [(mark, _middle(frame, at)) for at, mark in enumerate(picture.marks)]
+    limits = [(mark.limits, y) for mark, y in rows if mark.limits is not None]
+    outer = [{"from": one.outer_low, "to": one.outer_high, "y": y} for one, y in limits]
+    inner = [{"from": one.inner_low, "to": one.inner_high, "y": y} for one, y in limits]
+    layers.spans(outer, color=colours.outer, strokeWidth=16)
+    layers.spans(inner, color=colours.inner, strokeWidth=16)
     if picture.line is not None:
-        layers += _line(picture, picture.line, frame, x, axis, colours)
-    for emphasis in ("", "chosen", "sure"):
-        marks = [mark for mark in picture.marks if mark.emphasis == emphasis]
-        colour = {"": colours.plain, "chosen": colours.chosen, "sure": colours.sure}[emphasis]
-        shown = [mark for mark in marks if mark.value is not None]
-        if picture.form == "bars":
-            bars = [{"from": 0, "to": mark.value, "y": places[id(mark)]} for mark in shown]
-            layers.append(span(bars, color=colour, strokeWidth=16))
-        else:
-            intervals = [
-                {"from": mark.low, "to": mark.high, "y": places[id(mark)]}
-                for mark in shown
-                if mark.low is not None and mark.high is not None
-            ]
-            layers.append(span(_within(intervals, low, high), color=colour, strokeWidth=2))
-            dots = [{"from": mark.value, "y": places[id(mark)]} for mark in shown]
-            point: dict[str, Any] = {"filled": True, "opacity": 1, "size": 90 if emphasis else 60, "color": colour}
-            layers.append(
-                layer(dots)
-                .mark_point(shape=_SHAPES[emphasis], **point)
-                .encode(x=alt.X("from:Q", scale=x, axis=axis, title=None), y=at_y)
-            )
-        weight = "bold" if emphasis else "normal"
-        names = [{"said": mark.name, "y": places[id(mark)] - (20 if frame.are_names_above else 0)} for mark in marks]
-        at, align = (-2, "left") if frame.are_names_above else (-10, "right")
-        layers.append(words(names, at, colours.text, align=align, fontWeight=weight))
-        values = [{"said": mark.text, "y": places[id(mark)]} for mark in shown]
-        layers.append(words(values, total - frame.left - 4, colours.text, align="right", fontWeight=weight))
-        lacking = [{"said": mark.text, "y": places[id(mark)]} for mark in marks if mark.value is None]
-        layers.append(words(lacking, total - frame.left - 4, colours.soft, align="right"))
-    beside = [{"from": mark.beside, "y": places[id(mark)]} for mark in picture.marks if mark.beside is not None]
-    if beside:
-        tick: dict[str, Any] = {"orient": "vertical", "size": 18, "thickness": 3, "color": colours.city, "opacity": 1}
-        layers.append(layer(beside).mark_tick(**tick).encode(x=alt.X("from:Q", scale=x, axis=axis, title=None), y=at_y))
+        _line(layers, picture.line, [y for _, y in rows], colours)
+    for emphasis, colour in (("", colours.plain), ("chosen", colours.chosen), ("sure", colours.sure)):
+        _marks(layers, picture, [(mark, y) for mark, y in rows if mark.emphasis == emphasis], emphasis, colour)
+        _texts(layers, [(mark, y) for mark, y in rows if mark.emphasis == emphasis], bool(emphasis), colours)
+    beside = [{"from": mark.beside, "y": y} for mark, y in rows if mark.beside is not None]
+    layers.ticks(beside, size=18, thickness=3, color=colours.city, opacity=1)
     right, below = total - frame.left - frame.width, height - frame.height
     drawn: alt.LayerChart = (
-        alt.layer(*layers)
+        alt.layer(*layers.drawn)
         .properties(
             width=frame.width,
             height=frame.height,
@@ -179,41 +176,52 @@ def _chart(picture: Picture, width: Width, colours: _Colours) -> alt.LayerChart:
     return drawn
 
 
-def _limited(picture: Picture) -> list[Any]:
-    return [mark for mark in picture.marks if mark.limits is not None]
+_Placed = Sequence[tuple[Mark, float]]
+"""Marks with the middles of their rows."""
+
+
+def _marks(layers: _Layers, picture: Picture, rows: _Placed, emphasis: str, colour: str) -> None:
+    shown = [(mark, y) for mark, y in rows if mark.value is not None]
+    if picture.form == "bars":
+        layers.spans([{"from": 0, "to": mark.value, "y": y} for mark, y in shown], color=colour, strokeWidth=16)
+        return
+    intervals = [
+        {"from": mark.low, "to": mark.high, "y": y}
+        for mark, y in shown
+        if mark.low is not None and mark.high is not None
+    ]
+    layers.spans(intervals, color=colour, strokeWidth=2)
+    dots = [{"from": mark.value, "y": y} for mark, y in shown]
+    layers.points(dots, shape=_SHAPES[emphasis], opacity=1, size=90 if emphasis else 60, color=colour)
+
+
+def _texts(layers: _Layers, rows: _Placed, is_bold: bool, colours: _Colours) -> None:
+    """Names to the left of their rows or above them, values to the right."""
+    weight = "bold" if is_bold else "normal"
+    is_above = layers.frame.are_names_above
+    names = [{"said": mark.name, "y": y - (20 if is_above else 0)} for mark, y in rows]
+    at, align = (-12, "left") if is_above else (-10, "right")
+    layers.words(names, at, colours.text, align=align, fontWeight=weight)
+    for is_shown, colour in ((True, colours.text), (False, colours.soft)):
+        values = [{"said": mark.text, "y": y} for mark, y in rows if (mark.value is not None) is is_shown]
+        layers.words(values, layers.text_end, colour, align="right", fontWeight=weight if is_shown else "normal")
 
 
 def _middle(frame: _Frame, at: int) -> float:
     return frame.first + frame.step * at + (31 if frame.are_names_above else frame.step / 2)
 
 
-def _line(
-    picture: Picture, line: tuple[str, float], frame: _Frame, x: alt.Scale, axis: alt.Axis | None, colours: _Colours
-) -> Sequence[alt.Chart]:
+def _line(layers: _Layers, line: tuple[str, float], rows: Sequence[float], colours: _Colours) -> None:
     """The city's value as a line through each row, where no name is, its words above all rows."""
     words, value = line
-    low, high = _domain(picture)
-    half = frame.step / 2 if not frame.are_names_above else 11
-    rows = [_middle(frame, at) for at in range(len(picture.marks))]
-    y = alt.Scale(domain=[0, frame.height], range=[0, frame.height], nice=False, zero=False)
-    rule = (
-        alt.Chart(alt.InlineData(values=[{"from": value, "top": row - half, "bottom": row + half} for row in rows]))
-        .mark_rule(color=colours.city, strokeWidth=1.5, strokeDash=[4, 2])
-        .encode(x=alt.X("from:Q", scale=x, axis=axis, title=None), y=alt.Y("top:Q", scale=y, axis=None), y2="bottom:Q")
-    )
+    frame = layers.frame
+    half = 11 if frame.are_names_above else frame.step / 2
+    uprights = [{"from": value, "y": row - half, "bottom": row + half} for row in rows]
+    layers.uprights(uprights, color=colours.city, strokeWidth=1.5, strokeDash=[4, 2])
     long = len(words) * _CHARACTER / 2 + 4
-    at = min(max((value - low) / (high - low) * frame.width, long - frame.left), frame.width - long + 40)
-    text = (
-        alt.Chart(alt.InlineData(values=[{"said": words, "y": 10}]))
-        .mark_text(fontSize=_TEXT, fontWeight="bold", baseline="middle", align="center", color=colours.text)
-        .encode(x=alt.value(at), y=alt.Y("y:Q", scale=y, axis=None), text="said:N")
-    )
-    return rule, text
-
-
-def _within(spans: list[dict[str, Any]], low: float, high: float) -> list[dict[str, Any]]:
-    """Spans no longer than the axis."""
-    return [{**one, "from": max(one["from"], low), "to": min(one["to"], high)} for one in spans]
+    share = (value - layers.low) / (layers.high - layers.low)
+    at = min(max(share * frame.width, long - frame.left), frame.width - long + 40)
+    layers.words([{"said": words, "y": 10}], at, colours.text, fontWeight="bold", align="center")
 
 
 def _domain(picture: Picture) -> tuple[float, float]:

@@ -69,6 +69,13 @@ def test_a_page_has_no_fault(look: Look, figures: str, path: str) -> None:
         assert wrong(looked) == [], (width, scheme)
 
 
+def test_what_is_not_there_has_no_fault(look: Look, figures: str) -> None:
+    for path in ("/mal?period=2031", "/mal?period=2018&period=2018Q4", "/nix"):
+        looked = look(f"{figures}{path}", 360)
+        looked.forget("status of 4")
+        assert wrong(looked) == []
+
+
 def test_charts_follow_width_and_scheme(look: Look, figures: str) -> None:
     for width, scheme, expected in ((360, "light", "smal&tema=ljus"), (1440, "dark", "bred&tema=mork")):
         page = look(f"{figures}/mal", width, scheme=scheme).page
