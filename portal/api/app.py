@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -55,6 +56,7 @@ def make_api(portal: Portal) -> Gate:
         redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        dependencies=[Depends(known_parameters)],
     )
     app.state.portal = portal
     for router in (uploads.router, submissions.router, unit.router):
@@ -74,6 +76,22 @@ def make_api(portal: Portal) -> Gate:
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return Gate(app, portal)
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse what an address has beside an operation's parameters, or twice: a slip would pass unseen.
+
+    Raises:
+        Problem: it has such.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    route = request.scope["route"]
+    known = {one.alias for one in get_flat_dependant(route.dependant).query_params}
+    if set(names) - known:
+        said = ", ".join(sorted(known)) or "none"
+        raise Problem(422, "invalid-values", f"The address has a parameter that there is not; there are: {said}.")
+    if len(names) > len(set(names)):
+        raise Problem(422, "invalid-values", "The address has a parameter twice.")
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -160,7 +160,8 @@ def test_unit_without_right_scope_is_told_which(place: Place, farsta: Program) -
         method = next(iter(route.methods))
         path = route.path.format(**paths)
         for scope, one in programs.items():
-            query = {"purpose": "submit" if scope is Scope.SUBMIT else "check", "name": "a.csv"}
+            purpose = "submit" if scope is Scope.SUBMIT else "check"
+            query = {"purpose": purpose, "name": "a.csv"} if (method, path) == ("POST", "/uploads") else {}
             body = bodies.get(path.rpartition("/")[2])
             gate_of(place)._of_token = Buckets(1000.0, 1000.0)
             answer = one.client.request(method, API + path, headers=one.headers, params=query, json=body)
@@ -247,6 +248,19 @@ def test_values_that_can_not_be_used_are_named_and_not_repeated(place: Place, fa
     ):
         answer = farsta.get("/status", params=query)
         assert answer.status_code == 422 and number not in answer.text
+
+
+def test_parameter_that_there_is_not_or_twice_does_not_pass_unseen(farsta: Program) -> None:
+    for query in ("qarter=2018Q1", "quarter=2018Q1&quarter=2018Q2", "quarter=2018Q1&x", "19500101-0007=1"):
+        answer = farsta.get(f"/status?{query}")
+        assert answer.status_code == 422 and is_problem(answer, "invalid-values"), query
+        assert "quarter" in answer.text or "twice" in answer.text
+        assert "0007" not in answer.text and "qarter" not in answer.text
+    twice = farsta.post(
+        "/uploads?purpose=check&purpose=submit&name=a.csv", content=b"x", headers={"content-type": "text/csv"}
+    )
+    assert twice.status_code == 422
+    assert farsta.get("/token?x=1").status_code == 422
 
 
 def test_what_is_sent_can_not_split_a_header_or_the_log(
