@@ -121,7 +121,12 @@ def _hash(portal: Portal, password: str | None) -> str | None:
 def _secret(request: Request, account: PortalUser, password: str | None, *, is_new: bool) -> Response:
     """The answer that shows a drawn password once; nothing may store the page."""
     response = page(
-        request, "accounts/secret.html", account=account, role=ROLES[account.role], password=password, is_new=is_new
+        request,
+        "accounts/secret.html",
+        account=account,
+        account_role=ROLES[account.role],
+        password=password,
+        is_new=is_new,
     )
     response.headers["cache-control"] = "no-store"
     return response

@@ -74,24 +74,21 @@ def test_exception_is_opened_listed_and_closed(place: Place, bo: Browser) -> Non
     assert bo.send("/staden/undantag/1e9/stang").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"kvartal": "x"}, "Välj ett kvartal"), ({"enhet": "<b>"}, "Välj en enhet"),
-        ({"datamangd": "x"}, "Välj en datamängd"), ({"till": "2018-13-01"}, "ÅÅÅÅ-MM-DD"),
-        ({"till": "2018-04-09"}, FAULTS[Fault.DAY]), ({"why": " "}, FAULTS[Fault.REASON]),
-        ({"why": f"barnet {NUMBER}"}, FAULTS[Fault.REASON]), ({"why": "x" * 501}, "Högst"),
-        ({"why": "\x00\u202e"}, FAULTS[Fault.REASON]),
-    ],
-)  # fmt: skip
-def test_exception_with_wrong_input_is_not_opened(
-    place: Place, bo: Browser, changed: dict[str, str], said: str
-) -> None:
+WRONG_EXCEPTIONS = [
+    ({"kvartal": "x"}, "Välj ett kvartal"), ({"enhet": "<b>"}, "Välj en enhet"), ({"datamangd": "x"}, "en datamängd i"),
+    ({"till": "2018-13-01"}, "ÅÅÅÅ-MM-DD"), ({"till": "2018-04-09"}, FAULTS[Fault.DAY]),
+    ({"why": " "}, FAULTS[Fault.REASON]), ({"why": f"barnet {NUMBER}"}, FAULTS[Fault.REASON]),
+    ({"why": "x" * 501}, "Högst"), ({"why": "\x00\u202e"}, FAULTS[Fault.REASON]),
+]  # fmt: skip
+
+
+def test_exception_with_wrong_input_is_not_opened(place: Place, bo: Browser) -> None:
     bo.open("/staden/undantag")
     before = len(place.acts())
-    answer = bo.send("/staden/undantag", **{"kvartal": "2018Q1", "enhet": "farsta", "why": "Sent", **changed})
-    assert answer.status_code == 422 and said.casefold() in text_of(answer.text).casefold()
-    assert NUMBER not in answer.text and "<b>" not in answer.text.partition("<main")[2]
+    for changed, said in WRONG_EXCEPTIONS:
+        answer = bo.send("/staden/undantag", **{"kvartal": "2018Q1", "enhet": "farsta", "why": "Sent", **changed})
+        assert answer.status_code == 422 and said in text_of(answer.text), changed
+        assert NUMBER not in answer.text and "<b>" not in answer.text.partition("<main")[2]
     assert len(place.acts()) == before and not decisions.open_exceptions(place.ledger, date(2018, 4, 10))
 
 
@@ -139,17 +136,17 @@ def test_local_name_is_added_by_a_work(place: Place, bo: Browser) -> None:
     assert "Kvällssoffan" in text_of(bo.open("/staden/namn").text)
 
 
-@pytest.mark.parametrize(
-    ("given", "fault"),
-    [
-        ({"means": "x"}, Fault.CODE), ({"name": " "}, Fault.NAME), ({"name": NUMBER}, Fault.NAME),
-        ({"name": "x" * 201}, Fault.NAME), ({"name": "komet"}, Fault.OTHER_CODE),
-    ],
-)  # fmt: skip
-def test_wrong_local_name_is_refused(place: Place, bo: Browser, given: dict[str, str], fault: Fault) -> None:
+WRONG_NAMES = [
+    ({"means": "x"}, Fault.CODE), ({"name": " "}, Fault.NAME), ({"name": NUMBER}, Fault.NAME),
+    ({"name": "x" * 201}, Fault.NAME), ({"name": "komet"}, Fault.OTHER_CODE),
+]  # fmt: skip
+
+
+def test_wrong_local_name_is_refused(place: Place, bo: Browser) -> None:
     bo.open("/staden/namn")
-    answer = bo.send("/staden/namn", **{"name": "Soffan", "means": "rad_och_stod", "unit": "", **given})
-    assert answer.status_code == 422 and FAULTS[fault] in text_of(answer.text) and NUMBER not in answer.text
+    for given, fault in WRONG_NAMES:
+        answer = bo.send("/staden/namn", **{"name": "Soffan", "means": "rad_och_stod", "unit": "", **given})
+        assert answer.status_code == 422 and FAULTS[fault] in text_of(answer.text) and NUMBER not in answer.text, given
     assert bo.send("/staden/namn", name="Soffan", means="rad_och_stod", unit="x").status_code == 422
     assert not decisions.local_names(place.ledger)
 

@@ -109,24 +109,23 @@ def test_file_that_could_not_be_placed_has_a_page(bo: Browser, city: City) -> No
     assert other.headers["location"].startswith("/staden/2018Q1/bromma/grupper?")
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/staden?kvartal=2018Q5", "/staden?kvartal=9998Q4", "/staden?kvartal=0001Q1", "/staden?kvartal=2019Q1",
-        "/staden?kvartal=%D9%A2%D9%A0%D9%A1%D9%A8Q1", "/staden?kvartal=" + "9" * 5000, "/staden?kvartal=2018Q1%00",
-        "/staden/2018Q1/nowhere/rutiner", "/staden/2018Q1/farsta/nothing", "/staden/x/farsta/rutiner",
-        "/staden/2018Q1/%2e%2e%2f/rutiner", "/staden/2018Q1/farsta/rutiner?inlamning=" + submission_id(3),
-        "/staden/2018Q1/farsta/rutiner?inlamning=%00", "/staden/inlamning/" + "z" * 26,
-        "/staden/inlamning/%27%20or%201",
-        "/staden/inlamning/x/arbetsbok", "/staden/inlamning/x/aterkalla", "/staden/kvartal/2030Q1/las",
-        "/staden/kvartal/x/las", "/staden/undantag?kvartal=x", "/staden/forklaringar?kvartal=x",
-        "/staden/paminnelse?kvartal=x", "/staden/publiceringar/999999999999999999999", "/staden/publiceringar/-1",
-        "/staden/publiceringar/7", "/staden/arbete/x", "/staden/arbete/..%2F..%2Fkeys", "/staden/arbete/" + "0" * 16,
-        "/staden/nothing", "/konton",
-    ],
-)  # fmt: skip
-def test_what_is_not_there_is_404(bo: Browser, address: str) -> None:
-    assert bo.open(address).status_code == 404
+NOT_THERE = [
+    "/staden?kvartal=2018Q5", "/staden?kvartal=9998Q4", "/staden?kvartal=0001Q1", "/staden?kvartal=2019Q1",
+    "/staden?kvartal=%D9%A2%D9%A0%D9%A1%D9%A8Q1", "/staden?kvartal=" + "9" * 5000, "/staden?kvartal=2018Q1%00",
+    "/staden/2018Q1/nowhere/rutiner", "/staden/2018Q1/farsta/nothing", "/staden/x/farsta/rutiner",
+    "/staden/2018Q1/%2e%2e%2f/rutiner", "/staden/2018Q1/farsta/rutiner?inlamning=" + submission_id(3),
+    "/staden/2018Q1/farsta/rutiner?inlamning=%00", "/staden/inlamning/" + "z" * 26,
+    "/staden/inlamning/%27%20or%201",
+    "/staden/inlamning/x/arbetsbok", "/staden/inlamning/x/aterkalla", "/staden/kvartal/2030Q1/las",
+    "/staden/kvartal/x/las", "/staden/undantag?kvartal=x", "/staden/forklaringar?kvartal=x",
+    "/staden/paminnelse?kvartal=x", "/staden/publiceringar/999999999999999999999", "/staden/publiceringar/-1",
+    "/staden/publiceringar/7", "/staden/arbete/x", "/staden/arbete/..%2F..%2Fkeys", "/staden/arbete/" + "0" * 16,
+    "/staden/nothing", "/konton",
+]  # fmt: skip
+
+
+def test_what_is_not_there_is_404(bo: Browser) -> None:
+    assert [address for address in NOT_THERE if bo.open(address).status_code != 404] == []
 
 
 def test_reminder_says_what_is_left_and_nothing_of_the_rows(bo: Browser) -> None:
