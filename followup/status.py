@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -195,12 +195,18 @@ def status_in(
         district: only this unit's; None gives all.
         with_queries: whether to list the open queries one by one.
     """
-    submissions = ledger.submissions(district=district)
+    submissions = ledger.submissions(district=district, quarter=None if quarter is None else str(quarter))
+    if quarter is not None:
+        submissions += ledger.without_quarter(district)
     in_force = {(s.reporting_quarter, s.district_code, s.dataset): s for s in newest_accepted(submissions)}
     today, locked = settings.now_date(), locked_quarters(ledger)
     named = sorted({s.reporting_quarter for s in submissions if s.reporting_quarter})
     last = Quarter.of(today).previous()
     quarters = [quarter] if quarter else quarters_between(Quarter.parse(named[0]), last) if named else []
+    refused_by_key: defaultdict[tuple[str | None, str, str | None], list[int]] = defaultdict(list)
+    for s in submissions:
+        if s.state == "refused":
+            refused_by_key[s.reporting_quarter, s.district_code, s.dataset].append(s.sequence)
     lines = []
     for one in quarters:
         units = [d.code for d in load_districts().valid_in(one) if district in (None, d.code)]
@@ -208,19 +214,15 @@ def status_in(
         voluntary = {(s.district_code, s.dataset) for s in in_force.values() if s.reporting_quarter == str(one)}
         for code, dataset in sorted(expected | {(d, s) for d, s in voluntary if s}):
             found = in_force.get((str(one), code, dataset))
-            refused = sum(
-                s.state == "refused"
-                and (s.district_code, s.dataset, s.reporting_quarter) == (code, dataset, str(one))
-                and (found is None or s.sequence > found.sequence)
-                for s in submissions
-            )
+            after = 0 if found is None else found.sequence
+            refused = sum(sequence > after for sequence in refused_by_key[str(one), code, dataset])
             line = StatusLine(str(one), code, dataset, "", refused=refused, is_locked=str(one) in locked)
             lines.append(_with_state(line, found, is_late=today > one.deadline))
     shown = {str(one) for one in quarters}
     listed = [
         query
-        for key, found in sorted(in_force.items(), key=str)
-        if with_queries and key[0] in shown
+        for key, found in (sorted(in_force.items(), key=str) if with_queries else ())
+        if key[0] in shown
         for query in open_queries_of(settings, ledger, found)
     ]
     with_files = {key[0] for key in in_force} - locked

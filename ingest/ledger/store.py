@@ -177,6 +177,21 @@ class Ledger:
             )
         )
 
+    def without_quarter(self, district: str | None = None) -> list[Submission]:
+        """Submissions whose file's name did not say the quarter, oldest first; of one district when given."""
+        return self._select(
+            _narrowed(sa.select(submission), district, None, None)
+            .where(submission.c.reporting_quarter.is_(None))
+            .order_by(submission.c.submitted_at, submission.c.sequence, submission.c.submission_id)
+        )
+
+    def quarters(self) -> list[str]:
+        """The quarters that have submissions, oldest first."""
+        column = submission.c.reporting_quarter
+        with self.reading() as connection:
+            rows = connection.execute(sa.select(column).where(column.is_not(None)).distinct().order_by(column))
+            return [str(row[0]) for row in rows]
+
     def in_force(
         self, *, district: str | None = None, dataset: str | None = None, quarter: str | None = None
     ) -> list[Submission]:

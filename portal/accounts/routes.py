@@ -171,7 +171,7 @@ def log(request: Request, user: Administrator, sida: str = "") -> Response:
         request,
         "accounts/log.html",
         tabs=_tabs("log"),
-        acts=[(one, action_of(one.action), actor_of(one)) for one in acts],
+        acts=[(one, action_of(one.action), actor_of(one), None) for one in acts],
         number=number,
         pages=max(1, -(-count // _PER_PAGE)),
     )
@@ -210,7 +210,7 @@ def _account(
         sees=sorted(portal_users.units_of(account, portal.registry)) if account.role is Role.OFFICER else [],
         sessions=sessions.sessions(portal.ledger, portal.times, system_now(), account.user_id),
         own=user.session.session_id,
-        acts=[(one, action_of(one.action), actor_of(one)) for one in acts],
+        acts=[(one, action_of(one.action), actor_of(one), None) for one in acts],
         error=error,
         done=done,
     )

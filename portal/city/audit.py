@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.ledger.act_search import ActSearch, find_acts, known_actions, known_actors
-from ingest.ledger.acts import Verified, system_now, verify
+from ingest.ledger.acts import Act, Verified, system_now, verify
 from portal.city.asked import begin_of, day_named, end_of
 from portal.context import Portal, portal_of
 from portal.pages.acts import action_of, actor_of
@@ -56,7 +56,7 @@ def log(
     return page(
         request,
         "city/audit.html",
-        acts=[(one, action_of(one.action), actor_of(one)) for one in acts],
+        acts=[(one, action_of(one.action), actor_of(one), address_of(one)) for one in acts],
         count=count,
         number=number,
         pages=max(1, -(-count // PER_PAGE)),
@@ -71,6 +71,16 @@ def log(
         ],
         chain=looked(portal, request, again=prova == "nu"),
     )
+
+
+def address_of(one: Act) -> str | None:
+    """The page about what an act was done on; None where there is none."""
+    thing, subject = one.action.partition(".")[0], one.subject.partition(":")[0]
+    if thing in ("submission", "query"):
+        return f"/staden/inlamning/{subject}"
+    if thing == "quarter":
+        return f"/staden?kvartal={subject}"
+    return f"/staden/publiceringar/{subject}" if thing == "release" else None
 
 
 def looked(portal: Portal, request: Request, *, again: bool = False) -> Looked:

@@ -169,7 +169,6 @@ def _cell(quarter: Quarter, code: str, dataset: str, line: StatusLine | None, ex
 
 def _listed(portal: Portal, shown: Quarter) -> list[Quarter]:
     """The quarters to choose among: from the first that holds a submission, the newest first."""
-    named = [one.reporting_quarter for one in portal.ledger.submissions() if one.reporting_quarter]
     current = Quarter.of(portal.today)
-    first = min([current.back(_LISTED_QUARTERS), shown, *map(Quarter.parse, {*named} if named else ())])
+    first = min([current.back(_LISTED_QUARTERS), shown, *map(Quarter.parse, portal.ledger.quarters()[:1])])
     return quarters_between(max(first, Quarter(2000, 1)), current)[::-1]
