@@ -10,6 +10,7 @@ from ingest.ledger import ChangeRefused, portal_users, sessions
 from ingest.ledger.act_search import ActSearch, find_acts
 from ingest.ledger.acts import system_now
 from ingest.ledger.portal_users import PortalUser, Role
+from ingest.persons.number_search import reads_as_number
 from ingest.portal_login.passwords import draw_password
 from portal.context import Portal, portal_of
 from portal.pages.acts import action_of, actor_of
@@ -108,7 +109,7 @@ def add(request: Request, user: Administrator, form: SentForm) -> Response:
         except ChangeRefused:  # taken meanwhile, or it reads as a number
             errors.append(("name", "Det namnet kan inte användas. Välj ett annat."))
     if added is None:
-        shown = "" if any(field == "name" for field, _ in errors) else name
+        shown = "" if any(field == "name" for field, _ in errors) or reads_as_number(name) else name
         given: dict[str, object] = {"name": shown, "role": str(role or ""), "unit": units, "by": by}
         return _accounts(request, given, tuple(errors), 422)
     return _secret(request, added, password, is_new=True)

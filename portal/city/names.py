@@ -10,7 +10,7 @@ from followup import deciding
 from ingest.districts import read_seed
 from ingest.ledger import decisions
 from portal.city import working
-from portal.city.asked import one_line
+from portal.city.asked import one_line, shown_again
 from portal.city.said import fault_of
 from portal.city.tabs import of_quarter
 from portal.context import portal_of
@@ -61,7 +61,7 @@ def add_name(request: Request, user: CityUser, form: SentForm) -> Response:
         deciding.checked_local_name(name, means, unit or None)
     except deciding.DecisionRefused as refused:
         errors.append(("means" if refused.fault is deciding.Fault.CODE else "name", fault_of(refused)))
-    shown = {"name": "" if errors else name, "means": means, "unit": unit}  # a refused name may read as a number
+    shown = {"name": shown_again(name), "means": means, "unit": unit}
     if errors:
         return _names(request, shown, tuple(errors), 422)
     started = working.start(

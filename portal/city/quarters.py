@@ -11,7 +11,7 @@ from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.contracts import load_contracts
 from ingest.ledger import decisions
 from ingest.quarters import Quarter
-from portal.city.asked import LONGEST_REASON, day_named, one_line, quarter_named, quarter_or_newest
+from portal.city.asked import LONGEST_REASON, day_named, one_line, quarter_named, quarter_or_newest, shown_again
 from portal.city.said import DONE, FAULTS, TOO_LONG, fault_of
 from portal.city.tabs import of_quarter
 from portal.context import portal_of
@@ -133,7 +133,7 @@ def open_exception(request: Request, user: CityUser, form: SentForm) -> Response
         errors.append(("till", "Skriv dagen som ÅÅÅÅ-MM-DD."))
     if len(why) > LONGEST_REASON:
         errors.append(("why", TOO_LONG.format(LONGEST_REASON)))
-    given = _shown_again(form, why)
+    given = Form((*((name, value) for name, value in form.fields if name != "why"), ("why", shown_again(why))))
     if not errors:
         try:
             with user.acting():
@@ -144,17 +144,11 @@ def open_exception(request: Request, user: CityUser, form: SentForm) -> Response
         except deciding.DecisionRefused as refused:
             field = "till" if refused.fault is deciding.Fault.DAY else "why"
             errors.append((field, fault_of(refused)))
-            if refused.fault is deciding.Fault.REASON:
-                given = _shown_again(form, "")
     if errors:
         return _exceptions(request, quarter, given, tuple(errors), 422)
     is_locked = str(quarter) in decisions.locked_quarters(portal.ledger)
     code = "undantag" if is_locked else "undantag-utan-las"
     return RedirectResponse(f"/staden/undantag?kvartal={quarter}&sagt={code}", 303)
-
-
-def _shown_again(form: Form, why: str) -> Form:
-    return Form((*((name, value) for name, value in form.fields if name != "why"), ("why", why)))
 
 
 @router.post("/staden/undantag/{number}/stang")

@@ -16,7 +16,7 @@ from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.releases import ReleaseRow, current_release
 from ingest.ledger.releases import releases as all_releases
 from portal.city import working
-from portal.city.asked import LONGEST_REASON, one_line, quarter_named
+from portal.city.asked import LONGEST_REASON, one_line, quarter_named, shown_again
 from portal.city.said import DONE, STATES, TOO_LONG, fault_of
 from portal.city.tabs import of_releases
 from portal.context import Portal, portal_of
@@ -159,7 +159,7 @@ def _release(request: Request, row: ReleaseRow, error: str = "", why: str = "", 
         acts=[(one, action_of(one.action), actor_of(one)) for one in acts],
         work=working.under_way(portal, "release"),
         error=error,
-        why=why,
+        why=shown_again(why),
         longest=LONGEST_REASON,
         days=_days_between(row),
     )
@@ -202,7 +202,7 @@ def reject(request: Request, user: CityUser, number: str, form: SentForm) -> Res
                 portal.settings, row.release_id, deciding.checked_reason(why), wait_seconds=_PATIENCE_SECONDS
             )
     except deciding.DecisionRefused as refused:
-        return _release(request, row, fault_of(refused), status=422)
+        return _release(request, row, fault_of(refused), why, 422)
     except ChangeRefused:
         row = _release_named(portal, number)
         return _release(request, row, "Utgåvan väntar inte längre på att godkännas.", status=409)

@@ -10,7 +10,7 @@ from followup import deciding
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
 from portal.city import working
-from portal.city.asked import LONGEST_REASON, one_line, submission_named
+from portal.city.asked import LONGEST_REASON, one_line, shown_again, submission_named
 from portal.city.cell import address_of, rules_found, versions_of, workbook_of
 from portal.city.said import TOO_LONG, fault_of
 from portal.context import portal_of
@@ -81,7 +81,7 @@ def _ask(request: Request, found: Submission, why: str = "", error: str = "", st
         back=f"{address_of(found)}?inlamning={found.submission_id}",
         before=max((one.version or 0 for one in earlier), default=None),
         hindrance=hindrance,
-        why=why,
+        why=shown_again(why),
         error=error,
         longest=LONGEST_REASON,
     )
@@ -98,8 +98,7 @@ def withdraw(request: Request, user: CityUser, submission: str, form: SentForm) 
         deciding.checked_reason(why)
         deciding.require_withdrawable(portal.settings, portal.ledger, found)
     except deciding.DecisionRefused as refused:
-        shown = "" if refused.fault is deciding.Fault.REASON else why  # what reads as a number is not shown again
-        return _ask(request, found, shown, fault_of(refused), 422)
+        return _ask(request, found, why, fault_of(refused), 422)
     if found.state != "accepted":
         raise NotHere
     started = working.start(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pytest
-from browsing import Place
 
 from ingest.feedback_files import feedback_path
 from ingest.findings import Finding
@@ -20,6 +20,9 @@ from ingest.quarters import Quarter
 from ingest.settings import Settings
 from ingest.storing import write_whole
 from portal.city import work, working
+
+if TYPE_CHECKING:
+    from browsing import Place
 
 HOSTILE = '<script>alert(1)</script>"><b>fil</b>'
 """A text as somebody may type it anywhere."""

@@ -59,6 +59,7 @@ WRONG: list[dict[str, object]] = [
     {"name": ""}, {"name": HOSTILE}, {"name": "20050505-9824"}, {"name": "x" * 81}, {"role": "root"}, {"role": ""},
     {"role": "officer"}, {"role": "reader", "unit": ["farsta"]}, {"role": "officer", "unit": ["nowhere"]},
     {"role": "officer", "unit": ["farsta", HOSTILE]}, {"by": "magic"},
+    {"name": "20050505-9824", "role": ""},
 ]  # fmt: skip
 
 
