@@ -51,8 +51,8 @@ def begin(ledger: Ledger, token_id: int, key: str, now: datetime) -> Answer | No
         claim = {"claimed_by": holder_here(), "claim_until": now + _CLAIMED_FOR}
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         row = {"token_id": token_id, "key_hash": _hash(key), "created_at": now, **claim}
-        added = connection.execute(dialect.insert(api_request).values(**row).on_conflict_do_nothing())
-        if added.rowcount == 1:
+        adding = dialect.insert(api_request).values(**row).on_conflict_do_nothing().returning(api_request.c.token_id)
+        if connection.execute(adding).first() is not None:
             return None
         found = connection.execute(sa.select(api_request).where(*_is(token_id, key)).with_for_update()).one()
         if found.status is not None:

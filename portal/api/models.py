@@ -24,7 +24,7 @@ def _printable(text: str) -> str:
     Raises:
         ValueError: it has control characters, or halves of surrogate pairs.
     """
-    if not all(one.isprintable() or one in "\n\t" for one in text):
+    if not all(one.isprintable() or one in "\r\n\t" for one in text):
         raise ValueError("control characters can't be used")
     return text
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 import traceback
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,9 @@ class Guard:
         try:
             if headers.get("host", "").lower() != self.portal.own.authority:
                 raise BodyRefused(400, "Adressen hör inte till portalen.")
+            _require(
+                "\x00" not in scope["path"] and b"%00" not in scope["query_string"], 400, "Adressen kan inte läsas."
+            )
             if scope["path"].startswith(STATIC):
                 await self.app(scope, receive, send_once)
                 return
@@ -227,11 +231,18 @@ async def _read_form(receive: Receive) -> Form:
                 if not message.get("more_body"):
                     break
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_AT_MOST, errors="strict")
+        if any(not _is_text(value) for pair in pairs for value in pair):
+            raise ValueError("control characters")
     except TimeoutError:
         raise BodyRefused(408, "Överföringen är för långsam. Försök igen.") from None
     except ValueError:  # also UnicodeDecodeError
         raise BodyRefused(400, "Formuläret kan inte läsas.") from None
     return Form(tuple(pairs))
+
+
+def _is_text(value: str) -> bool:
+    """Whether it has no control characters but those of lines: databases and terminals take them for something else."""
+    return not any(unicodedata.category(one) == "Cc" for one in value if one not in "\t\r\n")
 
 
 async def _empty() -> Message:

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from followup.cli.main import app
+from ingest.acting_user import Actor, acting_as
 from ingest.ledger import Ledger, acts
 from ingest.ledger.acts import system_now
+from ingest.ledger.api_tokens import Scope, add_token, revoke_token
 from ingest.ledger.sessions import Browser, find
 from ingest.portal_login.passwords import Passwords
 from ingest.portal_login.signing_in import SignedIn, SignInRefused, Try, session_times, sign_in
@@ -166,3 +168,12 @@ def test_officer_of_a_unit_that_has_ended_is_added_with_a_hint(followup: Run) ->
 def test_help_of_every_command_says_what_it_does(followup: Run) -> None:
     for command in ("add", "list", "disable", "enable", "set-password", "sessions", "revoke"):
         assert len(followup(command, "--help")) > 150
+
+
+def test_disabling_a_user_names_the_tokens_that_they_made(followup: Run, file: str) -> None:
+    followup("add", "anna", "--role", "officer", "-u", "farsta", "--password-file", file)
+    with closing(Ledger(Settings().ledger)) as ledger, acting_as(Actor("user", "anna")):
+        for name in ("one", "two"):
+            add_token(ledger, name, "farsta", [Scope.READ], system_now())
+        revoke_token(ledger, 1, system_now())
+    assert "Tokens that they made for programs are still taken: 2." in followup("disable", "anna")

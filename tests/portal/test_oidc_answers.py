@@ -81,7 +81,7 @@ def test_sign_in_that_takes_too_long_begins_anew(monkeypatch: pytest.MonkeyPatch
 
 def test_answer_that_is_none_of_ours_asks_nothing_of_the_provider(place: Place, provider: IdentityProvider) -> None:
     for query in ("", "state=a&state=b&code=c", "error=access_denied", "code=" + "x" * 5000,
-                  "code=%00%ff&state=%ff", "iss=x"):  # fmt: skip
+                  "code=%01%ff&state=%ff", "iss=x"):  # fmt: skip
         assert place.browser().open(f"/logga-in/oidc/svar?{query}").status_code == 403
     assert provider.requests == []
     assert place.acts()[-1].action != "login.refused"

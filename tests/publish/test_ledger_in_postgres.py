@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
-from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, decisions
+from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, api_requests, api_tokens, decisions
 from ingest.ledger.login_attempts import LIMITS
 from ingest.ledger.opening import shown_location
 from ingest.ledger.portal_users import Role, add_user, disable_user
@@ -326,4 +326,38 @@ def test_sessions_of_processes_at_once_are_all_there_and_all_end_when_the_user_i
         tokens = connection.execute(sa.select(portal_session.c.token_hash)).scalars().all()
     begun = [one for one in acts.acts(ledger) if one.action == "session.begun"]
     assert len(set(tokens)) == len(tokens) == len(begun) >= 2
+    ledger.close()
+
+
+def test_of_many_requests_under_one_key_one_is_answered_and_the_token_is_revoked_once(url: str) -> None:
+    ledger, now = Ledger(url), datetime(2026, 1, 1)
+    new = api_tokens.add_token(ledger, "journal", "farsta", [api_tokens.Scope.CHECK], now)
+    together, said = threading.Barrier(AT_ONCE), Counter[str]()
+
+    def ask(number: int) -> None:
+        together.wait()
+        found = api_tokens.find_token(ledger, new.secret, now)
+        assert found is not None and found.last_used_on in (None, now.date())
+        try:
+            begun = api_requests.begin(ledger, found.token_id, "key", now)
+            said["to answer" if begun is None else "answered"] += 1
+        except api_requests.AnsweredElsewhere:
+            said["elsewhere"] += 1
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == {"to answer": 1, "elsewhere": AT_ONCE - 1}
+    answer = api_requests.Answer("0" * 64, 200, '{"å": 1}')
+    api_requests.finish(ledger, new.token.token_id, "key", answer)
+    assert api_requests.begin(ledger, new.token.token_id, "key", now) == answer
+    later = now + api_requests.KEPT_FOR + timedelta(seconds=1)
+    assert api_requests.begin(ledger, new.token.token_id, "key", later) is None
+    api_requests.give_up(ledger, new.token.token_id, "key")
+    assert api_tokens.revoke_token(ledger, new.token.token_id, now, ["bromma"]) is False
+    assert [api_tokens.revoke_token(ledger, new.token.token_id, now, ["farsta"]) for _ in range(2)] == [True, False]
+    assert api_tokens.find_token(ledger, new.secret, now) is None
+    assert acts.verify(ledger).holds
     ledger.close()

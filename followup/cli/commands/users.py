@@ -17,6 +17,7 @@ from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, portal_users
 from ingest.ledger import sessions as ledger_sessions
 from ingest.ledger.acts import system_now
+from ingest.ledger.api_tokens import tokens
 from ingest.ledger.portal_users import Role
 from ingest.settings import Settings
 
@@ -109,7 +110,11 @@ def disable(name: NameArgument) -> None:
     with _ledger() as (ledger, _):
         user = _user(ledger, name)
         changed = portal_users.disable_user(ledger, user, system_now())
+        made = [one for one in tokens(ledger) if one.created_by == f"user {user.name}" and one.is_alive(system_now())]
     _print(f"{user.name} is disabled; every session has ended." if changed else f"{user.name} was disabled already.")
+    if made:
+        numbers = ", ".join(str(one.token_id) for one in made)
+        _print(f"Tokens that they made for programs are still taken: {numbers}. `followup token revoke N` ends one.")
 
 
 def enable(name: NameArgument) -> None:
