@@ -24,7 +24,6 @@ from portal.pages.acts import action_of, actor_of
 from portal.pages.numbers import number_named
 from portal.pages.render import page, quarter_name
 from portal.signing_in.access import CityUser, NotHere, SentForm
-from publish.release.approving import reject_release
 from publish.release.certificate import Certificate, facts, read_certificate
 from publish.serving.release_file import in_swedish
 
@@ -192,6 +191,8 @@ def approve(request: Request, user: CityUser, number: str, form: SentForm) -> Re
 @router.post("/staden/publiceringar/{number}/avvisa")
 def reject(request: Request, user: CityUser, number: str, form: SentForm) -> Response:
     """Reject a proposal."""
+    from publish.release.approving import reject_release  # 80 MB, which only who rejects needs
+
     portal, why = portal_of(request), one_line(form.get("why"))
     row = _release_named(portal, number)
     if len(why) > LONGEST_REASON:
