@@ -22,7 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ test-portal: setup ## the portal's pages in a real Chromium: stories, keyboard, 
 	@tools/setup.sh assets
 	@tools/setup.sh browser
 	@$(PY) -m pytest $(or $(ARGS),tests/portal_browser)
+
+screenshots: setup ## pictures of every page of the portal into build/pictures, and README's three (minutes)
+	@tools/setup.sh assets
+	@tools/setup.sh browser
+	@PYTHONPATH=. $(PY) tests/portal_browser/screenshots.py
 
 test-metrics: setup ## every metric, asked of MetricFlow, against the marts (its own .venv-metrics; minutes)
 	@tools/bi_environment.sh metrics

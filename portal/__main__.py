@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -51,7 +53,8 @@ def workers() -> Iterator[None]:
 
     def watch() -> None:
         while not is_over.is_set():
-            running = subprocess.Popen([sys.executable, "-m", "portal.handover.worker"], stdin=subprocess.DEVNULL)
+            command = [sys.executable, "-m", "portal.handover.worker", "--parent", str(os.getpid())]
+            running = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             while running.poll() is None and not is_over.wait(0.2):
                 pass
             if is_over.is_set():
@@ -80,6 +83,8 @@ def main() -> None:
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     go_private()
+    # the server sends itself the signal once more when it has ended: the workers must be ended even so
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
         settings, own = Settings(), PortalSettings()
         close_home(settings.home)

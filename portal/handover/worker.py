@@ -50,9 +50,9 @@ def warm_up() -> None:
 class Ending:
     """Whether this process is to end: a signal came, or its parent is gone."""
 
-    def __init__(self) -> None:
-        """Take over the signals."""
-        self.is_asked, self._parent = False, os.getppid()
+    def __init__(self, parent: int | None = None) -> None:
+        """Take over the signals; `parent` is the process that must be there, which may be gone already."""
+        self.is_asked, self._parent = False, parent or os.getppid()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
@@ -138,14 +138,14 @@ class Post:
 class Workers:
     """The parent."""
 
-    def __init__(self, settings: Settings, own: PortalSettings) -> None:
+    def __init__(self, settings: Settings, own: PortalSettings, ending: Ending) -> None:
         """Nothing is started yet."""
-        self._settings, self._own = settings, own
+        self._settings, self._own, self._ending = settings, own, ending
         self._posts = [*[Post(check_files) for _ in range(own.workers)], Post(make_previews)]
 
     def run(self) -> None:
         """Fill all posts until this process is to end; then end them."""
-        ending = Ending()
+        ending = self._ending
         while not ending:
             for post in self._posts:
                 if not post.pid and time.monotonic() >= post.start_at:
@@ -158,12 +158,13 @@ class Workers:
         sys.stdout.flush()
         sys.stderr.flush()
         post.started_at = time.monotonic()
+        parent = os.getpid()
         post.pid = os.fork()
         if post.pid:
             return
         code = 1
         try:
-            post.task(self._settings, self._own, Ending())
+            post.task(self._settings, self._own, Ending(parent))
             code = 0
         except SystemExit:
             code = 0
@@ -206,7 +207,9 @@ class Workers:
 
 def main() -> None:
     """Read the settings and work."""
-    argparse.ArgumentParser(prog="python -m portal.handover.worker", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m portal.handover.worker", description=__doc__)
+    parser.add_argument("--parent", type=int, help="end when this process, which started it, is gone")
+    ending = Ending(parser.parse_args().parent)  # before the imports, which take seconds
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     go_private()
@@ -215,7 +218,7 @@ def main() -> None:
         close_home(settings.home)
         warm_up()
         log.info("%d processes check files, one makes previews", own.workers)
-        Workers(settings, own).run()
+        Workers(settings, own, ending).run()
     except Exception as error:
         sentences = in_sentences(error)
         if not sentences:

@@ -219,3 +219,15 @@ def test_worker_processes_are_started_anew_and_end_together(tmp_path: Path) -> N
     with office.ledger.engine.connect() as connection:
         assert connection.execute(table.select()).first() is not None
     office.ledger.close()
+
+
+def test_worker_processes_end_when_what_started_them_is_gone_before_they_began(tmp_path: Path) -> None:
+    process = forked.start(
+        "import sys; sys.argv = ['worker', '--parent', '2147483647']; from portal.handover.worker import main; main()",
+        environment=os.environ | {"FOLLOWUP_HOME": str(tmp_path / "home")},
+    )
+    try:
+        assert process.wait(60) == 0
+    except BaseException:
+        process.kill()
+        raise

@@ -15,12 +15,17 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
+from filled import UNIT, USERS, fill_city, fill_uploads
 from jinja2 import FileSystemLoader
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from real_portal import RealPortal
+from user_steps import SLOW
 
+from ingest.ledger.portal_users import Role
 from ingest.settings import ROOT, Settings
 from portal.pages import render
 
+expect.set_options(timeout=SLOW)
 STATIC = ROOT / "portal" / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -90,6 +95,7 @@ def look(chromium: Browser) -> Iterator[Callable[..., Looked]]:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="sv-SE", **more
         )
+        context.set_default_timeout(SLOW)
         contexts.append(context)
         looked = Looked(context)
         looked.page.goto(url)
@@ -98,6 +104,30 @@ def look(chromium: Browser) -> Iterator[Callable[..., Looked]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[RealPortal]:
+    """A small city, with marts, a release and uploads in each state; made once (a dbt build: minutes)."""
+    portal = RealPortal(tmp_path_factory.mktemp("filled") / "installation")
+    portal.prepare()
+    fill_city(portal)
+    portal.start()
+    fill_uploads(portal, chromium)
+    yield portal
+    portal.stop()
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPortal]:
+    """An installation with accounts and nothing else; no test hands anything in."""
+    portal = RealPortal(tmp_path_factory.mktemp("empty") / "installation")
+    portal.prepare()
+    for name, role in USERS.items():
+        portal.add(name, role, *([UNIT] if role is Role.OFFICER else []))
+    portal.start()
+    yield portal
+    portal.stop()
 
 
 class _Pages(BaseHTTPRequestHandler):

@@ -21,7 +21,7 @@ from ingest.portal_login.passwords import Passwords
 from ingest.settings import ROOT, Settings
 
 PASSWORD = "fyra gröna hästar simmar"
-_START_SECONDS = 120
+_START_SECONDS = 240
 
 
 @dataclass
@@ -91,14 +91,15 @@ class RealPortal:
             except httpx.TransportError:
                 time.sleep(0.1)
             assert self._process.poll() is None, (self.root / "portal.log").read_text(encoding="utf-8")
-        raise AssertionError("the portal did not start")
+        self.stop()
+        raise AssertionError("the portal did not start: " + (self.root / "portal.log").read_text(encoding="utf-8"))
 
     def stop(self) -> None:
         """End it."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(60)
-            self._process = None
+            process, self._process = self._process, None
+            assert process.wait(60) == 0, "it ended before its workers did"
 
     def run(self, *command: str) -> str:
         """Run a command of the command line."""

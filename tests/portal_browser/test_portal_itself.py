@@ -96,8 +96,8 @@ def test_each_page_of_the_menu_has_no_fault_in_an_empty_installation(look: Look,
     assert links
     found = []
     for link in links:
-        page.goto(link)
-        looked.forget("status of 4")
+        answer = page.goto(link)
+        assert answer is not None and answer.status == 200, link
         found += [f"{link.removeprefix(address)}: {one}" for one in looked.wrong()]
         page.set_viewport_size({"width": 1440, "height": 900})
         found += [f"{link.removeprefix(address)} at 1440: {one}" for one in looked.wrong()]

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from real_portal import PASSWORD, RealPortal
+from user_steps import send, sign_in, until
 
+from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.ledger.portal_users import Role
 from ingest.quarters import Quarter
@@ -19,9 +21,8 @@ from ingest.quarters import Quarter
 sys.path.insert(0, str(Path(__file__).parents[1] / "portal"))
 from district_files import LATE, UNIT, WRONG, cases, named, routines
 
-SLOW = 60_000
-"""Milliseconds that a check may take on a busy machine."""
 PREVIEW = 420_000
+"""Milliseconds that a build of the marts may take."""
 QUARTER = Quarter(2018, 3)
 Open = Callable[..., Any]
 
@@ -46,49 +47,21 @@ def files(folder: Path, **contents: bytes) -> dict[str, Path]:
     return made
 
 
-def sign_in(page: Page, portal: RealPortal, name: str) -> None:
-    page.goto(f"{portal.url}/logga-in")
-    page.get_by_label("Användarnamn").fill(name)
-    page.get_by_label("Lösenord").fill(PASSWORD)
-    page.get_by_role("button", name="Logga in").click()
-
-
-def send(page: Page, portal: RealPortal, path: Path, button: str, unit: str = UNIT) -> None:
-    """Choose a file on the unit's page and press a button."""
-    page.goto(f"{portal.url}/enhet/{unit}/")
-    page.get_by_label("Välj filer").set_input_files(path)
-    page.get_by_role("button", name=button, exact=True).click()
-
-
-def until(page: Page, text: str, *, reload: bool = False) -> None:
-    """Wait for a text in the verdict; without scripts by loading the page anew, as it says."""
-    heading = page.get_by_role("heading", name=re.compile(text))
-    if not reload:
-        expect(heading.first).to_be_visible(timeout=SLOW)
-        return
-    for _ in range(SLOW // 500):
-        if heading.count():
-            return
-        page.wait_for_timeout(500)
-        page.reload()
-    raise AssertionError(f"{text!r} never came; the page says: {page.inner_text('main')[:500]}")
-
-
 def from_wrong_file_to_receipt(page: Page, portal: RealPortal, folder: Path, *, scripts: bool) -> None:
     """Story (a): wrong file, checked, mended, handed in, query explained, replaced, receipt."""
     chosen = files(folder, wrong=cases(WRONG, LATE), mended=cases({}, LATE), again=cases({}, LATE, {}))
     reload = not scripts
     sign_in(page, portal, "anna")
     expect(page.get_by_role("heading", name="Bromma: kvartal 3 2018")).to_be_visible()
-    send(page, portal, chosen["wrong"], "Kontrollera")
+    send(page, portal, "Kontrollera", UNIT, chosen["wrong"])
     until(page, "Filen kan inte tas in: 1 fel att rätta", reload=reload)
     expect(page.get_by_text("Menades skola").first).to_be_visible()
-    send(page, portal, chosen["mended"], "Lämna in")
+    send(page, portal, "Lämna in", UNIT, chosen["mended"])
     until(page, "Filen är inlämnad och gäller: 2 rader, 1 fråga kvar", reload=reload)
     page.get_by_label("Förklaring").fill("Familjen var bortrest.")
     page.get_by_role("button", name="Spara förklaringen").click()
     until(page, "Filen är inlämnad och gäller: 2 rader$", reload=reload)
-    send(page, portal, chosen["again"], "Lämna in")
+    send(page, portal, "Lämna in", UNIT, chosen["again"])
     until(page, "Filen ersätter en som redan gäller", reload=reload)
     expect(page.get_by_text("1 rad tillkommer: rad 4.")).to_be_visible()
 
@@ -163,7 +136,7 @@ def test_main_path_by_keyboard_alone(portal: RealPortal, tmp_path: Path, look: O
     expect(page.get_by_role("heading", name="Bromma: kvartal 3 2018")).to_be_visible()
     tab_to(page, "Välj filer")
     with page.expect_file_chooser() as opened:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     opened.value.set_files(chosen["late"])
     tab_to(page, "Lämna in")
     page.keyboard.press("Enter")
@@ -182,42 +155,114 @@ def test_main_path_by_keyboard_alone(portal: RealPortal, tmp_path: Path, look: O
 def test_fourteen_districts_hand_in_the_wall_fills_and_a_late_file_passes_by_exception(
     portal: RealPortal, tmp_path: Path, look: Open
 ) -> None:
-    units = [one.code for one in load_districts().valid_in(QUARTER)]
+    units = load_districts().valid_in(QUARTER)
     assert len(units) == 14
+    *punctual, tardy = units
     portal.add("bo", Role.CITY)
     city = look(portal.url).page
     sign_in(city, portal, "bo")
     wall = f"{portal.url}/staden?kvartal={QUARTER}"
     city.goto(wall)
-    expect(city.get_by_role("heading", level=1)).to_contain_text("2018")
+    expect(cell(city, tardy.name)).to_contain_text("Väntas")
+    assert on_wall(city, "Inne") == 0
+    officers = {}
     for number, unit in enumerate(units):
-        if unit != UNIT:
-            portal.add(unit, Role.OFFICER, unit)
-        page = look(portal.url).page
-        sign_in(page, portal, "anna" if unit == UNIT else unit)
-        path = tmp_path / named("skyddsuppfoljning", unit=unit)
-        path.write_bytes(routines(number + 10))
-        if unit != units[-1]:
-            send(page, portal, path, "Lämna in", unit)
-            until(page, "Filen är inlämnad och gäller")
+        if unit.code != UNIT:
+            portal.add(unit.code, Role.OFFICER, unit.code)
+        officers[unit.code] = page = look(portal.url).page
+        sign_in(page, portal, "anna" if unit.code == UNIT else unit.code)
+        if unit in punctual:
+            send(page, portal, "Lämna in", unit.code, routine_file(tmp_path, unit.code, number + 10))
+    for unit in punctual:
+        until(officers[unit.code], "Filen är inlämnad och gäller")
     city.goto(wall)
-    table = city.get_by_role("table")
-    expect(table.get_by_text("Inne", exact=True).first).to_be_visible()
-    lock(city, portal)
-    late = tmp_path / named("skyddsuppfoljning", unit=units[-1])
-    send(page, portal, late, "Lämna in", units[-1])
+    assert on_wall(city, "Inne") == 13
+    expect(cell(city, punctual[0].name)).to_contain_text("Inne")
+    expect(cell(city, tardy.name)).to_contain_text("Väntas")
+
+    portal.set_clock("2018-11-20T08:00:00")
+    lock(city)
+    page, late = officers[tardy.code], routine_file(tmp_path, tardy.code, 99)
+    send(page, portal, "Lämna in", tardy.code, late)
     until(page, "Filen togs inte in")
-    open_exception(city, portal, units[-1])
-    late.write_bytes(routines(99))
-    send(page, portal, late, "Lämna in", units[-1])
+    expect(page.get_by_text("låst").first).to_be_visible()
+    open_exception(city, tardy.name)
+    late.write_bytes(routines(100))
+    send(page, portal, "Lämna in", tardy.code, late)
     until(page, "Filen är inlämnad och gäller")
+    city.goto(wall)
+    expect(cell(city, tardy.name)).to_contain_text("Inne, sent")
+    assert on_wall(city, "Inne, sent") == 1 and on_wall(city, "Inne") == 13
 
 
-def lock(city: Page, portal: RealPortal) -> None:
-    """The city locks the quarter."""
-    raise NotImplementedError
+def routine_file(folder: Path, unit: str, count: int) -> Path:
+    """A small file of a unit."""
+    path = folder / named("skyddsuppfoljning", unit=unit)
+    path.write_bytes(routines(count))
+    return path
 
 
-def open_exception(city: Page, portal: RealPortal, unit: str) -> None:
-    """The city lets one unit submit into the locked quarter."""
-    raise NotImplementedError
+def cell(city: Page, unit: str) -> Locator:
+    """A unit's cell of the small file on the wall."""
+    at = list(load_contracts()).index("skyddsuppfoljning")
+    row = city.get_by_role("row").filter(has=city.get_by_role("rowheader", name=re.compile(f"^{unit}")))
+    return row.get_by_role("cell").nth(at)
+
+
+def on_wall(city: Page, state: str) -> int:
+    """How many cells of the wall say a state."""
+    return city.locator("table.wall .wall-state").get_by_text(state, exact=True).count()
+
+
+def lock(city: Page) -> None:
+    """The city locks the quarter that its page shows."""
+    city.get_by_role("link", name="Lås kvartalet").click()
+    expect(city.get_by_role("heading", name="Saknas")).to_be_visible()
+    city.get_by_role("button", name=re.compile("^Lås")).click()
+    expect(city.get_by_text("Kvartalet är låst.")).to_be_visible()
+
+
+def open_exception(city: Page, unit: str) -> None:
+    """The city lets one unit submit into the locked quarter; it has to say why."""
+    city.get_by_role("link", name="Undantag för en enhet").click()
+    city.get_by_label("Enhet").select_option(label=unit)
+    city.get_by_label("Varför?").fill("Systemet låg nere.")
+    city.get_by_role("button", name="Öppna undantaget").click()
+    expect(city.get_by_text("Undantaget är öppet.")).to_be_visible()
+    expect(city.get_by_role("table").get_by_text("Systemet låg nere.")).to_be_visible()
+
+
+@pytest.mark.timeout(1200)
+def test_a_release_is_proposed_looked_at_and_approved_and_the_figures_change(filled: RealPortal, look: Open) -> None:
+    reader = look(f"{filled.url}/siffror").page
+    before = release_shown(reader)
+    city = look(filled.url).page
+    sign_in(city, filled, "bo")
+    city.goto(f"{filled.url}/staden/publiceringar")
+    city.get_by_role("button", name="Gör förslaget").click()
+    expect(city.get_by_role("heading", name=re.compile("^(Klart|Det gick inte|Det gick fel|Avbrutet)$"))).to_be_visible(
+        timeout=PREVIEW
+    )
+    expect(city.get_by_role("heading", name="Klart")).to_be_visible()
+    city.goto(f"{filled.url}/staden/publiceringar")
+    newest = city.get_by_role("link", name=re.compile("^Utgåva")).first
+    name = newest.inner_text()
+    assert name != f"Utgåva {before}"
+    newest.click()
+    expect(city.get_by_text("Föreslagen").first).to_be_visible()
+    expect(city.get_by_role("heading", name="Certifikat")).to_be_visible()
+    reader.reload()
+    assert release_shown(reader) == before, "readers see nothing of a proposal"
+    old = reader.inner_text("main")
+    city.get_by_role("button", name="Godkänn och ge ut").click()
+    expect(city.get_by_role("heading", name="Klart")).to_be_visible(timeout=PREVIEW)
+    reader.reload()
+    assert f"Utgåva {release_shown(reader)}" == name
+    assert reader.inner_text("main") != old
+
+
+def release_shown(reader: Page) -> str:
+    """The number of the release whose figures a page shows."""
+    found = re.search(r"Utgåva (\d+)", reader.locator(".figures-release").inner_text())
+    assert found is not None
+    return found[1]

@@ -1,0 +1,61 @@
+"""A small synthetic city with its portal: files handed in, marts built, releases made, and uploads in each state."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser
+from real_portal import RealPortal
+from user_steps import SLOW, send, sign_in, until
+
+from ingest.ledger.portal_users import Role
+from ingest.settings import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "portal"))
+from district_files import LATE, UNIT, WRONG, cases, named, routines, zipped
+
+USERS = {"anna": Role.OFFICER, "bo": Role.CITY, "lars": Role.READER, "adm": Role.ADMINISTRATOR}
+HOSTILE = "<script>alert(1)<b>" + "en-fil-som-har-ett-mycket-langt-namn-" * 4 + ".csv"
+"""A name that says neither dataset nor quarter."""
+_SCALE = "0.01"
+
+
+def fill_city(portal: RealPortal) -> None:
+    """Draw the city, take in its files, build the marts, and make one release, by the command line."""
+    portal.run(
+        "demo-data", "--out", str(portal.root / "inbox"), "--from", "2018Q2", "--to", "2018Q3", "--scale", _SCALE,
+        "--no-faults",
+    )  # fmt: skip
+    portal.run("run", "--inbox", str(portal.root / "inbox"))
+    portal.run("publish", "--quarter", "2018Q2", "--approve")
+    for name, role in USERS.items():
+        portal.add(name, role, *([UNIT] if role is Role.OFFICER else []))
+
+
+def fill_uploads(portal: RealPortal, chromium: Browser) -> None:
+    """Leave an upload in each state in which a page waits for its user, and decisions of the city."""
+    folder = portal.root / "chosen"
+    folder.mkdir()
+
+    def chosen(name: str, content: bytes) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    context = chromium.new_context(locale="sv-SE")
+    context.set_default_timeout(SLOW)
+    page = context.new_page()
+    sign_in(page, portal, "anna")
+    send(page, portal, "Kontrollera", UNIT, chosen(named(), cases(WRONG, LATE)))
+    until(page, "Filen kan inte tas in")
+    send(page, portal, "Lämna in", UNIT, chosen(named(), cases(WRONG, LATE)))
+    until(page, "Filen togs inte in")
+    send(page, portal, "Kontrollera", UNIT, chosen(HOSTILE, cases(LATE)))
+    until(page, "Vilken fil är det")
+    send(page, portal, "Lämna in", UNIT, chosen(HOSTILE.replace(".csv", "2.csv"), b"inte en fil"))
+    until(page, "Vilken fil är det")
+    send(page, portal, "Lämna in", UNIT, chosen(named(), cases({}, LATE, {})))
+    until(page, "Filen ersätter en som redan gäller")
+    send(page, portal, "Kontrollera", UNIT, chosen("allt.zip", zipped(skyddsuppfoljning=routines())))
+    page.wait_for_url("**/omgang/*")
+    context.close()
