@@ -13,7 +13,9 @@ from ingest.ledger.portal_users import Role
 from ingest.settings import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "portal"))
-from district_files import LATE, UNIT, WRONG, cases, named, routines, zipped
+from district_files import LATE, QUARTER, UNIT, WRONG, cases, named, routines, zipped
+
+__all__ = ["HOSTILE", "QUARTER", "UNIT", "USERS", "fill_city", "fill_uploads", "named"]
 
 USERS = {"anna": Role.OFFICER, "bo": Role.CITY, "lars": Role.READER, "adm": Role.ADMINISTRATOR}
 HOSTILE = "<script>alert(1)<b>" + "en-fil-som-har-ett-mycket-langt-namn-" * 4 + ".csv"
@@ -57,5 +59,5 @@ def fill_uploads(portal: RealPortal, chromium: Browser) -> None:
     send(page, portal, "Lämna in", UNIT, chosen(named(), cases({}, LATE, {})))
     until(page, "Filen ersätter en som redan gäller")
     send(page, portal, "Kontrollera", UNIT, chosen("allt.zip", zipped(skyddsuppfoljning=routines())))
-    page.wait_for_url("**/omgang/*")
+    until(page, "Arkivet är uppackat")
     context.close()

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from filled import UNIT, USERS, fill_city, fill_uploads
+from filled import QUARTER, UNIT, USERS, fill_city, fill_uploads, named
 from playwright.sync_api import Browser, Page, sync_playwright
 from real_portal import RealPortal
 from user_steps import SLOW, sign_in
@@ -26,6 +26,8 @@ log = logging.getLogger("screenshots")
 ALL = ROOT / "build" / "pictures"
 FOR_README = ROOT / "docs" / "pictures"
 _MOST_BYTES = 100_000
+_SMALL = 0.65
+"""Pixels of a picture for README per pixel of the page."""
 _SIZES = {"wide": (1440, 900), "telephone": (360, 740)}
 
 
@@ -42,8 +44,8 @@ def main() -> None:
         portal.start()
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
-            for_readme(portal, browser)
             fill_uploads(portal, browser)
+            for_readme(portal, browser)
             every_page(portal, browser)
         finally:
             browser.close()
@@ -74,14 +76,14 @@ def every_page(portal: RealPortal, browser: Browser) -> None:
 
 
 def for_readme(portal: RealPortal, browser: Browser) -> None:
-    """A result page, the wall and a page of figures, each with the banner of synthetic data."""
-    page = opened(browser, portal, "anna")
-    page.goto(f"{portal.url}/enhet/{UNIT}/historik")
-    page.get_by_role("link", name=re.compile("^Svaret")).first.click()
+    """What a check found, the wall and a page of figures, each with the banner of synthetic data."""
+    page = opened(browser, portal, "anna", _SMALL)
+    page.goto(f"{portal.url}/enhet/{UNIT}/")
+    page.get_by_role("link", name=named(), exact=True).last.click()
     shown(page, "result")
     page.context.close()
-    page = opened(browser, portal, "bo")
-    page.goto(f"{portal.url}/staden?kvartal=2018Q3")
+    page = opened(browser, portal, "bo", _SMALL)
+    page.goto(f"{portal.url}/staden?kvartal={QUARTER}")
     shown(page, "wall")
     page.goto(f"{portal.url}/siffror/mal")
     page.wait_for_function("[...document.images].every(one => one.complete)")
@@ -89,9 +91,9 @@ def for_readme(portal: RealPortal, browser: Browser) -> None:
     page.context.close()
 
 
-def opened(browser: Browser, portal: RealPortal, user: str) -> Page:
+def opened(browser: Browser, portal: RealPortal, user: str, scale: float = 1) -> Page:
     """A page in which a user has signed in."""
-    context = browser.new_context(locale="sv-SE", viewport={"width": 960, "height": 640})
+    context = browser.new_context(locale="sv-SE", device_scale_factor=scale, viewport={"width": 1440, "height": 900})
     context.set_default_timeout(SLOW)
     page = context.new_page()
     sign_in(page, portal, user)
@@ -103,6 +105,7 @@ def shown(page: Page, name: str) -> None:
     page.wait_for_selector(".synthetic")
     FOR_README.mkdir(parents=True, exist_ok=True)
     path = FOR_README / f"{name}.png"
+    page.set_viewport_size({"width": 1280, "height": 1200})
     page.screenshot(path=path)
     assert path.stat().st_size <= _MOST_BYTES, f"{path.name} is {path.stat().st_size} bytes"
 
