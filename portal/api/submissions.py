@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from followup import deciding
 from followup.deciding import DecisionRefused
 from followup.status import open_queries_of
+from ingest.contracts import load_contracts
 from ingest.explaining import CannotBeExplained, explain
 from ingest.feedback_files import feedback_path
 from ingest.ledger import Submission as LedgerSubmission
@@ -52,6 +53,8 @@ def history(
     quarter: Annotated[str | None, Query(pattern=QUARTER)] = None,
 ) -> Submissions:
     """Every version that was handed in, newest first; of units merged into this one too. Needs scope `read`."""
+    if dataset is not None and dataset not in load_contracts():
+        raise Problem(422, "invalid-values", f"dataset is one of {', '.join(load_contracts())}.")
     found: list[LedgerSubmission] = []
     for code in sorted(caller.units):
         found += caller.portal.ledger.submissions(district=code, dataset=dataset, quarter=quarter)

@@ -61,6 +61,7 @@ def test_history_has_every_version_with_its_findings(place: Place, bromma: Progr
     assert (one["submission_id"], one["version"], one["rows"]) == (handed_in, 1, 2)
     assert one["submitted_at"].startswith("2018-10-10T") and one["submitted_at"].endswith("Z")
     assert bromma.get("/submissions", params={"dataset": "grupper"}).json() == {"submissions": []}
+    assert bromma.get("/submissions", params={"dataset": "arende"}).status_code == 422
     details = bromma.get(f"/submissions/{handed_in}").json()
     assert {finding["rule"] for finding in details["findings"]} == {"ARE-041"}
     report = bromma.get(f"/submissions/{handed_in}/report").json()
