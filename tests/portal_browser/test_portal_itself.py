@@ -103,3 +103,30 @@ def test_each_page_of_the_menu_has_no_fault_in_an_empty_installation(look: Look,
         found += [f"{link.removeprefix(address)} at 1440: {one}" for one in looked.wrong()]
         page.set_viewport_size({"width": 320, "height": 900})
     assert found == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1440, "dark")])
+def test_keys_for_programs_have_no_fault_empty_wrong_and_made(
+    look: Look, address: str, width: int, scheme: str
+) -> None:
+    looked = look(address + "/logga-in?till=/konto/nycklar", width, scheme=scheme)
+    page = looked.page
+    page.fill("#namn", Role.OFFICER.value)
+    page.fill("#losenord", SECRET)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#dagar")
+    assert looked.wrong() == []
+    page.fill("#namn", "journalsystem")
+    page.click("text=Gör nyckeln")
+    page.wait_for_selector(".error-summary")  # nothing is chosen that it may do
+    looked.forget("status of 4")
+    assert looked.wrong() == []
+    page.fill("#namn", "journalsystem-for-barn-och-unga-i-farsta")
+    for box in page.locator("main input[type=checkbox]").all():
+        box.check()
+    page.click("text=Gör nyckeln")
+    page.wait_for_selector("#ny-nyckel")
+    assert page.input_value("#ny-nyckel").startswith("upf_")
+    assert looked.wrong() == []
+    page.click("main td button")
+    page.wait_for_selector("text=Ingen nyckel gäller nu")
