@@ -38,6 +38,8 @@ FOR_SENDER = ("unnamed", "checked", "to_confirm")
 """States in which the sender decides."""
 ENDED = ("accepted", "refused", "duplicate", "unpacked", "failed", "cancelled", "expired")
 """States in which an upload stays."""
+_ONE_AT_A_TIME = 7_240_032
+"""PostgreSQL's advisory lock for claiming what is to be taken in."""
 MOST_ATTEMPTS = 3
 """A file at which so many workers died is not tried again."""
 GAVE_UP = (
@@ -222,13 +224,9 @@ def claim_next(ledger: Ledger) -> Upload | None:
     found, now = _select(ledger, _in_order(open_ones)), system_now()
     free = [one for one in found if is_free(one.claimed_by, one.claim_until, now)]
     free.sort(key=lambda one: one.has_ended)  # a verdict comes before what follows another
-    busy = {
-        one.district_code
-        for one in found
-        if one.purpose == "submit" and one.claimed_by is not None and not is_free(one.claimed_by, one.claim_until, now)
-    }
+    busy = {one.district_code for one in found if _is_being_taken_in(one, now)}
     for one in free:
-        if one.purpose == "submit" and one.state in ("waiting", "working") and one.district_code in busy:
+        if _is_to_take_in(one) and one.district_code in busy:
             continue
         claimed = _claim(ledger, one)
         if claimed is not None:
@@ -236,8 +234,16 @@ def claim_next(ledger: Ledger) -> Upload | None:
     return None
 
 
+def _is_to_take_in(one: Upload) -> bool:
+    return one.purpose == "submit" and one.state in ("waiting", "working")
+
+
+def _is_being_taken_in(one: Upload, now: datetime) -> bool:
+    return _is_to_take_in(one) and one.claimed_by is not None and not is_free(one.claimed_by, one.claim_until, now)
+
+
 def _claim(ledger: Ledger, seen: Upload) -> Upload | None:
-    """Claim an upload that is still as it was seen."""
+    """Claim an upload that is still as it was seen, unless another of its unit is being taken in by now."""
     is_work = seen.state in ("waiting", "working")
     values: dict[str, Any] = {"claimed_by": holder_here(), "claim_until": system_now() + LIFETIME}
     if is_work and seen.attempts >= MOST_ATTEMPTS:
@@ -245,6 +251,16 @@ def _claim(ledger: Ledger, seen: Upload) -> Upload | None:
     elif is_work:
         values |= {"state": "working", "step": "läser", "attempts": seen.attempts + 1, "changed_at": system_now()}
     with ledger.engine.begin() as connection:
+        if _is_to_take_in(seen):
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"select pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+            others = sa.select(upload).where(
+                upload.c.district_code == seen.district_code, upload.c.upload_id != seen.upload_id,
+                upload.c.state == "working",
+            )  # fmt: skip
+            now = system_now()
+            if any(_is_being_taken_in(Upload(**row._mapping), now) for row in connection.execute(others)):
+                return None
         changed = connection.execute(
             upload.update()
             .where(

@@ -142,7 +142,7 @@ class Reception:
                 raise NoFile("Välj minst en fil.")
             await asyncio.to_thread(self._hand_over)
         except BaseException as error:
-            self._leave_nothing()
+            await asyncio.shield(asyncio.to_thread(self._leave_nothing))  # to its end, also when cancelled again
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise SpoolFull("Det finns inget utrymme kvar hos oss just nu. Försök igen senare.") from None
             raise

@@ -25,8 +25,9 @@ from ingest.settings import Settings
 from portal.settings import PortalSettings
 
 log = logging.getLogger("portal.handover.worker")
-MEMORY_BYTES = 4 << 30
-"""Address space of a process that checks: as of the one that reads workbooks; a file of 200 MB needs 3 GB."""
+MEMORY_BYTES = 6 << 30
+"""Address space of a process that checks. A file of 180 MB that is compared with one of its size needs 4 GiB of it,
+2.2 of them in memory."""
 _IDLE_SECONDS = 0.25
 _TIDY_SECONDS = 60.0
 _GRACE_SECONDS = 20.0

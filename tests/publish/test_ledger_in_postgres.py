@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +16,16 @@ import pytest
 import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
-from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, api_requests, api_tokens, decisions
+from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, api_requests, api_tokens, decisions, uploads
+from ingest.ledger.claims import Claim, ClaimLost, end_claimed
+from ingest.ledger.leases import holder_here
 from ingest.ledger.login_attempts import LIMITS
 from ingest.ledger.opening import shown_location
 from ingest.ledger.portal_users import Role, add_user, disable_user
 from ingest.ledger.sessions import Browser, SessionTimes, find, sessions
 from ingest.ledger.tables import installation, portal_session
 from ingest.ledger.tables import lease as lease_table
+from ingest.ledger.uploads import Upload
 from ingest.portal_login.passwords import Cost, Passwords
 from ingest.portal_login.signing_in import SignInMustWait, SignInRefused, Try, sign_in
 from ingest.quarters import Quarter
@@ -239,6 +243,55 @@ def test_acts_of_processes_at_once_form_one_chain_that_is_only_added_to(url: str
         with pytest.raises((sa.exc.DBAPIError, LedgerError)), ledger.engine.begin() as connection:
             connection.execute(sa.text(statement))
     assert acts.verify(ledger) == found
+    ledger.close()
+
+
+def test_of_processes_at_once_one_claims_each_upload_and_a_unit_has_one_taken_in_at_a_time(url: str) -> None:
+    ledger, now = Ledger(url), datetime(2026, 3, 2)
+    whole = [
+        Upload(f"{unit}{number}", f"{unit}{number}", unit, purpose, "a.csv", "user", "anna", now, now)
+        for unit, purpose in (("bromma", "submit"), ("farsta", "submit"), ("alvsjo", "check"))
+        for number in range(4)
+    ]
+    for one in whole:
+        uploads.add_upload(ledger, one)
+        uploads.hand_over(ledger, [one], now)
+    fork = multiprocessing.get_context("fork")
+    together, said = fork.Barrier(AT_ONCE), fork.SimpleQueue()
+
+    def work(number: int) -> None:
+        own = Ledger(url)
+        together.wait()
+        while (one := uploads.claim_next(own)) is not None or uploads.uploads_in_states(own, ("waiting", "working")):
+            if one is None:
+                continue
+            at_work = [other.district_code for other in uploads.uploads_in_states(own, ("working",))]
+            with own.engine.begin() as connection:
+                end_claimed(connection, Claim(one.upload_id, holder_here()), "checked")
+            said.put((one.upload_id, one.purpose, at_work.count(one.district_code)))
+        own.close()
+
+    processes = [fork.Process(target=work, args=(number,)) for number in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    answers = [said.get() for _ in whole]
+    for process in processes:
+        process.join()
+    assert sorted(upload_id for upload_id, _, _ in answers) == sorted(one.upload_id for one in whole)
+    assert {at_work for _, purpose, at_work in answers if purpose == "submit"} == {1}
+
+    def die_at_it() -> None:
+        assert uploads.claim_next(Ledger(url)) is not None
+
+    uploads.add_upload(ledger, replace(whole[0], upload_id="last", batch_id="last"))
+    uploads.hand_over(ledger, [replace(whole[0], upload_id="last")], now)
+    dying = fork.Process(target=die_at_it)
+    dying.start()
+    dying.join()
+    again = uploads.claim_next(ledger)
+    assert again is not None and (again.upload_id, again.attempts) == ("last", 2)
+    with pytest.raises(ClaimLost), ledger.engine.begin() as connection:
+        end_claimed(connection, Claim("last", "another|1|1|1"), "checked")
     ledger.close()
 
 
