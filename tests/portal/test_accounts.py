@@ -140,7 +140,7 @@ def test_log_shows_acts_about_users_alone(place: Place, adm: Browser) -> None:
 
 
 def test_unknown_user_is_404(place: Place, adm: Browser) -> None:
-    for name in ("nobody", "%00", "..%2Fx", "%3Cb%3E", "x" * 500):
+    for name in ("nobody", "%1F", "..%2Fx", "%3Cb%3E", "x" * 500):
         assert adm.open(f"/konton/konto/{name}").status_code == 404
         adm.open("/konton")
         for act in ("stang-av", "oppna", "losenord"):

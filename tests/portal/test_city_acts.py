@@ -79,7 +79,7 @@ WRONG_EXCEPTIONS = [
     ({"till": "2018-13-01"}, "ÅÅÅÅ-MM-DD"), ({"till": "2018-04-09"}, FAULTS[Fault.DAY]),
     ({"why": " "}, FAULTS[Fault.REASON]), ({"why": f"barnet {NUMBER}"}, FAULTS[Fault.REASON]),
     ({"why": f"{NUMBER} " * 40}, "Högst"), ({"why": NUMBER, "enhet": ""}, "Välj en enhet"),
-    ({"why": "\x00\u202e"}, FAULTS[Fault.REASON]),
+    ({"why": "\u2066\u202e"}, FAULTS[Fault.REASON]),
 ]  # fmt: skip
 
 
@@ -234,7 +234,7 @@ def test_log_is_filtered_and_says_whether_the_chain_holds(place: Place, bo: Brow
     assert "lade till konto" in table and "loggade in" not in table
     assert "0 händelser" in text_of(bo.open("/staden/logg?till=2001-01-01").text)
     assert "ÅÅÅÅ-MM-DD" in text_of(bo.open("/staden/logg?fran=igår").text)
-    for odd in ("sida=999999999", "sida=-1", "vem=%00", "vad=%27", "fran=9999-12-31&till=0001-01-01"):
+    for odd in ("sida=999999999", "sida=-1", "vem=%EF%BF%BE", "vad=%27", "fran=9999-12-31&till=0001-01-01"):
         assert bo.open(f"/staden/logg?{odd}").status_code == 200
     with place.ledger.engine.begin() as connection:
         connection.exec_driver_sql("drop trigger act_no_update")
