@@ -22,6 +22,9 @@ ENTRY_POINTS = {
     "followup.local.supervisor": "import followup.local.supervisor as m; sys.argv[1:] = ['/nowhere']; m.main()",
     "followup.local.rehearsal": "import followup.local.rehearsal as m; m.rehearse = lambda *_: None; m.main()",
     "ingest.workbooks.process": "import ingest.workbooks.process as m; m._limit()",
+    "portal.__main__": "os.environ['FOLLOWUP_PORTAL_PORT'] = 'x'; import portal.__main__ as m; m.main()",
+    "portal.handover.worker": "os.environ['FOLLOWUP_PORTAL_PORT'] = 'x'; import portal.handover.worker as m; m.main()",
+    "portal.city.work": "import portal.city.work as m; sys.argv[1:] = ['1']; m.run = lambda *_: None; m.main()",
 }
 """Modules that are run as programs: how each begins, its work left out."""
 NO_DATA = {"ingest.rulebook"}
