@@ -46,7 +46,7 @@ class Portal:
     @cached_property
     def handover(self) -> Handover:
         """Files on their way in."""
-        return Handover(self.settings, self.ledger)
+        return Handover(self.settings, self.ledger, is_for_trials=self.own.synthetic)
 
     @property
     def times(self) -> SessionTimes:
@@ -69,11 +69,12 @@ class Portal:
         return Quarter.of(self.today).previous()
 
     def is_synthetic(self) -> bool:
-        """Whether something is in force and all of it is synthetic; asked anew at most every ten seconds."""
+        """Whether all in force is synthetic; asked anew at most every ten seconds. Nothing in force: whether the
+        portal is for trials."""
         now = time.monotonic()
         if now > self._synthetic.until:
             in_force = self.ledger.in_force()
-            self._synthetic.answer = bool(in_force) and all(one.is_synthetic for one in in_force)
+            self._synthetic.answer = bool(in_force or self.own.synthetic) and all(one.is_synthetic for one in in_force)
             self._synthetic.until = now + _REMEMBERED_SECONDS
         return self._synthetic.answer
 

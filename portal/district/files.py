@@ -13,11 +13,10 @@ from starlette.responses import RedirectResponse, Response
 
 from ingest.acting_user import Actor
 from ingest.contracts import load_contracts
-from ingest.districts import District, load_drop_locations
+from ingest.districts import District
 from ingest.ledger import ChangeRefused
 from ingest.ledger.uploads import Purpose
-from ingest.settings import SettingsError
-from portal.context import Portal, portal_of
+from portal.context import portal_of
 from portal.district.overview import reported_quarters
 from portal.district.parameters import quarter_of
 from portal.district.previewing import mart_changes
@@ -77,20 +76,10 @@ async def receive(request: Request, unit: OwnUnit, user: SomeUser, gor: str = "k
             actor=Actor("user", user.user.name),
             purpose=purpose,
             check_fields=check_fields,
-            is_synthetic=portal.own.synthetic or _is_all_synthetic(portal, unit),
         )
     except HandoverRefused as refused:
         raise BodyRefused(refused.status, str(refused)) from None
     return await run_in_threadpool(_to_received, unit, received.batch_id, received.upload_ids)
-
-
-def _is_all_synthetic(portal: Portal, unit: District) -> bool:
-    """Whether districts.yml says that all that a unit sends is synthetic."""
-    try:
-        location = load_drop_locations(portal.settings).get(unit.code)
-    except SettingsError:  # the portal needs no drop locations
-        return False
-    return location is not None and location.synthetic
 
 
 def _to_received(unit: District, batch_id: str, upload_ids: tuple[str, ...]) -> Response:

@@ -10,12 +10,13 @@ from typing import Any
 
 from ingest.acting_user import Actor
 from ingest.contracts import load_contracts
+from ingest.districts import load_drop_locations
 from ingest.feedback_files import feedback_path
 from ingest.ledger import ChangeRefused, Ledger
 from ingest.ledger import uploads as table
 from ingest.ledger.uploads import PreviewState, Purpose, Upload
 from ingest.quarters import Quarter
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 from ingest.spooling import PREVIEW, REPORT, WORKBOOK, Spool
 from portal.handover.multipart import BrokenBody, HandoverRefused, TooLarge
 from portal.handover.receiving import Limits, NoFile, Received, Reception, SpoolFull
@@ -52,9 +53,12 @@ class Handover:
     Whose an upload is, is checked by the caller: `upload(id).district_code`.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, limits: Limits | None = None) -> None:
-        """Nothing is read or written yet."""
+    def __init__(
+        self, settings: Settings, ledger: Ledger, limits: Limits | None = None, *, is_for_trials: bool = False
+    ) -> None:
+        """Nothing is read or written yet. `is_for_trials`: all that is handed over is marked as synthetic."""
         self._settings, self._ledger, self._spool = settings, ledger, Spool(settings)
+        self._is_for_trials = is_for_trials
         self._limits = limits or Limits.of(settings)
 
     async def receive(
@@ -66,7 +70,6 @@ class Handover:
         actor: Actor,
         purpose: Purpose,
         check_fields: Callable[[dict[str, str]], None] = lambda fields: None,
-        is_synthetic: bool = False,
     ) -> Received:
         """Receive a multipart/form-data body with files, and let workers have them once it is whole.
 
@@ -78,7 +81,6 @@ class Handover:
             purpose: `check` (nothing is stored) or `submit`.
             check_fields: called with the fields before the first file, and before any byte of a file is stored; it
                 raises what it likes.
-            is_synthetic: whether the files are marked as synthetic.
 
         Raises:
             HandoverRefused: BrokenBody, TooLarge, NoFile or SpoolFull, with `status` and a Swedish text. Of a request
@@ -90,11 +92,19 @@ class Handover:
             district_code=district_code,
             actor=actor,
             purpose=purpose,
-            is_synthetic=is_synthetic,
+            is_synthetic=self._is_for_trials or self._is_drawn(district_code),
             check_fields=check_fields,
             limits=self._limits,
         )
         return await reception.receive(stream, content_type)
+
+    def _is_drawn(self, district_code: str) -> bool:
+        """Whether districts.yml says that all that a unit sends is synthetic."""
+        try:
+            location = load_drop_locations(self._settings).get(district_code)
+        except SettingsError:  # the portal needs no drop locations
+            return False
+        return location is not None and location.synthetic
 
     def upload(self, upload_id: str) -> Upload | None:
         """One upload."""

@@ -339,3 +339,16 @@ def test_rows_that_the_file_lacks_are_named_in_one_line() -> None:
     assert [(one.row, one.message) for one in group.places] == [
         (7, "Raden finns i förra kvartalets fil."), (12, "Raden finns i förra kvartalets fil."),
     ]  # fmt: skip
+
+
+def test_what_is_handed_in_for_trials_is_marked_synthetic_and_nothing_else_is(tmp_path: Path) -> None:
+    for folder, is_for_trials in (("trial", True), ("real", False)):
+        (tmp_path / folder).mkdir()
+        made = Place.make(tmp_path / folder, NOW, synthetic=is_for_trials)
+        make_keys(made.settings.keys)
+        made.add("anna", Role.OFFICER, UNIT)
+        browser = made.signed_in("anna")
+        follow(browser, made, send_files(browser, "lamna-in", (named("skyddsuppfoljning"), routines())))
+        assert [one.is_synthetic for one in made.ledger.submissions()] == [is_for_trials]
+        assert ("Syntetiska uppgifter" in browser.open(f"/enhet/{UNIT}/").text) == is_for_trials
+        made.close()
