@@ -27,7 +27,6 @@ def fill_city(portal: RealPortal) -> None:
     """Draw the city, take in its files, build the marts, and make one release, by the command line."""
     portal.run(
         "demo-data", "--out", str(portal.root / "inbox"), "--from", "2018Q2", "--to", "2018Q3", "--scale", _SCALE,
-        "--no-faults",
     )  # fmt: skip
     portal.run("run", "--inbox", str(portal.root / "inbox"))
     portal.run("publish", "--quarter", "2018Q2", "--approve")

@@ -24,13 +24,15 @@ NOT_PAGES = {
     "/logga-in/oidc/svar": "comes from the identity provider",
 }
 """GET routes that answer with no page of their own, and why."""
+_PROGRAMS = "/api/"
+"""What programs read."""
 
 
 def pages_of(routes: list[BaseRoute]) -> dict[str, Route]:
     """The routes that answer with a page, by their pattern."""
     found = {one.path: one for one in routes if isinstance(one, Route) and "GET" in (one.methods or ())}
     assert NOT_PAGES.keys() <= found.keys(), NOT_PAGES.keys() - found.keys()
-    return {path: route for path, route in found.items() if path not in NOT_PAGES}
+    return {path: route for path, route in found.items() if path not in NOT_PAGES and not path.startswith(_PROGRAMS)}
 
 
 def pattern_of(routes: list[BaseRoute], address: str) -> str | None:
@@ -68,11 +70,11 @@ def walk(page: Page, start: str, routes: list[BaseRoute], *, most: int = 2) -> I
         yield pattern, page.url
 
 
-def send_empty_forms(page: Page) -> Iterator[str]:
+def send_empty_forms(page: Page) -> Iterator[tuple[str, int]]:
     """Send each form of the page that asks for something, with nothing in it; the page shows each answer in turn.
 
     Yields:
-        The address that the form is sent to.
+        (the path that the form is sent to, status of the answer).
     """
     address = page.url
     asks = "form[method=post]:has([required])"
@@ -81,7 +83,7 @@ def send_empty_forms(page: Page) -> Iterator[str]:
             page.goto(address)
         form = page.locator(asks).nth(at)
         action = form.evaluate("one => new URL(one.action).pathname")
-        with page.expect_navigation():
+        with page.expect_navigation() as answered:
             form.evaluate(
                 """one => {
                     one.noValidate = true;
@@ -89,4 +91,6 @@ def send_empty_forms(page: Page) -> Iterator[str]:
                     HTMLFormElement.prototype.submit.call(one);
                 }"""
             )
-        yield action
+        answer = answered.value
+        assert answer is not None
+        yield action, answer.status
