@@ -36,16 +36,16 @@ class MartChange:
 
 
 def mart_changes(result: Mapping[str, Any]) -> tuple[MartChange, ...]:
-    """The changes in a preview's result (`portal.handover.previews.result_of`)."""
+    """The changes in a preview's result (`followup.build.preview.as_json` without the check)."""
     return tuple(
         MartChange(
             label(mart["mart"]) or mart["mart"],
             tuple(_change(one) for one in mart["figures"][:_SHOWN]),
-            max(0, mart["here"] - len(mart["figures"][:_SHOWN])),
-            mart["other_quarters"] + mart["city"],
+            max(0, moved["here"] - len(mart["figures"][:_SHOWN])),
+            moved["other_quarters"] + moved["city"],
         )
         for mart in result["marts"]
-        if mart["here"] or mart["other_quarters"] or mart["city"]
+        if (moved := mart["moved"])["here"] or moved["other_quarters"] or moved["city"]
     )
 
 
@@ -57,7 +57,7 @@ def _change(figure: Mapping[str, Any]) -> FigureChange:
         if column not in _NOT_NAMED and value != _WHOLE
     ]
     return FigureChange(
-        label(name) or name, ", ".join(parts) or "totalt", _shown(name, figure["before"]), _shown(name, figure["after"])
+        label(name) or name, ", ".join(parts) or "totalt", _shown(name, figure["from"]), _shown(name, figure["to"])
     )
 
 

@@ -22,10 +22,15 @@ from district_files import (
     zipped,
 )
 
+from followup.build.figure_diff import Figure, MartDiff
+from followup.build.preview import Preview, as_json
+from ingest.checking import CheckReport
 from ingest.ledger.decisions import lock_quarter
 from ingest.ledger.portal_users import Role
+from ingest.naming import read_name
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
+from portal.district.previewing import FigureChange, mart_changes
 from portal.district.results import rule_groups
 
 
@@ -352,3 +357,16 @@ def test_what_is_handed_in_for_trials_is_marked_synthetic_and_nothing_else_is(tm
         assert [one.is_synthetic for one in made.ledger.submissions()] == [is_for_trials]
         assert ("Syntetiska uppgifter" in browser.open(f"/enhet/{UNIT}/").text) == is_for_trials
         made.close()
+
+
+def test_figures_of_a_preview_are_shown_as_the_worker_stores_them() -> None:
+    """Through `as_json`: the page and the worker agree on its names."""
+    report = CheckReport(read_name(named()), 0, ())
+    key = {"district_code": "bromma", "sex": "alla", "age_band": "0-5"}
+    figures = (Figure(key, "case_count", 2, 3, 1), Figure(key, "case_rate", None, 0.5, 1))
+    marts = (MartDiff("mart_flow", figures, 21, 2, 3, 4), MartDiff("mart_wait", (), 0, 0, 0, 9))
+    stored = as_json("arenden.csv", Preview(report, False, None, marts))
+    (shown,) = mart_changes(stored)
+    assert [(one.before, one.after) for one in shown.figures] == [("2", "3"), ("–", "50,0\u00a0%")]
+    assert all(isinstance(one, FigureChange) and one.of.endswith("0-5") for one in shown.figures)
+    assert (shown.more, shown.elsewhere) == (19, 5)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from real_portal import RealPortal
-from user_steps import SLOW, send, sign_in, until
+from user_steps import BUILD, ENDED, SLOW, send, sign_in, until
 
 from ingest.ledger.portal_users import Role
 from ingest.settings import ROOT
@@ -28,6 +28,7 @@ def fill_city(portal: RealPortal) -> None:
     portal.run(
         "demo-data", "--out", str(portal.root / "inbox"), "--from", "2018Q2", "--to", "2018Q3", "--scale", _SCALE,
     )  # fmt: skip
+    (portal.root / "inbox" / UNIT / HOSTILE).write_bytes(cases({}))
     portal.run("run", "--inbox", str(portal.root / "inbox"))
     portal.run("publish", "--quarter", "2018Q2", "--approve")
     for name, role in USERS.items():
@@ -59,4 +60,20 @@ def fill_uploads(portal: RealPortal, chromium: Browser) -> None:
     until(page, "Filen ersätter en som redan gäller")
     send(page, portal, "Kontrollera", UNIT, chosen("allt.zip", zipped(skyddsuppfoljning=routines())))
     until(page, "Arkivet är uppackat")
+    portal.unlinked["anna"] = [page.url]
+    send(page, portal, "Kontrollera", UNIT, chosen(named(), cases({})), chosen(named("rutiner"), b"fel"))
+    page.wait_for_url("**/omgang/*")
+    portal.unlinked["anna"].append(page.url)
+    context.close()
+
+    context = chromium.new_context(locale="sv-SE")
+    context.set_default_timeout(SLOW)
+    page = context.new_page()
+    sign_in(page, portal, "bo")
+    page.goto(f"{portal.url}/staden/publiceringar")
+    page.get_by_label("Till och med kvartal").select_option("2018Q2")
+    page.get_by_role("button", name="Gör förslaget").click()
+    page.wait_for_url("**/arbete/*")
+    portal.unlinked["bo"] = [page.url]
+    expect(page.get_by_role("heading", name=ENDED)).to_be_visible(timeout=BUILD)
     context.close()

@@ -31,6 +31,8 @@ class RealPortal:
     root: Path
     now: str = "2018-10-10T08:00:00"
     url: str = ""
+    unlinked: dict[str, list[str]] = field(default_factory=dict)
+    """Addresses of pages that no link leads to, which users come to by what they do."""
     _process: subprocess.Popen[bytes] | None = None
     _hash: str = field(default="", repr=False)
 

@@ -61,7 +61,7 @@ def every_page(portal: RealPortal, browser: Browser) -> None:
     taken: set[str] = set()
     for user in USERS:
         page = opened(browser, portal, user)
-        for pattern, address in walk(page, f"{portal.url}/", routes, most=1):
+        for pattern, address in walk(page, [f"{portal.url}/", *portal.unlinked.get(user, ())], routes, most=1):
             if pattern in taken:
                 continue
             taken.add(pattern)

@@ -41,12 +41,12 @@ def wrong(looked: Looked, width: int, scheme: Any) -> list[str]:
     return [f"{one} ({width} px, {scheme})" for one in looked.wrong()]
 
 
-def wrong_on_walk(looked: Looked, start: str, routes: list[Any]) -> tuple[set[str], list[str]]:
+def wrong_on_walk(looked: Looked, starts: list[str], routes: list[Any]) -> tuple[set[str], list[str]]:
     """The patterns of the pages that links lead to, and what is wrong with them and with their forms sent empty."""
     opened: list[str] = []
     forms: set[str] = set()
     found = []
-    for pattern, address in walk(looked.page, start, routes):
+    for pattern, address in walk(looked.page, starts, routes):
         ways = LOOKS[0] + LOOKS[1] if pattern not in opened else LOOKS[1]
         found += [f"{address}: {one}" for width, scheme in ways for one in wrong(looked, width, scheme)]
         if pattern not in opened:
@@ -71,7 +71,8 @@ def test_pages_of_a_filled_installation_have_no_fault(
     looked = look(f"{filled.url}/logga-in")
     if name is not None:
         sign_in(looked.page, filled, name)
-    opened, found = wrong_on_walk(looked, f"{filled.url}/" if name else f"{filled.url}/logga-in", routes)
+    first = f"{filled.url}/" if name else f"{filled.url}/logga-in"
+    opened, found = wrong_on_walk(looked, [first, *filled.unlinked.get(name or "", ())], routes)
     seen.update(opened)
     assert found == []
 
@@ -83,7 +84,7 @@ def test_pages_of_an_empty_installation_have_no_fault(
 ) -> None:
     looked = look(f"{empty.url}/logga-in")
     sign_in(looked.page, empty, name)
-    _, found = wrong_on_walk(looked, f"{empty.url}/", routes)
+    _, found = wrong_on_walk(looked, [f"{empty.url}/"], routes)
     assert found == []
 
 

@@ -10,6 +10,10 @@ from real_portal import PASSWORD, RealPortal
 
 SLOW = 60_000
 """Milliseconds that a check may take on a busy machine."""
+BUILD = 420_000
+"""Milliseconds that a build of the marts, or a release, may take."""
+ENDED = re.compile("^(Klart|Det gick inte|Det gick fel|Avbrutet)$")
+"""Headings of a work of the city's that has ended."""
 
 
 def sign_in(page: Page, portal: RealPortal, name: str) -> None:

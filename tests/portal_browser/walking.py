@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from starlette.routing import BaseRoute, Route
 
 NOT_PAGES = {
+    "/": "leads to the user's first page",
     "/halsa": "for machines",
     "/enhet/{code}": "leads to the address with a slash",
     "/enhet/{code}/filer/{upload_id}/rad": "a part of a page",
@@ -44,17 +45,17 @@ def pattern_of(routes: list[BaseRoute], address: str) -> str | None:
     return None
 
 
-def walk(page: Page, start: str, routes: list[BaseRoute], *, most: int = 2) -> Iterator[tuple[str, str]]:
+def walk(page: Page, starts: list[str], routes: list[BaseRoute], *, most: int = 2) -> Iterator[tuple[str, str]]:
     """Open what can be reached by links, at most so many addresses of a pattern; the page shows each in turn.
 
     Yields:
         (pattern, address), with the page open at the address; the page may be changed, but not left.
     """
-    waiting, seen, opened = [start], {start}, Counter[str]()
+    waiting, seen, opened = list(starts), set(starts), Counter[str]()
     while waiting:
         address = waiting.pop(0)
         pattern = pattern_of(routes, address)
-        if pattern is None or pattern in NOT_PAGES or opened[pattern] >= most:
+        if pattern is None or (pattern in NOT_PAGES and pattern != "/") or opened[pattern] >= most:
             continue
         answer = page.goto(address)
         assert answer is not None and answer.status == 200, (address, answer and answer.status)
@@ -64,7 +65,7 @@ def walk(page: Page, start: str, routes: list[BaseRoute], *, most: int = 2) -> I
         links = page.locator("a[href]").evaluate_all("links => links.map(one => one.href)")
         for link in links:
             bare = urldefrag(link).url
-            if urlsplit(bare).netloc == urlsplit(start).netloc and bare not in seen:
+            if urlsplit(bare).netloc == urlsplit(starts[0]).netloc and bare not in seen:
                 seen.add(bare)
                 waiting.append(bare)
         yield pattern, page.url
