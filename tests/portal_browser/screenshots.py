@@ -26,7 +26,7 @@ log = logging.getLogger("screenshots")
 ALL = ROOT / "build" / "pictures"
 FOR_README = ROOT / "docs" / "pictures"
 _MOST_BYTES = 100_000
-_SMALL = 0.65
+_SMALL = 0.6
 """Pixels of a picture for README per pixel of the page."""
 _SIZES = {"wide": (1440, 900), "telephone": (360, 740)}
 
@@ -105,7 +105,7 @@ def shown(page: Page, name: str) -> None:
     page.wait_for_selector(".synthetic")
     FOR_README.mkdir(parents=True, exist_ok=True)
     path = FOR_README / f"{name}.png"
-    page.set_viewport_size({"width": 1280, "height": 1200})
+    page.set_viewport_size({"width": 1280, "height": 1100})
     page.screenshot(path=path)
     assert path.stat().st_size <= _MOST_BYTES, f"{path.name} is {path.stat().st_size} bytes"
 

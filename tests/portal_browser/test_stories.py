@@ -82,6 +82,8 @@ def test_officer_checks_mends_hands_in_explains_previews_and_replaces(
     page.get_by_role("button", name="Räkna ut vilka siffror som ändras").click()
     expect(page.get_by_role("region", name=re.compile("^Siffror som ändras i")).first).to_be_visible(timeout=BUILD)
     confirm_and_open_receipt(page, scripts=True)
+    lefts = [page.locator(part).first.bounding_box() for part in (".site-nav a", ".tabs a", "h1")]
+    assert len({box["x"] for box in lefts if box is not None}) == 1, lefts
     assert looked.said == []
 
 
@@ -106,6 +108,9 @@ def test_main_path_at_360_pixels(portal: RealPortal, tmp_path: Path, look: Open)
     from_wrong_file_to_receipt(page, portal, tmp_path, scripts=True)
     measure()
     confirm_and_open_receipt(page, scripts=True)
+    page.goto(f"{portal.url}/enhet/{UNIT}/")
+    edges = page.locator("table.cards td").evaluate_all("cells => cells.map(one => one.getBoundingClientRect().right)")
+    assert edges and max(edges) <= 360, "what to do is seen without scrolling sideways"
     assert wide == [] and looked.said == []
 
 
