@@ -18,10 +18,10 @@ from ingest.failures import in_sentences
 from ingest.file_permissions import close_home, go_private
 from ingest.settings import Settings
 from portal.app import make_app
+from portal.serving import server_options
 from portal.settings import PortalSettings
 
 log = logging.getLogger("portal")
-_LONGEST_HEADERS = 32_000
 _RESTART_SECONDS = 2.0
 _STOP_SECONDS = 40.0
 """The workers end the files that they work with within half of it."""
@@ -29,21 +29,7 @@ _STOP_SECONDS = 40.0
 
 def serve(settings: Settings, own: PortalSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first."""
-    app = make_app(settings, own)
-    uvicorn.run(
-        app,
-        host=own.host,
-        port=own.port,
-        log_config=None,
-        access_log=False,  # addresses of pages name units and submissions
-        server_header=False,
-        proxy_headers=False,  # the guard reads them, from the proxies that the installation names alone
-        h11_max_incomplete_event_size=_LONGEST_HEADERS,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=20,
-        limit_concurrency=200,
-        ws="none",
-    )
+    uvicorn.run(make_app(settings, own), **server_options(own))
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from ingest.contracts import load_contracts
 from ingest.districts import District
 from ingest.ledger import Submission
-from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 from ingest.settings import CITY_TIME
 from portal.context import Portal
@@ -82,11 +81,6 @@ def submission_named(portal: Portal, text: str) -> Submission:
 def one_line(text: str) -> str:
     """A typed text on one line, without characters that can't be seen."""
     return "".join(one for one in " ".join(text.split()) if one.isprintable())
-
-
-def shown_again(text: str) -> str:
-    """A refused text for its field again; nothing where it reads as a personal number."""
-    return "" if reads_as_number(text) else text
 
 
 def day_named(text: str) -> date | None:

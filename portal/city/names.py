@@ -10,11 +10,11 @@ from followup import deciding
 from ingest.districts import read_seed
 from ingest.ledger import decisions
 from portal.city import working
-from portal.city.asked import one_line, shown_again
+from portal.city.asked import one_line
 from portal.city.said import fault_of
 from portal.city.tabs import of_quarter
 from portal.context import portal_of
-from portal.pages.render import page
+from portal.pages.render import page, shown_again
 from portal.signing_in.access import CityUser, SentForm
 
 router = APIRouter()

@@ -11,12 +11,12 @@ from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.contracts import load_contracts
 from ingest.ledger import decisions
 from ingest.quarters import Quarter
-from portal.city.asked import LONGEST_REASON, day_named, one_line, quarter_named, quarter_or_newest, shown_again
+from portal.city.asked import LONGEST_REASON, day_named, one_line, quarter_named, quarter_or_newest
 from portal.city.said import DONE, FAULTS, TOO_LONG, fault_of
 from portal.city.tabs import of_quarter
 from portal.context import portal_of
 from portal.pages.numbers import number_named
-from portal.pages.render import dataset_name, page, quarter_name
+from portal.pages.render import dataset_name, page, quarter_name, shown_again
 from portal.security.guard import Form
 from portal.signing_in.access import CityUser, NotHere, SentForm
 

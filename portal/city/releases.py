@@ -16,13 +16,13 @@ from ingest.ledger.leases import LeaseBusy
 from ingest.ledger.releases import ReleaseRow, current_release
 from ingest.ledger.releases import releases as all_releases
 from portal.city import working
-from portal.city.asked import LONGEST_REASON, one_line, quarter_named, shown_again
+from portal.city.asked import LONGEST_REASON, one_line, quarter_named
 from portal.city.said import DONE, STATES, TOO_LONG, fault_of
 from portal.city.tabs import of_releases
 from portal.context import Portal, portal_of
 from portal.pages.acts import action_of, actor_of
 from portal.pages.numbers import number_named
-from portal.pages.render import page, quarter_name
+from portal.pages.render import page, quarter_name, shown_again
 from portal.signing_in.access import CityUser, NotHere, SentForm
 from publish.release.certificate import Certificate, facts, read_certificate
 from publish.serving.release_file import in_swedish

@@ -10,11 +10,11 @@ from followup import deciding
 from ingest.ledger import Submission
 from ingest.quarters import Quarter
 from portal.city import working
-from portal.city.asked import LONGEST_REASON, one_line, shown_again, submission_named
+from portal.city.asked import LONGEST_REASON, one_line, submission_named
 from portal.city.cell import address_of, rules_found, versions_of, workbook_of
 from portal.city.said import TOO_LONG, fault_of
 from portal.context import portal_of
-from portal.pages.render import page
+from portal.pages.render import page, shown_again
 from portal.signing_in.access import CityUser, NotHere, SentForm
 
 router = APIRouter()

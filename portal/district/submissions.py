@@ -27,7 +27,7 @@ from ingest.recording import open_intake
 from portal.context import Portal, portal_of
 from portal.district.results import RuleGroup, query_key, rule_groups
 from portal.pages.downloads import download
-from portal.pages.render import counted, page
+from portal.pages.render import counted, page, shown_again
 from portal.security.guard import Form
 from portal.signing_in.access import NotHere, OwnUnit, SentForm, SomeUser
 
@@ -81,7 +81,7 @@ def explain_queries(request: Request, unit: OwnUnit, user: SomeUser, form: SentF
     if error is None:
         error = _explain(portal, shown.submission, user, form, rule, text)
     if error is not None:
-        return _answer_page(request, unit, shown, status=422, error=(rule, error, text))
+        return _answer_page(request, unit, shown, status=422, error=(rule, error, shown_again(text)))
     return RedirectResponse(f"/enhet/{unit.code}/inlamning/{submission_id}#regel-{rule}", 303)
 
 
@@ -128,7 +128,9 @@ def withdraw(request: Request, unit: OwnUnit, user: SomeUser, form: SentForm, su
     elif not shown.may_withdraw:
         error = "Filen kan inte återkallas: den gäller inte, eller så är kvartalet låst."
     if error is not None:
-        return _answer_page(request, unit, shown, status=422, withdraw_error=(error, why if len(why) < 500 else ""))
+        return _answer_page(
+            request, unit, shown, status=422, withdraw_error=(error, shown_again(why) if len(why) < 500 else "")
+        )
     try:
         with user.acting(), open_intake(portal.settings) as intake:
             deciding.withdraw(intake, shown.submission, why)

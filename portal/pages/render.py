@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.ledger.portal_users import PortalUser, Role
+from ingest.persons.number_search import reads_as_number
 from ingest.settings import CITY_TIME
 from portal.context import portal_of
 from portal.security.visit import Visit, visit_of
@@ -148,6 +149,11 @@ def unit_name(code: str) -> str:
 def size(value: int) -> str:
     """`1,5 MB`, `12 kB`."""
     return f"{number(value / 1e6, 1)}{_SPACE}MB" if value >= 1_000_000 else f"{number(-(-value // 1000))}{_SPACE}kB"
+
+
+def shown_again(text: str) -> str:
+    """A refused text for its field again; nothing where it reads as a personal number."""
+    return "" if reads_as_number(text) else text
 
 
 def _environment() -> Environment:

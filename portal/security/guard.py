@@ -106,8 +106,15 @@ class Guard:
             await send_with_headers(message)
 
         try:
-            if headers.get("host", "").lower() != self.portal.own.authority:
-                raise BodyRefused(400, "Adressen hör inte till portalen.")
+            _require(
+                [one.lower() for one in headers.getlist("host")] == [self.portal.own.authority],
+                400,
+                "Adressen hör inte till portalen.",
+            )
+            # where a proxy and we would see another end of the body, what follows is not read
+            _require(
+                not ("content-length" in headers and "transfer-encoding" in headers), 400, "Begäran kan inte läsas."
+            )
             _require(
                 "\x00" not in scope["path"] and b"%00" not in scope["query_string"], 400, "Adressen kan inte läsas."
             )

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from ingest.ledger import sessions
 from ingest.ledger.acts import system_now
 from ingest.ledger.portal_users import PortalUser, Role
+from ingest.persons.number_search import reads_as_number
 from ingest.portal_login.signing_in import SignInMustWait, SignInRefused, Try, sign_in
 from portal.context import portal_of
 from portal.pages.render import page
@@ -121,12 +122,15 @@ def end_own_session(request: Request, user: SomeUser, form: SentForm) -> Respons
 
 
 def local_address(text: str) -> str | None:
-    """An address of this portal to go to after signing in; None for any other, and for those that are acts."""
+    """An address of this portal to go to after signing in; None for any other, and for those that are acts.
+
+    None too where it reads as a personal number: the sign-in page and its address would repeat it.
+    """
     if not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable() or "\\" in text:
         return None
     try:
         parts = urlsplit(text)
     except ValueError:
         return None
-    is_local = not parts.scheme and not parts.netloc and len(text) <= 500
+    is_local = not parts.scheme and not parts.netloc and len(text) <= 500 and not reads_as_number(text)
     return text if is_local and not parts.path.startswith(("/logga-", "/api/")) else None

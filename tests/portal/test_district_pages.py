@@ -146,7 +146,7 @@ def test_explanation_that_can_t_be_stored_is_refused_with_what_to_do(
     anna.open(address)
     answer = anna.send(f"{address}/forklara", **({"rule": "ARE-041"} | fields))
     assert answer.status_code == 422 and said in text_of(answer.text)
-    assert "20100315" not in answer.text.replace(fields["explanation"], "")
+    assert "20100315" not in answer.text  # what was typed is shown again for mending, a number is not
     assert "1 fråga kvar" in text_of(anna.open(address).text)
 
 
@@ -206,7 +206,8 @@ def test_own_file_is_withdrawn_with_a_reason_while_the_quarter_is_open(town: Pla
     follow(anna, town, send_files(anna, "lamna-in", (named(), cases({}))))
     address = submission_address(town)
     anna.open(address)
-    assert "Skriv varför" in anna.send(f"{address}/aterkalla", why="Barnet 20100315-9801.").text
+    refused = anna.send(f"{address}/aterkalla", why="Barnet 20100315-9801.").text
+    assert "Skriv varför" in refused and "20100315" not in refused
     assert anna.send(f"{address}/aterkalla", why="Fel kvartal i filen.").status_code == 303
     assert "Filen är återkallad" in anna.open(address).text and town.ledger.in_force() == []
     last = town.acts()[-1]

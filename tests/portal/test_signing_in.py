@@ -113,6 +113,14 @@ def test_no_address_elsewhere_is_gone_to_after_signing_in(place: Place, till: st
     assert browser.send("/logga-in", namn="anna", losenord=SECRET, till=till).headers["location"] == "/enhet/farsta/"
 
 
+@pytest.mark.parametrize("number", ["20100315-9801", "1003159801", "2010%2003%2015%2098%2001", "2010 03 15 98 01"])
+def test_address_with_a_number_is_not_repeated(place: Place, number: str) -> None:
+    browser = place.browser()
+    answer = browser.open(f"/konto?sagt={number}")
+    assert answer.headers["location"] == "/logga-in"
+    assert number not in browser.open("/logga-in", params={"till": f"/konto?sagt={number}"}).text
+
+
 def test_session_that_is_idle_too_long_is_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = place.signed_in("anna")
     later = system_now() + timedelta(minutes=31)
