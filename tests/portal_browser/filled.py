@@ -28,8 +28,9 @@ def fill_city(portal: RealPortal) -> None:
     portal.run(
         "demo-data", "--out", str(portal.root / "inbox"), "--from", "2018Q2", "--to", "2018Q3", "--scale", _SCALE,
     )  # fmt: skip
-    (portal.root / "inbox" / UNIT / HOSTILE).write_bytes(cases({}))
     portal.run("run", "--inbox", str(portal.root / "inbox"))
+    (portal.root / "inbox" / UNIT / HOSTILE).write_bytes(cases({}))
+    portal.run("receive", "--inbox", str(portal.root / "inbox"), code=1)
     portal.run("publish", "--quarter", "2018Q2", "--approve")
     for name, role in USERS.items():
         portal.add(name, role, *([UNIT] if role is Role.OFFICER else []))

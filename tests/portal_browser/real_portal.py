@@ -103,11 +103,11 @@ class RealPortal:
             process, self._process = self._process, None
             assert process.wait(60) == 0, "it ended before its workers did"
 
-    def run(self, *command: str) -> str:
-        """Run a command of the command line."""
+    def run(self, *command: str, code: int = 0) -> str:
+        """Run a command of the command line, which is to end with a code."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("followup")), *command],
             cwd=ROOT, env=os.environ | self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        assert done.returncode == code, f"{command}: {done.stdout}\n{done.stderr}"
         return done.stdout
