@@ -331,7 +331,7 @@ def _too_few(columns: tuple[ViewColumn, ...], declared: _View) -> str:
     """A row's own, or the city's figure beside it is missing though no time and no district is left to wait for."""
     names = {column.name for column in columns}
     lacking = " or ".join(
-        f"(rows.{column.name} is null and not coalesce({column.absent_when or 'false'}, false))"
+        f"(rows.{column.name} is null and not coalesce({_by_labels(column.absent_when or 'false', columns)}, false))"
         for column in columns
         if column.name.startswith(CITY) and column.kind in NULLABLE
     )
@@ -340,6 +340,14 @@ def _too_few(columns: tuple[ViewColumn, ...], declared: _View) -> str:
     waits = [f"not rows.{WAITING}"] if WAITING in names else []
     waits += [_whole_city(declared)] if WHOLE_CITY in names else []
     return f"(rows.{TOO_FEW} or ({' and '.join([*waits, f'({lacking})'])}))"
+
+
+def _by_labels(condition: str, columns: tuple[ViewColumn, ...]) -> str:
+    """A condition over a view's columns, inside the view: where readers see labels, `rows` has codes."""
+    for column in columns:
+        if column.dimension is not None:
+            condition = re.sub(rf"\b{column.name}\b", f"of_{column.name}.{_label_of(column.dimension)}", condition)
+    return condition
 
 
 def _key_of(table: str) -> str:

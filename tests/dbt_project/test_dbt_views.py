@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import duckdb
@@ -438,3 +439,14 @@ def test_views_say_one_thing_with_one_word(view: View) -> None:
 
 def test_every_mart_is_in_a_view() -> None:
     assert {source for view in load_views() for source in view.sources} == set(load_marts())
+
+
+@VIEWS
+def test_a_condition_on_what_readers_see_is_never_tried_on_codes(view: View) -> None:
+    """`vantan_pa like '%öräldrautbildning%'` is of the label; inside the view the column of that name has a code."""
+    coded = {column.name for column in view.columns if column.dimension is not None}
+    conditions = {column.absent_when for column in view.columns if column.absent_when}
+    of_labels = {one for one in conditions if any(re.search(rf"\b{name}\b", one) for name in coded)}
+    assert [one for one in of_labels if one in view.sql] == []
+    if view.base == "vy_vantetider":
+        assert "of_vantan_pa.wait_kind_label like '%öräldrautbildning%'" in view.sql
