@@ -150,7 +150,7 @@ def test_what_is_not_there_is_said_in_swedish_and_not_repeated(browser: Browser,
     assert answer.status_code in (400, 404, 307)
     assert "onerror" not in answer.text and "1=1" not in answer.text
     if answer.status_code != 307:
-        assert re.search(r"finns inte|går inte att läsa|Gör valen|ersatt", answer.text)
+        assert re.search(r"finns inte|går inte att läsa|kan inte läsas|Gör valen|ersatt", answer.text)
         assert "Macro" not in answer.text
 
 
