@@ -11,7 +11,7 @@ from portal.signing_in.access import NotHere
 def quarter_of(text: str) -> Quarter | None:
     """A quarter as `2018Q3`; None for anything else."""
     try:
-        return Quarter.parse(text[:6]) if len(text) == 6 else None
+        return Quarter.parse(text) if len(text) == 6 and text.isascii() else None
     except ValueError:
         return None
 

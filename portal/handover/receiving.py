@@ -38,6 +38,8 @@ from portal.handover.multipart import (
 )
 
 _KEEP_SECONDS = 20.0
+_IN_QUEUE = ("receiving", "waiting", "working")
+_IN_SPOOL = (*_IN_QUEUE, "unnamed", "checked", "to_confirm")
 
 
 class NoFile(HandoverRefused):
@@ -59,11 +61,15 @@ class Limits:
     Attributes:
         file_bytes: of one file; total_bytes: of all files of a request.
         unit_bytes: of a unit's files in the spool.
+        unit_files: of a unit that wait for a worker, or are received: it can't fill the queue of all others.
+        unit_requests: of a unit that are received at once, each with up to `total_bytes` that no other one sees.
     """
 
     file_bytes: int
     total_bytes: int
     unit_bytes: int
+    unit_files: int = 240
+    unit_requests: int = 8
     files: int = 60
     fields: int = 20
     field_bytes: int = 10_000
@@ -73,6 +79,25 @@ class Limits:
         """Those of an installation."""
         one = settings.max_file_megabytes * MEGABYTE
         return cls(one, 2 * one, 10 * one)
+
+
+@dataclass(frozen=True)
+class Occupied:
+    """What a unit has in the spool: bytes, files that are received or wait for a worker, requests being received."""
+
+    spooled: int
+    queued: int
+    requests: int
+
+
+def occupied_by(ledger: Ledger, district_code: str) -> Occupied:
+    """What a unit has in the spool now; of files that are still received no bytes are known."""
+    there = [one for one in uploads_in_states(ledger, _IN_SPOOL) if one.district_code == district_code]
+    return Occupied(
+        sum(one.size_bytes for one in there),
+        sum(one.state in _IN_QUEUE for one in there),
+        len({one.batch_id for one in there if one.state == "receiving"}),
+    )
 
 
 @dataclass(frozen=True)
@@ -186,8 +211,6 @@ class Reception:
         await asyncio.to_thread(self._begin_file, part.file_name)
 
     def _begin_file(self, file_name: str) -> None:
-        if not self._whole:
-            self._room = self._limits.unit_bytes - self._spooled()
         name = read_name(file_name, self._batch.district_code)
         self._upload = replace(
             self._batch,
@@ -197,12 +220,20 @@ class Reception:
             quarter=str(name.quarter) if name.quarter else None,
         )
         add_upload(self._ledger, self._upload)
+        self._require_room()
         self._writer = self._spool.write(self._upload.upload_id, file_name, self._keys)
 
-    def _spooled(self) -> int:
-        """Bytes of the unit's files that are in the spool."""
-        there = uploads_in_states(self._ledger, ("waiting", "working", "unnamed", "checked", "to_confirm"))
-        return sum(one.size_bytes for one in there if one.district_code == self._batch.district_code)
+    def _require_room(self) -> None:
+        """Look at what the unit has in the spool; this file is in the ledger already, so all at once see each other.
+
+        Raises:
+            SpoolFull: it has too much.
+        """
+        there = occupied_by(self._ledger, self._batch.district_code)
+        if there.queued > self._limits.unit_files or there.requests > self._limits.unit_requests:
+            raise SpoolFull("För många filer är på väg in samtidigt. Vänta tills de är prövade och försök igen.")
+        if not self._whole:
+            self._room = self._limits.unit_bytes - there.spooled
 
     async def _add(self, content: bytes) -> None:
         if self._field is not None:

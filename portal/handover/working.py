@@ -35,7 +35,7 @@ from ingest.taking_in import check_arrived, in_force, prepare, take_in
 from portal.handover.announcing import Announcer
 from portal.handover.archives import ArchiveRefused, entries_of, is_archive
 from portal.handover.naming import is_to_be_named, name_of
-from portal.handover.receiving import Limits
+from portal.handover.receiving import Limits, occupied_by
 
 log = logging.getLogger(__name__)
 _LEASE_SECONDS = 10.0
@@ -180,8 +180,13 @@ class Worker:
     def _unpack(self, intake: IntakeContext, found: Upload, claim: Claim, raw: bytes) -> None:
         """Spool an archive's files; they wait, and the archive is done, in one transaction."""
         parts: list[Upload] = []
+        there = occupied_by(self._ledger, found.district_code)
+        room = self._limits.unit_bytes - there.spooled
         try:
             for entry in entries_of(raw, self._limits):
+                room -= len(entry.content)
+                if room < 0 or there.queued + len(parts) >= self._limits.unit_files:
+                    raise ArchiveRefused("För många filer väntar redan. Vänta tills de är prövade och försök igen.")
                 name = read_name(entry.name, found.district_code)
                 part = replace(
                     found,

@@ -87,6 +87,7 @@ class Guard:
                 await self.app(scope, receive, send)
             return  # no web sockets here
         headers = Headers(scope=scope)
+        scope["scheme"] = "https" if self.portal.own.is_secure else "http"  # a proxy comes by another than browsers
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

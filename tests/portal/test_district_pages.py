@@ -300,7 +300,9 @@ def test_officer_of_a_merged_unit_sees_the_quarters_of_those_before(tmp_path: Pa
         made.close()
 
 
-@pytest.mark.parametrize("quarter", ["2018Q5", "x", "2030Q1", "<script>", "2018Q3' or 1=1", "0000Q1", "9999Q4"])
+@pytest.mark.parametrize(
+    "quarter", ["2018Q5", "x", "2030Q1", "<script>", "2018Q3' or 1=1", "0000Q1", "9999Q4", "\u0662\u0660\u0661\u0668Q3"]
+)
 def test_quarter_that_there_is_not_is_a_page_that_there_is_not(town: Place, anna: Browser, quarter: str) -> None:
     for page in ("", "siffror", "mall/arenden.csv"):
         answer = anna.open(f"/enhet/{UNIT}/{page}", params={"kvartal": quarter})

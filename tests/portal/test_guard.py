@@ -40,6 +40,8 @@ def test_behind_tls_cookies_are_of_this_host_and_browsers_come_by_nothing_else(t
         (cookie,) = answer.headers.get_list("set-cookie")
         assert cookie.startswith("__Host-visitor=") and "Secure" in cookie and "HttpOnly" in cookie
         assert answer.headers["strict-transport-security"].startswith("max-age=31536000")
+    with TestClient(app, base_url="http://portal.example", follow_redirects=False) as proxy:  # TLS ends at the proxy
+        assert proxy.get("/siffror/").headers["location"] == "https://portal.example/siffror"
     app.portal.ledger.close()
 
 

@@ -6,6 +6,7 @@ import io
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -171,3 +172,11 @@ def test_limits_are_those_of_the_installation(office: Office) -> None:
     received = office.send(form([("a.zip", zipped({f"{n}.csv": b"x" for n in range(61)}))]))
     office.work_all()
     assert office.one(received.upload_ids[0]).state == "refused"
+
+
+@pytest.mark.parametrize("limits", [{"unit_files": 3}, {"unit_bytes": 3_000}])
+def test_archive_takes_no_more_room_than_its_files_would(office: Office, limits: dict[str, int]) -> None:
+    office.limits = replace(Limits.of(office.settings), **limits)
+    (one,) = office.hand_in({"allt.zip": zipped({f"{at}.csv": b"x" * 1_000 for at in range(4)})}, "check")
+    assert (one.state, office.left()) == ("refused", [])
+    assert one.detail is not None and "För många filer väntar redan" in one.detail

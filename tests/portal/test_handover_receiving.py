@@ -169,3 +169,42 @@ def test_upload_of_a_killed_portal_says_that_it_broke_off(counter: Counter) -> N
     assert (one.state, one.detail, one.has_ended) == ("failed", BROKEN_OFF, True)
     with pytest.raises(Exception, match="given up"):
         hand_over(counter.ledger, [replace(left, sha256="0" * 64)], now)
+
+
+def test_unit_can_not_fill_the_queue_of_all_others(counter: Counter) -> None:
+    counter.limits = replace(counter.limits or Limits.of(counter.settings), unit_files=4)
+    for _ in range(2):
+        counter.send(form([(NAME, b"x"), (NAME, b"y")]))
+    before = counter.left()
+    with pytest.raises(SpoolFull):
+        counter.send(form([(NAME, b"z")]))
+    assert counter.left() == before and len(uploads_of(counter.ledger, "bromma")) == 4
+    assert len(counter.send(form([(NAME, b"z")]), unit="farsta").upload_ids) == 1
+
+
+def test_requests_at_once_see_each_other(counter: Counter) -> None:
+    counter.limits = replace(counter.limits or Limits.of(counter.settings), unit_requests=3)
+
+    async def at_once() -> list[Any]:
+        gate, whole = asyncio.Event(), form([(NAME, b"x" * 100)])
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield whole[:-50]
+            await gate.wait()
+            yield whole[-50:]
+
+        async def send() -> Any:
+            return await counter.handover.receive(
+                slow(), TYPE, district_code="bromma", actor=ANNA, purpose="submit", check_fields=lambda fields: None
+            )
+
+        begun = [asyncio.create_task(send()) for _ in range(3)]
+        while len(uploads_of(counter.ledger, "bromma")) < 3:
+            await asyncio.sleep(0.01)
+        refused = await asyncio.gather(*(send() for _ in range(10)), return_exceptions=True)
+        gate.set()
+        return [*await asyncio.gather(*begun), *refused]
+
+    answers = asyncio.run(at_once())
+    assert [type(one).__name__ for one in answers] == ["Received"] * 3 + ["SpoolFull"] * 10
+    assert len(uploads_of(counter.ledger, "bromma")) == 3
