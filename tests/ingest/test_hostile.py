@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from files import DISTRICT, Installation, base_row, check, csv_bytes, fired
 
-from ingest import checking, receiving
+from ingest import checking, taking_in
 from ingest.feedback import as_text
 from ingest.ledger import Ledger, LedgerError
 from ingest.maintenance.restoring_rows import restore_rows
@@ -141,13 +141,13 @@ def test_file_replaced_while_it_is_checked_is_taken_by_the_next_run(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, newer = installation.drop(NAME, GOOD), GOOD.replace(b"Alvik", b"alvik")
-    real = receiving.check_file
+    real = taking_in.check_file
 
     def slow(*arguments: object) -> object:
         path.write_bytes(newer)
         return real(*arguments)
 
-    monkeypatch.setattr(receiving, "check_file", slow)
+    monkeypatch.setattr(taking_in, "check_file", slow)
     assert states(installation) == ["accepted"]
     assert path.read_bytes() == newer
     monkeypatch.undo()

@@ -11,7 +11,7 @@ from drop_servers import FolderPlace, Place, S3Place
 from files import DISTRICT, Installation, base_row, csv_bytes
 
 from followup.tasks.intake import collect_district, districts_to_collect
-from ingest import receiving
+from ingest import taking_in
 from ingest.districts import load_drop_locations
 from ingest.locations.entries import Connection
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source
@@ -110,13 +110,13 @@ def test_file_replaced_while_it_is_checked_is_taken_by_the_next_run(
 ) -> None:
     settings, newer = place.settings(installation.settings, DISTRICT), GOOD.replace(b"Alvik", b"alvik")
     place.put(NAME, GOOD)
-    real = receiving.check_file
+    real = taking_in.check_file
 
     def slow(*arguments: object) -> object:
         place.put(NAME, newer, seconds_ago=7200)
         return real(*arguments)
 
-    monkeypatch.setattr(receiving, "check_file", slow)
+    monkeypatch.setattr(taking_in, "check_file", slow)
     assert states(settings) == ["accepted"] and place.files()[NAME] == newer
     monkeypatch.undo()
     assert states(settings) == ["accepted"]
