@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from starlette.types import Scope
 
 from ingest.ledger import Ledger, LedgerError
 from ingest.portal_login.passwords import Passwords
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 from portal.accounts.routes import router as accounts
 from portal.api.app import make_api
 from portal.api.gate import PATH as API_PATH
@@ -49,6 +50,7 @@ _ROUTERS = (
     accounts,
     figures,
 )
+log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 _HEADINGS = {
     400: "Det gick inte att läsa",
@@ -61,6 +63,7 @@ _HEADINGS = {
     415: "Det går inte att lämna här",
     429: "För många försök",
     500: "Något gick fel hos oss",
+    503: "Något saknas hos oss",
 }
 _NOT_HERE = "Sidan finns inte, eller så är den inte för dig. Gå till startsidan och leta därifrån."
 _OUR_FAULT = "Felet är vårt och har skrivits i loggen. Försök igen; fråga stadens team om det inte hjälper."
@@ -93,6 +96,7 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(BodyRefused, _body_refused)
     app.add_exception_handler(LedgerError, _no_ledger)
+    app.add_exception_handler(SettingsError, _badly_set)
     app.add_exception_handler(Exception, _our_fault)
     return Guard(app, portal, _refuse_in(app), takes_files)
 
@@ -157,6 +161,12 @@ def _body_refused(request: Request, error: Exception) -> Response:
 def _no_ledger(request: Request, error: Exception) -> Response:
     """Answered without a page: a page asks the ledger."""
     return without_ledger()
+
+
+def _badly_set(request: Request, error: Exception) -> Response:
+    """A setting or key that is missing: the log says which, whoever asked only that it is ours to mend."""
+    log.error("%s", error)
+    return error_page(request, 503, "Portalen är inte rätt inställd. Stadens team ser i loggen vad som saknas.")
 
 
 def _our_fault(request: Request, error: Exception) -> Response:

@@ -31,6 +31,23 @@ class _Remembered:
     until: float = 0.0
 
 
+@dataclass
+class Refusals:
+    """How often each session was refused something in the last hour; of this process, and forgotten with it."""
+
+    _times: dict[int, list[float]] = field(default_factory=dict)
+
+    def count(self, session_id: int) -> int:
+        """Count one more, and return how many there are."""
+        now = time.monotonic()
+        for number, times in list(self._times.items()):
+            if times[-1] < now - 3600:
+                self._times.pop(number, None)
+        recent = [one for one in self._times.get(session_id, []) if one > now - 3600]
+        self._times[session_id] = [*recent, now]
+        return len(recent) + 1
+
+
 @dataclass(frozen=True)
 class Portal:
     """An installation as its portal sees it."""
@@ -41,6 +58,7 @@ class Portal:
     passwords: Passwords
     oidc: Provider | None = None
     """The city's identity provider, where the installation names one."""
+    refusals: Refusals = field(default_factory=Refusals, repr=False, compare=False)
     _synthetic: _Remembered = field(default_factory=_Remembered, repr=False, compare=False)
 
     @cached_property

@@ -24,6 +24,8 @@ _TOKEN_LETTERS = 43
 """Of 32 bytes in base64url."""
 _SEEN_EVERY = timedelta(minutes=1)
 """Last seen is written at most so often, so that reading pages does not write."""
+_MOST_ALIVE = 20
+"""Sessions of one user at once."""
 _KEPT_FOR = timedelta(days=30)
 """Rows of sessions that have ended are removed after so long; the audit log has begin and end."""
 
@@ -74,6 +76,7 @@ def begin(
     The token is always drawn here, never taken from the browser: a session can't be fixed beforehand.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
+    _end_oldest(connection, user_id, name, times, now)
     added = connection.execute(
         portal_session.insert()
         .values(
@@ -90,6 +93,15 @@ def begin(
     number = int(added.scalar_one())
     add_act(connection, "session.begun", f"{name}: session {number} from {network_of(browser.address)}")
     return NewSession(number, token)
+
+
+def _end_oldest(connection: sa.Connection, user_id: int, name: str, times: SessionTimes, now: datetime) -> None:
+    """Revoke a user's oldest sessions, so that with a new one there are at most `_MOST_ALIVE`."""
+    own = _alive(times, now).where(portal_session.c.user_id == user_id)
+    alive = connection.execute(own.order_by(portal_session.c.session_id.desc())).all()
+    for row in alive[_MOST_ALIVE - 1 :]:
+        revoke_all(connection, user_id, now, row.session_id)
+        add_act(connection, "session.revoked", f"{name}: session {row.session_id}, too many at once")
 
 
 def find(ledger: Ledger, token: str, times: SessionTimes, now: datetime) -> Session | None:

@@ -8,11 +8,15 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 
 from ingest.districts import District
-from ingest.ledger.acts import add_act
+from ingest.ledger import sessions
+from ingest.ledger.acts import add_act, system_now
 from ingest.ledger.portal_users import Role, units_of
 from portal.context import portal_of
 from portal.security.guard import Form
 from portal.security.visit import SignedInUser, Visit, visit_of
+
+MOST_REFUSALS = 60
+"""Refused addresses in an hour after which a session ends."""
 
 
 class NeedsSignIn(Exception):
@@ -120,5 +124,10 @@ SentForm = Annotated[Form, Depends(read_form)]
 
 
 def _log_refusal(request: Request, user: SignedInUser, what: str) -> None:
-    with user.acting(), portal_of(request).ledger.engine.begin() as connection:
-        add_act(connection, "access.refused", f"{what}, from session {user.session.session_id}")
+    """Log a try at what is not the user's. A session that tries on and on ends: the log can't be filled."""
+    portal, session = portal_of(request), user.session
+    with user.acting():
+        with portal.ledger.engine.begin() as connection:
+            add_act(connection, "access.refused", f"{what}, from session {session.session_id}")
+        if portal.refusals.count(session.session_id) >= MOST_REFUSALS:
+            sessions.revoke(portal.ledger, user.user.user_id, user.user.name, system_now(), session.session_id)

@@ -32,6 +32,7 @@ from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from portal.district.previewing import FigureChange, mart_changes
 from portal.district.results import rule_groups
+from portal.signing_in import access
 
 
 @pytest.fixture
@@ -373,3 +374,21 @@ def test_figures_of_a_preview_are_shown_as_the_worker_stores_them() -> None:
     assert [(one.before, one.after) for one in shown.figures] == [("2", "3"), ("–", "50,0\u00a0%")]
     assert all(isinstance(one, FigureChange) and one.of.endswith("0-5") for one in shown.figures)
     assert (shown.more, shown.elsewhere) == (19, 5)
+
+
+def test_session_that_tries_other_units_on_and_on_ends(town: Place, anna: Browser) -> None:
+    statuses = [anna.open("/enhet/farsta/").status_code for _ in range(access.MOST_REFUSALS + 2)]
+    assert statuses == [404] * access.MOST_REFUSALS + [303, 303]
+    actions = [one.action for one in town.acts()]
+    assert actions.count("access.refused") == access.MOST_REFUSALS and actions[-1] == "session.revoked"
+
+
+def test_portal_without_keys_says_so_and_the_log_says_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Place.make(tmp_path, NOW)
+    made.add("anna", Role.OFFICER, UNIT)
+    browser = made.signed_in("anna")
+    answer = send_files(browser, "kontrollera", (named(), cases({})))
+    assert answer.status_code == 503 and "inte rätt inställd" in answer.text and "keys" in caplog.text
+    made.close()

@@ -133,3 +133,8 @@ def test_cookies_are_closed_to_scripts_and_behind_tls_to_everybody_else(place: P
     cookies = [line for line in answer.headers.get_list("set-cookie") if line.startswith("followup_session")]
     assert len(cookies) == 1 and "HttpOnly" in cookies[0] and "SameSite=lax" in cookies[0]
     assert ORIGIN.startswith("http://127.0.0.1") and "Secure" not in cookies[0]
+
+
+def test_a_user_has_at_most_twenty_sessions_the_oldest_of_which_end(place: Place) -> None:
+    browsers = [place.signed_in("anna") for _ in range(22)]
+    assert [browser.open("/konto").status_code for browser in browsers] == [303, 303] + [200] * 20
