@@ -169,7 +169,7 @@ def test_a_lease_outlives_a_connection_and_its_end_does_not_fail(
 ) -> None:
     from ingest.ledger import leases
 
-    monkeypatch.setattr(leases, "_RENEWAL_SECONDS", 0.05)
+    monkeypatch.setattr(leases, "RENEWAL_SECONDS", 0.05)
     monkeypatch.setattr(leases, "_RETRY_SECONDS", 0.05)
     ledger = Ledger(postgres_url)
     expiry = sa.select(lease_table.c.expires_at)
