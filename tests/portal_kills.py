@@ -1,8 +1,8 @@
-"""Hand files over to a real worker while senders, its processes and all of it are killed at random moments.
+"""Hand files over to a real portal while senders, its processes and all of it are killed at random moments.
 
 `make kill-portal ROUNDS=50 SEED=7`, or `python tests/portal_kills.py --rounds 50 --seed 7`. It prints its seed. After
 each round everything is started again, and whatever was handed over must be in force once, refused once, or said not to
-have arrived.
+have arrived, and its page must answer.
 """
 
 from __future__ import annotations
@@ -11,31 +11,41 @@ import argparse
 import functools
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "portal")]
 
-from handing_over import Office, base_row, csv, csv_bytes, form, reopened  # noqa: E402
+from handing_over import TYPE, Office, base_row, csv, csv_bytes, form  # noqa: E402
 
-from ingest.ledger.acts import verify  # noqa: E402
+from ingest.ledger.acts import system_now, verify  # noqa: E402
+from ingest.ledger.portal_users import Role, add_user  # noqa: E402
 from ingest.originals import decrypt_original, original_id  # noqa: E402
+from ingest.portal_login.passwords import Passwords  # noqa: E402
 from ingest.storing import has_rows_as_stored  # noqa: E402
 from portal.handover.tidying import tidy  # noqa: E402
 from portal.settings import PortalSettings  # noqa: E402
 
 say = functools.partial(print, flush=True)
 UNITS = ("bromma", "farsta", "skarpnack")
-VICTIMS = ("sender", "worker process", "all of the worker", "everything")
-_PATIENCE = 120.0
+VICTIMS = ("sender", "portal", "worker process", "all workers", "everything")
+PASSWORD = "fyra gröna hästar simmar"
+_PATIENCE = 180.0
+_PIECE = 200
+"""Bytes of a body that are sent at once, with a pause after each: so a kill often falls into an upload."""
 
 
 class Violated(Exception):
@@ -49,33 +59,71 @@ class Run:
     root: Path
     chance: random.Random
     office: Office = field(init=False)
-    worker: subprocess.Popen[bytes] | None = None
+    portal: subprocess.Popen[bytes] | None = None
     serial: int = 0
+    url: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.office = Office(self.root)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        add_user(self.office.ledger, "anna", Role.OFFICER, UNITS, Passwords().hash(PASSWORD), system_now())
 
     def start(self) -> None:
-        """Start the worker unless it runs."""
-        if self.worker is not None and self.worker.poll() is None:
+        """Start the portal with its workers unless it runs, and sign in the first time."""
+        if self.portal is not None and self.portal.poll() is None:
             return
         settings = self.office.settings
         named = {"FOLLOWUP_HOME": settings.home, "FOLLOWUP_KEYS": settings.keys, "FOLLOWUP_INBOX": self.root}
+        named |= {"FOLLOWUP_PORTAL_URL": self.url, "FOLLOWUP_PORTAL_PORT": self.url.rpartition(":")[2]}
         environment = (
             os.environ | {name: str(value) for name, value in named.items()} | {"FOLLOWUP_NOW": self.office.now}
         )
-        with (self.root / "worker.log").open("ab") as log:
-            self.worker = subprocess.Popen(
-                [sys.executable, "-m", "portal.handover.worker"], cwd=ROOT, env=environment, stderr=log
-            )
+        with (self.root / "portal.log").open("ab") as log:
+            self.portal = subprocess.Popen([sys.executable, "-m", "portal"], cwd=ROOT, env=environment, stderr=log)
+        give_up_at = time.monotonic() + _PATIENCE
+        while not self.answers("/halsa"):
+            if time.monotonic() > give_up_at or self.portal.poll() is not None:
+                raise Violated("the portal does not start")
+            time.sleep(0.05)
+        if not self.headers:
+            self.sign_in()
 
-    def processes(self) -> list[int]:
-        """The worker's, without the parent."""
-        assert self.worker is not None
-        with suppress(OSError):
-            children = Path(f"/proc/{self.worker.pid}/task/{self.worker.pid}/children").read_text().split()
-            return [int(child) for child in children]
-        return []
+    def sign_in(self) -> None:
+        """The session outlives the portal's processes: it is in the ledger."""
+        own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        token = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+        with httpx.Client(base_url=self.url, trust_env=False) as client:
+            form_token = token.search(client.get("/logga-in").text)
+            assert form_token is not None
+            client.post("/logga-in", data={"csrf": form_token[1], "namn": "anna", "losenord": PASSWORD}, headers=own)
+            page_token = token.search(client.get("/konto").text)
+            assert page_token is not None
+            cookies = "; ".join(f"{one.name}={one.value}" for one in client.cookies.jar)
+        self.headers = own | {"Cookie": cookies, "X-CSRF-Token": page_token[1]}
+
+    def answers(self, address: str) -> bool:
+        """Whether a page answers, or leads on."""
+        try:
+            answer = httpx.get(f"{self.url}{address}", headers=self.headers, trust_env=False, timeout=10)
+        except httpx.TransportError:
+            return False
+        return answer.status_code in (200, 303)
+
+    def workers(self) -> list[int]:
+        """All processes below the portal's: the parent of the workers first."""
+        assert self.portal is not None
+        found, left = [], [self.portal.pid]
+        while left:
+            one = left.pop(0)
+            with suppress(OSError):
+                for task in Path(f"/proc/{one}/task").iterdir():
+                    below = [int(child) for child in (task / "children").read_text().split()]
+                    found += below
+                    left += below
+        return found
 
     def send(self) -> int:
         """Fork a sender of up to three files, one of which may be refused; its process id."""
@@ -88,28 +136,40 @@ class Run:
             if self.chance.random() < 0.2:
                 raw = csv_bytes(dataset, [base_row(dataset) | {"omrade": f"none {self.serial}"}])
             files.append((name, raw + b"\r\n" * self.serial))  # other bytes each time, so none is a copy
+        content = form(files)
+
+        def pieces() -> Iterator[bytes]:
+            for at in range(0, len(content), _PIECE):
+                yield content[at : at + _PIECE]
+                time.sleep(0.01)
+
         pid = os.fork()
         if pid == 0:
-            try:
-                office = reopened(self.root, self.office.now)
-                office.send(form(files), unit=unit, size=200)
-            finally:
-                os._exit(0)
+            with suppress(httpx.TransportError):
+                address = f"{self.url}/enhet/{unit}/filer?gor=lamna-in"
+                httpx.post(
+                    address, content=pieces(), headers=self.headers | {"Content-Type": TYPE}, trust_env=False,
+                    timeout=60,
+                )  # fmt: skip
+            os._exit(0)
         return pid
 
     def kill(self, victim: str, sender: int) -> None:
         """Kill (SIGKILL)."""
-        assert self.worker is not None
-        children = self.processes()
+        assert self.portal is not None
+        workers = self.workers()
         chosen = {
             "sender": [sender],
-            "worker process": [self.chance.choice(children)] if children else [],
-            "all of the worker": [self.worker.pid, *children],
-            "everything": [sender, self.worker.pid, *children],
+            "portal": [self.portal.pid],
+            "worker process": [self.chance.choice(workers)] if workers else [],
+            "all workers": workers,
+            "everything": [sender, self.portal.pid, *workers],
         }[victim]
         for pid in filter(None, chosen):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if self.portal.pid in chosen:
+            self.portal.wait(10)
 
     def round(self) -> str:
         """Send, kill at a random moment, start again, wait until all is at rest, and look."""
@@ -162,6 +222,9 @@ class Run:
         versions = Counter((one.district_code, one.dataset, one.version) for one in submissions if one.version)
         if versions and max(versions.values()) > 1:
             raise Violated("a version twice")
+        for one in uploads[-5:]:
+            if not self.answers(f"/enhet/{one.district_code}/filer/{one.upload_id}"):
+                raise Violated(f"the page of upload {one.upload_id} does not answer")
         for name in self.office.left():
             if self.office.handover.upload(name.lstrip(".").partition(".")[0]) is not None:
                 raise Violated(f"{name} is left in the spool")
@@ -169,10 +232,10 @@ class Run:
             raise Violated("the audit log")
 
     def stop(self) -> None:
-        """End the worker."""
-        if self.worker is not None and self.worker.poll() is None:
-            self.worker.terminate()
-            self.worker.wait(60)
+        """End the portal."""
+        if self.portal is not None and self.portal.poll() is None:
+            self.portal.terminate()
+            self.portal.wait(90)
 
 
 def main() -> None:
@@ -191,7 +254,7 @@ def main() -> None:
                 if number % 10 == 0:
                     say(f"  {number} rounds")
         except Violated as violated:
-            say((run.root / "worker.log").read_text()[-3000:])
+            say((run.root / "portal.log").read_text()[-3000:])
             sys.exit(f"seed {asked.seed}, round {killed.total() + 1}: {violated}")
         finally:
             run.stop()
