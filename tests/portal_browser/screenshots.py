@@ -85,8 +85,8 @@ def for_readme(portal: RealPortal, browser: Browser) -> None:
     page = opened(browser, portal, "bo", _SMALL)
     page.goto(f"{portal.url}/staden?kvartal={QUARTER}")
     shown(page, "wall")
-    page.goto(f"{portal.url}/siffror/mal")
-    page.wait_for_function("[...document.images].every(one => one.complete)")
+    page.goto(f"{portal.url}/siffror/utbud")
+    page.wait_for_load_state("networkidle")  # the charts are pictures of their own
     shown(page, "figures")
     page.context.close()
 
