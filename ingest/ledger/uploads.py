@@ -47,6 +47,13 @@ GAVE_UP = (
 )
 BROKEN_OFF = "Överföringen bröts innan hela filen hade kommit fram. Skicka filen igen."
 
+MOST_PREVIEWS = 9
+"""Previews of a unit that may wait at once: one of each dataset. They are made one at a time, of all units."""
+
+
+class TooManyPreviews(ChangeRefused):
+    """A preview was not begun: too many of the unit's wait."""
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -325,9 +332,14 @@ def start_preview(ledger: Ledger, upload_id: str) -> None:
     """Ask which figures a file would change.
 
     Raises:
+        TooManyPreviews: so many of the unit's wait already that others would wait for long.
         ChangeRefused: it is not a file that was checked and accepted and waits for its sender.
     """
     with ledger.engine.begin() as connection:
+        unit = sa.select(upload.c.district_code).where(upload.c.upload_id == upload_id).scalar_subquery()
+        asked = upload.c.preview_state.in_(("waiting", "working", "again")) & (upload.c.district_code == unit)
+        if (connection.scalar(sa.select(sa.func.count()).select_from(upload).where(asked)) or 0) >= MOST_PREVIEWS:
+            raise TooManyPreviews(f"{MOST_PREVIEWS} previews of the unit wait already")
         changed = connection.execute(
             upload.update()
             .where(

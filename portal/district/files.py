@@ -15,7 +15,7 @@ from ingest.acting_user import Actor
 from ingest.contracts import load_contracts
 from ingest.districts import District
 from ingest.ledger import ChangeRefused
-from ingest.ledger.uploads import Purpose
+from ingest.ledger.uploads import Purpose, TooManyPreviews
 from portal.context import portal_of
 from portal.district.overview import reported_quarters
 from portal.district.parameters import quarter_of
@@ -189,6 +189,9 @@ def _decided(request: Request, unit: District, user: SomeUser, found: Upload, de
     try:
         with user.acting():
             decide()
+    except TooManyPreviews:
+        message = "Enheten väntar redan på flera beräkningar. Vänta tills någon är klar, eller bekräfta utan att vänta."
+        return _file_page(request, unit, found, status=429, messages=[("warning", message)])
     except ChangeRefused:
         message = "Det gick inte: filen har ändrat läge sedan sidan visades. Det här gäller nu."
         now = _own(request, unit, found.upload_id)

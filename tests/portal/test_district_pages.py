@@ -25,6 +25,7 @@ from district_files import (
 from followup.build.figure_diff import Figure, MartDiff
 from followup.build.preview import Preview, as_json
 from ingest.checking import CheckReport
+from ingest.ledger import uploads
 from ingest.ledger.decisions import lock_quarter
 from ingest.ledger.portal_users import Role
 from ingest.naming import read_name
@@ -392,3 +393,15 @@ def test_portal_without_keys_says_so_and_the_log_says_what_to_do(
     answer = send_files(browser, "kontrollera", (named(), cases({})))
     assert answer.status_code == 503 and "inte rätt inställd" in answer.text and "keys" in caplog.text
     made.close()
+
+
+def test_unit_can_not_hold_up_the_previews_of_all_others(town: Place, anna: Browser) -> None:
+    follow(anna, town, send_files(anna, "lamna-in", (named("skyddsuppfoljning"), routines(1))))
+    pages = []
+    for count in range(uploads.MOST_PREVIEWS + 1):
+        sent = send_files(anna, "kontrollera", (named("skyddsuppfoljning"), routines(100 + count)))
+        pages.append(follow(anna, town, sent).url.path)
+    answers = [anna.send(f"{page}/forhandsvisa") for page in pages]
+    assert [answer.status_code for answer in answers] == [303] * uploads.MOST_PREVIEWS + [429]
+    assert "Enheten väntar redan på flera beräkningar" in text_of(answers[-1].text)
+    assert anna.send(f"{pages[-1]}/lamna-in", bekraftat="ja").status_code == 303
