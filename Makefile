@@ -109,8 +109,8 @@ fuzz-api: setup ## send many requests of every kind to the portal's API, by its 
 kill-portal: setup ## kill the portal's processes at random moments: ROUNDS=50 SEED=0
 	@$(PY) tests/portal_kills.py --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),0)
 
-test-attack: setup ## attack the releases of many random cities: CITIES=500 SEED=0
-	@$(PY) tests/publish/attack_many.py --cities $(or $(CITIES),500) --seed $(or $(SEED),0)
+test-attack: setup ## attack the releases of many random cities: CITIES=500 SEED=0 FIRST=0
+	@$(PY) tests/publish/attack_many.py --cities $(or $(CITIES),500) --seed $(or $(SEED),0) --first $(or $(FIRST),0)
 
 lock: setup ## remake requirements.txt from requirements.in
 	@tools/lock.sh

@@ -28,6 +28,8 @@ from publish.release.making import Made, make
 from publish.release.tables import table_of
 from tests.publish.keyed_city import MARTS, MEASURES, QUARTERS, Case, many_changed, write_warehouse
 
+LIMITS = ("exact", "narrower", "misled", "one_record_shown")
+"""What no city may show at all."""
 UNITS = ("bromma", "farsta", "norrmalm", "alvsjo")
 
 
@@ -109,24 +111,24 @@ def shown(made: Made) -> list[object]:
     return [table_of(found, made.chosen[name]).to_pylist() for name, found in made.marts.items()]
 
 
-def attacked(cities: int, seed: int, seconds: float) -> Iterator[Counter[str]]:
-    """What the attacks on each city found."""
+def attacked(first: int, cities: int, seed: int, seconds: float) -> Iterator[Counter[str]]:
+    """What the attacks on each city found; `first` is the number of the first."""
     begun = time.monotonic()
-    for number in range(cities):
+    for number in range(first, first + cities):
         if time.monotonic() - begun > seconds:
             return
         random = np.random.default_rng((seed, number))
         with tempfile.TemporaryDirectory() as folder:
             cases, merged = draw_city(random)
             city = City(Path(folder), merged, random.bytes(32))
-            first = city.release(cases)
+            before = city.release(cases)
             one = int(random.integers(len(cases)))
             changed = replace(cases[one], sex="man" if cases[one].sex == "kvinna" else "kvinna")
             second = city.release([*cases[:one], changed, *cases[one + 1 :]])
             place = f"{cases[one].district}-{QUARTERS[1]}"
             third = city.release(many_changed(cases, place, 60, reason_code="skola", age_band="6-12"))
-            found = city.attack(first, number) + city.attack(third, number)
-            yield found + Counter(cities=1, one_record_shown=int(shown(first) != shown(second)))
+            found = city.attack(before, number) + city.attack(third, number)
+            yield found + Counter(cities=1, one_record_shown=int(shown(before) != shown(second)))
 
 
 def main() -> int:
@@ -134,14 +136,20 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cities", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first city")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no city after these")
     given = parser.parse_args()
     found: Counter[str] = Counter()
-    for one in attacked(given.cities, given.seed, given.seconds):
+    for number, one in enumerate(attacked(given.first, given.cities, given.seed, given.seconds), given.first):
         found.update(one)
-    for name, number in found.items():
-        sys.stdout.write(f"{name}: {number}\n")
-    return int(any(found[name] for name in ("exact", "narrower", "misled", "one_record_shown")))
+        if broken := {name: one[name] for name in LIMITS if one[name]}:
+            sys.stdout.write(f"city {number} of seed {given.seed}: {broken}\n")
+        if found["cities"] % 25 == 0:
+            sys.stdout.write(f"{found['cities']} of {given.cities} cities\n")
+        sys.stdout.flush()
+    for name, count in found.items():
+        sys.stdout.write(f"{name}: {count}\n")
+    return int(any(found[name] for name in LIMITS))
 
 
 if __name__ == "__main__":
