@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -181,3 +182,25 @@ InboxOption = Annotated[
     typer.Option(metavar="DIR", help="Look for files in DIR/<district>/ instead of where districts.yml says."),
 ]
 FormatOption = Annotated[output.Format, typer.Option("--format", "-f", help="text for people, json for programs.")]
+
+
+def print_line(line: str) -> None:
+    """Print a line as it is: nothing in it is markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def sentence_of(refused: Exception) -> str:
+    """An error's text as a sentence."""
+    text = str(refused)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def refusal(message: str) -> typer.Exit:
+    """Say why a command did nothing; the exit to raise."""
+    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(Exit.REFUSED)
+
+
+def iso(at: datetime | None) -> str | None:
+    """A moment in UTC, stored without zone, for programs."""
+    return None if at is None else at.isoformat(timespec="seconds") + "Z"

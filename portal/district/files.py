@@ -231,7 +231,7 @@ def _file_page(
         preview=preview,
         figure_changes=mart_changes(preview.result) if preview is not None and preview.result is not None else (),
         datasets=[(name, contract.title_sv) for name, contract in load_contracts().items()],
-        quarters=reported_quarters(portal, unit),
+        quarters=reported_quarters(portal, unit) if found.state == "unnamed" else (),
         errors=errors or [],
         given=given,
         messages=messages or [],

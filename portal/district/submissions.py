@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -107,7 +106,7 @@ def _explain(portal: Portal, found: Submission, user: SomeUser, form: Form, rule
         keys = sorted({one.row_key for one in asked if query_key(one) in chosen}, key=str)
         if not keys:
             return "Markera minst en rad, eller välj alla."
-    now = portal.settings.now().astimezone(UTC).replace(tzinfo=None)
+    now = deciding.now_naive(portal.settings)
     try:
         with user.acting():
             for key in keys:
@@ -142,8 +141,8 @@ def withdraw(request: Request, unit: OwnUnit, user: SomeUser, form: SentForm, su
 
 def _own(request: Request, unit: District, submission_id: str) -> _Shown:
     portal = portal_of(request)
-    found = next((s for s in portal.ledger.submissions(district=unit.code) if s.submission_id == submission_id), None)
-    if found is None:
+    found = portal.ledger.find(submission_id)
+    if found is None or found.district_code != unit.code:
         raise NotHere
     current = portal.ledger.in_force(district=unit.code, dataset=found.dataset, quarter=found.reporting_quarter)
     is_in_force = any(one.submission_id == submission_id for one in current)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from followup.cli import output
-from followup.cli.options import Exit, FormatOption, console, errors
+from followup.cli.options import FormatOption, console, iso, print_line, refusal, sentence_of
 from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, api_tokens
 from ingest.ledger.acts import system_now
@@ -52,20 +51,22 @@ def add(
         try:
             new = api_tokens.add_token(ledger, name, unit, scope, system_now(), days)
         except ChangeRefused as refused:
-            raise _refused(_sentence(refused)) from None
+            raise refusal(sentence_of(refused)) from None
         if draw is not None:
             try:
                 write_secret(draw, new.secret, "token")
             except PasswordRefused as refused:
                 api_tokens.revoke_token(ledger, new.token.token_id, system_now())
-                raise _refused(f"{_sentence(refused)} The token was revoked again.") from None
+                raise refusal(f"{sentence_of(refused)} The token was revoked again.") from None
     scopes = ", ".join(sorted(new.token.scopes))
-    _print(f"Token {new.token.token_id} of {unit} ({scopes}) is taken until {new.token.expires_at:{_SHOWN_TIME}} UTC.")
+    print_line(
+        f"Token {new.token.token_id} of {unit} ({scopes}) is taken until {new.token.expires_at:{_SHOWN_TIME}} UTC."
+    )
     if draw is not None:
-        _print(f"It is in {draw}, which only you can open: hand it over, then remove the file.")
+        print_line(f"It is in {draw}, which only you can open: hand it over, then remove the file.")
     else:
-        _print("It is shown this once:")
-        _print(new.secret)
+        print_line("It is shown this once:")
+        print_line(new.secret)
 
 
 def list_tokens(format: FormatOption = output.Format.text) -> None:
@@ -77,9 +78,9 @@ def list_tokens(format: FormatOption = output.Format.text) -> None:
         listed = [
             {
                 "token": one.token_id, "name": one.name, "unit": one.district_code, "scopes": sorted(one.scopes),
-                "created_at": _iso(one.created_at), "created_by": one.created_by, "expires_at": _iso(one.expires_at),
+                "created_at": iso(one.created_at), "created_by": one.created_by, "expires_at": iso(one.expires_at),
                 "last_used_on": one.last_used_on.isoformat() if one.last_used_on else None,
-                "revoked_at": _iso(one.revoked_at),
+                "revoked_at": iso(one.revoked_at),
             }
             for one in found
         ]  # fmt: skip
@@ -92,39 +93,21 @@ def list_tokens(format: FormatOption = output.Format.text) -> None:
         elif not one.is_alive(now):
             state = f"expired {one.expires_at:{_SHOWN_TIME}}"
         used = f"last used {one.last_used_on}" if one.last_used_on else "never used"
-        _print(f"{one.token_id}  {one.district_code}  {one.name}  {' '.join(sorted(one.scopes))}  {state}  {used}  "
+        print_line(f"{one.token_id}  {one.district_code}  {one.name}  {' '.join(sorted(one.scopes))}  {state}  {used}  "
                f"by {one.created_by}")  # fmt: skip
     if not found:
-        _print("No token yet: `followup token add` makes one.")
+        print_line("No token yet: `followup token add` makes one.")
 
 
 def revoke(number: Annotated[int, typer.Argument(metavar="N", help="As `followup token list` shows it.")]) -> None:
     """Revoke a token: it is not taken from now on."""
     with _ledger() as ledger:
         if not api_tokens.revoke_token(ledger, number, system_now()):
-            raise _refused(f"There is no token {number} that is not revoked.")
-    _print(f"Token {number} is revoked.")
+            raise refusal(f"There is no token {number} that is not revoked.")
+    print_line(f"Token {number} is revoked.")
 
 
 @contextmanager
 def _ledger() -> Iterator[Ledger]:
     with closing(Ledger(Settings().ledger)) as ledger:
         yield ledger
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="seconds") + "Z"
-
-
-def _print(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _sentence(refused: Exception) -> str:
-    text = str(refused)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _refused(message: str) -> typer.Exit:
-    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(Exit.REFUSED)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from followup.cli import output
-from followup.cli.options import Exit, FormatOption, console, errors, is_terminal
+from followup.cli.options import FormatOption, console, is_terminal, iso, print_line, refusal, sentence_of
 from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, portal_users
 from ingest.ledger import sessions as ledger_sessions
@@ -69,17 +68,17 @@ def add(
     _only_one_of(password_file, draw, oidc)
     with _ledger() as (ledger, _):
         if portal_users.find_user(ledger, name) is not None:
-            raise _refused("There is a user of that name already; nothing was changed.")
+            raise refusal("There is a user of that name already; nothing was changed.")
         with _new_password(name, password_file, draw, oidc=oidc) as password_hash:
             try:
                 added = portal_users.add_user(ledger, name, role, units, password_hash, system_now())
             except ChangeRefused as refused:
-                raise _refused(_sentence(refused)) from None
+                raise refusal(sentence_of(refused)) from None
     seen = ", ".join(sorted(portal_users.units_of(added, load_districts()))) if role is Role.OFFICER else ""
-    _print(f"{added.name} is added as {role}{f', and sees {seen}' if seen else ''}.")
+    print_line(f"{added.name} is added as {role}{f', and sees {seen}' if seen else ''}.")
     for code in added.units:
         for successor in _successors(code):
-            _print(f"{code} has ended: quarters after it are those of {successor}, which this user does not see.")
+            print_line(f"{code} has ended: quarters after it are those of {successor}, which this user does not see.")
 
 
 def list_users(format: FormatOption = output.Format.text) -> None:
@@ -91,7 +90,7 @@ def list_users(format: FormatOption = output.Format.text) -> None:
             {
                 "name": one.name, "role": one.role, "units": one.units,
                 "signs_in_by": "oidc" if one.password_hash is None else "password",
-                "created_at": _iso(one.created_at), "disabled_at": _iso(one.disabled_at),
+                "created_at": iso(one.created_at), "disabled_at": iso(one.disabled_at),
             }
             for one in found
         ]  # fmt: skip
@@ -100,9 +99,9 @@ def list_users(format: FormatOption = output.Format.text) -> None:
     for one in found:
         by = "  by OIDC" if one.password_hash is None else ""
         off = f"  disabled {one.disabled_at:{_SHOWN_TIME}}" if one.disabled_at else ""
-        _print(f"{one.name}  {one.role}  {' '.join(one.units) or '-'}{by}{off}")
+        print_line(f"{one.name}  {one.role}  {' '.join(one.units) or '-'}{by}{off}")
     if not found:
-        _print("No user yet: `followup user add` adds one.")
+        print_line("No user yet: `followup user add` adds one.")
 
 
 def disable(name: NameArgument) -> None:
@@ -111,10 +110,14 @@ def disable(name: NameArgument) -> None:
         user = _user(ledger, name)
         changed = portal_users.disable_user(ledger, user, system_now())
         made = [one for one in tokens(ledger) if one.created_by == f"user {user.name}" and one.is_alive(system_now())]
-    _print(f"{user.name} is disabled; every session has ended." if changed else f"{user.name} was disabled already.")
+    print_line(
+        f"{user.name} is disabled; every session has ended." if changed else f"{user.name} was disabled already."
+    )
     if made:
         numbers = ", ".join(str(one.token_id) for one in made)
-        _print(f"Tokens that they made for programs are still taken: {numbers}. `followup token revoke N` ends one.")
+        print_line(
+            f"Tokens that they made for programs are still taken: {numbers}. `followup token revoke N` ends one."
+        )
 
 
 def enable(name: NameArgument) -> None:
@@ -122,7 +125,7 @@ def enable(name: NameArgument) -> None:
     with _ledger() as (ledger, _):
         user = _user(ledger, name)
         changed = portal_users.enable_user(ledger, user)
-    _print(f"{user.name} is enabled." if changed else f"{user.name} was enabled; there is no wait on the name now.")
+    print_line(f"{user.name} is enabled." if changed else f"{user.name} was enabled; there is no wait on the name now.")
 
 
 def set_password(name: NameArgument, password_file: PasswordFileOption = None, draw: DrawOption = None) -> None:
@@ -131,11 +134,11 @@ def set_password(name: NameArgument, password_file: PasswordFileOption = None, d
     with _ledger() as (ledger, _):
         user = _user(ledger, name)
         if user.password_hash is None:
-            raise _refused(f"{user.name} signs in by OIDC and has no password; nothing was changed.")
+            raise refusal(f"{user.name} signs in by OIDC and has no password; nothing was changed.")
         with _new_password(user.name, password_file, draw, oidc=False) as password_hash:
             assert password_hash is not None
             ended = portal_users.set_password(ledger, user, password_hash, system_now())
-    _print(f"The password of {user.name} is set; {ended} sessions have ended.")
+    print_line(f"The password of {user.name} is set; {ended} sessions have ended.")
 
 
 def sessions(
@@ -151,8 +154,8 @@ def sessions(
     if format is output.Format.json:
         listed = [
             {
-                "session": one.session_id, "name": one.name, "created_at": _iso(one.created_at),
-                "last_seen_at": _iso(one.last_seen_at), "expires_at": _iso(one.expires_at),
+                "session": one.session_id, "name": one.name, "created_at": iso(one.created_at),
+                "last_seen_at": iso(one.last_seen_at), "expires_at": iso(one.expires_at),
                 "network": one.network, "agent": one.agent,
             }
             for one in found
@@ -161,9 +164,9 @@ def sessions(
         return
     for one in found:
         times = "  ".join(f"{at:{_SHOWN_TIME}}" for at in (one.created_at, one.last_seen_at, one.expires_at))
-        _print(f"{one.session_id}  {one.name}  {times}  {one.network}  {one.agent}")
+        print_line(f"{one.session_id}  {one.name}  {times}  {one.network}  {one.agent}")
     if not found:
-        _print("Nobody is signed in.")
+        print_line("Nobody is signed in.")
 
 
 def revoke(
@@ -175,8 +178,8 @@ def revoke(
         user = _user(ledger, name)
         ended = ledger_sessions.revoke(ledger, user.user_id, user.name, system_now(), session)
     if session is not None and not ended:
-        raise _refused(f"{user.name} has no session {session} that goes on.")
-    _print(f"{ended} sessions of {user.name} have ended.")
+        raise refusal(f"{user.name} has no session {session} that goes on.")
+    print_line(f"{ended} sessions of {user.name} have ended.")
 
 
 @contextmanager
@@ -207,7 +210,7 @@ def _new_password(name: str, file: Path | None, draw: Path | None, *, oidc: bool
             password = read_password_file(file) if file is not None else _asked()
             check_new_password(password, name)
     except PasswordRefused as refused:
-        raise _refused(f"{_sentence(refused)} Nothing was changed.") from None
+        raise refusal(f"{sentence_of(refused)} Nothing was changed.") from None
     try:
         yield Passwords().hash(password)
     except BaseException:
@@ -215,7 +218,7 @@ def _new_password(name: str, file: Path | None, draw: Path | None, *, oidc: bool
             draw.unlink(missing_ok=True)
         raise
     if draw is not None:
-        _print(f"The password is in {draw}, which only you can open: hand it over, then remove the file.")
+        print_line(f"The password is in {draw}, which only you can open: hand it over, then remove the file.")
 
 
 def _asked() -> str:
@@ -258,22 +261,4 @@ def _user(ledger: Ledger, name: str) -> PortalUser:
     try:
         return portal_users.require_user(ledger, name)
     except ChangeRefused as refused:
-        raise _refused(_sentence(refused)) from None
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="seconds") + "Z"
-
-
-def _print(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _sentence(refused: Exception) -> str:
-    text = str(refused)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _refused(message: str) -> typer.Exit:
-    errors.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(Exit.REFUSED)
+        raise refusal(sentence_of(refused)) from None
