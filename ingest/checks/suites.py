@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -143,6 +144,10 @@ def always_filled(dataset: str) -> frozenset[str]:
     )
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Great Expectations has one context per process, which loses results when two threads validate at once."""
+
+
 @lru_cache(maxsize=1)
 def engine() -> tuple[Any, Any]:
     """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
@@ -202,12 +207,13 @@ def try_rules(
         return {}
     from great_expectations.validator.v1_validator import Validator
 
-    _, batches = engine()
     frame = pd.DataFrame(index=range(rows))  # nothing in it: a frame's columns are hashed, cell by cell
     frame.attrs[beside[0]] = beside[1]
-    suite = _suite(name, json.dumps([_bare(entry, parameters or {}) for entry in entries]))
-    # What Batch.validate does, but the batch is made once, not twice.
-    found = Validator(batches, "SUMMARY", {"dataframe": frame}).validate_expectation_suite(suite)
+    with _ONE_AT_A_TIME:
+        _, batches = engine()
+        suite = _suite(name, json.dumps([_bare(entry, parameters or {}) for entry in entries]))
+        # What Batch.validate does, but the batch is made once, not twice.
+        found = Validator(batches, "SUMMARY", {"dataframe": frame}).validate_expectation_suite(suite)
     tried = {one.expectation_config.meta["code"]: (one.result or {}, one.exception_info) for one in found.results}
     return {entry["meta"]["code"]: tried.get(entry["meta"]["code"], ({}, None)) for entry in entries}
 

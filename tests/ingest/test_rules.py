@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from files import DISTRICT, QUARTER, base_row, check, csv_bytes, examples, fired
 
@@ -113,3 +115,11 @@ def test_what_follows_from_two_children_under_one_number_is_not_reported_beside_
     ]
     assert found("arenden", rows) == {"ARE-090"}
     assert found("arenden", [base_row("arenden", **one)] * 2) == {"ARE-080", "ARE-081"}
+
+
+def test_threads_that_check_at_once_find_the_same() -> None:
+    def codes(dataset: str) -> set[str]:
+        return found(dataset, [base_row(dataset)])
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(not one for one in threads.map(codes, DATASETS * 8))
