@@ -69,7 +69,7 @@ def template_columns(
         district: whose areas and own names of interventions are offered; without it, neither.
         local_names: names that the city has added beside the seed.
     """
-    rules = [rule for rule in load_rules(contract.dataset) if rule.severity == "error"]
+    rules = [rule for rule in load_rules(contract) if rule.severity == "error"]
     return [
         TemplateColumn(
             column,

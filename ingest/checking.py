@@ -145,7 +145,7 @@ class CheckReport:
             return ""
         if self.raw is None or self.table is None or self.name.dataset is None:
             return ""
-        column = load_contracts()[self.name.dataset].column(rule.column)
+        column = load_contracts(self.name.quarter)[self.name.dataset].column(rule.column)
         if column.name not in self.raw.columns:
             return ""
         cell = self.raw.columns[column.name][place].as_py() or b""
@@ -177,6 +177,7 @@ class Circumstances:
         past: what is in force; None skips the rules over several files.
         local_names: names of interventions that the city has added beside the seed.
         is_locked: whether the quarter is locked and no exception is open for the file.
+        undocumented: interventions that the board has excepted from documentation; None where it has not decided.
     """
 
     keys: Keys = field(repr=False)
@@ -185,6 +186,7 @@ class Circumstances:
     past: Past | None = None
     local_names: tuple[LocalName, ...] = ()
     is_locked: bool = False
+    undocumented: frozenset[str] | None = None
 
 
 def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
@@ -228,7 +230,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         return CheckReport(name, 0, tuple(findings))
     if name.dataset is None or name.quarter is None or name.district is None:
         return CheckReport(name, 0, tuple(findings))
-    contract = load_contracts()[name.dataset]
+    contract = load_contracts(name.quarter)[name.dataset]
     try:
         table = read_table(raw, contract, name.ending)
     except Unreadable as error:
@@ -240,7 +242,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     findings.extend(find_wrong_file(table, conformed, contract, circumstances.past, (name.district, name.quarter)))
     findings.extend(find_similar_names(conformed, contract, circumstances.past, circumstances.keys))
     history = look_back(name.dataset, conformed, circumstances.past)
-    sheet = sheet_of(conformed, contract, history)
+    sheet = sheet_of(conformed, contract, history, circumstances.undocumented)
     lacking, lacking_columns = missing_columns(
         contract, table.missing, table.hints, sheet, conformed.codes, table.row_numbers
     )
@@ -248,7 +250,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     skipped = _skipped(contract, lacking_columns, history)
     if circumstances.past is None:
         skipped.append(SIMILAR_FILE)
-    outcomes = run_rules(name.dataset, sheet, suite_parameters(name.quarter), frozenset(skipped))
+    outcomes = run_rules(contract, sheet, suite_parameters(name.quarter), frozenset(skipped))
     return CheckReport(
         name,
         table.rows,
@@ -287,7 +289,7 @@ def _skipped(contract: Contract, lacking: frozenset[str], history: History) -> l
     """Codes of rules that can't be run: a needed column is missing, or the earlier files that they look at."""
     return [
         rule.code
-        for rule in load_rules(contract.dataset)
+        for rule in load_rules(contract)
         if lacking & set(rule.columns) or (rule.needs is not None and rule.needs not in history.known)
     ]
 
@@ -302,8 +304,13 @@ def _catalogue_sets() -> dict[str, frozenset[str]]:
     }
 
 
-def sheet_of(table: ConformedTable, contract: Contract, history: History) -> Sheet:
-    """The columns that rules look at: conformed ones, those from other files, earliest and latest birth dates."""
+def sheet_of(
+    table: ConformedTable, contract: Contract, history: History, undocumented: frozenset[str] | None = None
+) -> Sheet:
+    """The columns that rules look at: conformed ones, those from other files, earliest and latest birth dates.
+
+    `undocumented` is as in `Circumstances`: it makes the set `documented` of all other interventions.
+    """
     columns = {**table.values, **history.columns}
     dates = {column.name for column in contract.columns if column.type == "date"} | history.dates
     if contract.about_persons:
@@ -324,7 +331,9 @@ def sheet_of(table: ConformedTable, contract: Contract, history: History) -> She
         if key != "person" and contract.column(key).type == "text":
             columns[f"{key}_folded"] = _folded(table, key)
     codes = {name: found.codes for name, found in table.codes.items() if name in table.values}
-    return Sheet(columns, frozenset(dates), codes, _catalogue_sets(), history.absent)
+    listed = frozenset(codes.get("insats", ())) if undocumented is not None else frozenset()
+    sets = {**_catalogue_sets(), "documented": listed - (undocumented or frozenset())}
+    return Sheet(columns, frozenset(dates), codes, sets, history.absent)
 
 
 def _year_start(days: IntArray, later: int) -> IntArray:

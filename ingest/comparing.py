@@ -33,7 +33,7 @@ def with_changes(
     if not report.accepted or report.table is None or None in (name.district, name.dataset, name.quarter):
         return report
     in_force = ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))
-    contract = load_contracts()[name.dataset or ""]
+    contract = load_contracts(name.quarter)[name.dataset or ""]
     if not in_force or (contract.about_persons and not _are_keyed_alike(in_force[0], ledger, keys)):
         return report
     try:

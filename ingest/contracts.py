@@ -1,25 +1,30 @@
-"""The contract with the districts: columns, types and codes of each dataset (expectations/<dataset>/contract.yml)."""
+"""The contract with the districts: columns, types and codes of each dataset (expectations/<dataset>/contract.yml).
+
+A contract has versions. What is new or ends with one has the quarter beside it (`valid_from`, `valid_to`); a file is
+judged by the version of its quarter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
+from ingest.quarters import Quarter
 from ingest.settings import ROOT
 
 EXPECTATIONS = ROOT / "expectations"
 ColumnType = Literal["identifier", "person_number", "code", "code_list", "date", "integer", "text"]
 CodeSource = Literal[
     "areas", "sources", "reasons", "interventions", "languages",
-    "ja_nej", "kon", "malgrupp", "regi", "riktad_till",
+    "ja_nej", "kon", "malgrupp", "rattslig_grund", "regi", "riktad_till",
 ]  # fmt: skip
 """Where a column's codes are listed when several datasets share them: seeds, and expectations/code_lists.yml."""
 _SEED_KEYS = {
@@ -31,6 +36,8 @@ _SEED_KEYS = {
 PERSON_COLUMNS = ("personnummer", "lopnummer", "fodelsear")
 """Columns replaced by keys and birth date before anything is stored."""
 _MOST_CODE_LISTS = 4096
+ALL = "all"
+"""In place of a version's first quarter: all versions together."""
 
 
 class ContractError(Exception):
@@ -38,12 +45,24 @@ class ContractError(Exception):
 
 
 class Code(BaseModel):
-    """One code of a list: its Swedish label and other spellings that mean it."""
+    """One code of a list: its Swedish label, other spellings that mean it, and its first and last quarter."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label_sv: str
     aliases: tuple[str, ...] = ()
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+class Change(BaseModel):
+    """A version after the first: from which quarter, and why in one Swedish sentence that senders read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int
+    valid_from: str
+    why_sv: str
 
 
 class Column(BaseModel):
@@ -66,6 +85,9 @@ class Column(BaseModel):
     ambiguous: dict[str, tuple[str, ...]] = {}
     max_length: int | None = None
     """Most characters that a cell of free text may hold."""
+    valid_from: str | None = None
+    """Its first quarter, where it was not in the first version; `valid_to` is its last."""
+    valid_to: str | None = None
 
     @model_validator(mode="after")
     def _codes_belong_to_code_columns(self) -> Column:
@@ -112,13 +134,21 @@ class CodeList:
 
 
 class Contract(BaseModel):
-    """One dataset: its columns in template order, its row key, whether rows are about persons."""
+    """One dataset in one version: its columns in template order, its row key, whether rows are about persons.
+
+    Attributes:
+        version: the version; where columns and codes of all versions are together, the newest one.
+        since: its first quarter; None for the first version.
+        changes: the versions after the first.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str
     prefix: str
     version: int
+    since: str | None = None
+    changes: tuple[Change, ...] = ()
     title_sv: str
     grain: str
     row_key: tuple[str, ...]
@@ -127,6 +157,10 @@ class Contract(BaseModel):
     """The date whose age limit applies (person datasets)."""
     columns: tuple[Column, ...]
     _code_lists: dict[tuple[str, str, tuple[LocalName, ...]], CodeList] = PrivateAttr(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """By dataset and version: what is worked out of a contract is cached under it."""
+        return hash((self.dataset, self.version, self.since, len(self.columns)))
 
     @model_validator(mode="after")
     def _is_whole(self) -> Contract:
@@ -151,10 +185,20 @@ class Contract(BaseModel):
                 return column
         raise KeyError(name)
 
+    def why_new(self, column: Column) -> str:
+        """Why there is a column that the first version lacks, for senders; empty for the others."""
+        why = {change.valid_from: change.why_sv for change in self.changes}.get(column.valid_from or "")
+        return f" Kolumnen ska finnas från och med {column.valid_from}: {why}" if why else ""
+
     @property
     def stored_columns(self) -> tuple[Column, ...]:
         """Columns that are stored under their own name: all but those replaced by keys and birth date."""
         return tuple(c for c in self.columns if not (self.about_persons and c.name in (*PERSON_COLUMNS, "id_typ")))
+
+    @property
+    def compared_columns(self) -> tuple[Column, ...]:
+        """Stored columns by which rows of different quarters are compared: those of the first version."""
+        return tuple(column for column in self.stored_columns if column.valid_from is None)
 
     def header_lookup(self) -> Mapping[str, str]:
         """Folded header spelling → column name."""
@@ -183,7 +227,7 @@ class Contract(BaseModel):
         if key not in self._code_lists:
             if len(self._code_lists) >= _MOST_CODE_LISTS:  # names that the city has added since are in the key
                 self._code_lists.clear()
-            self._code_lists[key] = _code_list(self.column(name), district_code, local_names)
+            self._code_lists[key] = _code_list(self.column(name), district_code, local_names, self.since)
         return self._code_lists[key]
 
 
@@ -198,13 +242,16 @@ def _shared_lists() -> dict[str, dict[str, Code]]:
 
 
 def _declared_codes(
-    column: Column, district_code: str, local_names: Sequence[LocalName]
+    column: Column, district_code: str, local_names: Sequence[LocalName], since: str | None = ALL
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """(code, label, other spellings) of a column in a district."""
     if column.codes_from == "areas":
         return [(area.code, area.name, ()) for area in load_districts().areas(district_code)]
     if column.codes_from not in _SEED_KEYS:
-        entries = column.codes if column.codes_from is None else _shared_lists()[column.codes_from]
+        entries = column.codes
+        if column.codes_from is not None:
+            listed = _shared_lists()[column.codes_from].items()
+            entries = {c: e for c, e in listed if c not in column.codes_except and holds(e.model_dump(), since)}
         return [(code, entry.label_sv, entry.aliases) for code, entry in entries.items()]
     rows = read_seed(column.codes_from)
     key = _SEED_KEYS[column.codes_from]
@@ -221,8 +268,8 @@ def _declared_codes(
     return [(code, label, tuple(local.get(code, ()))) for code, label, _ in found]
 
 
-def _code_list(column: Column, district_code: str, local_names: Sequence[LocalName]) -> CodeList:
-    declared = _declared_codes(column, district_code, local_names)
+def _code_list(column: Column, district_code: str, local_names: Sequence[LocalName], since: str | None) -> CodeList:
+    declared = _declared_codes(column, district_code, local_names, since)
     codes = tuple(code for code, _, _ in declared)
     lookup: dict[str, int] = {}
     for position, (code, label, aliases) in enumerate(declared):
@@ -239,25 +286,114 @@ def _code_list(column: Column, district_code: str, local_names: Sequence[LocalNa
     return CodeList(codes, tuple(label for _, label, _ in declared), lookup, ambiguous)
 
 
-def read_contract(path: Path) -> Contract:
-    """Read one contract.yml.
+def holds(entry: Mapping[str, Any], since: str | None) -> bool:
+    """Whether what has `valid_from` and `valid_to` belongs to the version that began in a quarter (None: the first)."""
+    if since == ALL:
+        return True
+    first, last = entry.get("valid_from"), entry.get("valid_to")
+    if since is None:
+        return first is None
+    start = Quarter.parse(since)
+    return (first is None or Quarter.parse(first) <= start) and (last is None or start <= Quarter.parse(last))
+
+
+def _in_version(declared: Mapping[str, Any], since: str | None) -> dict[str, Any]:
+    """What a contract.yml declares for one version. Of a column declared for several, the newest is at its place."""
+    columns: dict[str, dict[str, Any]] = {}
+    for column in declared["columns"]:
+        if not holds(column, since):
+            continue
+        codes = column.get("codes") or {}
+        held = {code: entry for code, entry in codes.items() if holds(entry, since)}
+        aliases = column.get("code_aliases") or {}
+        kept = {alias: code for alias, code in aliases.items() if code not in codes or code in held}
+        columns[column["name"]] = {**column, **({"codes": held} if codes else {}), "code_aliases": kept}
+    changes = [c for c in declared.get("changes", ()) if since == ALL or (since and c["valid_from"] <= since)]
+    return {
+        **declared,
+        "columns": list(columns.values()),
+        "row_key": [name for name in declared["row_key"] if name == "person" or name in columns],
+        "version": changes[-1]["version"] if changes else declared["version"],
+        "since": since,
+    }
+
+
+def _require_versions(declared: Mapping[str, Any]) -> None:
+    """Raise ValueError where versions are out of order, or something begins or ends between two of them."""
+    starts = [Quarter.parse(change["valid_from"]) for change in declared.get("changes", ())]
+    numbers = [declared["version"], *(change["version"] for change in declared.get("changes", ()))]
+    if starts != sorted(set(starts)) or numbers != sorted(set(numbers)):
+        raise ValueError("changes: versions and their quarters must rise")
+    types: dict[str, str] = {}
+    for column in declared["columns"]:
+        if types.setdefault(column["name"], column["type"]) != column["type"]:
+            raise ValueError(f"{column['name']}: a column has one type in all versions; a new type needs a new name")
+        lists = [_shared_lists().get(column.get("codes_from") or "", {})]
+        entries = [column, *(column.get("codes") or {}).values(), *(e.model_dump() for e in lists[0].values())]
+        require_starts(entries, starts, column["name"])
+
+
+def require_starts(entries: Iterable[Mapping[str, Any]], starts: Collection[Quarter], what: str) -> None:
+    """Require that all that has a first or last quarter begins or ends with a version.
+
+    Raises:
+        ValueError: something does not; `what` says whose it is.
+    """
+    for entry in entries:
+        begins = [Quarter.parse(entry["valid_from"])] if entry.get("valid_from") else []
+        begins += [Quarter.parse(entry["valid_to"]).next()] if entry.get("valid_to") else []
+        if wrong := [quarter for quarter in begins if quarter not in starts]:
+            raise ValueError(f"{what}: {wrong[0]} is the first quarter of no version in `changes`")
+
+
+def read_contract(path: Path, since: str | None = ALL) -> Contract:
+    """Read one contract.yml, of one version or with all.
+
+    Args:
+        path: the file.
+        since: the version's first quarter; None for the first version, ALL for all together.
 
     Raises:
         ContractError: the file is no contract; the message says where.
     """
     try:
-        return Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _require_versions(declared)
+        return Contract.model_validate(_in_version(declared, since))
+    except (yaml.YAMLError, ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ContractError(f"{path}: {error}") from error
 
 
 @lru_cache(maxsize=1)
-def load_contracts() -> dict[str, Contract]:
-    """All contracts by dataset, in the order of their folders' names."""
+def _all_versions() -> dict[str, Contract]:
     found = {}
     for path in sorted(EXPECTATIONS.glob("*/contract.yml")):
         contract = read_contract(path)
         if contract.dataset != path.parent.name:
             raise ContractError(f"{path}: the dataset is called {contract.dataset} but the folder is not")
         found[contract.dataset] = contract
+    return found
+
+
+@lru_cache(maxsize=64)
+def _in_one_version(dataset: str, since: str | None) -> Contract:
+    return read_contract(EXPECTATIONS / dataset / "contract.yml", since)
+
+
+@lru_cache(maxsize=256)
+def load_contracts(quarter: Quarter | None = None) -> dict[str, Contract]:
+    """All contracts by dataset, in the order of their folders' names.
+
+    Args:
+        quarter: as they are for files of that quarter; without it, with the columns and codes of all versions.
+
+    Raises:
+        ContractError: a contract.yml is no contract.
+    """
+    if quarter is None:
+        return _all_versions()
+    found = {}
+    for dataset, whole in _all_versions().items():
+        begun = [change.valid_from for change in whole.changes if Quarter.parse(change.valid_from) <= quarter]
+        found[dataset] = _in_one_version(dataset, begun[-1] if begun else None)
     return found

@@ -77,7 +77,7 @@ def with_explained(report: CheckReport, ledger: Ledger, keys: Keys) -> CheckRepo
     name = report.name
     if not (report.accepted and report.total("query") and name.district and name.dataset and name.quarter):
         return report
-    queries = queries_of(report, load_contracts()[name.dataset], keys)
+    queries = queries_of(report, load_contracts(name.quarter)[name.dataset], keys)
     earlier = earlier_explanations(ledger, name.district, name.dataset, name.quarter)
     return replace(report, explained=explained_by_rule(queries, earlier))
 

@@ -116,7 +116,7 @@ class _Line:
 def _label(report: CheckReport, column: str | None) -> str:
     if column is None or report.name.dataset is None:
         return ""
-    columns = {c.name: c.label_sv for c in load_contracts()[report.name.dataset].columns}
+    columns = {c.name: c.label_sv for c in load_contracts(report.name.quarter)[report.name.dataset].columns}
     return columns.get(column, "")
 
 
@@ -331,7 +331,7 @@ _SHOWN: dict[str, Callable[[str, int], str | int | date]] = {
 
 def _write_rows(sheet: Any, styles: _Styles, report: CheckReport, chosen: Positions) -> None:
     assert report.raw is not None and report.table is not None and report.name.dataset is not None
-    contract = load_contracts()[report.name.dataset]
+    contract = load_contracts(report.name.quarter)[report.name.dataset]
     columns = [contract.column(name) for name in report.raw.columns]
     marks = _marks(report, chosen)
     numbers = report.table.row_numbers[chosen].tolist()

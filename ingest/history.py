@@ -219,7 +219,8 @@ def _services(table: ConformedTable, past: Past) -> History:
         medians = now[SERVICE_KEY].merge(usual.reset_index(), on=SERVICE_KEY, how="left")
         for name in USUAL_COUNTS:
             median = medians[name].to_numpy(float)
-            count = now[name].to_numpy(float)
+            # of all rows with the key: since 2025Q3 there may be one for each legal ground
+            count = now.groupby(SERVICE_KEY, dropna=False)[name].transform("sum").to_numpy(float)
             judged = np.nan_to_num(median, nan=0.0) >= LEAST_MEDIAN
             jump = judged & ((count > MANY_TIMES * median) | (count * MANY_TIMES < median))
             columns[f"unusual_{name}"] = jump.astype(np.int8)

@@ -79,15 +79,14 @@ def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
     if found.dataset is None or found.reporting_quarter is None or found.parquet_path is None:
         return None
     home, ledger = intake.settings.home, intake.ledger
-    contract, quarter = load_contracts()[found.dataset], Quarter.parse(found.reporting_quarter)
+    quarter = Quarter.parse(found.reporting_quarter)
+    contract = load_contracts(quarter)[found.dataset]
     table = _stored(read_rows(home, found), contract, intake, found.district_code)
     history = look_back(found.dataset, table, Past(ledger, home, found.district_code, quarter))
-    rules = load_rules(found.dataset)
+    rules = load_rules(contract)
     about = {rule.code for rule in rules if rule.needs is not None}
     skipped = {rule.code for rule in rules if rule.needs is None or rule.needs not in history.known}
-    outcomes = run_rules(
-        found.dataset, sheet_of(table, contract, history), suite_parameters(quarter), frozenset(skipped)
-    )
+    outcomes = run_rules(contract, sheet_of(table, contract, history), suite_parameters(quarter), frozenset(skipped))
     name = FileName(found.source_file_name, found.district_code, found.dataset, quarter, ())
     report = CheckReport(
         name, found.row_count, (), tuple(o for o in outcomes if not o.raised), (), table, None, history.absent_keys
@@ -133,7 +132,7 @@ def _stored(rows: pa.Table, contract: Contract, intake: IntakeContext, district_
     values: dict[str, np.ndarray] = {}
     codes, texts = {}, {}
     for column in contract.stored_columns:
-        cells = rows[column.name].combine_chunks()
+        cells = _cells(rows, column.name)
         if column.type in ("code", "code_list"):
             codes[column.name] = contract.code_list(column.name, district_code, names)
             place = pa.array(codes[column.name].codes, pa.string())
@@ -156,6 +155,11 @@ def _stored(rows: pa.Table, contract: Contract, intake: IntakeContext, district_
         values["id_typ"] = _positions(rows["id_typ"].combine_chunks(), pa.array(codes["id_typ"].codes, pa.string()))
     numbers = rows["source_row_number"].to_numpy()
     return ConformedTable(values, codes, texts, {}, numbers, frozenset(), match_keys=match_keys)
+
+
+def _cells(rows: pa.Table, name: str) -> pa.Array:
+    """A column's cells; empty where the rows were stored before the contract had the column."""
+    return rows[name].combine_chunks() if name in rows.column_names else pa.nulls(rows.num_rows, pa.string())
 
 
 def _positions(cells: pa.Array, known: pa.Array) -> np.ndarray:

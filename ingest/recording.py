@@ -144,12 +144,20 @@ def circumstances_of(
     """What a check of a file depends on, as of now. Without a ledger only the file itself is checked."""
     today = settings.now_date()
     if ledger is None:
-        return Circumstances(keys, today, settings.max_file_megabytes)
+        return Circumstances(keys, today, settings.max_file_megabytes, undocumented=settings.undocumented_interventions)
     past, is_locked = None, False
     if district_code is not None and name.dataset is not None and name.quarter is not None:
         past = Past(ledger, settings.home, district_code, name.quarter)
         is_locked = is_closed_to(ledger, district_code, name.dataset, name.quarter, today)
-    return Circumstances(keys, today, settings.max_file_megabytes, past, local_names(ledger), is_locked)
+    return Circumstances(
+        keys,
+        today,
+        settings.max_file_megabytes,
+        past,
+        local_names(ledger),
+        is_locked,
+        settings.undocumented_interventions,
+    )
 
 
 def submission_id_of(district_code: str, name: FileName, checksum: str, sequence: int) -> str:
@@ -191,7 +199,7 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
     submission_id = submission_id_of(district, name, arrival.checksum, sequence)
     submitted_at = arrival.submitted_at.replace(tzinfo=None)
     original_path = arrival.original_path or ""
-    contract = load_contracts()[name.dataset] if name.dataset else None
+    contract = load_contracts(name.quarter)[name.dataset] if name.dataset else None
     parquet_path = parquet_checksum = None
     explanations: list[Explanation] = []
     open_queries = 0

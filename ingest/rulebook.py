@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingest.checks.suites import load_rules
+from ingest.checks.suites import Rule, rules_of_all_versions
 from ingest.contracts import EXPECTATIONS, Contract, load_contracts
 from ingest.findings import file_rules
 
@@ -22,14 +22,21 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("{codes}", "…").replace("<", "&lt;")
 
 
+def _named(rule: Rule) -> str:
+    """A rule's code, with its first and last quarter where it has them."""
+    since = f"från {rule.valid_from}" if rule.valid_from else ""
+    until = f"till {rule.valid_to}" if rule.valid_to else ""
+    return f"{rule.code} ({' '.join(filter(None, (since, until)))})" if since or until else rule.code
+
+
 def _rules_of(contract: Contract) -> Iterator[str]:
     yield f"## {contract.dataset} – {contract.title_sv}"
     yield ""
     yield "| regel | slag | kolumner | vad avsändaren läser | ser även på | why |"
     yield "|---|---|---|---|---|---|"
-    for rule in load_rules(contract.dataset):
+    for rule in rules_of_all_versions(contract.dataset):
         columns = ", ".join(f"`{name}`" for name in rule.columns)
-        cells = (rule.code, _SEVERITIES[rule.severity], columns, rule.message_sv, _NEEDS[rule.needs], rule.why)
+        cells = (_named(rule), _SEVERITIES[rule.severity], columns, rule.message_sv, _NEEDS[rule.needs], rule.why)
         yield f"| {' | '.join(map(_cell, cells))} |"
     yield ""
 

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     publish_analysts: bool = Field(
         False, description="load the unprotected marts for followup_analyst; every load is logged"
     )
+    undocumented_text: str | None = Field(
+        None,
+        alias="FOLLOWUP_UNDOCUMENTED_INTERVENTIONS",
+        description="interventions that the board lets be given without documentation: codes with comma between, or "
+        "`none`; absent: it has not decided, and nothing is asked",
+    )
     catalogue_uri: str | None = Field(
         None, pattern=r"^https?://", description="address under which a release's files lie; absent: relative to them"
     )
@@ -160,6 +166,13 @@ class Settings(BaseSettings):
         if self.given_inbox is None and self.names_its_home:
             raise _not_set("FOLLOWUP_INBOX", "the folder that holds the drop locations")
         return self.given_inbox or "data/inbox"
+
+    @property
+    def undocumented_interventions(self) -> frozenset[str] | None:
+        """Codes of the interventions that the board has excepted from documentation; None where it has not decided."""
+        if self.undocumented_text is None:
+            return None
+        return frozenset(text for part in self.undocumented_text.split(",") if (text := part.strip()) != "none") - {""}
 
     @classmethod
     def variables(cls) -> frozenset[str]:

@@ -94,9 +94,9 @@ def sketch_of(columns: Mapping[str, SketchColumn], contract: Contract) -> Sketch
     use = np.flatnonzero(_informative_rows(columns, contract, rows))
     saying = len(use)
     high = np.zeros(rows, np.uint64)
-    multipliers = np.random.default_rng(0).integers(1, 2**64, len(contract.stored_columns), dtype=np.uint64)
-    slow = [c for c in contract.stored_columns if c.type in ("identifier", "text")]
-    for column, multiplier in zip(contract.stored_columns, multipliers, strict=True):
+    multipliers = np.random.default_rng(0).integers(1, 2**64, len(contract.compared_columns), dtype=np.uint64)
+    slow = [c for c in contract.compared_columns if c.type in ("identifier", "text")]
+    for column, multiplier in zip(contract.compared_columns, multipliers, strict=True):
         cells = columns.get(column.name)
         if cells is None or not len(cells.values) or column in slow:
             continue
@@ -123,7 +123,7 @@ def sketch_of(columns: Mapping[str, SketchColumn], contract: Contract) -> Sketch
 def _informative_rows(columns: Mapping[str, SketchColumn], contract: Contract, rows: int) -> npt.NDArray[np.bool_]:
     """Rows with an identifier, a date, a text or a count above zero: other rows do not distinguish files."""
     says = np.zeros(rows, dtype=bool)
-    for column in contract.stored_columns:
+    for column in contract.compared_columns:
         cells = columns.get(column.name)
         if cells is not None and _is_informative(column, contract) and not says.all():
             says |= cells.values > 0 if column.type == "integer" else cells.values > _EMPTY[column.type]
@@ -142,7 +142,7 @@ def _is_informative(column: Column, contract: Contract) -> bool:
 def _bits(columns: Mapping[str, SketchColumn], contract: Contract, places: IntArray) -> npt.NDArray[np.float32]:
     """Evidence of these rows."""
     bits = np.zeros(len(places), np.float32)
-    for column in contract.stored_columns:
+    for column in contract.compared_columns:
         cells = columns.get(column.name)
         if cells is None or not len(cells.values) or not _is_informative(column, contract):
             continue
@@ -197,7 +197,7 @@ def _cells(column: Column, stored: pa.ChunkedArray) -> SketchColumn:
 
 
 def _stored_cells(rows: pa.Table, contract: Contract) -> dict[str, SketchColumn]:
-    known = [column for column in contract.stored_columns if column.name in rows.column_names]
+    known = [column for column in contract.compared_columns if column.name in rows.column_names]
     return {column.name: _cells(column, rows[column.name]) for column in known}
 
 
@@ -217,6 +217,6 @@ def read_sketch(path: Path, contract: Contract) -> Sketch:
         if footer is not None:
             return _from_footer(footer)
         known = set(file.schema_arrow.names)
-        wanted = [column.name for column in contract.stored_columns if column.name in known]
+        wanted = [column.name for column in contract.compared_columns if column.name in known]
         rows = file.read(columns=wanted)
     return sketch_of(_stored_cells(rows, contract), contract)

@@ -139,7 +139,7 @@ def _unit_columns(
     return {
         "arenden": (case_columns(unit, quarter, people, cases), cases.size),
         "oppenvard": (episode_columns(unit, quarter, people, episodes, first), episodes.size),
-        "serviceinsatser": (service_columns(unit, cells), cells.size),
+        "serviceinsatser": (service_columns(unit, quarter, cells), cells.size),
         **count_columns(simulation, unit, quarter),
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic import activities, care, clinics, groups, interviews, routines, services, supply
+from synthetic import activities, care, clinics, grounds, groups, interviews, routines, services, supply
 from synthetic.districts import districts_of, quarterly_id
 from synthetic.draws import Ints, Table, day_number
 from synthetic.file_columns import Columns, Speller, whole_numbers
@@ -38,7 +38,7 @@ def count_columns(simulation: Simulation, unit: str, quarter: Quarter) -> dict[s
     routines_of_unit = simulation.routines.of_districts(districts, quarter)
     return {
         "grupper": (_group_columns(unit, quarter, planned), planned.size),
-        "utbud": (_supply_columns(unit, offers), len(offers)),
+        "utbud": (_supply_columns(unit, quarter, offers), len(offers)),
         "ungdomsmottagning": (_clinic_columns(unit, simulation.clinics.names, visits), visits.size),
         "aktiviteter": (_activity_columns(unit, arranged), arranged.size),
         "skyddsuppfoljning": (_interview_columns(unit, after_interviews), after_interviews.size),
@@ -86,10 +86,11 @@ def _group_columns(unit: str, quarter: Quarter, rows: Table) -> Columns:
     }
 
 
-def _supply_columns(unit: str, offers: list[supply.Offer]) -> Columns:
+def _supply_columns(unit: str, quarter: Quarter, offers: list[supply.Offer]) -> Columns:
     spell = Speller(unit, "utbud")
     lines = [offer.line for offer in offers]
     codes = tuple(dict.fromkeys(line.code for line in lines))
+    ground = grounds.of_supply([line.code for line in lines], [supply.FORMS[line.form] == "service" for line in lines])
     return {
         "insats": spell.codes("insats", codes, _indices([codes.index(line.code) for line in lines])),
         "insatsform": spell.codes("insatsform", supply.FORMS, _indices([line.form for line in lines])),
@@ -103,6 +104,7 @@ def _supply_columns(unit: str, offers: list[supply.Offer]) -> Columns:
         "sprak": _languages(spell, lines),
         "vantetid_dagar": ["" if offer.wait_days is None else str(offer.wait_days) for offer in offers],
         "webbinfo_uppdaterad": spell.days(_indices([offer.web_date for offer in offers])),
+        **({grounds.COLUMN: spell.codes(grounds.COLUMN, grounds.GROUNDS, ground)} if quarter >= grounds.FROM else {}),
     }
 
 

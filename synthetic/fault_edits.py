@@ -175,4 +175,4 @@ def revised_though_planned(sheet: Sheet) -> bytes:
 
 def merged_cells(sheet: Sheet) -> bytes:
     """The workbook with two cells merged."""
-    return workbook_bytes(sheet.unit, sheet.dataset, sheet.columns, merged="malgrupp")
+    return workbook_bytes(sheet.unit, sheet.dataset, sheet.quarter, sheet.columns, merged="malgrupp")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ingest.quarters import Quarter
-from synthetic import care, margins, services
+from synthetic import care, grounds, margins, services
 from synthetic.districts import area_table, case_id, districts_of, episode_id, running_number
 from synthetic.draws import NEVER, Bools, Ints, Table, day_number
 from synthetic.habits import HABITS, dates, in_workbook, person_numbers, spellings
@@ -143,6 +143,8 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
     fields = (episodes[name].tolist() for name in ("case_unit", "case_year", "case_number"))
     ids = zip(named.tolist(), *fields, strict=True)
     own = zip(episodes["district"].tolist(), episodes["number"].tolist(), strict=True)
+    insats = [margins.OFFERS[place] for place in episodes["insats"].tolist()]
+    ground = grounds.of_episodes(insats, episodes["decided"])
     return {
         "insats_id": [episode_id(*parts) for parts in own],
         "arende_id": [case_id(*parts) if is_named else "" for is_named, *parts in ids],
@@ -160,15 +162,17 @@ def episode_columns(unit: str, quarter: Quarter, people: People, episodes: Table
         "uppfoljd": spell.yes_no("uppfoljd", followed, ended),
         "uppfoljd_datum": spell.days(episodes["followed"], followed),
         "uppfoljningsmetod": spell.codes("uppfoljningsmetod", care.METHODS, episodes["method"], followed),
+        **({grounds.COLUMN: spell.codes(grounds.COLUMN, grounds.GROUNDS, ground)} if quarter >= grounds.FROM else {}),
     }
 
 
-def service_columns(unit: str, cells: Table) -> Columns:
+def service_columns(unit: str, quarter: Quarter, cells: Table) -> Columns:
     """The columns of `serviceinsatser` for cells from `Services.of_districts`."""
     spell = Speller(unit, "serviceinsatser")
     kinds = services.KINDS
     code = np.array([services.SERVICE_CODES.index(kind.code) for kind in kinds])[cells["kind"]]
     target = np.array([kind.target for kind in kinds])[cells["kind"]]
+    ground = grounds.of_services([kinds[kind].code for kind in cells["kind"].tolist()])
     counts = {
         "antal_nya": "new",
         "antal_pagaende": "ongoing",
@@ -194,4 +198,5 @@ def service_columns(unit: str, cells: Table) -> Columns:
         "aldersgrupp": spell.codes("aldersgrupp", services.AGES, cells["age"]),
         "hanvisad_fran": spell.codes("hanvisad_fran", services.REFERRERS, cells["referrer"]),
         **{column: whole_numbers(cells[name]) for column, name in counts.items()},
+        **({grounds.COLUMN: spell.codes(grounds.COLUMN, grounds.GROUNDS, ground)} if quarter >= grounds.FROM else {}),
     }

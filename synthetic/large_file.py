@@ -61,7 +61,7 @@ def draw_cases_file(
     make_folder(path.parent)
     written = numbered = outside = 0
     with path.open("wb") as handle:
-        handle.write(encoded(district, [header_line(district, "arenden")], encoding))
+        handle.write(encoded(district, [header_line(district, "arenden", quarter)], encoding))
         while written < rows:
             cases = _cases(rng, people, district, quarter)
             cases["number"] += numbered
@@ -70,7 +70,7 @@ def draw_cases_file(
             columns = case_columns(district, quarter, people, shown)
             _plant_errors(rng, columns, _positions(rng, bad_share, shown.size), quarter)
             plain = encoding.replace("-sig", "")
-            handle.write(encoded(district, lines(district, "arenden", columns), plain))
+            handle.write(encoded(district, lines(district, "arenden", quarter, columns), plain))
             written += shown.size
             outside += people.with_other_serial(shown["person"])
     notice = NOTICE

@@ -18,10 +18,10 @@ class Sheet:
         self.unit, self.dataset, self.quarter = table.unit, table.dataset, table.quarter
         self.columns = table.columns
         self.habit = HABITS[self.unit]
-        text = csv_bytes(self.unit, self.dataset, table.columns).decode(self.habit.encoding)
+        text = csv_bytes(self.unit, self.dataset, self.quarter, table.columns).decode(self.habit.encoding)
         read = list(csv.reader(io.StringIO(text, newline=""), delimiter=self.habit.separator))
         self.header, self.rows = read[0], read[1:]
-        self.order = column_order(self.unit, self.dataset)
+        self.order = column_order(self.unit, self.dataset, self.quarter)
 
     def place(self, column: str) -> int:
         """Position of a column, by the contract's name."""

@@ -30,5 +30,5 @@ class DrawnTable:
     def content(self) -> bytes:
         """The file as the unit writes it."""
         if in_workbook(self.unit, self.dataset):
-            return workbook_bytes(self.unit, self.dataset, self.columns)
-        return csv_bytes(self.unit, self.dataset, self.columns)
+            return workbook_bytes(self.unit, self.dataset, self.quarter, self.columns)
+        return csv_bytes(self.unit, self.dataset, self.quarter, self.columns)

@@ -13,6 +13,7 @@ from itertools import pairwise
 import xlsxwriter
 
 from ingest.contracts import load_contracts
+from ingest.quarters import Quarter
 from synthetic.file_columns import Columns
 from synthetic.habits import HABITS, header
 from synthetic.writing import NOTICE, column_order
@@ -21,12 +22,12 @@ _CREATED = datetime(2018, 1, 1, tzinfo=UTC)
 _READ_ME = "Läs mig"
 
 
-def workbook_bytes(unit: str, dataset: str, columns: Columns, *, merged: str | None = None) -> bytes:
+def workbook_bytes(unit: str, dataset: str, quarter: Quarter, columns: Columns, *, merged: str | None = None) -> bytes:
     """A whole file.
 
     Args:
         unit: whose headers.
-        dataset: whose contract says which columns are dates and counts.
+        dataset, quarter: whose contract says which columns are dates and counts.
         columns: as the views give them, dates in ISO form.
         merged: a column in which the first two neighbours that are alike are merged into one cell, as people do for
             the eye; no cells are when none are alike.
@@ -38,7 +39,7 @@ def workbook_bytes(unit: str, dataset: str, columns: Columns, *, merged: str | N
     bold = book.add_format({"bold": True})
     day = book.add_format({"num_format": "yyyy-mm-dd"})
     sheet = book.add_worksheet(dataset.capitalize()[:31] if HABITS[unit].headers == "upper" else "Blad1")
-    for place, name in enumerate(column_order(unit, dataset)):
+    for place, name in enumerate(column_order(unit, dataset, quarter)):
         column = contract.column(name)
         sheet.write_string(0, place, header(unit, column), bold)
         for row, text in enumerate(columns[name], start=1):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ingest.contracts import load_contracts
 from ingest.locations.local_folder import put_file, read_file
+from ingest.quarters import Quarter
 from synthetic.file_columns import Columns
 from synthetic.habits import HABITS, extra_column, header, quoted
 
@@ -25,28 +26,30 @@ NOTICE_OTHER_SERIALS = (
 )
 
 
-def column_order(unit: str, dataset: str) -> list[str]:
-    """The contract's columns that the unit's files hold."""
-    return [c.name for c in load_contracts()[dataset].columns if c.name not in HABITS[unit].left_out]
+def column_order(unit: str, dataset: str, quarter: Quarter) -> list[str]:
+    """The columns of the quarter's contract that the unit's files hold."""
+    return [c.name for c in load_contracts(quarter)[dataset].columns if c.name not in HABITS[unit].left_out]
 
 
-def header_line(unit: str, dataset: str) -> str:
+def header_line(unit: str, dataset: str, quarter: Quarter) -> str:
     """The file's first line, without its end."""
     habit, contract = HABITS[unit], load_contracts()[dataset]
-    cells = [quoted(header(unit, contract.column(name)), habit.separator) for name in column_order(unit, dataset)]
+    cells = [
+        quoted(header(unit, contract.column(name)), habit.separator) for name in column_order(unit, dataset, quarter)
+    ]
     extra = extra_column(unit, dataset)
     return habit.separator.join([*cells, extra] if extra else cells)
 
 
-def lines(unit: str, dataset: str, columns: Columns) -> Iterator[str]:
+def lines(unit: str, dataset: str, quarter: Quarter, columns: Columns) -> Iterator[str]:
     """The file's rows as lines without their end, the header apart."""
     habit, contract = HABITS[unit], load_contracts()[dataset]
     cells: list[Iterable[str]] = []
-    for name in column_order(unit, dataset):
+    for name in column_order(unit, dataset, quarter):
         is_text = contract.column(name).type == "text"
         cells.append([quoted(text, habit.separator) for text in columns[name]] if is_text else columns[name])
     if extra_column(unit, dataset):
-        cells.append(["Barn och unga"] * len(columns[column_order(unit, dataset)[0]]))
+        cells.append(["Barn och unga"] * len(columns[column_order(unit, dataset, quarter)[0]]))
     return map(habit.separator.join, zip(*cells, strict=True))
 
 
@@ -56,9 +59,9 @@ def encoded(unit: str, texts: Iterable[str], encoding: str | None = None) -> byt
     return "".join(text + habit.newline for text in texts).encode(encoding or habit.encoding)
 
 
-def csv_bytes(unit: str, dataset: str, columns: Columns) -> bytes:
+def csv_bytes(unit: str, dataset: str, quarter: Quarter, columns: Columns) -> bytes:
     """A whole CSV file."""
-    return encoded(unit, chain([header_line(unit, dataset)], lines(unit, dataset, columns)))
+    return encoded(unit, chain([header_line(unit, dataset, quarter)], lines(unit, dataset, quarter, columns)))
 
 
 def sha256(content: bytes) -> str:

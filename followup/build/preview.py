@@ -163,7 +163,7 @@ def _as_if_submitted(
     """The submission that receiving the file would make, with its rows in the temporary folder."""
     name, now = report.name, intake.settings.now()
     assert report.table is not None and name.dataset is not None and name.quarter is not None and name.district
-    contract = load_contracts()[name.dataset]
+    contract = load_contracts(name.quarter)[name.dataset]
     rows_path, submitted_at = folder / "rows.parquet", now.astimezone(UTC).replace(tzinfo=None)
     provenance = Provenance(SUBMISSION_ID, name.district, str(name.quarter), checksum, submitted_at)
     rows_checksum = write_rows(rows_path, rows_to_store(report.table, contract, provenance))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ingest.checks.arithmetic import IntArray, Sheet
-from ingest.contracts import EXPECTATIONS, load_contracts
+from ingest.contracts import ALL, EXPECTATIONS, Contract, holds, load_contracts, require_starts
 from ingest.findings import Severity
+from ingest.quarters import Quarter
 
 ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
 """The one kind whose rows are those of another file: the previous quarter's."""
@@ -42,6 +43,7 @@ class Rule:
         needs: what beyond the file it looks at (`previous_quarter`, `cases`, `four_quarters`); None for most.
         kind: the expectation's type.
         yields_to: codes of rules that name the cause; rows that break one of them are no findings of this rule.
+        valid_from: first quarter, where it is not one of the first version's rules; `valid_to` the last, if it has one.
     """
 
     code: str
@@ -52,6 +54,8 @@ class Rule:
     needs: str | None
     kind: str
     yields_to: tuple[str, ...] = ()
+    valid_from: str | None = None
+    valid_to: str | None = None
 
     @property
     def column(self) -> str | None:
@@ -86,9 +90,8 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _with_labels(message: str, dataset: str) -> str:
+def _with_labels(message: str, contract: Contract) -> str:
     """A message with the labels of its codes: `{kon=okant}` becomes `okant (Okänt)`."""
-    contract = load_contracts()[dataset]
     return _A_CODE.sub(lambda code: contract.code_list(code[1], "").with_label(code[2]), message)
 
 
@@ -98,49 +101,80 @@ def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...
 
 
 @lru_cache(maxsize=32)
-def declared_suite(dataset: str) -> dict[str, Any]:
-    """A dataset's suite as it is declared.
+def _read_suite(dataset: str) -> tuple[dict[str, Any], ...]:
+    loaded = json.loads((EXPECTATIONS / dataset / "suite.json").read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = loaded["expectations"]
+    starts = [Quarter.parse(change.valid_from) for change in load_contracts()[dataset].changes]
+    for entry in entries:
+        require_starts([entry["meta"]], starts, entry["meta"]["code"])
+    return tuple(entries)
+
+
+def declared_rules(of: str | Contract) -> tuple[dict[str, Any], ...]:
+    """The expectations of a suite as they are declared: those of a contract's version, or of all a dataset's versions.
 
     Raises:
         FileNotFoundError: the dataset has no suite.
+        ValueError: a rule begins or ends in a quarter in which no version of the contract does.
     """
-    loaded: dict[str, Any] = json.loads((EXPECTATIONS / dataset / "suite.json").read_text(encoding="utf-8"))
-    return loaded
+    if isinstance(of, str):
+        return _read_suite(of)
+    return _rules_of_version(of.dataset, of.since)
 
 
-@lru_cache(maxsize=32)
-def load_rules(dataset: str) -> tuple[Rule, ...]:
-    """The rules of a dataset's suite, in its order. Does not import Great Expectations.
+@lru_cache(maxsize=64)
+def _rules_of_version(dataset: str, since: str | None) -> tuple[dict[str, Any], ...]:
+    return tuple(entry for entry in _read_suite(dataset) if holds(entry["meta"], since))
+
+
+def load_rules(of: str | Contract) -> tuple[Rule, ...]:
+    """The rules of a contract's version, in the suite's order; of a dataset, the newest of each code.
+
+    Does not import Great Expectations.
 
     Raises:
         FileNotFoundError: the dataset has no suite.
-        ValueError: two rules share a code, or a message names a code that its column does not have.
+        ValueError: two rules of a version share a code, or a message names a code that its column does not have.
     """
+    if isinstance(of, str):
+        return tuple({rule.code: rule for rule in rules_of_all_versions(of)}.values())
+    return _load_rules(of.dataset, of.since)
+
+
+def rules_of_all_versions(dataset: str) -> tuple[Rule, ...]:
+    """The rules of all versions; one that a version has changed is there twice, with its first and last quarters."""
+    return _load_rules(dataset, ALL)
+
+
+@lru_cache(maxsize=64)
+def _load_rules(dataset: str, since: str | None) -> tuple[Rule, ...]:
+    entries = _rules_of_version(dataset, since)
+    labels = load_contracts()[dataset]  # a code means the same in every version
     rules = tuple(
         Rule(
             code=entry["meta"]["code"],
             severity=entry["meta"]["severity"],
-            message_sv=_with_labels(entry["meta"]["message_sv"], dataset),
+            message_sv=_with_labels(entry["meta"]["message_sv"], labels),
             why=entry["meta"]["why"],
             columns=_marked_first(entry["meta"].get("marks"), _columns(entry["kwargs"])),
             needs=entry["meta"].get("needs"),
             kind=entry["type"],
             yields_to=tuple(entry["meta"].get("yields_to", ())),
+            valid_from=entry["meta"].get("valid_from"),
+            valid_to=entry["meta"].get("valid_to"),
         )
-        for entry in declared_suite(dataset)["expectations"]
+        for entry in entries
     )
-    if len({rule.code for rule in rules}) != len(rules):
+    if since != ALL and len({rule.code for rule in rules}) != len(rules):
         raise ValueError(f"{dataset}: two rules share a code")
     return rules
 
 
-@lru_cache(maxsize=32)
-def always_filled(dataset: str) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def always_filled(of: str | Contract) -> frozenset[str]:
     """Columns that must be filled in every row, by the suite's rules."""
     return frozenset(
-        entry["kwargs"]["column"]
-        for entry in declared_suite(dataset)["expectations"]
-        if entry["type"] == "expect_values_to_be_filled"
+        entry["kwargs"]["column"] for entry in declared_rules(of) if entry["type"] == "expect_values_to_be_filled"
     )
 
 
@@ -219,12 +253,12 @@ def try_rules(
 
 
 def run_rules(
-    dataset: str, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
+    contract: Contract, sheet: Sheet, parameters: Mapping[str, str], skip: frozenset[str] = frozenset()
 ) -> list[RuleOutcome]:
     """Run every rule of a suite on a sheet.
 
     Args:
-        dataset: whose suite.
+        contract: whose suite, in its version.
         sheet: conformed columns and those derived for rules.
         parameters: what suites call $PARAMETER, such as `quarter_end` (ISO date).
         skip: codes of rules to leave out.
@@ -234,10 +268,10 @@ def run_rules(
     """
     from ingest.checks.expectations import SHEET
 
-    rules = {rule.code: rule for rule in load_rules(dataset)}
-    chosen = [entry for entry in declared_suite(dataset)["expectations"] if entry["meta"]["code"] not in skip]
+    rules = {rule.code: rule for rule in load_rules(contract)}
+    chosen = [entry for entry in declared_rules(contract) if entry["meta"]["code"] not in skip]
     outcomes: dict[str, RuleOutcome] = {}
-    tried = try_rules(dataset, chosen, (SHEET, sheet), rows=sheet.rows, parameters=parameters)
+    tried = try_rules(contract.dataset, chosen, (SHEET, sheet), rows=sheet.rows, parameters=parameters)
     for code, (result, _) in tried.items():
         rows = result.get("unexpected_rows")
         if rows is None:

@@ -104,7 +104,9 @@ def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
     report = _read_again(intake, found, past)
     if report.table is None:
         raise NotRestorable(f"the queries of submission {found.submission_id} can't be made again: withdraw it")
-    queries = queries_of(report, load_contracts()[found.dataset or ""], intake.keys)
+    queries = queries_of(
+        report, load_contracts(Quarter.parse(found.reporting_quarter or ""))[found.dataset or ""], intake.keys
+    )
     counts = [one for one in report.counts() if one.severity == "query"]
     before = [one for one in ledger.rule_counts(found.submission_id) if one.severity == "query"]
     rules = {one.rule for one in (*counts, *before)}
@@ -119,7 +121,8 @@ def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
 
 def _rows_again(intake: IntakeContext, found: Submission) -> pa.Table:
     """The rows of an original as today's programs read it, keyed as the submission's were."""
-    contract, report = load_contracts()[found.dataset or ""], _read_again(intake, found)
+    contract = load_contracts(Quarter.parse(found.reporting_quarter or ""))[found.dataset or ""]
+    report = _read_again(intake, found)
     if report.table is None or not report.accepted:
         rules = ", ".join(one.rule for one in report.counts() if one.severity == "error")
         raise NotRestorable(
@@ -153,7 +156,8 @@ def _read_again(intake: IntakeContext, found: Submission, past: Past | None = No
         raise DamagedOriginal(f"the original of submission {found.submission_id} is another file: restore landing/")
     sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
     limit = max(intake.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
-    circumstances = Circumstances(keys, sent_on, limit, past, local_names(intake.ledger))
+    names, undocumented = local_names(intake.ledger), intake.settings.undocumented_interventions
+    circumstances = Circumstances(keys, sent_on, limit, past, names, undocumented=undocumented)
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 
 

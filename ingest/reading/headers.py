@@ -156,8 +156,9 @@ def refuse_another_dataset(headers: list[str], contract: Contract) -> None:
 
 def missing_column(contract: Contract, name: str, hints: Mapping[str, str], need: str = "") -> Finding:
     """The fault of a column that the file lacks; `need` says which rows need it, where not all do."""
-    label = contract.column(name).label_sv
-    return file_finding("FIL-010", column=name, header=label, need=need, hint=hints.get(name, ""))
+    column = contract.column(name)
+    hint = hints.get(name, "") + contract.why_new(column)
+    return file_finding("FIL-010", column=name, header=column.label_sv, need=need, hint=hint)
 
 
 def _garbled_headers(headers: list[str], names: list[str | None], known: Mapping[str, str]) -> dict[int, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.checks.arithmetic import KINDS, BoolArray, Sheet
-from ingest.checks.suites import always_filled, declared_suite
+from ingest.checks.suites import always_filled, declared_rules
 from ingest.contracts import CodeList, Contract, load_contracts
 from ingest.findings import Finding
 from ingest.reading.headers import missing_column
@@ -79,18 +79,21 @@ def _needs_in(rule: Mapping[str, Any]) -> Iterator[Need]:
         yield Need(kind, {"column": given["when_column"], "when_column": given["column"]})
 
 
-@lru_cache(maxsize=16)
-def needs_of(dataset: str) -> tuple[Need, ...]:
-    """The needs that a dataset's suite declares. A column needed in every row, or by other files' rows, has none."""
-    always = always_filled(dataset)
-    found = [need for rule in declared_suite(dataset)["expectations"] for need in _needs_in(rule)]
+@lru_cache(maxsize=64)
+def needs_of(of: str | Contract) -> tuple[Need, ...]:
+    """The needs that the suite of a dataset, or of a contract's version, declares.
+
+    A column needed in every row, or by other files' rows, has none.
+    """
+    always = always_filled(of)
+    found = [need for rule in declared_rules(of) for need in _needs_in(rule)]
     return tuple(need for need in found if need.column not in always)
 
 
-@lru_cache(maxsize=16)
-def needed_by_some(dataset: str) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def needed_by_some(of: str | Contract) -> frozenset[str]:
     """Columns that only some rows need."""
-    return frozenset(need.column for need in needs_of(dataset))
+    return frozenset(need.column for need in needs_of(of))
 
 
 @dataclass(frozen=True)
@@ -138,25 +141,26 @@ def _limits_in(rule: Mapping[str, Any]) -> Iterator[Limit]:
         yield Limit(given["sum_column"], tuple(given["columns"]), is_sum=True)
 
 
-@lru_cache(maxsize=16)
-def limits_of(dataset: str) -> dict[str, tuple[Limit, ...]]:
+@lru_cache(maxsize=64)
+def limits_of(of: str | Contract) -> dict[str, tuple[Limit, ...]]:
     """Columns for which no rule says when they must be filled, with what limits where they may be."""
-    settled = always_filled(dataset) | needed_by_some(dataset)
-    columns = [c.name for c in load_contracts()[dataset].columns if not c.optional and c.name not in settled]
-    found = [limit for rule in declared_suite(dataset)["expectations"] for limit in _limits_in(rule)]
+    settled = always_filled(of) | needed_by_some(of)
+    contract = load_contracts()[of] if isinstance(of, str) else of
+    columns = [c.name for c in contract.columns if not c.optional and c.name not in settled]
+    found = [limit for rule in declared_rules(of) for limit in _limits_in(rule)]
     return {name: tuple(limit for limit in found if limit.column == name) for name in columns}
 
 
-@lru_cache(maxsize=16)
-def decided_by_rows(dataset: str) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def decided_by_rows(of: str | Contract) -> frozenset[str]:
     """Columns whose lack is a fault only when a row of the file needs them, or may."""
-    return needed_by_some(dataset) | frozenset(limits_of(dataset))
+    return needed_by_some(of) | frozenset(limits_of(of))
 
 
-def _fillable(name: str, dataset: str, sheet: Sheet, missing: frozenset[str]) -> bool:
+def _fillable(name: str, contract: Contract, sheet: Sheet, missing: frozenset[str]) -> bool:
     """Whether some row may fill a column that no rule asks for, by the columns that the file has."""
     found = np.ones(sheet.rows, dtype=bool)
-    for limit in limits_of(dataset)[name]:
+    for limit in limits_of(contract)[name]:
         if not missing & set(limit.decided_by):
             found &= limit.rows(sheet)
     return bool(found.any())
@@ -189,7 +193,7 @@ def missing_columns(
         that every row needs.
     """
     lacking = {name for name in missing if not contract.column(name).optional}
-    undecided = lacking & decided_by_rows(contract.dataset)
+    undecided = lacking & decided_by_rows(contract)
     if not sheet.rows:
         lacking -= undecided - hints.keys()
         undecided &= hints.keys()
@@ -197,8 +201,8 @@ def missing_columns(
     faults = (lacking - undecided) | found_before
     undecided -= found_before
     findings: dict[str, Finding] = {}
-    for name in sorted(undecided & limits_of(contract.dataset).keys()):
-        if _fillable(name, contract.dataset, sheet, frozenset(missing)):
+    for name in sorted(undecided & limits_of(contract).keys()):
+        if _fillable(name, contract, sheet, frozenset(missing)):
             findings[name] = missing_column(contract, name, hints)
             faults |= {name}
         undecided -= {name}
@@ -206,7 +210,7 @@ def missing_columns(
     while changed:
         changed = False
         for name in sorted(undecided):
-            needs = [need for need in needs_of(contract.dataset) if need.column == name]
+            needs = [need for need in needs_of(contract) if need.column == name]
             asking = [(need, need.rows(sheet)) for need in needs]
             first = next(((need, rows) for need, rows in asking if rows.any()), None)
             if first is not None and first[0].decided_by not in faults | undecided:

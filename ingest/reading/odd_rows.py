@@ -36,30 +36,29 @@ _MOST_CANDIDATES = 10_000
 """Rows looked at one by one: where more seem odd, the file as a whole is, and its rows are left to the rules."""
 
 
-@lru_cache(maxsize=16)
-def _known(dataset: str) -> frozenset[str]:
-    return frozenset(load_contracts()[dataset].header_lookup())
+@lru_cache(maxsize=64)
+def _known(contract: Contract) -> frozenset[str]:
+    return frozenset(contract.header_lookup())
 
 
-@lru_cache(maxsize=16)
-def _dates(dataset: str) -> frozenset[str]:
-    return frozenset(column.name for column in load_contracts()[dataset].columns if column.type == "date")
+@lru_cache(maxsize=64)
+def _dates(contract: Contract) -> frozenset[str]:
+    return frozenset(column.name for column in contract.columns if column.type == "date")
 
 
 @lru_cache(maxsize=1)
 def _every_header() -> frozenset[str]:
-    return frozenset().union(*map(_known, load_contracts()))
+    return frozenset().union(*map(_known, load_contracts().values()))
 
 
 def _another_table(folded: Sequence[str]) -> str:
     """The dataset whose headers these cells are; empty for none."""
-    return next((name for name in load_contracts() if _known(name).issuperset(folded)), "")
+    return next((name for name, one in load_contracts().items() if _known(one).issuperset(folded)), "")
 
 
 @lru_cache(maxsize=256)
-def fits_column(dataset: str, name: str) -> Callable[[str], bool] | None:
+def fits_column(contract: Contract, name: str) -> Callable[[str], bool] | None:
     """Whether a cell may belong to a column: of codes (unless a district adds to them), of counts, of dates."""
-    contract = load_contracts()[dataset]
     column = contract.column(name)
     if column.type == "date":
         return lambda text: _DATE_LIKE.fullmatch(text) is not None
@@ -71,11 +70,11 @@ def fits_column(dataset: str, name: str) -> Callable[[str], bool] | None:
     return lambda text: fold(text) in codes.lookup or fold(text) in codes.ambiguous
 
 
-def _fitting(cells: Sequence[str], keys: Sequence[str], dataset: str, *, with_dates: bool = True) -> int:
+def _fitting(cells: Sequence[str], keys: Sequence[str], contract: Contract, *, with_dates: bool = True) -> int:
     """How many filled cells fit the columns that they are in, of those of which it can be said."""
-    dates = frozenset() if with_dates else _dates(dataset)
+    dates = frozenset() if with_dates else _dates(contract)
     named = [(cell, key) for cell, key in zip(cells, keys, strict=False) if key[:1] != "?" and key not in dates]
-    tests = ((cell, fits_column(dataset, key)) for cell, key in named)
+    tests = ((cell, fits_column(contract, key)) for cell, key in named)
     return sum(fits is not None and bool(visible(cell)) and fits(visible(cell)) for cell, fits in tests)
 
 
@@ -91,27 +90,27 @@ def odd_row(cells: Sequence[str], keys: Sequence[str], row: int, contract: Contr
     filled = [text for cell in cells if (text := visible(cell))]
     if len(filled) > 1 and all(_DASHES.fullmatch(text) for text in filled):
         return file_finding("FIL-066", row=row)
-    known = _known(contract.dataset)
+    known = _known(contract)
     folded = [fold(text[:200]) for text in filled]
     headers = sum(text in known for text in folded)
     if headers > 1 and 2 * headers >= len(filled):
         return file_finding("FIL-065", row=row, what=_REPEATED)
     if len(filled) > 2 and not headers and (other := _another_table(folded)):
         return file_finding("FIL-065", row=row, what=_ANOTHER.format(other))
-    required = len(always_filled(contract.dataset))
+    required = len(always_filled(contract))
     if len(filled) == 1 and required > 1:
         if _DASHES.fullmatch(filled[0]) and len(filled[0]) > 1:
             return file_finding("FIL-066", row=row)
         return None if other_separator(filled[0], required) else file_finding("FIL-067", row=row)
     is_said = len(filled) > 1 and bool(_NOTE.match(filled[0]) or _SIGNED.match(filled[0]))
     # The day of a signature may be in a column of dates: it says nothing for the row.
-    if is_said and (len(filled) < required or not _fitting(cells, keys, contract.dataset, with_dates=False)):
+    if is_said and (len(filled) < required or not _fitting(cells, keys, contract, with_dates=False)):
         return file_finding("FIL-067", row=row)
     # Words in place of an identifier, and most of what every row has is lacking: a signature, or who to ring.
     if 2 * len(filled) < required and " " in visible(cells[0]) and contract.columns[0].type == "identifier":
         return file_finding("FIL-067", row=row)
     # A record that is cut short by a line break in a cell looks the same, and is reported by its width.
-    if len(cells) >= len(keys) and 2 * len(filled) <= required and not _fitting(cells, keys, contract.dataset):
+    if len(cells) >= len(keys) and 2 * len(filled) <= required and not _fitting(cells, keys, contract):
         return file_finding("FIL-067", row=row)
     return None
 
@@ -135,14 +134,14 @@ def odd_rows(
         encoding: of the bytes.
         numbers: each row as Excel numbers it.
     """
-    required = always_filled(contract.dataset)
+    required = always_filled(contract)
     named = [c for c in contract.columns if c.name in table.column_names and c.type != "person_number"]
     coded = sorted((c for c in named if c.type == "code"), key=lambda c: c.name not in required)[:_SEARCHED]
     maybe = np.zeros(table.num_rows, dtype=bool)
     needed = sum(c.name in required for c in coded)
     uncoded = np.full(table.num_rows, needed > 0)
     for column in coded:
-        headed, known = _by_spelling(table[column.name], encoding, fits_column(contract.dataset, column.name))
+        headed, known = _by_spelling(table[column.name], encoding, fits_column(contract, column.name))
         maybe |= headed
         if column.name in required:
             uncoded &= ~known

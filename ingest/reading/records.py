@@ -64,7 +64,7 @@ def regularised(
         Unreadable: a broken quote (FIL-009), a cell longer than may be (FIL-023).
     """
     width = len(keys)
-    required = always_filled(contract.dataset)
+    required = always_filled(contract)
     out, numbers, findings, ended_early = io.StringIO(newline=""), [], [], []
     writer = csv.writer(out, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL)
     number = 0
@@ -108,7 +108,7 @@ def regularised(
 
 def _wrong_width(cells: list[str], number: int, keys: Sequence[str], contract: Contract) -> Finding:
     """The fault of a record with too many fields, or with too few where one that lacks must be filled."""
-    required = always_filled(contract.dataset)
+    required = always_filled(contract)
     lacking = next((key for key in keys[len(cells) :] if key in required), None)
     where = ""
     if lacking is not None:
@@ -126,7 +126,7 @@ def _is_displaced(cells: Sequence[str], keys: Sequence[str], contract: Contract)
     for cell, key in zip(cells, keys, strict=False):
         if not cell.strip() or key.startswith("?") or contract.column(key).type == "integer":
             continue
-        if (fits := fits_column(contract.dataset, key)) is not None:
+        if (fits := fits_column(contract, key)) is not None:
             wrong += not fits(cell)
     return wrong > 1
 

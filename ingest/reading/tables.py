@@ -256,7 +256,7 @@ class _Layout:
 
 def _lay_out(headers: list[str], contract: Contract, unused: frozenset[int] = frozenset()) -> _Layout:
     refuse_another_dataset(headers, contract)
-    matched = match_headers(headers, contract, unused, decided_by_rows(contract.dataset))
+    matched = match_headers(headers, contract, unused, decided_by_rows(contract))
     names = matched.names
     keys = [name if name is not None and names.index(name) == i else f"?{i}" for i, name in enumerate(names)]
     distinct = {c.name for c in contract.columns if c.type in ("identifier", "person_number")}

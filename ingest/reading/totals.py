@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from ingest.contracts import EXPECTATIONS, Contract, load_contracts
+from ingest.contracts import EXPECTATIONS, Contract
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
 from ingest.reading.byte_columns import is_without_letters, matching
@@ -85,10 +85,9 @@ def _places() -> frozenset[str]:
     return frozenset(word for name in names for word in _words(name))
 
 
-@lru_cache(maxsize=32)
-def _spellings(dataset: str, name: str) -> frozenset[str]:
+@lru_cache(maxsize=128)
+def _spellings(contract: Contract, name: str) -> frozenset[str]:
     """Folded spellings that a code column knows, of any unit."""
-    contract = load_contracts()[dataset]
     column = contract.column(name)
     if column.type not in ("code", "code_list"):
         return frozenset()
@@ -98,30 +97,31 @@ def _spellings(dataset: str, name: str) -> frozenset[str]:
     return frozenset([*codes.lookup, *codes.ambiguous, *added])
 
 
-@lru_cache(maxsize=32)
-def _values(dataset: str) -> frozenset[str]:
+@lru_cache(maxsize=128)
+def _values(contract: Contract) -> frozenset[str]:
     """Words of the codes and labels of a dataset's row key: what a subtotal is of."""
-    contract = load_contracts()[dataset]
     keys = [name for name in contract.row_key if name != "person" and contract.column(name).type == "code"]
-    return frozenset(word for name in keys for spelling in _spellings(dataset, name) for word in _words(spelling))
+    return frozenset(word for name in keys for spelling in _spellings(contract, name) for word in _words(spelling))
 
 
-@lru_cache(maxsize=32)
-def _known(dataset: str) -> frozenset[str]:
+@lru_cache(maxsize=128)
+def _known(contract: Contract) -> frozenset[str]:
     """Words that a total's label may hold beside the total's word."""
-    return _declared().whole | _places() | _values(dataset)
+    return _declared().whole | _places() | _values(contract)
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
 
-def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: frozenset[tuple[str, ...]]) -> int:
+def _verdict(
+    text: str, contract: Contract, *, is_key: bool, is_number: bool, beside: frozenset[tuple[str, ...]]
+) -> int:
     """2 for a certain total, 1 for a likely one, else 0.
 
     Args:
         text: the cell.
-        dataset: whose.
+        contract: whose.
         is_key: whether it is in a column that says what the row is about.
         is_number: whether the column holds identifiers, in which `SUM-12` may be a real one.
         beside: words with which the column's other cells begin, `_bare`.
@@ -134,12 +134,12 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     if words[0] in declared.parts:
         return 2 if is_key else 1
     sums = {word for word in words if word in declared.sums or word in declared.totals}
-    is_every = bool({words[0], words[-1]} & declared.every) and dataset in declared.counted
+    is_every = bool({words[0], words[-1]} & declared.every) and contract.dataset in declared.counted
     if not sums and not is_every:
-        return _of_others(words, dataset) if is_key and not is_number else 0
+        return _of_others(words, contract) if is_key and not is_number else 0
     passed_over = declared.fillers | declared.every
     rest = [word for word in words if word not in sums and word not in passed_over]
-    known = _known(dataset)
+    known = _known(contract)
     is_number = is_number and _IDENTIFIER.fullmatch(text.strip()) is not None
     is_known = all(word in known or (not is_number and _PERIOD.fullmatch(word)) for word in rest)
     is_known |= not is_number and _bare(rest) in beside  # `Alvik`, of `Alviks ungdomsmottagning`
@@ -148,7 +148,7 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
             return 1 if rest and is_known else 0
         if is_number or words[0] == "samtliga" or is_known:
             return 2 if words[0] == "samtliga" or is_known else 0
-        return _of_others(words, dataset)
+        return _of_others(words, contract)
     if is_known:
         return 1 if not is_key and any(map(str.isdigit, rest)) else 2
     outer = {words[0], words[-1]}
@@ -157,17 +157,17 @@ def _verdict(text: str, dataset: str, *, is_key: bool, is_number: bool, beside: 
     return 1 if outer & sums and not is_number else 0
 
 
-def _of_others(words: Sequence[str], dataset: str) -> int:
+def _of_others(words: Sequence[str], contract: Contract) -> int:
     """1 for a label that begins with a word for a mean, share or difference, or is nothing but known words and one of
     these or of those for the city; else 0."""
     declared = _declared()
-    if dataset not in declared.counted or not set(words) & (declared.figures | declared.wider):
+    if contract.dataset not in declared.counted or not set(words) & (declared.figures | declared.wider):
         return 0
     if words[0] in declared.figures and len(words[0]) >= _LEAST_LETTERS:
         return 1
     if not set(words) & declared.figures:  # `Stockholms stad`, but `Stockholms ungdomsmottagning` is a clinic
         return int(set(words) <= declared.wider | declared.fillers | declared.every)
-    known = _known(dataset) | declared.figures | declared.fillers | declared.every
+    known = _known(contract) | declared.figures | declared.fillers | declared.every
     return int(all(word in known or _PERIOD.fullmatch(word) for word in words))
 
 
@@ -194,9 +194,9 @@ def _cell_verdict(text: str, key: str, contract: Contract, beside: frozenset[tup
     role = _role(key, contract)
     if role is None or len(text) > _LONGEST:
         return 0
-    if not key.startswith("?") and fold(text) in _spellings(contract.dataset, key):
+    if not key.startswith("?") and fold(text) in _spellings(contract, key):
         return 0
-    found = _verdict(text, contract.dataset, is_key=role[0], is_number=role[1], beside=beside)
+    found = _verdict(text, contract, is_key=role[0], is_number=role[1], beside=beside)
     return found if found == 2 or key.startswith("?") or contract.column(key).type == "text" else 0
 
 

@@ -60,10 +60,10 @@ def template(
     format: Annotated[Literal["xlsx", "csv"], Query()] = "xlsx",
 ) -> Response:
     """An empty file of a dataset, with the unit's areas and own names. Needs scope `read`."""
-    contract = load_contracts().get(dataset)
-    if contract is None:
+    if dataset not in load_contracts():
         raise Problem(404, "not-found", f"dataset is one of {', '.join(load_contracts())}.")
     chosen = Quarter.parse(quarter) if quarter else None
+    contract = load_contracts(chosen or Quarter.of(caller.portal.settings.now_date()))[dataset]
     if chosen is not None and not caller.unit.is_valid_in(chosen):
         raise Problem(422, "invalid-values", f"{caller.unit.code} does not report for {chosen}.")
     name = file_name(contract, caller.unit, chosen, format)

@@ -57,10 +57,10 @@ def template(
 ) -> Response:
     """A dataset's template, named and filled for the unit and the quarter."""
     portal = portal_of(request)
-    contract = load_contracts().get(dataset)
+    quarter = chosen_quarter(portal, unit, kvartal)
+    contract = load_contracts(quarter).get(dataset)
     if contract is None:
         raise NotHere
-    quarter = chosen_quarter(portal, unit, kvartal)
     if ending == "csv":
         content = as_csv(contract)
     else:

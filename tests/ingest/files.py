@@ -10,10 +10,11 @@ from pathlib import Path
 import yaml
 
 from ingest.checking import CheckReport, Circumstances, check_file
-from ingest.contracts import EXPECTATIONS, load_contracts
+from ingest.contracts import EXPECTATIONS, Contract, load_contracts
 from ingest.ledger import Ledger
 from ingest.naming import read_name
 from ingest.persons.keys import throwaway_keys
+from ingest.quarters import Quarter
 from ingest.settings import Settings
 
 DISTRICT, QUARTER = "bromma", "2018Q3"
@@ -28,22 +29,40 @@ def examples(dataset: str) -> dict[str, dict[str, object]]:
     return loaded
 
 
-def base_row(dataset: str, **changes: str) -> dict[str, str]:
-    """A right row of a dataset, changed."""
-    return {**{k: str(v) for k, v in examples(dataset)["base"].items()}, **changes}
+def base_row(dataset: str, quarter: str = QUARTER, **changes: str) -> dict[str, str]:
+    """A right row of a dataset in a quarter, changed."""
+    since = examples(dataset).get("since", {})
+    later = {k: str(v) for first, row in since.items() if first <= quarter for k, v in row.items()}
+    return {**{k: str(v) for k, v in examples(dataset)["base"].items()}, **later, **changes}
 
 
-def csv_bytes(dataset: str, rows: list[dict[str, str]], encoding: str = "cp1252", separator: str = ";") -> bytes:
-    """A file with the contract's headers and these rows."""
-    columns = load_contracts()[dataset].columns
+def contract_of(dataset: str, quarter: str = QUARTER) -> Contract:
+    """The contract of a dataset in a quarter."""
+    return load_contracts(Quarter.parse(quarter))[dataset]
+
+
+def csv_bytes(
+    dataset: str,
+    rows: list[dict[str, str]],
+    encoding: str = "cp1252",
+    separator: str = ";",
+    quarter: str = QUARTER,
+) -> bytes:
+    """A file with the headers of a quarter's contract and these rows."""
+    columns = contract_of(dataset, quarter).columns
     lines = [separator.join(c.label_sv for c in columns)]
     lines += [separator.join(row.get(c.name, "") for c in columns) for row in rows]
     return ("\r\n".join(lines) + "\r\n").encode(encoding)
 
 
-def check(raw: bytes, name: str = f"{DISTRICT}_arenden_{QUARTER}.csv") -> CheckReport:
+def check(
+    raw: bytes,
+    name: str = f"{DISTRICT}_arenden_{QUARTER}.csv",
+    today: date = date(2019, 1, 1),
+    undocumented: frozenset[str] | None = None,
+) -> CheckReport:
     """Check a file's bytes without an installation."""
-    return check_file(raw, read_name(name), Circumstances(KEYS, date(2019, 1, 1), 200))
+    return check_file(raw, read_name(name), Circumstances(KEYS, today, 200, undocumented=undocumented))
 
 
 def fired(report: CheckReport) -> set[str]:

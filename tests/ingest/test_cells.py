@@ -19,6 +19,7 @@ from ingest.folding import fold
 from ingest.persons.keys import throwaway_keys
 from ingest.persons.number_search import reads_as_number
 from ingest.persons.numbers import FEMALE, MALE, key_maker, read_numbers, why_no_number
+from ingest.quarters import Quarter
 from ingest.sentinels import BAD, DATE_BAD, EMPTY, day_number
 
 KEYS = throwaway_keys()
@@ -82,7 +83,7 @@ def test_decomposed_letters_fold_as_composed_ones() -> None:
 
 
 def test_local_name_of_an_intervention_is_read_in_its_district_only() -> None:
-    contract = load_contracts()["oppenvard"]
+    contract = load_contracts(Quarter(2018, 3))["oppenvard"]
     assert "foraldrasamtal" in contract.code_list("insats", "bromma").lookup
     assert "foraldrasamtal" not in contract.code_list("insats", "farsta").lookup
 

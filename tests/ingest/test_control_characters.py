@@ -12,8 +12,9 @@ from workbook_files import Cell, labels, old_workbook, open_document, repacked, 
 
 from ingest.checking import CheckReport
 from ingest.contracts import load_contracts
+from ingest.quarters import Quarter
 
-CONTRACT = load_contracts()["utbud"]
+CONTRACT = load_contracts(Quarter(2018, 3))["utbud"]
 HEAD, CELLS = labels("utbud"), typed("utbud", base_row("utbud"))
 EMPTY_BOOK = workbook({"Blad1": [["x"]]})
 BREAKS = ["\r", "\r\n", "\n", "\t", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"]

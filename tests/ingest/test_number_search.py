@@ -19,6 +19,7 @@ from ingest.explaining import CannotBeExplained, explain
 from ingest.naming import read_name, shown_name
 from ingest.persons.number_cells import cells_with_numbers
 from ingest.persons.number_search import numbers_in, reads_as_number
+from ingest.quarters import Quarter
 
 UTBUD = f"{DISTRICT}_utbud_2018Q3.csv"
 BORN, LAST = "20100315", "9801"
@@ -196,7 +197,7 @@ def test_ids_made_of_a_date_are_no_numbers_but_a_number_among_them_is(form: str)
 
 @pytest.mark.parametrize("dataset", sorted(load_contracts()))
 def test_a_number_in_any_column_but_its_own_refuses_the_file_and_is_never_quoted(dataset: str) -> None:
-    for column in load_contracts()[dataset].columns:
+    for column in load_contracts(Quarter(2018, 3))[dataset].columns:
         if column.type == "person_number":
             continue
         spelled = "2010-03-15-9801" if column.type == "identifier" else "2010.03.15 9801"

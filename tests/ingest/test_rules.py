@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import pytest
-from files import DISTRICT, QUARTER, base_row, check, csv_bytes, examples, fired
+from files import DISTRICT, QUARTER, base_row, check, contract_of, csv_bytes, examples, fired
 
-from ingest.checks.suites import load_rules
+from ingest.checks.suites import Rule, load_rules
 from ingest.contracts import EXPECTATIONS, load_contracts
 
 DATASETS = sorted(load_contracts())
@@ -15,36 +16,54 @@ PAIRED = ("expect_rows_to_be_unique_by", "expect_no_restart_within_days", "expec
 """Rules about several rows: their examples, each a row or a list of rows, stand beside the base row."""
 
 
-def declared_suite(dataset: str) -> list[tuple[str, str, str]]:
-    return [(dataset, rule.code, rule.kind) for rule in load_rules(dataset) if rule.needs is None]
+def quarters_of(dataset: str) -> list[str]:
+    """A quarter of each version of a dataset's contract."""
+    return [QUARTER, *(change.valid_from for change in load_contracts()[dataset].changes)]
 
 
-CASES = [case for dataset in DATASETS for case in declared_suite(dataset)]
+VERSIONS = [(dataset, quarter) for dataset in DATASETS for quarter in quarters_of(dataset)]
+CASES = [
+    (dataset, quarter, rule)
+    for dataset, quarter in VERSIONS
+    for rule in load_rules(contract_of(dataset, quarter))
+    # a rule that goes on unchanged is tried in its first version
+    if rule.needs is None and (quarter == QUARTER or rule.valid_from == quarter)
+]
+LATER = date(2026, 1, 1)
 
 
-def found(dataset: str, rows: list[dict[str, str]]) -> set[str]:
-    report = check(csv_bytes(dataset, rows), f"{DISTRICT}_{dataset}_{QUARTER}.csv")
+def found(
+    dataset: str,
+    rows: list[dict[str, str]],
+    quarter: str = QUARTER,
+    undocumented: frozenset[str] | None = None,
+) -> set[str]:
+    name = f"{DISTRICT}_{dataset}_{quarter}.csv"
+    report = check(csv_bytes(dataset, rows, quarter=quarter), name, LATER, undocumented)
     assert not any(outcome.raised for outcome in report.outcomes)
     return fired(report)
 
 
-@pytest.mark.parametrize(("dataset", "code", "kind"), CASES, ids=[code for _, code, _ in CASES])
-def test_rule_fires_on_failing_rows_and_is_silent_on_passing_ones(dataset: str, code: str, kind: str) -> None:
-    example = examples(dataset)["rules"][code]
-    beside = [base_row(dataset)] if kind in PAIRED else []
+@pytest.mark.parametrize(("dataset", "quarter", "rule"), CASES, ids=[f"{rule.code}-{when}" for _, when, rule in CASES])
+def test_rule_fires_on_failing_rows_and_is_silent_on_passing_ones(dataset: str, quarter: str, rule: Rule) -> None:
+    example, code = examples(dataset)["rules"][rule.code], rule.code
+    example = {**example, **example.get("since", {}).get(quarter, {})}
+    beside = [base_row(dataset, quarter)] if rule.kind in PAIRED else []
+    excepted = frozenset(example["undocumented"]) if "undocumented" in example else None
 
     def rows(change: dict[str, str] | list[dict[str, str]]) -> list[dict[str, str]]:
-        return [base_row(dataset, **one) for one in (change if isinstance(change, list) else [change])]
+        return [base_row(dataset, quarter, **one) for one in (change if isinstance(change, list) else [change])]
 
     for change in example["fail"]:
-        assert code in found(dataset, [*beside, *rows(change)]), change
+        assert code in found(dataset, [*beside, *rows(change)], quarter, excepted), change
     for change in example.get("pass", [{}]):
-        assert code not in found(dataset, [*beside, *(rows(change) if change or kind not in PAIRED else [])]), change
+        more = rows(change) if change or rule.kind not in PAIRED else []
+        assert code not in found(dataset, [*beside, *more], quarter, excepted), change
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_base_row_breaks_no_rule(dataset: str) -> None:
-    assert found(dataset, [base_row(dataset)]) == set()
+@pytest.mark.parametrize(("dataset", "quarter"), VERSIONS)
+def test_base_row_breaks_no_rule(dataset: str, quarter: str) -> None:
+    assert found(dataset, [base_row(dataset, quarter)], quarter) == set()
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -12,6 +12,7 @@ import pytest
 from workbook_files import Cell, Shown, labels, old_workbook, open_document, workbook
 
 from ingest.contracts import Column, load_contracts
+from ingest.quarters import Quarter
 from ingest.reading.tables import RawTable, read_table
 
 ROWS = 40
@@ -73,7 +74,7 @@ def cells_of(table: RawTable) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("dataset", ["arenden", "utbud", "grupper"])
 def test_every_kind_of_workbook_reads_like_the_csv_saved_from_it(dataset: str) -> None:
-    contract, rng = load_contracts()[dataset], random.Random(dataset)
+    contract, rng = load_contracts(Quarter(2018, 3))[dataset], random.Random(dataset)
     rows = [[random_cell(rng, column) for column in contract.columns] for _ in range(ROWS)]
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")

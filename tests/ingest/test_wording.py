@@ -9,7 +9,7 @@ import pytest
 from files import base_row, check, csv_bytes
 from workbook_files import labels, typed, workbook
 
-from ingest.checks.suites import declared_suite, load_rules
+from ingest.checks.suites import declared_rules, load_rules
 from ingest.contracts import load_contracts
 from ingest.feedback import as_text
 from ingest.folding import fold
@@ -79,7 +79,7 @@ def test_codes_in_messages_have_their_labels(dataset: str) -> None:
                                strict=True)
         if label.lower() != code == fold(label)
     }  # fmt: skip
-    for entry in declared_suite(dataset)["expectations"]:
+    for entry in declared_rules(dataset):
         plain = re.sub(r"\{[^}]*\}", "", entry["meta"]["message_sv"])
         given = {v for k, values in entry["kwargs"].items() if k.endswith("when_values") for v in values}
         written = set(re.findall(r"\w+", plain))

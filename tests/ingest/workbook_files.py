@@ -14,6 +14,7 @@ import xlsxwriter
 import xlwt
 
 from ingest.contracts import load_contracts
+from ingest.quarters import Quarter
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ Change = Callable[[Any, Any], None]
 def typed(dataset: str, row: dict[str, str]) -> list[Cell]:
     """A row as a person would have it in Excel: dates as dates, whole numbers as numbers."""
     cells: list[Cell] = []
-    for column in load_contracts()[dataset].columns:
+    for column in load_contracts(Quarter(2018, 3))[dataset].columns:
         text = row.get(column.name, "")
         if column.type == "date" and text:
             cells.append(date.fromisoformat(text))
@@ -45,7 +46,7 @@ def typed(dataset: str, row: dict[str, str]) -> list[Cell]:
 
 def labels(dataset: str) -> list[Cell]:
     """The header row of a dataset."""
-    return [column.label_sv for column in load_contracts()[dataset].columns]
+    return [column.label_sv for column in load_contracts(Quarter(2018, 3))[dataset].columns]
 
 
 def workbook(

@@ -213,7 +213,7 @@ def base_row(dataset: str) -> dict[str, str]:
 
 def csv_bytes(dataset: str, rows: list[dict[str, str]]) -> bytes:
     """A file with the contract's headers and these rows."""
-    columns = load_contracts()[dataset].columns
+    columns = load_contracts(Quarter(2018, 3))[dataset].columns
     lines = [";".join(column.label_sv for column in columns)]
     lines += [";".join(row.get(column.name, "") for column in columns) for row in rows]
     return ("\r\n".join(lines) + "\r\n").encode("cp1252")

@@ -39,9 +39,10 @@ def in_the_suite(contract: Contract) -> set[str]:
 
 
 def in_the_examples(contract: Contract) -> set[str]:
-    base = yaml_of(EXPECTATIONS / contract.dataset / "examples" / "rules.yml")["base"]
-    assert isinstance(base, dict)
-    return set(base)
+    declared = yaml_of(EXPECTATIONS / contract.dataset / "examples" / "rules.yml")
+    base, since = declared["base"], declared.get("since", {})
+    assert isinstance(base, dict) and isinstance(since, dict)
+    return {*base, *(name for row in since.values() for name in row)}
 
 
 def in_staging(contract: Contract) -> set[str]:
@@ -62,7 +63,7 @@ def in_the_excel_template(contract: Contract) -> set[str]:
 
 
 def in_the_drawn_city(contract: Contract, city: CityDrawn) -> set[str]:
-    """Columns of the dataset's files in the synthetic city; a district may leave out optional ones, not every one."""
+    """Columns of the dataset's files in a synthetic city; a district may leave out optional ones, not every one."""
     found: set[str] = set()
     for file in city.files:
         if file.dataset == contract.dataset and found != columns(contract):
@@ -70,9 +71,13 @@ def in_the_drawn_city(contract: Contract, city: CityDrawn) -> set[str]:
     return found
 
 
+QUARTERS = sorted({QUARTER, *(Quarter.parse(c.valid_from) for one in load_contracts().values() for c in one.changes)})
+"""A quarter of each version of the contracts."""
+
+
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> CityDrawn:
-    return draw_city(tmp_path_factory.mktemp("city"), QUARTER, QUARTER, scale=0.05)
+def cities(tmp_path_factory: pytest.TempPathFactory) -> dict[Quarter, CityDrawn]:
+    return {quarter: draw_city(tmp_path_factory.mktemp("city"), quarter, quarter, scale=0.02) for quarter in QUARTERS}
 
 
 WRITTEN = {"suite": in_the_suite, "examples": in_the_examples, "staging": in_staging}
@@ -99,9 +104,12 @@ def test_part_that_lacks_a_new_column_is_reported(part: str) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_synthetic_city_has_the_contracts_columns(dataset: str, city: CityDrawn) -> None:
-    contract = load_contracts()[dataset]
-    assert in_the_drawn_city(contract, city) == columns(contract)
+def test_synthetic_city_has_the_columns_of_its_quarters_contract(
+    dataset: str, cities: dict[Quarter, CityDrawn]
+) -> None:
+    for quarter, city in cities.items():
+        contract = load_contracts(quarter)[dataset]
+        assert in_the_drawn_city(contract, city) == columns(contract)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -113,7 +113,7 @@ def read_file(path: Path) -> ReadFile:
     """
     district, dataset, quarter_text = path.stem.split("_")
     quarter = Quarter.parse(quarter_text)
-    contract = load_contracts()[dataset]
+    contract = load_contracts(quarter)[dataset]
     cells_of = table(path)
     lookup = contract.header_lookup()
     headers = [lookup.get(fold(cell), f"? {cell}") for cell in cells_of[0]]

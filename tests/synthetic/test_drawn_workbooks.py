@@ -54,7 +54,7 @@ def test_intake_reads_a_workbook_as_it_reads_the_same_rows_as_csv(
     assert table.file_name.endswith(".xlsx")
     assert table.rows > 0
     circumstances = Circumstances(keys, WHEN.next().start, 200)
-    plain = csv_bytes(unit, dataset, table.columns)
+    plain = csv_bytes(unit, dataset, table.quarter, table.columns)
     name = table.file_name.replace(".xlsx", ".csv")
     book = check_file(table.content(), read_name(table.file_name, unit), circumstances)
     text = check_file(plain, read_name(name, unit), circumstances)
@@ -90,4 +90,4 @@ def test_dates_and_counts_are_real_cells_under_the_first_row(tables: dict[tuple[
 def test_a_workbook_is_the_same_bytes_again(tables: dict[tuple[str, str], DrawnTable], tmp_path: Path) -> None:
     table = tables["skarpnack", "utbud"]
     assert table.content() == table.content()
-    assert workbook_bytes(table.unit, table.dataset, table.columns, merged="malgrupp") != table.content()
+    assert workbook_bytes(table.unit, table.dataset, table.quarter, table.columns, merged="malgrupp") != table.content()

@@ -25,6 +25,8 @@ renamed as (
         avslutsorsak as end_reason,
         maluppfyllelse as goal_attainment,
         uppfoljningsmetod as follow_up_method,
+        -- files of quarters before 2025Q3 do not have it
+        coalesce(rattslig_grund, 'ej_tillampligt') as legal_ground,
 
         -- numerics
         cast(antal_tillfallen as integer) as session_count,

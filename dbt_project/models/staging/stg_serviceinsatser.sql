@@ -17,6 +17,8 @@ renamed as (
         kon as sex,
         aldersgrupp as age_band,
         hanvisad_fran as referred_from,
+        -- files of quarters before 2025Q3 do not have it
+        coalesce(rattslig_grund, 'ej_tillampligt') as legal_ground,
 
         -- numerics
         cast(antal_nya as integer) as started_count,

@@ -21,6 +21,8 @@ renamed as (
         innehall as content_text,
         evidensbaserad as evidence_based,
         sprak as languages,
+        -- files of quarters before 2025Q3 do not have it
+        coalesce(rattslig_grund, 'ej_tillampligt') as legal_ground,
 
         -- numerics
         cast(max_antal_samtal as integer) as session_limit,

@@ -46,7 +46,7 @@ def template(
     """Skriv en mall att fylla i. Write an empty file of a dataset, named as it is submitted."""
     from followup.templates import as_csv, as_template, file_name
 
-    contract = load_contracts().get(dataset)
+    contract = load_contracts(quarter or Quarter.of(Settings().now_date())).get(dataset)
     if contract is None:
         raise typer.BadParameter(f"{dataset} is no dataset; there are {', '.join(load_contracts())}")
     unit = _unit(district, quarter)
