@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from airflow.sdk import PartitionedAssetTimetable, dag
 from airflow.sdk.exceptions import AirflowFailException
+from failed_runs import EVERY_DAG
 from run_acting import acting_task
 from submission_partitions import SUBMISSIONS, QuarterOfSubmission
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=SUBMISSIONS, default_partition_mapper=QuarterOfSubmission()),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
+    **EVERY_DAG,
 )
 def build_marts() -> None:
     """One dbt run over everything in force; a run with nothing new since the last build ends at once."""

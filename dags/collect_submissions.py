@@ -7,7 +7,8 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PokeReturnValue, TriggerRule, dag, task
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowSkipException
+from announcing import announce
+from failed_runs import EVERY_DAG
 from parameters import DISTRICTS, quarter_param
 from run_acting import acting_task
 from run_names import COLLECTION_WINDOW
@@ -20,7 +21,7 @@ AGAIN = {"mode": "reschedule", "poke_interval": PAUSE, "timeout": 4 * PAUSE}
 PARAMS = {"quarter": quarter_param("Quarter (empty: all that waits)"), "districts": DISTRICTS}
 
 
-@dag(schedule=COLLECTION_WINDOW, catchup=False, max_active_runs=1, is_paused_upon_creation=False, params=PARAMS)
+@dag(schedule=COLLECTION_WINDOW, params=PARAMS, **EVERY_DAG)
 def collect_submissions() -> None:
     """A mapped task per district; what changed is announced at once; then those that failed are tried again."""
 
@@ -39,14 +40,7 @@ def collect_submissions() -> None:
 
     @task(outlets=[SUBMISSIONS], trigger_rule=TriggerRule.ALL_DONE, retries=2)
     def announce_changes(received: Any, ti: Any, outlet_events: Any) -> None:
-        from followup.tasks.intake import changes_to_build
-
-        changes = {key for one in received for key in one["changed"]}
-        if not ti.get_dr_count(dag_id="build_marts", states=["queued"]):  # one still to start will show the rest anyway
-            changes |= {partition_key(*change) for change in changes_to_build()}
-        if not changes:
-            raise AirflowSkipException("nothing has changed since the last build")
-        outlet_events[SUBMISSIONS].add_partitions(sorted(changes))
+        announce(received, ti, outlet_events)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def list_failed_districts(districts: list[str], received: Any) -> list[str]:

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 from airflow.sdk.exceptions import AirflowFailException
+from failed_runs import EVERY_DAG
 
 # Only where an installation has such a database.
 EVERY_FIVE_MINUTES = CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=timedelta(0))
 WHEN = EVERY_FIVE_MINUTES if os.environ.get("FOLLOWUP_PUBLISH_POSTGRES") else None
 
 
-@dag(schedule=WHEN, catchup=False, max_active_runs=1, is_paused_upon_creation=False)
+@dag(schedule=WHEN, **EVERY_DAG)
 def guard_readers() -> None:
     """Passwords and settings of those who read put back, and sessions that ended their own time limit ended."""
 

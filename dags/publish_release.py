@@ -6,18 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, task
+from airflow.sdk import Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from failed_runs import EVERY_DAG
 from parameters import quarter_param
 from run_acting import acting_task
+from run_names import MONDAYS
 
-# Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
-MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
 APPROVE = Param(None, type=["null", "boolean"], title="Approved already (empty: by the setting)")
 PARAMS = {"quarter": quarter_param("Newest quarter (empty: all)"), "approve": APPROVE}
 
 
-@dag(schedule=MONDAYS, catchup=False, max_active_runs=1, is_paused_upon_creation=False, params=PARAMS)
+@dag(schedule=MONDAYS, params=PARAMS, **EVERY_DAG)
 def publish_release() -> None:
     """Marts looked at, cut, protected, audited; readers see nothing of it before somebody, or the setting, says yes."""
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from followup import permissions
+from followup.reminding.settings import load_mail_settings
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.acts import system_now
+from ingest.ledger.contacts import contacts
 from ingest.ledger.opening import shown_location
 from ingest.ledger.rotations import rotations_under_way
 from ingest.ledger.uploads import find_upload, waiting_since
@@ -64,6 +66,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
             *_published(settings),
             _database(settings),
             _permissions(settings),
+            _mail(ledger),
             _disk(settings),
         ]
     finally:
@@ -296,6 +299,18 @@ def _database(settings: Settings) -> DoctorFinding:
         return DoctorFinding("database for BI", True, describe_database(settings))
     except ServingError as error:
         return DoctorFinding("database for BI", False, str(error))
+
+
+def _mail(ledger: Ledger) -> DoctorFinding:
+    try:
+        mail = load_mail_settings()
+    except SettingsError as error:
+        return DoctorFinding("mail", False, str(error))
+    if not mail.is_set_up:
+        return DoctorFinding("mail", True, "none is set up: nobody is reminded")
+    units = len(contacts(ledger))
+    team = f"{len(mail.team_addresses)} of the team"
+    return DoctorFinding("mail", True, f"{mail.host}:{mail.port} ({mail.tls}), {units} units have contacts, {team}")
 
 
 def _disk(settings: Settings) -> DoctorFinding:

@@ -1,4 +1,4 @@
-"""Runs are named by quarter: in the run id where Airflow lets a timetable choose it, and in the run's note always."""
+"""When DAGs run, and how runs are named: by quarter, in the run id where a timetable chooses it, in the note always."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from airflow.listeners import hookimpl
 from airflow.models.dagrun import DagRun
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import CronTriggerTimetable
 from airflow.timetables.trigger import MultipleCronTriggerTimetable
 from airflow.utils.types import DagRunType
 from pendulum import DateTime
@@ -46,6 +47,11 @@ class CollectionTimetable(MultipleCronTriggerTimetable):
 COLLECTION_WINDOW = CollectionTimetable(
     "0 6 * 1,2,4,5,7,8,10,11 *", "0 6 1 3 *", timezone="Europe/Stockholm", run_immediately=timedelta(0)
 )
+
+# Once a week: has a quarter been locked since the last release? So at most a release a week is made unasked.
+MONDAYS = CronTriggerTimetable("0 7 * * 1", timezone="Europe/Stockholm", run_immediately=timedelta(0))
+# After the collection of 06:00, so that what came in the night is not asked for.
+MORNINGS = CronTriggerTimetable("30 7 * * *", timezone="Europe/Stockholm", run_immediately=timedelta(0))
 
 
 @hookimpl

@@ -20,6 +20,7 @@ from followup.cli.commands import (
     locking,
     preview,
     releases,
+    reminders,
     service,
     suppression,
     templates,
@@ -239,6 +240,7 @@ def doctor(
 releases.register(app)
 extract.register(app)
 locking.register(app)
+reminders.register(app)
 city_decisions.register(app)
 templates.register(app)
 preview.register(app)

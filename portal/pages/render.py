@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ingest.contracts import load_contracts
+from followup.swedish import NO_BREAK as _SPACE
+from followup.swedish import counted as counted
+from followup.swedish import dataset_name as dataset_name
+from followup.swedish import day as day
+from followup.swedish import moment as moment
+from followup.swedish import number as number
+from followup.swedish import quarter_name as quarter_name
+from followup.swedish import unit_name as unit_name
 from ingest.districts import load_districts
 from ingest.ledger.portal_users import PortalUser, Role
 from ingest.persons.number_search import reads_as_number
-from ingest.settings import CITY_TIME
 from portal.context import portal_of
 from portal.security.visit import Visit, visit_of
 
 _FOLDER = Path(__file__).parent
-_SPACE = "\u00a0"
-_MONTHS = (
-    "januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november",
-    "december",
-)  # fmt: skip
 ROLES = {
     Role.OFFICER: "handläggare",
     Role.CITY: "stadens team",
@@ -84,13 +84,6 @@ def navigation(user: PortalUser | None, path: str, figures_are_open: bool) -> li
     return [(link, label, link == current) for link, label in links]
 
 
-def number(value: float | int | None, decimals: int = 0) -> str:
-    """A number as Swedish writes it: `1 234,5` with no-break spaces; `–` for none."""
-    if value is None:
-        return "–"
-    return f"{value:,.{decimals}f}".replace(",", _SPACE).replace(".", ",").replace("-", "−")
-
-
 def percent(value: float | None) -> str:
     """A share between 0 and 1 as `42,3 %`; `–` for none."""
     return "–" if value is None else f"{number(value * 100, 1)}{_SPACE}%"
@@ -104,46 +97,6 @@ def signed(value: float | None) -> str:
 def points(value: float | None) -> str:
     """A change of a share, in percentage points with its sign: `+1,2`; `–` for none."""
     return "–" if value is None else f"{'+' if value > 0 else ''}{number(value * 100, 1)}"
-
-
-def day(value: date | datetime | None) -> str:
-    """`9 april 2018`; of a moment, stored in UTC without zone, the city's date."""
-    if value is None:
-        return "–"
-    if isinstance(value, datetime):
-        value = value.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
-    return f"{value.day}{_SPACE}{_MONTHS[value.month - 1]} {value.year}"
-
-
-def moment(value: datetime | None) -> str:
-    """`9 april 2018 kl. 08.05`, in the city's time, of a moment stored in UTC without zone."""
-    if value is None:
-        return "–"
-    local = value.replace(tzinfo=UTC).astimezone(CITY_TIME)
-    return f"{day(value)} kl.{_SPACE}{local:%H.%M}"
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """`1 rad`, `1 234 rader`."""
-    return f"{number(count)} {one if count == 1 else many}"
-
-
-def quarter_name(value: object) -> str:
-    """`kvartal 3 2018` of `2018Q3`."""
-    text = str(value)
-    return f"kvartal {text[5:]} {text[:4]}"
-
-
-def dataset_name(value: str | None) -> str:
-    """A dataset's Swedish title; `okänd fil` where a file's name could not be read."""
-    contract = load_contracts().get(value or "")
-    return contract.title_sv.partition(" (")[0] if contract is not None else "okänd fil"
-
-
-def unit_name(code: str) -> str:
-    """A unit's name."""
-    unit = load_districts().get(code)
-    return unit.name if unit is not None else code
 
 
 def size(value: int) -> str:

@@ -17,7 +17,11 @@ DAG_FILES = {path.stem: path for path in (ROOT / "dags").glob("*.py")}
 
 
 def test_dags_are_their_files(dags):
-    assert set(dags) == set(DAG_FILES) == {"collect_submissions", "build_marts", "publish_release", "guard_readers"}
+    assert (
+        set(dags)
+        == set(DAG_FILES)
+        == {"collect_submissions", "build_marts", "publish_release", "guard_readers", "send_reminders"}
+    )
 
 
 def test_every_dag_has_its_row_and_heading_in_the_catalogue():
@@ -44,7 +48,7 @@ def test_dag_file_is_wiring_only(path):
 def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
-        "import collect_submissions, build_marts, publish_release, guard_readers\n"
+        "import collect_submissions, build_marts, publish_release, guard_readers, send_reminders\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -140,6 +144,20 @@ def test_releases_are_looked_for_on_mondays_and_never_made_up_for(dags):
 def test_dags_run_without_being_switched_on_and_never_catch_up(dags, dag_id):
     assert dags[dag_id].is_paused_upon_creation is False
     assert dags[dag_id].catchup is False
+
+
+@pytest.mark.parametrize("dag_id", DAG_FILES)
+def test_every_dag_notifies_the_team_of_a_failed_run_and_no_task_does(dags, dag_id):
+    from failed_runs import notify_team
+
+    dag = dags[dag_id]
+    assert dag.on_failure_callback in (notify_team, [notify_team])
+    assert [task.task_id for task in dag.task_dict.values() if getattr(task, "on_failure_callback", None)] == []
+
+
+def test_reminders_are_sent_in_the_morning_after_the_collection(dags):
+    timetable = dags["send_reminders"].timetable
+    assert (timetable.expression, str(timetable.timezone)) == ("30 7 * * *", "Europe/Stockholm")
 
 
 @pytest.mark.parametrize("quarter", [None, "", "2018Q1", "2031Q4"])

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from composefile import MissingVariable, load, named, required
 
+from followup.reminding.settings import MailSettings
 from ingest.settings import ROOT, Settings
 
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -178,7 +179,7 @@ def test_airflow_settings_are_ones_that_airflow_knows(compose: dict[str, Any]) -
 
 
 def test_our_settings_are_ones_that_we_know(compose: dict[str, Any]) -> None:
-    known = Settings.variables()
+    known = Settings.variables() | MailSettings.variables()
     given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
     assert given <= known
     assert {"FOLLOWUP_HOME", "FOLLOWUP_INBOX", "FOLLOWUP_KEYS"} <= given
@@ -186,11 +187,12 @@ def test_our_settings_are_ones_that_we_know(compose: dict[str, Any]) -> None:
 
 def test_an_installation_can_set_everything_but_what_the_containers_fix(compose: dict[str, Any]) -> None:
     given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
-    known = Settings.variables()
+    known = Settings.variables() | MailSettings.variables()
     # districts.yml is mounted, the clock is the real one, and what builds store is under home
     assert known - given == {
         *("FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW", "FOLLOWUP_PARSED"),
         *("FOLLOWUP_AIRFLOW_HOME", "FOLLOWUP_POSTGRES_HOME"),  # of an Airflow without containers
+        *("FOLLOWUP_MAIL_PASSWORD", "FOLLOWUP_MAIL_CA_FILE"),  # the password is a file; the image has its certificates
     }
 
 
