@@ -38,10 +38,20 @@ class Draw:
 
 def released_draws(ledger: Ledger) -> list[Draw]:
     """The draws of all released releases, by release and group."""
+    return _draws_where(ledger, release.c.state == "released")
+
+
+def draws_until(ledger: Ledger, release_id: int) -> list[Draw]:
+    """The draws of a release, which may wait, and of all released before it, by release and group."""
+    is_before = (release.c.state == "released") & (release.c.release_id < release_id)
+    return _draws_where(ledger, is_before | (release.c.release_id == release_id))
+
+
+def _draws_where(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[Draw]:
     statement = (
         sa.select(draw)
         .join(release, release.c.release_id == draw.c.release_id)
-        .where(release.c.state == "released")
+        .where(condition)
         .order_by(draw.c.release_id, *list(draw.primary_key.columns)[:-1])
     )
     with ledger.reading() as connection:

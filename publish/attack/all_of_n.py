@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from publish.attack.cells import Cells, Rows
+from publish.attack.cells import UNKNOWN, Cells, Rows
 from publish.attack.figures import Counts
 
 
@@ -58,6 +58,8 @@ def parts_of(cells: Cells) -> tuple[Rows, Rows]:
 def score(cells: Cells, true: Counts) -> AllFound:
     """What the published parts say, held against the truth of all cells."""
     parts, wholes = parts_of(cells)
+    is_known = (true[parts] != UNKNOWN) & (true[wholes] != UNKNOWN)
+    parts, wholes = parts[is_known], wholes[is_known]
     shown, of = cells.published[parts], cells.published[wholes]
     capped = cells.is_capped[parts]
     is_all, is_none = (shown >= of) & ~capped, shown == 0

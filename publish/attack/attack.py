@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from itertools import islice
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from publish.attack import all_of_n, attributes, averaging, bounds, durations, files, presence, successive
-from publish.attack.cells import Rows
+from publish.attack.cells import UNKNOWN, Rows, Waiting
 from publish.attack.figures import Counts, Declared, Figures, Floats
 from publish.attack.likelihood import Deviation
 from publish.attack.relations import System, relations_of
@@ -50,6 +50,7 @@ class _Found:
 
     attacked: int = 0
     samples: int = 0
+    waiting: int = 0
     is_cut_short: bool = False
     spread: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
     programs: list[tuple[Floats, Floats, Counts]] = field(default_factory=list)
@@ -72,6 +73,7 @@ def attack(
     limits: Limits | None = None,
     known: tuple[str, ...] = ("sex", "age_band"),
     beside: Beside | None = None,
+    waiting: Collection[Waiting] = (),
     seed: int = 0,
     samples_wanted: int | None = None,
     seconds: float = 60.0,
@@ -90,6 +92,8 @@ def attack(
         limits: the policy's.
         known: what is known of a child besides unit and period.
         beside: durations, pairs of releases, files.
+        waiting: groups that are published as they were although what they count has changed. `truth` is not of their
+            figures: they help to find others, and nothing is scored by them.
         seed: of the sample.
         samples_wanted: how many are drawn; None: each family of measures once, and at least eight.
         seconds: after which the attack is cut short. Otherwise the same seed finds the same on every machine.
@@ -111,7 +115,7 @@ def attack(
             found.is_cut_short = True
             break
         on_sample(found.samples, wanted)
-        _attack_sample(sample, declared, deviation, truth, limits, known, random, found, until)
+        _attack_sample(sample, declared, deviation, truth, limits, known, waiting, random, found, until)
     return AttackReport(
         seed,
         full,
@@ -120,6 +124,7 @@ def attack(
         len(figures),
         found.attacked,
         found.samples,
+        found.waiting,
         bounds.score(*_joined(found.spread), limits.width),
         bounds.score(*_joined(found.programs), limits.width, found.solved, found.undecided),
         bounds.score(*_joined(found.insider), limits.width),
@@ -141,6 +146,7 @@ def _attack_sample(
     truth: Figures,
     limits: Limits,
     known: tuple[str, ...],
+    waiting: Collection[Waiting],
     random: np.random.Generator,
     found: _Found,
     until: float | None,
@@ -149,6 +155,9 @@ def _attack_sample(
     cells = system.cells
     measures = [name for name in sample.figures.names[0] if sample.figures.where("measure", name).any()]
     true = cells.true_of(truth.take(truth.where("measure", *measures)))
+    is_waiting = cells.of_groups(waiting)
+    true[is_waiting] = UNKNOWN
+    found.waiting += int((is_waiting & (cells.row >= 0)).sum())
     newest = cells.newest()
     small = np.flatnonzero(newest & (true > 0) & (true <= limits.small) & ~cells.is_exact)
     found.attacked += len(sample.figures)
@@ -207,7 +216,8 @@ def _attack_by_insider(
     if len(own_units) < 2 or not len(small):  # of one there are no others
         return
     own = np.flatnonzero(units == random.choice(own_units))
-    known = dict(zip(own.tolist(), true[own].tolist(), strict=True))
+    own_known = own[true[own] != UNKNOWN]
+    known = dict(zip(own_known.tolist(), true[own_known].tolist(), strict=True))
     low, high = bounds.spread(system, known)
     others = small[~np.isin(small, own)]
     others = others[units[others] != city]

@@ -33,6 +33,10 @@ class Claims:
     by_city: Floats
     """… and given the city's shares alone: the likeliest code there."""
 
+    def of(self, chosen: Flags) -> Claims:
+        """Some of them."""
+        return Claims(self.attribute, self.whole[chosen], self.part[chosen], self.sure[chosen], self.by_city[chosen])
+
 
 def claims_of(cells: Cells, deviation: Deviation, known: tuple[str, ...], attributes: tuple[str, ...]) -> list[Claims]:
     """Claims about every group of a unit that is cut by what is known of the child, and by nothing else.
@@ -184,6 +188,8 @@ def score(pairs: Iterable[tuple[Claims, Counts]], limit: float, by_city: float) 
     children = right = surest = weight = mean_sure = mean_city = 0.0
     by_attribute: dict[str, int] = {}
     for claim, true in pairs:
+        is_known = (true[claim.whole] != UNKNOWN) & ((claim.part < 0) | (true[claim.part] != UNKNOWN))
+        claim = claim.of(is_known)
         size = true[claim.whole].astype(float)
         is_no = claim.attribute.endswith(": no")
         holds = np.where(claim.part >= 0, true[claim.part], 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from itertools import pairwise
 
@@ -25,7 +26,18 @@ from publish.attack.likelihood import Deviation
 
 Rows = NDArray[np.intp]
 UNKNOWN = -1
+WAITING = ("measure", "unit", "basis", "period")
+Waiting = tuple[str, str, str, str]
+"""A group of figures whose correction waits."""
 """Stands for the published count of a cell that was withheld, or that no table has."""
+
+
+def _numbered(codes: NDArray[np.int64], radix: list[int]) -> NDArray[np.int64]:
+    """One number for each row of codes."""
+    number = np.zeros(len(codes), dtype=np.int64)
+    for place, size in enumerate(radix):
+        number = number * size + codes[:, place]
+    return number
 
 
 class Cells:
@@ -285,6 +297,15 @@ class Cells:
         true[cells[cells >= 0]] = truth.published[known[cells >= 0]]
         true[self.cell_of_row[self._extra[1]]] = true[self._extra[0]]
         return true
+
+    def of_groups(self, groups: Collection[Waiting]) -> Flags:
+        """Which cells are of these (measure, unit, division, period)."""
+        radix = [len(self.figures.names[self._place[name]]) + 1 for name in WAITING]
+        listed = [[self.figures.code(name, one) for name, one in zip(WAITING, group, strict=True)] for group in groups]
+        wanted = np.array([codes for codes in listed if min(codes) >= 0], dtype=np.int64).reshape(-1, len(WAITING))
+        own = self.codes[:, [self._place[name] for name in WAITING]].astype(np.int64)
+        found: Flags = np.isin(_numbered(own, radix), _numbered(wanted, radix))
+        return found
 
     @property
     def is_exact(self) -> Flags:

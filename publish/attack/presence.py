@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from publish.attack.cells import Cells
+from publish.attack.cells import UNKNOWN, Cells
 from publish.attack.figures import Counts, Flags
 
 
@@ -50,6 +50,7 @@ def empty_rows(cells: Cells) -> Flags:
 def score(cells: Cells, true: Counts) -> PresenceFound:
     """What the rows of zeros say, held against the truth of all cells."""
     empty, absent = empty_rows(cells), (cells.row < 0) & (cells.published == 0)
+    empty, absent = empty & (true != UNKNOWN), absent & (true != UNKNOWN)
     return PresenceFound(
         int(empty.sum()), int((empty & (true > 0)).sum()), int(absent.sum()), int((absent & (true > 0)).sum())
     )

@@ -42,6 +42,8 @@ class AttackReport:
     attacked: int
     """… of them those that were attacked, in so many …"""
     samples: int
+    waiting: int
+    """Of the attacked such whose correction waits: the true counts are no longer those that they show."""
     bounds: BoundsFound
     """By passing on what follows, of all true small counts in the samples."""
     programs: BoundsFound

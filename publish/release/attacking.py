@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,10 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from publish.attack.attack import Beside, attack
+from publish.attack.cells import Waiting
 from publish.attack.figures import Declared, Figures
 from publish.attack.likelihood import Deviation
 from publish.attack.report import AttackReport, Limits
-from publish.marts.declared import Mart, Measures
+from publish.cell_keys.keys import Group
+from publish.marts.declared import Mart, Measures, family_of
 from publish.policy import Policy
 from publish.release.beside import beside
 from publish.release.choosing import cuts_of
@@ -84,7 +86,20 @@ def attack_release(
     published, truth = long_form(found, declared, release_id, scope)
     known = relations_known(found, declared, measures, policy, made.successors)
     more = beside(found, random, folder, secret)
-    return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full, more=more)
+    waiting = measures_of((one.group for one in made.decided if one.decision == "held"), published)
+    return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full, more=more, waiting=waiting)
+
+
+def measures_of(groups: Iterable[Group], published: Figures) -> set[Waiting]:
+    """The measures of some groups, as the figures name them."""
+    measures: dict[str, list[str]] = {}
+    for measure in published.names[published.column("measure")]:
+        measures.setdefault(family_of(measure), []).append(measure)
+    return {
+        (measure, one.unit, one.basis, f"{one.period_kind}:{one.period}")
+        for one in groups
+        for measure in measures.get(one.family, ())
+    }
 
 
 def attack_figures(
@@ -96,6 +111,7 @@ def attack_figures(
     seed: int,
     is_full: bool,
     more: Beside | None = None,
+    waiting: Collection[Waiting] = (),
     on_sample: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> Attacked:
     """The same from figures in long form, and what there is beside them.
@@ -110,6 +126,7 @@ def attack_figures(
         truth,
         limits=Limits(width=limits.width),
         beside=more,
+        waiting=waiting,
         seed=seed,
         samples_wanted=limits.samples,
         seconds=math.inf,  # the same work on every machine, or a busy one would let through what another blocks

@@ -11,13 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.ledger import Ledger
+from ingest.ledger.draws import draws_until
 from ingest.ledger.releases import releases
+from ingest.noise_secret import noise_secret
+from ingest.persons.keys import load_keys
 from ingest.settings import Settings
+from publish.cell_keys.keys import NOTHING
+from publish.cell_keys.revisions import group_of
 from publish.marts.declared import Mart, Measures, load_marts, load_measures
 from publish.policy import Policy, load_policy
 from publish.release.approving import FILE_NAME, ReleaseRefused, proposal_folder
-from publish.release.attacking import Attacked, attack_figures, long_form
+from publish.release.attacking import Attacked, attack_figures, long_form, measures_of
 from publish.release.deriving import Published
+from publish.release.groups import salts_of
 from publish.release.keyed import Flags, Rows, keyed_warehouse, merged_units, read_mart
 from publish.release.known import relations_known
 
@@ -35,8 +41,8 @@ def audit_release(
 ) -> Attacked:
     """Attack the figures of a release's file.
 
-    The true counts, by which the attacks are scored, are those of the warehouse now. Where files have come since the
-    release, they are of other content, and a conclusion can be wrong that was right.
+    The true counts, by which the attacks are scored, are those of the warehouse now. Groups of figures whose content
+    has changed since they were drawn help to find others, and nothing is scored by them.
 
     Args:
         settings: the installation's.
@@ -55,6 +61,8 @@ def audit_release(
     declared, measures = declared or load_marts(), measures or load_measures()
     with closing(Ledger(settings.ledger)) as ledger:
         known = {one.release_id: one for one in releases(ledger)}
+        secret = noise_secret(load_keys(settings.keys), ledger)
+        drawn = {group_of(one): one.salt for one in draws_until(ledger, release_id)}  # the last of each
     file = proposal_folder(settings, release_id) / FILE_NAME
     if release_id not in known or not file.exists():
         raise ReleaseRefused(f"release {release_id} is not stored: only the current one, and one that waits, are")
@@ -62,17 +70,18 @@ def audit_release(
     stored = _stored(file, declared)
     with keyed_warehouse(settings.warehouse) as warehouse:
         merged = merged_units(warehouse)
-        counted = {
-            name: _all_of(read_mart(warehouse, mart, until=known[release_id].until_quarter).rows)
-            for name, mart in declared.items()
-            if name in stored
-        }
+        until = known[release_id].until_quarter
+        read = {name: read_mart(warehouse, mart, until=until) for name, mart in declared.items()}
+    counted = {name: _all_of(read[name].rows) for name in stored}
+    now = salts_of(read.values(), measures, secret)
+    changed = [group for group in now.keys() | drawn.keys() if now.get(group, NOTHING) != drawn.get(group, NOTHING)]
     published, _ = long_form(stored, declared, release_id)
     _, truth = long_form(counted, declared, release_id)
     policy = policy or load_policy()
     relations = relations_known(stored, declared, measures, policy, merged)
     return attack_figures(
         published, truth, relations, policy, seed=seed, is_full=is_full,
+        waiting=measures_of(changed, published),
         on_sample=lambda done, wanted: on_step(done, wanted, "attacking"),
     )  # fmt: skip
 

@@ -325,6 +325,18 @@ def test_the_policy_of_the_installation_has_limits_for_attacks() -> None:
     assert load_policy().attack.samples is None  # all families; tests attack one
 
 
+def test_figures_whose_correction_waits_are_not_scored_by_what_is_counted_now(settings: Settings) -> None:
+    make(settings)
+    before = audit_release(settings, 1, declared=MARTS, measures=MEASURES).report
+    few = many_changed(cases(40), "bromma-2018Q2", 20, sex="man", reason_code="skola", is_offered=True)
+    write_warehouse(settings.warehouse, few)
+    after = audit_release(settings, 1, declared=MARTS, measures=MEASURES).report
+    assert (before.waiting, before.bounds.misled, after.bounds.misled, after.programs.misled) == (0, 0, 0, 0)
+    assert 0 < after.waiting < after.attacked / 3
+    assert 0.4 < after.bounds.cells / before.bounds.cells < 0.9
+    assert after.attributes.groups < before.attributes.groups
+
+
 def test_a_stored_release_is_audited_in_full(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     make(settings)
     found = audit_release(settings, 1, declared=MARTS, measures=MEASURES)
@@ -338,6 +350,7 @@ def test_a_stored_release_is_audited_in_full(settings: Settings, monkeypatch: py
     monkeypatch.setattr("publish.release.auditing.load_measures", lambda: MEASURES)
     monkeypatch.setattr("publish.release.auditing.load_policy", lambda: quick_policy())
     monkeypatch.setenv("FOLLOWUP_HOME", str(settings.home))
+    monkeypatch.setenv("FOLLOWUP_KEYS", str(settings.keys))
     said = CliRunner().invoke(app, ["audit", "release", "1", "--full"])
     assert said.exit_code == 0
     assert f"{report.figures} av {report.figures} uppgifter prövades" in said.stdout

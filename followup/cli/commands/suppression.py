@@ -167,6 +167,10 @@ def _audit_release(number: int, full: bool) -> Exit:
         return Exit.FAILED
     report = attacked.report
     lines = [f"Utgåva {number}: {report.attacked} av {report.figures} uppgifter prövades på {report.seconds:.0f} s."]
+    if report.waiting:
+        lines.append(
+            f"  {report.waiting} av dem visar vad som räknades tidigare, och bedöms inte efter det som räknas nu."
+        )
     lines += [f"  {one.sv}: {one.value}" for one in findings_of(attacked, load_policy())]
     lines.append("Över gränserna: " + "; ".join(one.name for one in attacked.breaches) + "." if attacked.breaches
                  else "Inget är över gränserna.")  # fmt: skip
