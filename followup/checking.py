@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from followup.mapping import read_checked
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.explaining import with_explained
@@ -18,7 +20,10 @@ from ingest.storing import write_whole
 
 
 def check_paths(
-    settings: Settings, paths: Sequence[Path], on_file: Callable[[int, int, str], None] | None = None
+    settings: Settings,
+    paths: Sequence[Path],
+    on_file: Callable[[int, int, str], None] | None = None,
+    words: Path | None = None,
 ) -> list[tuple[Path, CheckReport]]:
     """Check files one by one, in the order given.
 
@@ -29,8 +34,10 @@ def check_paths(
         settings: the installation's; a district's own computer needs none of it.
         paths: files to check.
         on_file: called before each with its number, how many there are, and its name.
+        words: a unit's mapping that is not set yet; its files are read by it.
 
     Raises:
+        MappingRefused: the mapping can't be used.
         SettingsError: the installation's keys can't be read, or their rotation has not ended.
     """
     has_ledger = settings.ledger_url is not None or (settings.home / "ledger.sqlite").exists()
@@ -39,6 +46,7 @@ def check_paths(
     ledger = Ledger(settings.ledger) if use_past else None
     reports = []
     try:
+        mapping = None if words is None else read_checked(words, ledger)
         if ledger is not None:
             require_current_keys(keys, ledger)
         for number, path in enumerate(paths, start=1):
@@ -48,6 +56,8 @@ def check_paths(
             with path.open("rb") as handle:
                 raw = handle.read(settings.max_file_megabytes * MEGABYTE + 1)
             circumstances = circumstances_of(settings, keys, ledger, name, name.district)
+            if mapping is not None and mapping.district_code == name.district:
+                circumstances = replace(circumstances, mapping=mapping)
             report = check_file(raw, name, circumstances)
             if ledger is not None:
                 report = with_explained(with_changes(report, ledger, settings.home, keys), ledger, keys)

@@ -17,11 +17,14 @@ from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.acts import system_now
 from ingest.ledger.contacts import contacts
+from ingest.ledger.decisions import local_names
+from ingest.ledger.mappings import mapping_in_use, mappings
 from ingest.ledger.opening import shown_location
 from ingest.ledger.rotations import rotations_under_way
 from ingest.ledger.uploads import find_upload, waiting_since
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.maintenance.reimporting import unrecorded_originals
+from ingest.mappings.documents import mistakes_in
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -57,7 +60,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
     try:
         try:
             found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
-            found += _uploads(settings, ledger)
+            found += [*_uploads(settings, ledger), *_mappings(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
@@ -137,6 +140,21 @@ def _ledger(ledger: Ledger) -> DoctorFinding:
     return DoctorFinding(
         "ledger", True, f"{shown_location(ledger.engine.url)}, {len(ledger.in_force())} submissions in force"
     )
+
+
+def _mappings(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
+    """Whether the units' mappings for the last full quarter still agree with the contract."""
+    last, names = Quarter.of(settings.now_date()).previous(), local_names(ledger)
+    units = dict.fromkeys(one.district_code for one in mappings(ledger))
+    in_use = [one for unit in units if (one := mapping_in_use(ledger, unit, last)) is not None]
+    wrong = [
+        f"{one.district_code}, version {one.version}: {'; '.join(found)}"
+        for one in in_use
+        if (found := mistakes_in(one, names))
+    ]
+    if wrong:
+        return [DoctorFinding("mappings", False, f"set anew (its files are refused): {' | '.join(wrong)}")]
+    return [DoctorFinding("mappings", True, f"{len(in_use)} units' own words")] if in_use else []
 
 
 def _rotation(ledger: Ledger) -> list[DoctorFinding]:

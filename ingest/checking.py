@@ -25,6 +25,8 @@ from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.history import History, Past, look_back
 from ingest.ledger.store import RuleCount
+from ingest.mappings.applying import UsedWords, used_words, with_words
+from ingest.mappings.documents import DatasetWords, MappingRefused, UnitMapping
 from ingest.naming import FileName
 from ingest.persons.keys import Keys
 from ingest.persons.number_cells import cells_with_numbers
@@ -60,6 +62,7 @@ class CheckReport:
         absent_keys: row keys of rows that the previous quarter's file left open and this one lacks, in the order of
             the rule's rows.
         changes: how the file differs from the version in force; None without one, or when they were not compared.
+        used_words: which of its unit's own words the file uses; None where the unit has none for the dataset.
         explained: how many queries of each rule an earlier explanation answers; empty until they are looked up.
     """
 
@@ -73,6 +76,7 @@ class CheckReport:
     absent_keys: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     changes: Changes | None = None
     explained: Mapping[str, int] = field(default_factory=dict)
+    used_words: UsedWords | None = None
     _said: dict[tuple[str, int], Finding] = field(default_factory=dict, repr=False, compare=False)
     """Findings in rows by code and position: each answer to the district lists the same ones."""
     _causes: dict[bytes, str] = field(default_factory=dict, repr=False, compare=False)
@@ -176,6 +180,7 @@ class Circumstances:
         limit_megabytes: a larger file is refused unread.
         past: what is in force; None skips the rules over several files.
         local_names: names of interventions that the city has added beside the seed.
+        mapping: the unit's own words; None where it has none.
         is_locked: whether the quarter is locked and no exception is open for the file.
         undocumented: interventions that the board has excepted from documentation; None where it has not decided.
     """
@@ -187,6 +192,7 @@ class Circumstances:
     local_names: tuple[LocalName, ...] = ()
     is_locked: bool = False
     undocumented: frozenset[str] | None = None
+    mapping: UnitMapping | None = None
 
 
 def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> CheckReport:
@@ -230,11 +236,19 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         return CheckReport(name, 0, tuple(findings))
     if name.dataset is None or name.quarter is None or name.district is None:
         return CheckReport(name, 0, tuple(findings))
-    contract = load_contracts(name.quarter)[name.dataset]
+    bare, mapping = load_contracts(name.quarter)[name.dataset], circumstances.mapping
+    words = mapping.words_of(name.dataset) if mapping is not None else DatasetWords()
+    used = UsedWords(mapping.version) if mapping is not None and words else None
     try:
+        contract = with_words(bare, words, name.district, circumstances.local_names)
         table = read_table(raw, contract, name.ending)
+    except MappingRefused as error:
+        log.error("%s: its unit's mapping contradicts the contract: %s", name.shown, error)
+        return CheckReport(name, 0, (*findings, file_finding("FIL-095")), used_words=used)
     except Unreadable as error:
-        return CheckReport(name, 0, (*findings, error.finding))
+        return CheckReport(name, 0, (*findings, error.finding), used_words=used)
+    if used is not None:
+        used = used_words(words, used.version, table, bare, name.district)
     findings.extend(table.findings)
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)
@@ -260,6 +274,7 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
         conformed,
         table,
         history.absent_keys,
+        used_words=used,
     )
 
 

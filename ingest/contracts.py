@@ -277,6 +277,8 @@ def _code_list(column: Column, district_code: str, local_names: Sequence[LocalNa
             lookup.setdefault(fold(spelling), position)
         lookup[fold(code)] = position
     for alias, code in column.code_aliases.items():
+        if code not in codes and column.codes_from == "areas":
+            continue  # a unit's own word for its area: another unit's list lacks both
         if code not in codes:
             raise ContractError(f"{column.name}: the alias {alias} means {code}, which is no code")
         lookup[fold(alias)] = codes.index(code)

@@ -35,6 +35,7 @@ def as_json(file: str, report: CheckReport, per_rule: int | None = None) -> dict
         ],
         "skipped": list(report.skipped),
         **({} if report.changes is None else _changes_of(report.changes)),
+        **({} if report.used_words is None else {"mapping": report.used_words.as_json()}),
         **({"explained": dict(report.explained)} if report.explained else {}),
         **counts,
     }
@@ -67,6 +68,8 @@ def word_for(report: CheckReport, rule: str, severity: Severity) -> str:
 def as_text(file: str, report: CheckReport) -> Iterator[str]:
     """Lines of Swedish text: the verdict, then each rule with its message, the first rows and how many more."""
     yield f"{file}: {verdict(report)}"
+    if report.used_words is not None:
+        yield from (f"  {line}" for line in report.used_words.as_text())
     if report.changes is not None:
         yield from report.changes.as_text(SHOWN_ROWS)
     grouped: dict[str, list[Finding]] = {}

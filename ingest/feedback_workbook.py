@@ -215,6 +215,11 @@ def _write_summary(
             for place, text in ((3, line.column), (4, line.message), (5, line.rows)):
                 sheet.write_string(at, place, text[:32_000], styles.text)
         at += 2
+    if report.used_words is not None:
+        for text in report.used_words.as_text():
+            sheet.write_string(at, 0, text[:32_000])
+            at += 1
+        at += 1
     if report.skipped:
         skipped = "Ej prövade regler (tidigare kvartal eller kolumn saknas): " + ", ".join(report.skipped)
         sheet.write_string(at, 0, skipped[:32_000])

@@ -21,6 +21,7 @@ from ingest.history import Past
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.claims import Claim
 from ingest.ledger.decisions import is_closed_to, local_names
+from ingest.ledger.mappings import mapping_in_use
 from ingest.ledger.rotations import PERSONS, person_version, rotations_under_way
 from ingest.ledger.store import FINDINGS_PER_RULE, Explanation
 from ingest.naming import FileName
@@ -145,10 +146,11 @@ def circumstances_of(
     today = settings.now_date()
     if ledger is None:
         return Circumstances(keys, today, settings.max_file_megabytes, undocumented=settings.undocumented_interventions)
-    past, is_locked = None, False
+    past, is_locked, mapping = None, False, None
     if district_code is not None and name.dataset is not None and name.quarter is not None:
         past = Past(ledger, settings.home, district_code, name.quarter)
         is_locked = is_closed_to(ledger, district_code, name.dataset, name.quarter, today)
+        mapping = mapping_in_use(ledger, district_code, name.quarter)
     return Circumstances(
         keys,
         today,
@@ -157,6 +159,7 @@ def circumstances_of(
         local_names(ledger),
         is_locked,
         settings.undocumented_interventions,
+        mapping,
     )
 
 
@@ -251,6 +254,7 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
             parquet_sha256=parquet_checksum,
             is_source_cleared=arrival.original_path is not None or arrival.upload is not None,
             open_query_count=open_queries,
+            mapping_version=report.used_words.version if report.used_words is not None else None,
         ),
         report.counts(),
         list(report.findings(FINDINGS_PER_RULE)),

@@ -10,8 +10,11 @@ from typing import Literal
 from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.ledger import Submission
+from ingest.ledger.mappings import mapping_in_use, words_that_judged
 from ingest.maintenance.reimporting import mark_begun, require_ledger_not_lost
+from ingest.mappings.documents import DatasetWords
 from ingest.naming import FileName
+from ingest.quarters import Quarter
 from ingest.recording import Arrival, IntakeContext, circumstances_of, record
 from ingest.storing import remove_unfinished
 
@@ -56,7 +59,16 @@ def checksum_of(raw: bytes) -> str:
 def same_in_force(intake: IntakeContext, district_code: str, name: FileName, checksum: str) -> Submission | None:
     """The version in force that has the same content; None where there is none."""
     current = in_force(intake, district_code, name)
-    return current if current is not None and current.source_file_sha256 == checksum else None
+    return current if current is not None and _is_the_same(intake, current, checksum) else None
+
+
+def _is_the_same(intake: IntakeContext, current: Submission, checksum: str) -> bool:
+    """Whether a content is that of the version in force, and would be read as that was: by the same words."""
+    if current.source_file_sha256 != checksum or current.dataset is None or current.reporting_quarter is None:
+        return False
+    mapping = mapping_in_use(intake.ledger, current.district_code, Quarter.parse(current.reporting_quarter))
+    words = mapping.words_of(current.dataset) if mapping is not None else DatasetWords()
+    return words == words_that_judged(intake.ledger, current)
 
 
 def in_force(intake: IntakeContext, district_code: str, name: FileName) -> Submission | None:
@@ -98,7 +110,7 @@ def take_in(
         ClaimLost: another process works with the upload by now; nothing counts.
     """
     current = in_force(intake, arrival.district_code, arrival.name)
-    if current is not None and current.source_file_sha256 == arrival.checksum:
+    if current is not None and _is_the_same(intake, current, arrival.checksum):
         return TakenIn("duplicate", current, None)
     on_step("prövar regler")
     report = check_arrived(intake, arrival.raw, arrival.name, arrival.district_code, is_replacing=True)

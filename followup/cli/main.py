@@ -18,6 +18,7 @@ from followup.cli.commands import (
     extract,
     keys,
     locking,
+    mapping,
     preview,
     releases,
     reminders,
@@ -89,19 +90,27 @@ def check(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where --format xlsx writes; by default this folder.")
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option("--mapping", exists=True, dir_okay=False, metavar="FILE", help="A unit's own words, not yet set."),
+    ] = None,
 ) -> None:
     """Kontrollera filer utan att lämna in dem. Check files; nothing is stored.
 
     Exit 0 when all would be accepted, 1 when some would be refused.
     """
     from followup.checking import check_paths, write_feedback
+    from ingest.mappings.documents import MappingRefused
 
     if out is not None and format is not output.CheckFormat.xlsx:
         raise typer.BadParameter("--out belongs to --format xlsx")
 
     settings = Settings()
     with output.progress(errors) as bar:
-        reports = check_paths(settings, files, bar)
+        try:
+            reports = check_paths(settings, files, bar, words)
+        except MappingRefused as error:
+            raise mapping.refused_mapping(error) from None
         written = []
         if format is output.CheckFormat.xlsx:
             written = write_feedback(out or Path(), [report for _, report in reports])
@@ -242,6 +251,7 @@ extract.register(app)
 locking.register(app)
 reminders.register(app)
 city_decisions.register(app)
+mapping.register(app)
 templates.register(app)
 preview.register(app)
 suppression.register(app)

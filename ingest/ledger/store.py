@@ -51,6 +51,7 @@ class Submission:
     is_source_cleared: bool
     open_query_count: int = 0
     original_erased_at: datetime | None = None
+    mapping_version: int | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ submission = sa.Table(
     sa.Column("is_source_cleared", sa.Boolean, nullable=False, comment="whether the drop location's file is gone"),
     sa.Column("open_query_count", sa.Integer, nullable=False, server_default="0", comment="queries not explained"),
     sa.Column("original_erased_at", sa.DateTime, comment="when the encrypted original was erased"),
+    sa.Column("mapping_version", sa.Integer, comment="version of its unit's mapping that it was read by"),
     sa.UniqueConstraint("district_code", "dataset", "reporting_quarter", "version"),
     sa.Index(None, "district_code", "dataset", "reporting_quarter"),
 )
@@ -116,6 +117,16 @@ local_name = sa.Table(
     sa.Column("alias", sa.String(200), nullable=False),
     sa.Column("intervention_code", sa.String(60), nullable=False),
     sa.Column("added_at", sa.DateTime, nullable=False),
+)
+
+unit_mapping = sa.Table(
+    "unit_mapping",
+    METADATA,
+    sa.Column("district_code", sa.String(40), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False, comment="counts the unit's mappings"),
+    sa.Column("valid_from", sa.String(6), nullable=False, comment="first quarter that is read by it"),
+    sa.Column("document", sa.Text, nullable=False, comment="YAML; nothing personal"),
+    sa.Column("set_at", sa.DateTime, nullable=False),
 )
 
 erasure = sa.Table(

@@ -18,6 +18,7 @@ from ingest.history import Past
 from ingest.ledger import ChangeRefused, Submission
 from ingest.ledger.decisions import local_names, record_rows_restored
 from ingest.ledger.explanations import explanations_of, replace_queries
+from ingest.ledger.mappings import mapping_of_version
 from ingest.ledger.store import FINDINGS_PER_RULE
 from ingest.naming import read_name
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
@@ -157,7 +158,8 @@ def _read_again(intake: IntakeContext, found: Submission, past: Past | None = No
     sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
     limit = max(intake.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
     names, undocumented = local_names(intake.ledger), intake.settings.undocumented_interventions
-    circumstances = Circumstances(keys, sent_on, limit, past, names, undocumented=undocumented)
+    mapping = mapping_of_version(intake.ledger, found.district_code, found.mapping_version)
+    circumstances = Circumstances(keys, sent_on, limit, past, names, undocumented=undocumented, mapping=mapping)
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 
 

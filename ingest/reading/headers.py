@@ -29,7 +29,7 @@ _IN_THE_NAME = {
     }),
 }  # fmt: skip
 """What a file's name says, and words of a header for it, folded."""
-_COMPARED = 200
+COMPARED = 200
 """Characters of a header: none of ours is so long, and a cell may hold a whole file."""
 _NAMED_PLACES, _MORE_OF_ANOTHER = 12, 3
 
@@ -81,7 +81,7 @@ def match_headers(
         by_need: columns that may be missing where no row needs them; the rows decide (`missing_columns`).
     """
     known, findings = contract.header_lookup(), []
-    folded = [fold(header[:_COMPARED]) for header in headers]
+    folded = [fold(header[:COMPARED]) for header in headers]
     names = [known.get(header) for header in folded]
     for name in sorted({n for n in names if n is not None and names.count(n) > 1}):
         label = f" (båda läses som {contract.column(name).label_sv})"
@@ -139,7 +139,7 @@ def refuse_another_dataset(headers: list[str], contract: Contract) -> None:
     Raises:
         Unreadable: they are; the dataset is named.
     """
-    folded = {fold(header[:_COMPARED]) for header in headers}
+    folded = {fold(header[:COMPARED]) for header in headers}
     own = {name for header in folded if (name := contract.header_lookup().get(header))}
     required = [column.name for column in contract.columns if not column.optional]
     if 2 * len(own) > len(required):
@@ -166,7 +166,7 @@ def _garbled_headers(headers: list[str], names: list[str | None], known: Mapping
     has_swedish = any(letter in header for header in headers for letter in "åäöÅÄÖ")
     found: dict[int, str] = {}
     for index, (header, name) in enumerate(zip(headers, names, strict=True)):
-        text = visible(header[:_COMPARED])
+        text = visible(header[:COMPARED])
         if name is not None or garbled(text, has_swedish=has_swedish) is None:
             continue
         likely = fold(likely_text(text, has_swedish=has_swedish))
@@ -180,7 +180,7 @@ def _garbled_headers(headers: list[str], names: list[str | None], known: Mapping
 
 def _about_garbled(headers: list[str], broken: dict[int, str], contract: Contract) -> Finding:
     has_swedish = any(letter in header for header in headers for letter in "åäöÅÄÖ")
-    said = [garbled(visible(headers[index][:_COMPARED]), has_swedish=has_swedish) for index in broken]
+    said = [garbled(visible(headers[index][:COMPARED]), has_swedish=has_swedish) for index in broken]
     what = ", ".join(list(dict.fromkeys(g.in_words for g in said if g is not None))[:3])
     named = [f"{column_place(index + 1)} {contract.column(name).label_sv}" for index, name in broken.items()]
     more = f" och {len(named) - _NAMED_PLACES} till" if len(named) > _NAMED_PLACES else ""

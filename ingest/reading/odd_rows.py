@@ -141,7 +141,7 @@ def odd_rows(
     needed = sum(c.name in required for c in coded)
     uncoded = np.full(table.num_rows, needed > 0)
     for column in coded:
-        headed, known = _by_spelling(table[column.name], encoding, fits_column(contract, column.name))
+        headed, known = _by_spelling(table[column.name], encoding, contract, column.name)
         maybe |= headed
         if column.name in required:
             uncoded &= ~known
@@ -165,9 +165,10 @@ def odd_rows(
 
 
 def _by_spelling(
-    column: pa.ChunkedArray, encoding: str, fits: Callable[[str], bool] | None
+    column: pa.ChunkedArray, encoding: str, contract: Contract, name: str
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Cells that hold a header or nothing but dashes, and those with a code. Each spelling is looked at once."""
+    fits, headers = fits_column(contract, name), _every_header() | _known(contract)
     found = [np.empty((0, 2), bool)]
     memo: dict[bytes, tuple[bool, bool]] = {}
     for chunk in column.chunks:
@@ -176,7 +177,7 @@ def _by_spelling(
             if cell not in memo:
                 text = cell.decode(encoding).strip()[:200]
                 is_code = bool(text) and fits is not None and fits(text)
-                is_header = fold(text) in _every_header() or _DASHES.fullmatch(text) is not None
+                is_header = fold(text) in headers or _DASHES.fullmatch(text) is not None
                 memo[cell] = bool(text) and is_header and not is_code, is_code
             verdicts.append(memo[cell])
         verdicts.append((False, False))

@@ -22,7 +22,7 @@ from ingest.findings import Finding, Unreadable, file_finding
 from ingest.folding import fold
 from ingest.reading.byte_columns import matching
 from ingest.reading.cleaning import cleaned, garbled_texts
-from ingest.reading.headers import match_headers, no_headers, refuse_another_dataset
+from ingest.reading.headers import COMPARED, match_headers, no_headers, refuse_another_dataset
 from ingest.reading.needed_columns import decided_by_rows
 from ingest.reading.odd_rows import odd_rows
 from ingest.reading.records import records_of, regularised
@@ -57,6 +57,7 @@ class RawTable:
         findings: faults and queries of the file as such.
         explained: contract column → rows (as Excel numbers them) about whose cell a finding names the cause: what
             rules say of that cell follows from it.
+        header_of: contract column → its header, folded; it may be anything, and is not shown.
         titles: of a workbook's sheet: its name, and cells above the headers; they may be anything, and are not shown.
     """
 
@@ -68,6 +69,7 @@ class RawTable:
     hints: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = field(default=())
     explained: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    header_of: Mapping[str, str] = field(default_factory=dict, repr=False)
     titles: tuple[str, ...] = ()
 
     @property
@@ -365,4 +367,7 @@ def _table_of_rows(
     places = [int(key[1:]) for key in layout.keys if key.startswith("?")]
     extra = {at + 1: table[f"?{at}"] for at in places if at not in unused}
     found = (*layout.findings, *findings, *row_findings, *marks.findings)
-    return RawTable(marks.columns, extra, encoding, numbers, layout.missing, layout.hints, found, marks.explained)
+    header_of = {key: fold(h[:COMPARED]) for key, h in zip(layout.keys, layout.headers, strict=False)}
+    return RawTable(
+        marks.columns, extra, encoding, numbers, layout.missing, layout.hints, found, marks.explained, header_of
+    )

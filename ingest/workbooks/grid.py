@@ -74,7 +74,7 @@ def text_of(cell: object) -> str:
     return "" if cell is None else str(cell)
 
 
-def find_header(rows: Iterable[Row], known: dict[str, str]) -> HeaderRow | None:
+def find_header(rows: Iterable[Row], known: dict[str, str], *, is_any: bool = False) -> HeaderRow | None:
     """The row, among the first ones, that bears most known headers; None when none bears any.
 
     A row further down must bear at least two: a code may by chance be spelled like a header.
@@ -82,9 +82,10 @@ def find_header(rows: Iterable[Row], known: dict[str, str]) -> HeaderRow | None:
     Args:
         rows: from the sheet's row 1.
         known: folded header → column.
+        is_any: whether the row with most cells filled bears the headers, whatever they are.
     """
     best: HeaderRow | None = None
-    filled = 0
+    filled = widest = 0
     for index, row in enumerate(rows):
         if index >= SEARCHED_ROWS:
             if best is not None and not best.followed and any(text_of(c).strip() for c in row):
@@ -95,6 +96,12 @@ def find_header(rows: Iterable[Row], known: dict[str, str]) -> HeaderRow | None:
             continue
         if best is not None and not best.followed:
             best = HeaderRow(best.index, best.cells, best.recognised, best.above, True)
+        if is_any:
+            wide = sum(bool(cell.strip()) for cell in cells)
+            if wide > widest:
+                best, widest = HeaderRow(index, cells, frozenset(), filled, False), wide
+            filled += 1
+            continue
         recognised = frozenset(known[f] for cell in cells if (f := fold(cell[:200])) in known)
         if len(recognised) > (len(best.recognised) if best else 0) and (not filled or len(recognised) > 1):
             best = HeaderRow(index, cells, recognised, filled, False)

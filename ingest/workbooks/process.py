@@ -41,6 +41,7 @@ def reply_to(raw: bytes, request: dict[str, Any]) -> SheetReply:
         frozenset(request["sheet_names"]),
         request["most_columns"],
         request["required"],
+        request.get("is_any", False),
     )
     try:
         return read_workbook(raw, wants)

@@ -42,6 +42,7 @@ class SheetRequest:
         sheet_names: folded names that a sheet of the dataset may bear.
         most_columns: a sheet with more in use is refused.
         required: how many columns a file must have.
+        is_any: whether headers may be any: a table is sought, not one of ours.
     """
 
     known: dict[str, str]
@@ -49,6 +50,7 @@ class SheetRequest:
     sheet_names: frozenset[str]
     most_columns: int
     required: int
+    is_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _candidates(
     found = []
     for position, name, hidden in sheets:
         try:
-            header = find_header(_rows(workbook.get_sheet_by_index(position)), request.known)
+            header = find_header(_rows(workbook.get_sheet_by_index(position)), request.known, is_any=request.is_any)
         except calamine.CalamineError:  # a chart or macro sheet, or one whose beginning is broken
             continue
         if header is not None:
@@ -314,11 +316,13 @@ def _chosen_among(
 
 
 def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Marks, request: SheetRequest) -> SheetReply:
-    header = find_header(rows(), request.known)
+    header = find_header(rows(), request.known, is_any=request.is_any)
     if header is None:
         raise _without_headers([rows()], request.known)
-    if sum(map(bool, header.cells)) > len(header.recognised) and (
-        odd := other_layout(_as_texts(rows()), request.known)
+    if (
+        not request.is_any
+        and sum(map(bool, header.cells)) > len(header.recognised)
+        and (odd := other_layout(_as_texts(rows()), request.known))
     ):
         raise Refused(_NO_HEADERS, hint=odd)
     if max(map(len, header.cells)) > LONGEST_CELL:
@@ -336,7 +340,8 @@ def _read(rows: Callable[[], Iterator[list[Any]]], chosen: _Chosen, marks: _Mark
     filled = [p for p in range(body.width) if header.cells[p].strip() or p in body.filled]
     if len(filled) > request.most_columns:
         raise Refused(_TOO_WIDE, found=len(filled))
-    _refuse_merged(marks.merged, header.index, max(p for p, name in enumerate(names) if name))
+    if not request.is_any:
+        _refuse_merged(marks.merged, header.index, max(p for p, name in enumerate(names) if name))
     hidden = marks.hidden_rows
     facts = {
         "kind": marks.kind,

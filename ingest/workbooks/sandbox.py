@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.contracts import Contract
-from ingest.findings import Finding, Unreadable, count_with_noun, file_finding
+from ingest.findings import Finding, Unreadable, count_with_noun, file_finding, file_rules
 from ingest.folding import fold
 from ingest.reading.headers import column_place, no_headers
 from ingest.workbooks.other_kinds import about_kind
@@ -108,6 +108,20 @@ def read_sheet(raw: bytes, contract: Contract, most_columns: int) -> SheetText:
         _days(facts["dates"], headers, contract),
         tuple(facts["titles"]),
     )
+
+
+def read_any_sheet(raw: bytes, most_columns: int) -> tuple[list[str], bytes]:
+    """The headers of a workbook's first table, whatever they are, and the rows below as `SheetText.body`.
+
+    Raises:
+        Unreadable, WorkbookReaderFailed: as `read_sheet`.
+    """
+    request = {"known": {}, "dates": [], "sheet_names": [], "most_columns": most_columns, "required": 0, "is_any": True}
+    facts, _, body = _ask_process(raw, request)
+    if "refused" in facts:
+        rule = facts["refused"] if facts["refused"] in file_rules() else "FIL-021"
+        raise Unreadable(Finding(rule, "error", None, None, ""))
+    return facts["headers"], body
 
 
 def _days(

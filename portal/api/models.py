@@ -137,6 +137,9 @@ class Report(BaseModel):
     skipped: list[str] = Field(description="rules that could not be tried")
     changes: dict[str, Any] | None = Field(None, description="what it changes in the version in force")
     changes_text: list[str] | None = Field(None, description="the same in Swedish, line by line")
+    mapping: dict[str, Any] | None = Field(
+        None, description="which of the unit's own column names and codes the file uses; `text` says it in Swedish"
+    )
     explained: dict[str, int] | None = Field(None, description="rule → queries that are explained already")
     counts: dict[str, int] | None = Field(None, description="rule → findings, the ones not listed too")
 

@@ -19,6 +19,7 @@ ACTIONS = {
     "mail.refused": "brev nekades av e-postservern",
     "mail.sent": "skickade brev",
     "mail.unsure": "brev kan ha kommit fram eller inte",
+    "mapping.set": "satte översättning av en enhets ord",
     "password.rehashed": "lösenordets skydd förnyades",
     "password.set": "satte lösenord",
     "quarter.locked": "låste kvartal",

@@ -44,6 +44,10 @@ COMMANDS = {
     "keys rotate": ("--yes",),
     "keys status": (),
     "lock": QUARTER,
+    "mapping list": (),
+    "mapping set": ("{out}/mapping.yml",),
+    "mapping show": ("alvsjo",),
+    "mapping suggest": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "preview": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "protect": ("{out}/none.csv", "--out", "{out}/safe.csv"),
     "publish": ("--approve",),
@@ -84,6 +88,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("out")
     shutil.copytree(drawn_files(), folder / "inbox")
     shutil.copy(folder / "inbox" / "alvsjo" / "alvsjo_arenden_2018Q1.csv", folder)
+    (folder / "mapping.yml").write_text("unit: alvsjo\nvalid_from: 2018Q1\ndatasets: {}\n", encoding="utf-8")
     return folder
 
 

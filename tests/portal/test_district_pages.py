@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ from followup.build.preview import Preview, as_json
 from ingest.checking import CheckReport
 from ingest.ledger import uploads
 from ingest.ledger.decisions import lock_quarter
+from ingest.ledger.mappings import add_mapping
 from ingest.ledger.portal_users import Role
+from ingest.mappings.documents import CodeWord, ColumnWord, DatasetWords, UnitMapping
 from ingest.naming import read_name
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
@@ -83,6 +86,20 @@ def test_checking_shows_faults_by_rule_and_stores_nothing(town: Place, anna: Bro
     workbook = anna.open(answer.url.path + "/aterkoppling.xlsx")
     assert workbook.status_code == 200 and workbook.content.startswith(b"PK")
     assert workbook.headers["content-disposition"].startswith("attachment")
+
+
+def test_pages_say_how_the_units_own_words_are_read(town: Place, anna: Browser) -> None:
+    header = "Vår <b>orsak</b>"
+    words = DatasetWords((ColumnWord(header, "orsak"),), (CodeWord("kon", "K-1", "kvinna"),))
+    add_mapping(town.ledger, UnitMapping(UNIT, Quarter(2018, 1), (("arenden", words),)), datetime(2018, 10, 1))
+    raw = cases({"kon": "K-1"}).replace(b";Orsak;", f";{header};".encode("cp1252"), 1)
+    checked = follow(anna, town, send_files(anna, "kontrollera", (named(), raw)))
+    handed_in = follow(anna, town, anna.send(checked.url.path + "/lamna-in"))
+    shown = anna.open(submission_address(town))
+    for answer in (checked, shown):
+        assert "Er kolumn ”Vår &lt;b&gt;orsak&lt;/b&gt;” läses som ”orsak”." in answer.text
+        assert "I kolumnen Kön läses ”K-1” som ”kvinna”." in answer.text
+    assert handed_in.status_code == 200 and town.ledger.submissions()[-1].mapping_version == 1
 
 
 def test_checked_file_is_handed_in_without_being_sent_again(town: Place, anna: Browser) -> None:

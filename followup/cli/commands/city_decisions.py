@@ -197,7 +197,7 @@ def alias_add(
     with open_intake(Settings()) as intake:
         to_check = deciding.add_local_name(intake, checked)
         console.print(f"{checked.alias} means {means} in {code or 'every district'}.", markup=False, highlight=False)
-        _reprocess(intake, to_check)
+        reprocess_and_print(intake, to_check)
 
 
 @alias_app.command("list")
@@ -233,11 +233,11 @@ def reprocess(
             refused = [one for one in refused if one.submission_id == wanted.submission_id]
             if not refused:
                 raise _refused("It is not refused, a later one has followed it, or its original is erased.")
-        if _reprocess(intake, refused):
+        if reprocess_and_print(intake, refused):
             raise typer.Exit(Exit.REFUSED)
 
 
-def _reprocess(intake: IntakeContext, refused: list[Submission]) -> int:
+def reprocess_and_print(intake: IntakeContext, refused: list[Submission]) -> int:
     """Check refused files again and print the outcome of each; returns how many are still refused."""
     from ingest.maintenance.reprocessing import reprocess as check_again
 
