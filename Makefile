@@ -22,7 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-year kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,20 @@ lock-bi: setup ## remake bi/superset/requirements.txt from bi/superset/requireme
 
 lock-metrics: setup ## remake bi/metrics/requirements.txt from bi/metrics/requirements.in
 	@tools/bi_environment.sh metrics lock
+
+lock-audit: setup ## remake tools/supply_chain/requirements.txt from tools/supply_chain/requirements.in
+	@tools/bi_environment.sh audit lock
+
+sbom: setup ## build/sbom.cdx.json: CycloneDX of the Python lock, the browser's files, Debian packages and images
+	@$(PY) tools/supply_chain/sbom.py build/sbom.cdx.json
+
+licences: setup ## the licence of every component, against those that tools/supply_chain/licences.yml allows
+	@$(PY) tools/supply_chain/licences.py
+
+audit-packages: setup ## known vulnerabilities of locked packages, by pip-audit (its own .venv-audit): SERVICE=pypi or osv
+	@tools/bi_environment.sh audit
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT; \
+		.venv-audit/bin/python tools/supply_chain/audit.py requirements.txt $(or $(SERVICE),pypi) "$$scratch"
 
 clean: ## remove .venv, caches and the demo's data; what an installation has collected stays
 	@tools/clean.sh

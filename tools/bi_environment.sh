@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Makes the environment of a folder of bi/ whose packages don't go with ours: .venv-FOLDER from bi/FOLDER/requirements.txt.
+# Makes an environment of its own for what doesn't go with our packages: .venv-NAME from the requirements.txt of its folder.
 # Safe to repeat.
 #
 #   tools/bi_environment.sh superset       Superset and a browser's driver
 #   tools/bi_environment.sh metrics        MetricFlow
+#   tools/bi_environment.sh audit          pip-audit
 #   tools/bi_environment.sh superset lock  remakes bi/superset/requirements.txt from bi/superset/requirements.in
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=bi/$1
+[ "$1" = audit ] && folder=tools/supply_chain
 lock=$folder/requirements.txt venv=.venv-$1
 
 say() { printf '%s: %s\n' "$folder" "$*"; }
