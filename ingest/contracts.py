@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_
 from ingest.districts import load_districts, read_seed
 from ingest.folding import fold
 from ingest.quarters import Quarter
-from ingest.settings import ROOT
+from ingest.settings import DECLARED
 
-EXPECTATIONS = ROOT / "expectations"
+EXPECTATIONS = DECLARED / "expectations"
 ColumnType = Literal["identifier", "person_number", "code", "code_list", "date", "integer", "text"]
 CodeSource = Literal[
     "areas", "sources", "reasons", "interventions", "languages",

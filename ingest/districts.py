@@ -22,9 +22,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from ingest.quarters import Quarter
-from ingest.settings import ROOT, Settings, SettingsError
+from ingest.settings import DECLARED, Settings, SettingsError
 
-SEEDS = ROOT / "dbt_project" / "seeds"
+SEEDS = DECLARED / "dbt_project" / "seeds"
 
 
 @dataclass(frozen=True)

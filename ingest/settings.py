@@ -6,6 +6,7 @@ has them in that home: it never reads or writes at the default place of another 
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,11 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: declared parts (expectations/, dbt_project/) are found from here."""
+"""The checkout."""
+DECLARED_IN = "FOLLOWUP_DECLARED_IN"
+"""Variable by which `followup contract try` gives a process of its own another folder of declared parts."""
+DECLARED = Path(os.environ.get(DECLARED_IN) or ROOT)
+"""Where the declared parts are (expectations/, dbt_project/): in the checkout, but for a contract that is tried."""
 
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000

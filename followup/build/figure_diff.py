@@ -83,12 +83,14 @@ def mart_keys(project: Path) -> dict[str, tuple[str, ...]]:
     return keys
 
 
-def diff_marts(before: Path, after: Path, district: str, quarter: str, most: int | None) -> list[MartDiff]:
+def diff_marts(
+    before: Path, after: Path, district: str | None, quarter: str | None, most: int | None
+) -> list[MartDiff]:
     """Compare the marts of two warehouses.
 
     Args:
         before, after: warehouse files, read only.
-        district, quarter: whose figures are listed; others are counted.
+        district, quarter: whose figures are listed, others are counted; None twice: all are listed.
         most: figures listed per mart; None lists all.
 
     Returns:
@@ -120,7 +122,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str, mart: str) ->
 
 
 def _diff_mart(
-    connection: duckdb.DuckDBPyConnection, mart: str, district: str, quarter: str, most: int | None
+    connection: duckdb.DuckDBPyConnection, mart: str, district: str | None, quarter: str | None, most: int | None
 ) -> MartDiff:
     declared = mart_keys(PROJECT).get(mart)
     if declared is None:
@@ -142,7 +144,7 @@ def _diff_mart(
     }
     _write_pairs(connection, quarters, key, measures)
     cuts = " + ".join(f"({name} <> '{WHOLE}')::int" for name in _breakdown_columns(connection, mart, key, new))
-    place = _whose_figure(key)
+    place = _whose_figure(key) if district is not None else "'here'"
     # our own names begin with _, because a mart may have a key column called measure
     connection.execute(
         "create or replace temp table differing as "
@@ -152,7 +154,7 @@ def _diff_mart(
             f"from pairs where {_differs(name, kind)}"
             for number, (name, kind) in enumerate(measures.items())
         ),
-        {"district": district, "quarter": quarter} if place != "'elsewhere'" else None,
+        {"district": district, "quarter": quarter} if "$" in place else None,
     )
     counts = dict(connection.execute("select _place, count(*) from differing group by _place").fetchall())
     rows = connection.execute(

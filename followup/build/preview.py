@@ -100,7 +100,7 @@ def preview_content(
         if replaced is not None and replaced.source_file_sha256 == checksum:
             return Preview(report, True, replaced, ())
         snapshot = take_snapshot(settings, intake.ledger)
-        with _temporary_folder(settings.home.absolute() / "preview") as folder:
+        with temporary_folder(settings.home.absolute() / "preview") as folder:
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
             with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
@@ -108,7 +108,7 @@ def preview_content(
             after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
             before.parent.mkdir()
             # first: a warehouse that can't be read is known before a build of a minute
-            is_linked = _link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before)
+            is_linked = link_warehouse(settings, intake.ledger, snapshot.fingerprint(), before)
             build_file(settings, with_file, after, after.parent, on_node=on_node)
             if not is_linked:
                 build_file(settings, snapshot, before, before.parent, with_tests=False, on_node=on_node)
@@ -199,7 +199,7 @@ def _as_if_submitted(
     )
 
 
-def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target: Path) -> bool:
+def link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target: Path) -> bool:
     """Link the warehouse under a second name if it was built from what is in force now; returns whether it was.
 
     It holds the build lease only for that moment, and does not wait for a build that runs.
@@ -218,7 +218,7 @@ def _link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target
 
 
 @contextmanager
-def _temporary_folder(parent: Path) -> Iterator[Path]:
+def temporary_folder(parent: Path) -> Iterator[Path]:
     """A folder for this preview, removed afterwards; first removes those that killed previews left."""
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in parent.iterdir():

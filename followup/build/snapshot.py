@@ -16,10 +16,10 @@ from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.store import newest_accepted
 from ingest.quarters import Quarter
-from ingest.settings import ROOT, Settings
+from ingest.settings import DECLARED, Settings
 from ingest.storing import empty_table
 
-PROJECT = ROOT / "dbt_project"
+PROJECT = DECLARED / "dbt_project"
 
 SUBMISSIONS_SCHEMA = pa.schema(
     [
@@ -60,9 +60,9 @@ class Snapshot:
     in_force: tuple[Submission, ...]
     as_of: str
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, project: Path | None = None) -> str:
         """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and
-        which deadlines have passed."""
+        which deadlines have passed. `project` is the dbt project's folder, where it is another one."""
         digest = hashlib.sha256()
         for found in sorted(self.submissions, key=lambda s: s.submission_id):
             outcome = (found.state, found.version, found.query_count, found.open_query_count, found.parquet_sha256)
@@ -70,15 +70,15 @@ class Snapshot:
         today = date.fromisoformat(self.as_of)
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
-        digest.update(project_digest().encode())
+        digest.update(project_digest(project or PROJECT).encode())
         return digest.hexdigest()
 
 
-def project_digest() -> str:
-    """SHA-256 over the dbt project's files, hexadecimal."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
-        relative = path.relative_to(PROJECT)
+def project_digest(project: Path | None = None) -> str:
+    """SHA-256 over the files of a dbt project (without one: ours), hexadecimal."""
+    digest, folder = hashlib.sha256(), project or PROJECT
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
+        relative = path.relative_to(folder)
         if relative.parts[0] not in ("target", "logs"):
             digest.update(f"{relative}|".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -15,6 +15,7 @@ from followup.cli import output
 from followup.cli.commands import (
     audit_log,
     city_decisions,
+    contract,
     extract,
     keys,
     locking,
@@ -254,6 +255,7 @@ city_decisions.register(app)
 mapping.register(app)
 templates.register(app)
 preview.register(app)
+contract.register(app)
 suppression.register(app)
 service.register(app)
 keys.register(app)

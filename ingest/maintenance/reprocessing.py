@@ -64,13 +64,20 @@ def reprocess(
     done = []
     for number, earlier in enumerate(refused, start=1):
         with intake.lease(earlier.district_code):
-            done.append(_again(intake, earlier))
+            done.append(check_again(intake, earlier))
         if on_file is not None:
             on_file(done[-1], number, len(refused))
     return done
 
 
-def _again(intake: IntakeContext, earlier: Submission) -> Submission:
+def check_again(intake: IntakeContext, earlier: Submission) -> Submission:
+    """Check a submission's original as if it came anew, on time if it was, and record what comes out.
+
+    The caller holds the lease of the district's files.
+
+    Raises:
+        DamagedOriginal: the original can't be read back.
+    """
     home = intake.settings.home
     raw = decrypt_original(home / earlier.original_path, original_id(earlier.original_path), intake.keys)
     name = read_name(earlier.source_file_name, earlier.district_code)

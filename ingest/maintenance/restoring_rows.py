@@ -82,7 +82,7 @@ def restore_rows(intake: IntakeContext, found: Submission) -> Restored:
         content = as_parquet(rows)
         checksum = hashlib.sha256(content).hexdigest()
         is_same = checksum == found.parquet_sha256
-        differing = 0 if is_same else _differing(intake, found, rows)
+        differing = 0 if is_same else rows_differing(intake, found, rows)
         write_whole(home / found.parquet_path, content)
         if not is_same:
             record_rows_restored(intake.ledger, found.submission_id, checksum, rows.num_rows)
@@ -102,7 +102,7 @@ def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
             return None
     ledger = intake.ledger
     past = Past(ledger, intake.settings.home, found.district_code, Quarter.parse(found.reporting_quarter or ""))
-    report = _read_again(intake, found, past)
+    report = read_again(intake, found, past)
     if report.table is None:
         raise NotRestorable(f"the queries of submission {found.submission_id} can't be made again: withdraw it")
     queries = queries_of(
@@ -123,7 +123,7 @@ def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
 def _rows_again(intake: IntakeContext, found: Submission) -> pa.Table:
     """The rows of an original as today's programs read it, keyed as the submission's were."""
     contract = load_contracts(Quarter.parse(found.reporting_quarter or ""))[found.dataset or ""]
-    report = _read_again(intake, found)
+    report = read_again(intake, found)
     if report.table is None or not report.accepted:
         rules = ", ".join(one.rule for one in report.counts() if one.severity == "error")
         raise NotRestorable(
@@ -137,8 +137,13 @@ def _rows_again(intake: IntakeContext, found: Submission) -> pa.Table:
     return rows_to_store(report.table, contract, provenance)
 
 
-def _read_again(intake: IntakeContext, found: Submission, past: Past | None = None) -> CheckReport:
-    """What the file says by itself: what other files, locks and later days have to do with it was decided before."""
+def read_again(intake: IntakeContext, found: Submission, past: Past | None = None) -> CheckReport:
+    """Check a submission's original again, as of the day it was sent; other files only with `past`, locks never.
+
+    Raises:
+        NotRestorable: its original is erased, or the key file lacks the key under which its rows were stored.
+        DamagedOriginal: the original can't be read back.
+    """
     if found.original_erased_at is not None or not found.original_path:
         raise NotRestorable(
             f"the original of submission {found.submission_id} is erased: restore {found.parquet_path} from backup, or "
@@ -163,7 +168,7 @@ def _read_again(intake: IntakeContext, found: Submission, past: Past | None = No
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 
 
-def _differing(intake: IntakeContext, found: Submission, rows: pa.Table) -> int | None:
+def rows_differing(intake: IntakeContext, found: Submission, rows: pa.Table) -> int | None:
     """How many of the new rows are not in the file that is there now; None when it can't be read."""
     try:
         before = read_rows(intake.settings.home, found, is_as_stored=False)

@@ -20,7 +20,14 @@ def test_dags_are_their_files(dags):
     assert (
         set(dags)
         == set(DAG_FILES)
-        == {"collect_submissions", "build_marts", "publish_release", "guard_readers", "send_reminders"}
+        == {
+            "apply_contract",
+            "build_marts",
+            "collect_submissions",
+            "guard_readers",
+            "publish_release",
+            "send_reminders",
+        }
     )
 
 
@@ -48,7 +55,7 @@ def test_dag_file_is_wiring_only(path):
 def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
-        "import collect_submissions, build_marts, publish_release, guard_readers, send_reminders\n"
+        "import apply_contract, collect_submissions, build_marts, publish_release, guard_readers, send_reminders\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
-    "remind", "contact", "mapping",
+    "remind", "contact", "mapping", "contract",
 }  # fmt: skip
 
 
