@@ -14,6 +14,7 @@ from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.file_permissions import make_folder
+from ingest.file_systems import NETWORK_FILE_SYSTEMS, file_system_of, missing_abilities
 from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.acts import system_now
 from ingest.ledger.contacts import contacts
@@ -52,7 +53,7 @@ class DoctorFinding:
 
 def run_doctor(settings: Settings) -> list[DoctorFinding]:
     """Run every check. What is wrong never raises. Changes nothing, but makes an empty ledger where there is none."""
-    found = [_clock(settings), _keys(settings), _contracts()]
+    found = [_clock(settings), _keys(settings), _contracts(), *_volumes(settings)]
     try:
         ledger = Ledger(settings.ledger)
     except LedgerError as error:
@@ -133,6 +134,32 @@ def _contracts() -> DoctorFinding:
     except (ContractError, OSError, ValueError) as error:
         return DoctorFinding("contracts", False, str(error))
     return DoctorFinding("contracts", True, ", ".join(f"{dataset}: {count} rules" for dataset, count in counts.items()))
+
+
+def _volumes(settings: Settings) -> list[DoctorFinding]:
+    """Whether the file systems of home and scratch can do what is needed of them; small files are tried there."""
+    found = []
+    for name, folder in {"home": settings.home, "scratch": settings.scratch}.items():
+        if folder is None or (name == "home" and not folder.exists()):
+            continue
+        variable, kind = f"FOLLOWUP_{name.upper()}", file_system_of(folder)
+        if name == "scratch" and kind in NETWORK_FILE_SYSTEMS:
+            message = f"{variable} ({folder}) is on a volume of the network ({kind}): name a folder of a local disk"
+            found.append(DoctorFinding(name, False, message))
+            continue
+        try:
+            lacks = missing_abilities(make_folder(folder))
+        except OSError as error:
+            message = f"nothing can be written to {variable} ({folder}): {error.strerror}"
+            found.append(DoctorFinding(name, False, message))
+            continue
+        if lacks:
+            message = f"the file system ({kind}) of {variable} ({folder}) can't {', or '.join(lacks)}: choose another"
+            found.append(DoctorFinding(name, False, message))
+            continue
+        whose = "of several machines" if settings.home_is_shared and name == "home" else "of this machine"
+        found.append(DoctorFinding(name, True, f"{folder} ({kind}), {whose}"))
+    return found
 
 
 def _ledger(ledger: Ledger) -> DoctorFinding:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -28,6 +28,11 @@ CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
 _READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox")
+_PLACES = (
+    "home", "given_keys", "districts", "scratch", "parsed", "airflow_home", "postgres_home", "published",
+    "publish_logins",
+)  # fmt: skip
+"""Settings that are files or folders."""
 
 
 class SettingsError(Exception):
@@ -66,7 +71,13 @@ class Settings(BaseSettings):
     settle_seconds: int = Field(
         60, ge=0, le=3600, description="how long nothing must have been written to a file; a drop location may say else"
     )
-    parsed: Path | None = Field(None, description="where builds keep the parsed dbt project; default under home")
+    home_is_shared: bool = Field(
+        False, description="several machines use this home: the ledger is a PostgreSQL, and each has its own scratch"
+    )
+    scratch: Path | None = Field(
+        None, description="folder of this machine alone, outside a shared home, for what is half-done; default home"
+    )
+    parsed: Path | None = Field(None, description="where builds keep the parsed dbt project; default under scratch")
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
     airflow_home: Path = Field(ROOT / "data" / "airflow", description="where `make up` keeps Airflow")
     postgres_home: Path = Field(ROOT / "data" / "postgres", description="where `make up` keeps its own PostgreSQL")
@@ -126,6 +137,20 @@ class Settings(BaseSettings):
         aliases = {name: f"FOLLOWUP_{name.removeprefix('given_').upper()}" for name in _READ_BY_PROPERTY}
         return {aliases.get(name, name): value for name, value in given.items()}
 
+    @field_validator(*_PLACES, mode="before")
+    @classmethod
+    def _in_a_folder(cls, place: Any) -> Any:
+        """Take `file:///srv/followup` for the path it means, and refuse the address of anything but a folder."""
+        if not isinstance(place, str) or "://" not in place:
+            return place
+        parts = urlsplit(place)
+        if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+            return unquote(parts.path)
+        raise ValueError(
+            f"this must be a folder, of a disk or of a shared volume (NFS), not an address of {parts.scheme}://: files "
+            "there can't be renamed and locked as is needed. On S3 and SFTP drop locations may lie (districts.yml)"
+        )
+
     @field_validator("home", "published")
     @classmethod
     def _readable_by_all(cls, place: Path) -> Path:
@@ -148,6 +173,23 @@ class Settings(BaseSettings):
             }.items():
                 if name not in self.model_fields_set:
                     self.__dict__[name] = self.home / place
+        return self
+
+    @model_validator(mode="after")
+    def _fit_to_be_shared(self) -> Self:
+        """What several machines can't share is refused before anything is written."""
+        if not self.home_is_shared:
+            return self
+        if not self.ledger.startswith("postgresql"):
+            raise ValueError(
+                "FOLLOWUP_HOME_IS_SHARED needs a PostgreSQL in FOLLOWUP_LEDGER_URL: machines can't share a ledger in "
+                "SQLite, whose locks do not reach from one to another (followup ledger copy moves it)"
+            )
+        if self.scratch is None or self.scratch.absolute().is_relative_to(self.home.absolute()):
+            raise ValueError(
+                "FOLLOWUP_HOME_IS_SHARED needs FOLLOWUP_SCRATCH, a folder of each machine's own outside FOLLOWUP_HOME: "
+                "two machines must not write one half-done file"
+            )
         return self
 
     @property
@@ -208,6 +250,11 @@ class Settings(BaseSettings):
     def feedback(self) -> Path:
         """Feedback to the senders."""
         return self.home / "feedback"
+
+    @property
+    def half_done(self) -> Path:
+        """Where what is half-done is written: the scratch folder, or home where none is set."""
+        return self.scratch or self.home
 
     @property
     def warehouse(self) -> Path:

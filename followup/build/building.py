@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from typing import Any
 
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
+from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
 from ingest.maintenance.reimporting import require_ledger_not_lost
@@ -95,7 +97,8 @@ def build(
     Raises:
         BuildFailed: a model or test failed; the last good marts stay.
         DamagedRows: the rows of a submission in force are missing or are not what was stored.
-        LeaseBusy: another build runs and did not end within five minutes.
+        LeaseBusy: another build runs and did not end within five minutes; or it took over from this one, which was
+            stopped for long.
         LedgerError: nothing is in force, and landing/ holds originals that the ledger lacks.
     """
     ledger = Ledger(settings.ledger)
@@ -125,8 +128,8 @@ def _build(
 ) -> BuildResult:
     started, began = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
     _require_one_key_version(snapshot)
-    folder = settings.home.absolute() / "build"
-    upcoming = settings.home.absolute() / "warehouse.next.duckdb"
+    half_done = make_folder(settings.half_done.absolute())
+    folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
     try:
         built = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
     except BuildFailed as error:
@@ -134,13 +137,32 @@ def _build(
         ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
         raise
     seconds = time.monotonic() - began
-    with upcoming.open("rb") as handle:
-        os.fsync(handle.fileno())
-    keep_manifest(built.described, settings)  # first: no warehouse without its manifest
-    upcoming.replace(settings.warehouse)
-    ledger.record_build(Build(fingerprint, "built", started, seconds, None))
+    with _beside(upcoming, settings.warehouse) as whole, ledger.fenced("build") as connection:
+        keep_manifest(built.described, settings)  # first: no warehouse without its manifest
+        whole.replace(settings.warehouse)
+        ledger.record_build(Build(fingerprint, "built", started, seconds, None), connection)
     shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, built.nodes, seconds)
+
+
+@contextmanager
+def _beside(built: Path, place: Path) -> Iterator[Path]:
+    """A built file, all on disk, on the file system of the place where it is put; what is left of it is removed."""
+    whole = built
+    make_folder(place.parent)
+    for leftover in place.parent.glob(f".{place.name}.*.new"):  # of a process that was killed; the lease is ours
+        leftover.unlink(missing_ok=True)
+    if built.stat().st_dev != place.parent.stat().st_dev:
+        whole = place.with_name(f".{place.name}.{secrets.token_hex(4)}.new")
+    try:
+        if whole is not built:
+            shutil.copyfile(built, whole)
+        with whole.open("rb") as handle:
+            os.fsync(handle.fileno())
+        yield whole
+    finally:
+        for left in {whole, built}:
+            left.unlink(missing_ok=True)
 
 
 def _require_one_key_version(snapshot: Snapshot) -> None:
@@ -263,7 +285,11 @@ def _run_dbt(
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
-        return nodes, "dbt ended without success; see the log in build/logs under FOLLOWUP_HOME", described
+        return (
+            nodes,
+            "dbt ended without success; see the log in build/logs under FOLLOWUP_SCRATCH or FOLLOWUP_HOME",
+            described,
+        )
     return nodes, None, described
 
 
@@ -321,7 +347,7 @@ def _parsed_file(settings: Settings, warehouse: Path) -> Path:
     """The file of the parsed project; its name changes with everything that it is made of."""
     from dbt.version import get_installed_version
 
-    folder = (settings.parsed or settings.home / "build" / "parsed").absolute()
+    folder = (settings.parsed or settings.half_done / "build" / "parsed").absolute()
     # the database that models are in is named after the warehouse's file, and the parsed project holds paths of seeds;
     # what the manifest holds is decided by the code that distils it
     database = warehouse.name.partition(".")[0]

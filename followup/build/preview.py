@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ingest.comparing import with_changes
 from ingest.contracts import load_contracts
 from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.ledger import Ledger, Submission
-from ingest.ledger.leases import LeaseBusy
+from ingest.ledger.leases import LeaseBusy, machine
 from ingest.ledger.store import newest_accepted
 from ingest.naming import FileName, read_name
 from ingest.queries import queries_of
@@ -37,6 +38,7 @@ from publish.warehouse import require_openable
 
 SUBMISSION_ID = "forhandsvisning"
 """The submission id of the file in the temporary warehouse."""
+_DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def preview_content(
             return Preview(report, True, replaced, ())
         snapshot = take_snapshot(settings, intake.ledger)
         with temporary_folder(settings.home.absolute() / "preview") as folder:
+        with _temporary_folder(settings.half_done.absolute() / "preview") as folder:
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
             with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
@@ -217,14 +220,27 @@ def link_warehouse(settings: Settings, ledger: Ledger, fingerprint: str, target:
     return False
 
 
+def _is_old(folder: Path) -> bool:
+    try:
+        return folder.stat().st_mtime < time.time() - _DAY_SECONDS
+    except OSError:  # its own process has removed it
+        return False
+
+
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A folder for this preview, removed afterwards; first removes those that killed previews left."""
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder for this preview, removed afterwards; first removes those that killed previews left.
+
+    A pid says something on its own machine alone: what another left goes when it is a day old.
+    """
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in parent.iterdir():
-        if not Path(f"/proc/{left.name.partition('-')[0]}").exists():
+        host, _, pid = left.name.rpartition("-")[0].rpartition("-")
+        if not Path(f"/proc/{pid}").exists() if host == machine() else _is_old(left):
             shutil.rmtree(left, ignore_errors=True)
-    folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder = parent / f"{machine()}-{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -18,6 +18,7 @@ from followup.cli.commands import (
     contract,
     extract,
     keys,
+    ledger,
     locking,
     mapping,
     preview,
@@ -260,6 +261,7 @@ suppression.register(app)
 service.register(app)
 keys.register(app)
 audit_log.register(app)
+ledger.register(app)
 users.register(app)
 tokens.register(app)
 

@@ -1,7 +1,7 @@
 """Claims on uploads: one worker at a time works with each. A killed worker's upload is free for another at once.
 
 A claim is checked again in the transaction that ends the upload: a worker that was stopped for so long that another
-took over can't record anything.
+took over can't record anything. How long a claim lasts is reckoned by the clock that all machines share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.ledger.acts import system_now
-from ingest.ledger.leases import LIFETIME, RENEWAL_SECONDS, is_dead
+from ingest.ledger.leases import LIFETIME, RENEWAL_SECONDS, is_dead, now_by
 from ingest.ledger.opening import LedgerError
 from ingest.ledger.tables import upload
 
@@ -46,7 +46,7 @@ def hold_claim(connection: sa.Connection, claim: Claim, **changes: Any) -> None:
     Raises:
         ClaimLost: it is not this worker's.
     """
-    _change(connection, claim, {"claim_until": system_now() + LIFETIME, **changes})
+    _change(connection, claim, {"claim_until": now_by(connection) + LIFETIME, **changes})
 
 
 def end_claimed(
@@ -76,7 +76,7 @@ def give_back(connection: sa.Connection, claim: Claim, pause: timedelta, **chang
     Raises:
         ClaimLost: it is not this worker's.
     """
-    _change(connection, claim, {"claimed_by": None, "claim_until": system_now() + pause, **changes})
+    _change(connection, claim, {"claimed_by": None, "claim_until": now_by(connection) + pause, **changes})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Opening the ledger's database, migrating its tables, and reporting its failures in one sentence.
+"""Opening the ledger's database, and reporting its failures in one sentence.
 
 Every failure of the database, at opening or later, is raised as `LedgerError`: what to look at, never a value of a row.
 """
@@ -13,20 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from ingest.file_permissions import make_folder
+from ingest.file_systems import NETWORK_FILE_SYSTEMS, file_system_of
 from ingest.postgres import connection_options
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's lock on a SQLite ledger."""
-MIGRATION_SECONDS = 120
-"""How long an opening waits for another process that brings the tables up to date."""
-_MIGRATION_LOCK = 0x666F6C6C6F777570
-"""The advisory lock of PostgreSQL that a migration holds: `followup` in ASCII."""
 _OF_THE_CODE = (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError)
 """Errors that callers handle, or that are faults of ours."""
 _OF_THE_DATABASE = {"42501", "42P01", "3F000"}
@@ -94,6 +87,7 @@ def open_engine(url: str) -> sa.Engine:
         raise LedgerError("FOLLOWUP_LEDGER_URL is no address of a SQLite or PostgreSQL database") from None
     if engine.dialect.name == "sqlite":
         if parsed.database:
+            _require_local_disk(Path(parsed.database))
             try:
                 make_folder(Path(parsed.database).parent)
             except OSError as error:
@@ -107,30 +101,14 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the tables up to date. Of several processes that open an old ledger at once, one does it; the others wait.
-
-    Raises:
-        LedgerError: the ledger was written by a newer version.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
-    head = scripts.get_current_head()
-    with engine.connect().execution_options(reading=True) as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
-            return
-    with engine.begin() as connection:  # on SQLite this takes the lock
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"set local lock_timeout = '{MIGRATION_SECONDS}s'")
-            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
-            return  # another process has done it meanwhile
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise LedgerError("the ledger was written by a newer version of followup: update this one")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def _require_local_disk(path: Path) -> None:
+    """Refuse a SQLite file on a volume of the network: its locks don't reach the other machines, and it is damaged."""
+    kind = file_system_of(path)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise LedgerError(
+            f"the ledger at {path} is on a volume of the network ({kind}), where a second machine damages a SQLite "
+            "file: let FOLLOWUP_LEDGER_URL name a PostgreSQL, or a file on a local disk"
+        )
 
 
 def _on_sqlite_connect(connection: Any, _: Any) -> None:

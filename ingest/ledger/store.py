@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,8 @@ from ingest.findings import Finding, Severity
 from ingest.ledger import leases
 from ingest.ledger.acts import add_act
 from ingest.ledger.claims import Claim, end_claimed
-from ingest.ledger.opening import ChangeRefused, LedgerError, migrate, open_engine
+from ingest.ledger.opening import ChangeRefused, LedgerError, open_engine
+from ingest.ledger.revisions import migrate
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
 __all__ = ["ChangeRefused", "Ledger", "LedgerError", "Submission"]
@@ -150,6 +151,10 @@ class Ledger:
     def lease(self, name: str, wait_seconds: float = 120.0) -> AbstractContextManager[None]:
         """Hold a lease: see `ingest.ledger.leases.hold`."""
         return leases.hold(self.engine, name, wait_seconds)
+
+    def fenced(self, name: str) -> AbstractContextManager[sa.Connection]:
+        """The transaction that puts in place what was done under a lease: see `ingest.ledger.leases.fenced`."""
+        return leases.fenced(self.engine, name)
 
     # submissions
 
@@ -291,11 +296,11 @@ class Ledger:
 
     # builds
 
-    def record_build(self, done: Build) -> None:
-        """Add a build to the history."""
-        with self.engine.begin() as connection:
-            connection.execute(build.insert().values(**asdict(done)))
-            add_act(connection, f"build.{done.state}", done.fingerprint or "")
+    def record_build(self, done: Build, connection: sa.Connection | None = None) -> None:
+        """Add a build to the history, in the caller's transaction where one is given."""
+        with self.engine.begin() if connection is None else nullcontext(connection) as within:
+            within.execute(build.insert().values(**asdict(done)))
+            add_act(within, f"build.{done.state}", done.fingerprint or "")
 
     def last_build(self, state: str = "built") -> Build | None:
         """The newest build in a state, or None."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from ingest.acting_user import Actor, ActorKind
 from ingest.ledger.acts import add_act, system_now
 from ingest.ledger.claims import Claim, end_claimed, is_free
-from ingest.ledger.leases import LIFETIME, holder_here, is_dead
+from ingest.ledger.leases import LIFETIME, holder_here, is_dead, now_by
 from ingest.ledger.opening import ChangeRefused
 from ingest.ledger.tables import upload
 from ingest.quarters import Quarter
@@ -114,7 +114,7 @@ def add_upload(ledger: Ledger, new: Upload) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(
             upload.insert().values(
-                **asdict(replace(new, claimed_by=holder_here(), claim_until=system_now() + LIFETIME))
+                **asdict(replace(new, claimed_by=holder_here(), claim_until=now_by(connection) + LIFETIME))
             )
         )
 
@@ -125,7 +125,7 @@ def keep_receiving(ledger: Ledger, batch_id: str) -> None:
         connection.execute(
             upload.update()
             .where(upload.c.batch_id == batch_id, upload.c.state == "receiving")
-            .values(claim_until=system_now() + LIFETIME)
+            .values(claim_until=now_by(connection) + LIFETIME)
         )
 
 
@@ -228,7 +228,10 @@ def claim_next(ledger: Ledger) -> Upload | None:
     open_ones = sa.select(upload).where(
         sa.or_(upload.c.state.in_(("waiting", "working")), upload.c.is_settled.is_(False) & upload.c.state.in_(ENDED))
     )
-    found, now = _select(ledger, _in_order(open_ones)), system_now()
+    found = _select(ledger, _in_order(open_ones))
+    if not found:
+        return None
+    now = _now(ledger)
     free = [one for one in found if is_free(one.claimed_by, one.claim_until, now)]
     free.sort(key=lambda one: one.has_ended)  # a verdict comes before what follows another
     busy = {one.district_code for one in found if _is_being_taken_in(one, now)}
@@ -239,6 +242,11 @@ def claim_next(ledger: Ledger) -> Upload | None:
         if claimed is not None:
             return claimed
     return None
+
+
+def _now(ledger: Ledger) -> datetime:
+    with ledger.reading() as connection:
+        return now_by(connection)
 
 
 def _is_to_take_in(one: Upload) -> bool:
@@ -252,7 +260,7 @@ def _is_being_taken_in(one: Upload, now: datetime) -> bool:
 def _claim(ledger: Ledger, seen: Upload) -> Upload | None:
     """Claim an upload that is still as it was seen, unless another of its unit is being taken in by now."""
     is_work = seen.state in ("waiting", "working")
-    values: dict[str, Any] = {"claimed_by": holder_here(), "claim_until": system_now() + LIFETIME}
+    values: dict[str, Any] = {"claimed_by": holder_here(), "claim_until": _now(ledger) + LIFETIME}
     if is_work and seen.attempts >= MOST_ATTEMPTS:
         values |= {"state": "failed", "step": None, "detail": GAVE_UP, "changed_at": system_now()}
     elif is_work:
@@ -265,7 +273,7 @@ def _claim(ledger: Ledger, seen: Upload) -> Upload | None:
                 upload.c.district_code == seen.district_code, upload.c.upload_id != seen.upload_id,
                 upload.c.state == "working",
             )  # fmt: skip
-            now = system_now()
+            now = now_by(connection)
             if any(_is_being_taken_in(Upload(**row._mapping), now) for row in connection.execute(others)):
                 return None
         changed = connection.execute(
@@ -387,7 +395,7 @@ def _send(ledger: Ledger, upload_id: str, states: Sequence[str], action: str, *c
 
 def end_broken_off(ledger: Ledger) -> None:
     """End uploads whose receiving process is dead or silent."""
-    now = system_now()
+    now = _now(ledger)
     for one in uploads_in_states(ledger, ("receiving",)):
         if is_free(one.claimed_by, one.claim_until, now):
             _end(ledger, one, "failed", BROKEN_OFF)
@@ -437,7 +445,7 @@ def forget(ledger: Ledger, before: datetime) -> None:
 
 def waiting_since(ledger: Ledger) -> datetime | None:
     """Since when the oldest upload waits for a worker, in UTC, without zone; None when none does."""
-    now = system_now()
+    now = _now(ledger)
     waiting = [
         one.changed_at
         for one in uploads_in_states(ledger, ("waiting", "working"))

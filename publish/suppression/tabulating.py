@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -143,7 +143,7 @@ def _relations(dimensions: tuple[Dimension, ...]) -> Iterator[list[int]]:
 
 def write_cells(path: Path, tabulated: Tabulated, suppressed: NDArray[np.bool_]) -> None:
     """Write all cells; a hidden one without its count. The file is put in place whole."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         with new.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=tabulated.table.delimiter, lineterminator="\n")

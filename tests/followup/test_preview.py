@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ingest.checking import CheckReport
 from ingest.contracts import EXPECTATIONS
 from ingest.ledger import Ledger
 from ingest.ledger.acts import system_now
+from ingest.ledger.leases import machine
 from ingest.ledger.uploads import Upload, add_upload
 from ingest.naming import read_name
 from ingest.persons.keys import load_keys
@@ -191,11 +193,16 @@ def test_what_others_sent_since_the_last_build_is_not_shown_as_the_file_s(
     raw = (drawn / "alvsjo" / empty.name).read_bytes()
     empty.write_bytes(raw[: raw.index(b"\n") + 1])
     place.followup("receive", "--inbox", str(place.inbox))
-    (place.home / "preview" / "999999999-left").mkdir(parents=True)
+    (place.home / "preview" / f"{machine()}-999999999-left").mkdir(parents=True)
+    of_another = place.home / "preview" / "worker-2@0000beef-999999999-under-way"
+    of_another.mkdir()
     said = shown(place, str(resubmission))
     (services,) = [mart for mart in said["marts"] if mart["mart"] == "mart_service_interventions"]
     assert services["moved"]["elsewhere"] == 0 and services["moved"]["city"] == services["moved"]["here"]
     assert len(services["figures"]) == 20 and {f["to"] - f["from"] for f in services["figures"]} == {3}
+    assert list((place.home / "preview").iterdir()) == [of_another], "a pid says something on its own machine alone"
+    os.utime(of_another, (0, 0))
+    shown(place, str(resubmission))
     assert not (place.home / "preview").exists(), "what a killed preview left is gone too"
 
 

@@ -158,3 +158,23 @@ def unnamed(tmp_path: Path) -> Iterator[Settings]:
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(server: PostgresServer) -> Iterator[str]:
+    """An empty database for a ledger."""
+    running = server.start()
+    password = json.loads((server.home / "superuser.json").read_text(encoding="utf-8"))["postgres"]
+    with server.superuser() as connection:
+        connection.execute("drop database if exists ledger with (force)")
+        connection.execute("create database ledger")
+    yield f"postgresql://postgres:{password}@127.0.0.1:{running.port}/ledger"
+    with server.superuser() as connection:
+        connection.execute("drop database ledger with (force)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'ledger.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from followup.local.postgres_server import PostgresServer
-from ingest.ledger import ChangeRefused, Ledger, LedgerError, acts, api_requests, api_tokens, decisions, uploads
+from ingest.ledger import (
+    ChangeRefused,
+    Ledger,
+    LedgerError,
+    acts,
+    api_requests,
+    api_tokens,
+    decisions,
+    leases,
+    uploads,
+)
 from ingest.ledger.claims import Claim, ClaimLost, end_claimed
 from ingest.ledger.leases import holder_here
 from ingest.ledger.login_attempts import LIMITS
@@ -32,26 +41,6 @@ from ingest.quarters import Quarter
 
 pytestmark = pytest.mark.server
 AT_ONCE = 6
-
-
-@pytest.fixture
-def postgres_url(server: PostgresServer) -> Iterator[str]:
-    """An empty database for a ledger."""
-    running = server.start()
-    password = json.loads((server.home / "superuser.json").read_text(encoding="utf-8"))["postgres"]
-    with server.superuser() as connection:
-        connection.execute("drop database if exists ledger with (force)")
-        connection.execute("create database ledger")
-    yield f"postgresql://postgres:{password}@127.0.0.1:{running.port}/ledger"
-    with server.superuser() as connection:
-        connection.execute("drop database ledger with (force)")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'new' / 'ledger.sqlite'}"
-    return str(request.getfixturevalue("postgres_url"))
 
 
 def end_connections(server: PostgresServer) -> None:
@@ -83,11 +72,11 @@ def test_of_many_first_openings_one_makes_the_tables_and_all_agree_on_the_claim(
 
 
 def test_a_migration_is_waited_for_and_not_done_twice(postgres_url: str, server: PostgresServer) -> None:
-    from ingest.ledger import opening
+    from ingest.ledger import revisions
 
     with server.superuser("ledger") as first:
         first.execute("begin")
-        first.execute(f"select pg_advisory_xact_lock({opening._MIGRATION_LOCK})")
+        first.execute(f"select pg_advisory_xact_lock({revisions._MIGRATION_LOCK})")
         opened = threading.Thread(target=lambda: Ledger(postgres_url).close())
         opened.start()
         opened.join(0.5)
@@ -101,12 +90,12 @@ def test_a_migration_is_waited_for_and_not_done_twice(postgres_url: str, server:
 def test_an_opening_that_waits_too_long_says_who_is_waited_for(
     postgres_url: str, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest.ledger import opening
+    from ingest.ledger import revisions
 
-    monkeypatch.setattr(opening, "MIGRATION_SECONDS", 0.1)
+    monkeypatch.setattr(revisions, "MIGRATION_SECONDS", 0.1)
     with server.superuser("ledger") as first:
         first.execute("begin")
-        first.execute(f"select pg_advisory_xact_lock({opening._MIGRATION_LOCK})")
+        first.execute(f"select pg_advisory_xact_lock({revisions._MIGRATION_LOCK})")
         with pytest.raises(LedgerError, match="is busy: another process"):
             Ledger(postgres_url)
 
@@ -192,6 +181,7 @@ def test_a_lease_outlives_a_connection_and_its_end_does_not_fail(
 
 
 def test_what_sqlite_refuses_is_reported_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
     from ingest.ledger import opening
 
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0)
@@ -414,3 +404,35 @@ def test_of_many_requests_under_one_key_one_is_answered_and_the_token_is_revoked
     assert api_tokens.find_token(ledger, new.secret, now) is None
     assert acts.verify(ledger).holds
     ledger.close()
+
+
+class WrongClock(datetime):
+    """The clock of a machine that is an hour ahead."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return datetime.now(tz) + timedelta(hours=1)
+
+
+def test_a_machine_whose_clock_is_wrong_takes_over_no_lease_or_upload(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, other = Ledger(postgres_url), Ledger(postgres_url)
+    uploads.add_upload(
+        ledger,
+        Upload("a", "a", "farsta", "submit", "a.csv", "user", "anna", datetime(2018, 4, 1), datetime(2018, 4, 1)),
+    )
+    with ledger.lease("build"):
+        with ledger.engine.begin() as connection:
+            holder = "worker-2@00000000|1|1|1"
+            connection.execute(lease_table.update().values(holder=holder))
+            connection.execute(uploads.upload.update().values(claimed_by=holder, state="working"))
+        for module in (leases, acts):
+            monkeypatch.setattr(module, "datetime", WrongClock)
+        assert acts.system_now() > datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=59)
+        with pytest.raises(leases.LeaseBusy), other.lease("build", wait_seconds=0):
+            pass
+        assert leases.is_held(other.engine, "build")
+        assert uploads.claim_next(other) is None
+    ledger.close()
+    other.close()
