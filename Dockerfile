@@ -9,8 +9,8 @@ ENV PYTHONUNBUFFERED=1 \
 
 RUN groupadd --gid 50000 followup \
     && useradd --uid 50000 --gid followup --home-dir /opt/airflow --create-home --shell /usr/sbin/nologin followup \
-    && mkdir -p /app /data /inbox /keys /published /opt/airflow/logs \
-    && chown -R followup:followup /data /inbox /keys /published /opt/airflow
+    && mkdir -p /app /data /scratch /inbox /keys /published /opt/airflow/logs \
+    && chown -R followup:followup /data /scratch /inbox /keys /published /opt/airflow
 
 WORKDIR /app
 

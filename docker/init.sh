@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Prepares what the other services need: the installation's keys, Airflow's database, its administrator, the pools. Safe
-# to repeat. Passwords come from the environment and are never arguments.
+# Prepares what the other services need: the installation's keys, the databases, Airflow's tables and users, the pools.
+# Safe to repeat. Passwords come from the environment and from files, and are never arguments.
 set -euo pipefail
 umask 077
 
 : "${AIRFLOW_ADMIN_USER:?}" "${AIRFLOW_ADMIN_PASSWORD:?}" "${AIRFLOW_ADMIN_EMAIL:?}" "${FOLLOWUP_KEYS:?}"
+: "${POSTGRES_PASSWORD:?}" "${AIRFLOW_DATABASE_PASSWORD:?}" "${FOLLOWUP_LEDGER_PASSWORD:?}" "${PORTAL_AIRFLOW_LOGIN:?}"
 here="$(dirname "$0")"
+
+python "$here/databases.py"
 
 if [ ! -e "$FOLLOWUP_KEYS" ]; then
     # The doctor also says what else this new installation lacks, and ends with 3 then: only the keys matter here.

@@ -1,4 +1,4 @@
-"""docker-compose.yml as these tests read it: merged, with variables filled in the way Compose does."""
+"""docker-compose.yml merged, with variables filled in the way Compose does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from ingest.settings import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z0-9_]+)(?:(:?[-?])([^}]*))?\})")
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z0-9_]+)(?:(:?[-?+])([^}]*))?\})")
 
 
 class MissingVariable(Exception):
@@ -18,7 +18,11 @@ class MissingVariable(Exception):
 
 
 def interpolate(text: str, variables: dict[str, str]) -> str:
-    """Fill in ${NAME}, ${NAME:-default} and ${NAME:?message}; $$ is a dollar sign."""
+    """Fill in ${NAME}, ${NAME:-default}, ${NAME:+instead} and ${NAME:?message}; $$ is a dollar sign.
+
+    Raises:
+        MissingVariable: one with a message has no value.
+    """
 
     def fill(match: re.Match[str]) -> str:
         dollar, name, operator, argument = match.groups()
@@ -29,6 +33,8 @@ def interpolate(text: str, variables: dict[str, str]) -> str:
             raise MissingVariable(name)
         if operator == ":-" and not value:
             return str(argument)
+        if operator == ":+":
+            return str(argument) if value else ""
         return value or ""
 
     return _VARIABLE.sub(fill, text)
