@@ -23,6 +23,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
 .PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-cluster test-year kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +109,9 @@ fuzz-api: setup ## send many requests of every kind to the portal's API, by its 
 
 kill-portal: setup ## kill the portal's processes at random moments: ROUNDS=50 SEED=0
 	@$(PY) tests/portal_kills.py --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),0)
+
+test-cluster: setup test-system ## a quarter on the services of docker-compose.yml, natively, while parts of it are killed (minutes)
+	@$(PY) -m pytest -o timeout=3000 $(or $(ARGS),tests/cluster)
 
 test-year: setup test-system ## a year with every trouble beside a quiet one, all figures the same: SEED=7 (minutes)
 	@$(PY) tests/year --seed $(or $(SEED),7)
