@@ -22,8 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-year kill-portal lock clean clean-data
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-cluster test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-cluster test-year kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
