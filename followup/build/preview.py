@@ -102,8 +102,7 @@ def preview_content(
         if replaced is not None and replaced.source_file_sha256 == checksum:
             return Preview(report, True, replaced, ())
         snapshot = take_snapshot(settings, intake.ledger)
-        with temporary_folder(settings.home.absolute() / "preview") as folder:
-        with _temporary_folder(settings.half_done.absolute() / "preview") as folder:
+        with temporary_folder(settings.half_done.absolute() / "preview") as folder:
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
             with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
@@ -229,8 +228,6 @@ def _is_old(folder: Path) -> bool:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """A folder for this preview, removed afterwards; first removes those that killed previews left."""
-def _temporary_folder(parent: Path) -> Iterator[Path]:
     """A folder for this preview, removed afterwards; first removes those that killed previews left.
 
     A pid says something on its own machine alone: what another left goes when it is a day old.
