@@ -86,7 +86,7 @@ def try_contract(
         SettingsError: no ledger or keys here; or the marts are not of what is in force, and figures are asked for.
         BuildFailed: with this contract the build would fail.
     """
-    with open_intake(settings) as intake, temporary_folder(settings.home.absolute() / "trial") as folder:
+    with open_intake(settings) as intake, temporary_folder(settings.half_done.absolute() / "trial") as folder:
         submissions = chosen(intake, dataset, district, None if quarter is None else str(quarter))
         others: dict[str, Submission] = {}
 
@@ -149,7 +149,7 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
     Raises:
         NoSuchDeclaration: a file is none of a contract, a suite, a shared list or a seed.
     """
-    with temporary_folder(settings.home.absolute() / "declared") as copy:
+    with temporary_folder(settings.half_done.absolute() / "declared") as copy:
         for name in ("expectations", "dbt_project"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "logs"))
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

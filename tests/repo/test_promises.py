@@ -19,7 +19,6 @@ COMMANDS = {
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
     "remind", "contact", "mapping", "contract",
-    "remind", "contact", "mapping",
     "ledger",
 }  # fmt: skip
 
