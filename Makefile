@@ -22,7 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api test-attack test-cluster test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api drill test-attack test-cluster test-year kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ test-cluster: setup test-system ## a quarter on the services of docker-compose.y
 
 test-year: setup test-system ## a year with every trouble beside a quiet one, all figures the same: SEED=7 (minutes)
 	@$(PY) tests/year --seed $(or $(SEED),7)
+
+drill: setup ## back up a synthetic city, restore it, compare all; after a rotation and an erasing too (minutes)
+	@$(PY) tests/followup/drill.py
 
 test-attack: setup ## attack the releases of many random cities: CITIES=500 SEED=0 FIRST=0
 	@$(PY) tests/publish/attack_many.py --cities $(or $(CITIES),500) --seed $(or $(SEED),0) --first $(or $(FIRST),0)

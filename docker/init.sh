@@ -16,6 +16,9 @@ if [ ! -e "$FOLLOWUP_KEYS" ]; then
     [ -e "$FOLLOWUP_KEYS" ] || { echo "no keys could be written to $FOLLOWUP_KEYS: may user $(id -u) write there?" >&2; exit 1; }
     echo "NEW KEYS: back up the folder FOLLOWUP_KEYS_DIR now. Without them no original can be read again." >&2
 fi
+if [ -n "${FOLLOWUP_BACKUP_URL:-}" ] && [ ! -e "$FOLLOWUP_BACKUP_KEY" ]; then
+    followup backup --make-key
+fi
 
 airflow db migrate
 python "$here/administrator.py"

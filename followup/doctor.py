@@ -6,9 +6,14 @@ import hashlib
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from followup import permissions
+from followup.backup.contents import RESTORING
+from followup.backup.location import BackupLocationFailed
+from followup.backup.looking import look_at_backups
+from followup.backup.sets import age
 from followup.reminding.settings import load_mail_settings
 from ingest.checks.suites import load_rules
 from ingest.contracts import ContractError, load_contracts
@@ -61,7 +66,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
     try:
         try:
             found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
-            found += [*_uploads(settings, ledger), *_mappings(settings, ledger)]
+            found += [*_uploads(settings, ledger), *_mappings(settings, ledger), *_backups(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
@@ -233,6 +238,33 @@ def _uploads(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
         message = f"{unknown} in spool/ belong to no upload in the ledger: the portal removes them after an hour"
         return [DoctorFinding("uploads", True, message)]
     return [DoctorFinding("uploads", True, f"{len(ids)} in spool/, encrypted, until they are handed in or expire")]
+
+
+def _backups(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
+    """Whether there is a backup that is new enough, and a restore that did not end."""
+    found = []
+    if (settings.home / RESTORING).exists():
+        message = "it was interrupted: run the same followup restore again"
+        found.append(DoctorFinding("restore", False, message))
+    if settings.backup_url is None:
+        is_real = any(not one.is_synthetic for one in ledger.in_force())
+        message = "none is made: see FOLLOWUP_BACKUP_URL in docs/runbook.md" if is_real else "none, of synthetic data"
+        return [*found, DoctorFinding("backups", not is_real, message)]
+    try:
+        seen = look_at_backups(settings, ledger)
+    except (SettingsError, BackupLocationFailed) as error:
+        return [*found, DoctorFinding("backups", False, str(error))]
+    if not seen.sets:
+        return [*found, DoctorFinding("backups", False, f"none at {seen.shown} has ended: followup backup")]
+    newest, days = seen.sets[-1].taken_at, settings.backup_warn_days
+    message = f"{len(seen.sets)} at {seen.shown}, the newest {age(newest, system_now())} old"
+    if seen.outdated:
+        message += (
+            f"; {len(seen.outdated)} from before the last erasing or rotation of keys: each goes when it is "
+            f"{settings.backup_days} days old, or all with followup backup --drop-older"
+        )
+    is_new = system_now() - newest <= timedelta(days=days)
+    return [*found, DoctorFinding("backups", is_new, message if is_new else f"{message}: followup backup")]
 
 
 def _locations(settings: Settings) -> list[DoctorFinding]:

@@ -233,6 +233,7 @@ def place_of(path: Path, settings: Settings | None) -> str:
     if settings is not None:
         named = {"FOLLOWUP_KEYS": settings.keys, "FOLLOWUP_DISTRICTS": settings.districts}
         named |= {"FOLLOWUP_PUBLISH_LOGINS": settings.publish_logins} if settings.publish_logins else {}
+        named |= {"FOLLOWUP_BACKUP_LOGIN": settings.backup_login} if settings.backup_login else {}
         named |= {"FOLLOWUP_HOME": settings.home, "FOLLOWUP_PUBLISHED": settings.published}
         named |= {} if "://" in settings.inbox else {"FOLLOWUP_INBOX": Path(settings.inbox)}
         for name, folder in named.items():

@@ -27,10 +27,10 @@ DECLARED = Path(os.environ.get(DECLARED_IN) or ROOT)
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
-_READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox")
+_READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key")
 _PLACES = (
     "home", "given_keys", "districts", "scratch", "parsed", "airflow_home", "postgres_home", "published",
-    "publish_logins",
+    "publish_logins", "backup_login", "given_backup_key",
 )  # fmt: skip
 """Settings that are files or folders."""
 
@@ -125,6 +125,23 @@ class Settings(BaseSettings):
 
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
+    backup_url: str | None = Field(
+        None, description="where backups are written: a folder, sftp://user@host/folder, or s3://bucket/folder"
+    )
+    backup_login: Path | None = Field(
+        None,
+        description="JSON file, for its owner alone: password, key_file, known_hosts, access_key, secret_key, "
+        "endpoint_url, region of that place, as districts.yml has them for a drop location",
+    )
+    given_backup_key: Path | None = Field(
+        None, alias="FOLLOWUP_BACKUP_KEY", description="key that backups are encrypted with; never inside home"
+    )
+    backup_cron: str = Field("0 2 * * *", description="when the DAG back_up runs, in the city's time")
+    backup_days: int = Field(
+        35, ge=1, description="each backup removes those that are older; what is erased today is then in none"
+    )
+    backup_warn_days: int = Field(3, ge=1, description="doctor warns when the newest backup is older")
+
     session_idle_minutes: int = Field(
         30, ge=1, le=720, description="the portal signs a user out who has done nothing for so long"
     )
@@ -202,6 +219,18 @@ class Settings(BaseSettings):
         if self.given_keys is None and self.names_its_home:
             raise _not_set("FOLLOWUP_KEYS", "a key file outside that folder")
         return self.given_keys or Path("data/keys.json")
+
+    @property
+    def backup_key(self) -> Path:
+        """The key that backups are encrypted with.
+
+        Raises:
+            SettingsError: FOLLOWUP_HOME is set and FOLLOWUP_BACKUP_KEY is not: the default belongs to another
+                installation.
+        """
+        if self.given_backup_key is None and self.names_its_home:
+            raise _not_set("FOLLOWUP_BACKUP_KEY", "a file outside that folder, and apart from the backups")
+        return self.given_backup_key or Path("data/backup_key.json")
 
     @property
     def inbox(self) -> str:

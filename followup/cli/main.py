@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from followup.cli import output
 from followup.cli.commands import (
     audit_log,
+    backup,
     city_decisions,
     contract,
     extract,
@@ -262,6 +263,7 @@ service.register(app)
 keys.register(app)
 audit_log.register(app)
 ledger.register(app)
+backup.register(app)
 users.register(app)
 tokens.register(app)
 

@@ -21,7 +21,13 @@ def followup_environment() -> dict[str, str]:
     found["FOLLOWUP_KEYS"] = str(settings.keys.absolute())
     found["FOLLOWUP_DISTRICTS"] = str(settings.districts.absolute())
     found["FOLLOWUP_PUBLISHED"] = str(settings.published.absolute())
-    for name, path in {"PUBLISH_LOGINS": settings.publish_logins, "PARSED": settings.parsed}.items():
+    places = {
+        "PUBLISH_LOGINS": settings.publish_logins,
+        "PARSED": settings.parsed,
+        "BACKUP_LOGIN": settings.backup_login,
+        "BACKUP_KEY": settings.backup_key if settings.given_backup_key or not settings.names_its_home else None,
+    }
+    for name, path in places.items():
         if path is not None:
             found[f"FOLLOWUP_{name}"] = str(path.absolute())
     with contextlib.suppress(SettingsError):  # a districts.yml of its own may need none

@@ -48,7 +48,7 @@ def migrate(engine: sa.Engine) -> None:
         LedgerError: the ledger was written by a newer version; or it is a PostgreSQL of an earlier revision.
     """
     with engine.connect().execution_options(reading=True) as connection:
-        current = _current(connection)
+        current = current_revision(connection)
     head = _scripts().get_current_head()
     if current == head:
         return
@@ -59,8 +59,8 @@ def migrate(engine: sa.Engine) -> None:
                 f"the ledger at {shown_location(engine.url)} is of revision {current}, and this version needs {head}: "
                 "stop what else uses it, back it up, and run `followup ledger upgrade` once"
             )
-    with _changing(engine) as connection:
-        current = _current(connection)
+    with changing(engine) as connection:
+        current = current_revision(connection)
         if current != head:  # another process may have done it meanwhile
             if current is not None:
                 _require_known(current)
@@ -74,7 +74,7 @@ def revisions(engine: sa.Engine) -> list[Revision]:
         LedgerError: the ledger was written by a newer version.
     """
     with engine.connect().execution_options(reading=True) as connection:
-        current = _current(connection)
+        current = current_revision(connection)
     if current is not None:
         _require_known(current)
     known = [(script.revision, script.doc) for script in _scripts().walk_revisions()][::-1]
@@ -93,13 +93,13 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
         ChangeRefused: some process works with the ledger.
         LedgerError: the ledger was written by a newer version.
     """
-    with _changing(engine) as connection:
-        before = _current(connection)
+    with changing(engine) as connection:
+        before = current_revision(connection)
         if before is not None:
             _require_known(before)
             require_idle(connection)
         command.upgrade(_config(connection), "head")
-        return before, str(_current(connection))
+        return before, str(current_revision(connection))
 
 
 def downgrade(engine: sa.Engine, to: str, losing: Set[str] = frozenset()) -> list[str]:
@@ -123,7 +123,7 @@ def downgrade(engine: sa.Engine, to: str, losing: Set[str] = frozenset()) -> lis
     """
     if to not in [one.number for one in revisions(engine) if one.is_in_use][:-1]:
         raise ChangeRefused(f"{to} is no earlier revision of this ledger: `followup ledger show` lists them")
-    with _changing(engine) as connection:
+    with changing(engine) as connection:
         require_idle(connection)
         before = _filled(connection)
         command.downgrade(_config(connection), to)
@@ -140,6 +140,20 @@ def downgrade(engine: sa.Engine, to: str, losing: Set[str] = frozenset()) -> lis
     return gone
 
 
+def bring_to(connection: sa.Connection, revision: str) -> None:
+    """Bring the tables to a revision, in the caller's transaction of `changing`.
+
+    Args:
+        connection: of that transaction.
+        revision: `head` is the newest.
+
+    Raises:
+        LedgerError: it is one of a newer version.
+    """
+    _require_known(revision)
+    command.upgrade(_config(connection), revision)
+
+
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config(None))
 
@@ -151,7 +165,8 @@ def _config(connection: sa.Connection | None) -> Config:
     return config
 
 
-def _current(connection: sa.Connection) -> str | None:
+def current_revision(connection: sa.Connection) -> str | None:
+    """The revision of a ledger's tables; None where there are none."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -163,7 +178,7 @@ def _require_known(revision: str) -> None:
 
 
 @contextmanager
-def _changing(engine: sa.Engine) -> Iterator[sa.Connection]:
+def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """The transaction of a migration: one at a time, and nothing of it counts when it fails.
 
     SQLite changes a table by making it anew, which removes every row that refers to its rows unless foreign keys are

@@ -109,6 +109,7 @@ class FolderConnection(Connection):
                 left = memoryview(content)
                 while left:
                     left = left[os.write(descriptor, left) :]
+                os.fsync(descriptor)
             except BaseException:
                 with suppress(OSError):
                     os.unlink(unfinished, dir_fd=opened)

@@ -6,6 +6,8 @@ from ingest.ledger.acts import Act
 
 ACTIONS = {
     "access.refused": "nekades en sida",
+    "backup.made": "säkerhetskopierade",
+    "backup.restored": "återställde en säkerhetskopia",
     "build.built": "byggde marterna",
     "build.failed": "bygget misslyckades",
     "contact.added": "lade till kontakt",

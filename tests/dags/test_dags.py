@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ def test_dags_are_their_files(dags):
         == set(DAG_FILES)
         == {
             "apply_contract",
+            "back_up",
             "build_marts",
             "collect_submissions",
             "guard_readers",
@@ -55,7 +57,8 @@ def test_dag_file_is_wiring_only(path):
 def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
-        "import apply_contract, collect_submissions, build_marts, publish_release, guard_readers, send_reminders\n"
+        "import apply_contract, back_up, collect_submissions, build_marts, publish_release, guard_readers\n"
+        "import send_reminders\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -140,6 +143,16 @@ def test_a_release_is_looked_at_proposed_and_approved_before_it_is_served(dags):
     assert dag.task_dict["serve_release"].upstream_task_ids >= {"choose_approval", "approve_release"}
     assert dag.task_dict["serve_release"].trigger_rule == "none_failed_min_one_success"
     assert {dag.task_dict[name].pool for name in ("check_marts", "propose_release")} == {"duckdb_writer"}
+
+
+@pytest.mark.parametrize(("cron", "expected"), [("", "0 2 * * *"), ("30 22 * * 0", "30 22 * * 0")])
+def test_backups_are_made_when_the_setting_says_where_there_is_a_place_for_them(dags, monkeypatch, cron, expected):
+    assert type(dags["back_up"].timetable).__name__ == "NullTimetable"
+    monkeypatch.setenv("FOLLOWUP_BACKUP_URL", "/mnt/backups")
+    monkeypatch.setenv("FOLLOWUP_BACKUP_CRON", cron)
+    timetable = runpy.run_path(str(DAG_FILES["back_up"]))["WHEN"]
+    assert (timetable.expression, str(timetable.timezone)) == (expected, "Europe/Stockholm")
+    assert dags["back_up"].max_active_runs == 1
 
 
 def test_releases_are_looked_for_on_mondays_and_never_made_up_for(dags):

@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": ("{out}/none.csv",),
     "audit-log show": (),
     "audit-log verify": (),
+    "backup": ("{out}/backups",),
     "build": (),
     "check": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "contact add": ("farsta", "anna@farsta.example"),
@@ -63,6 +64,7 @@ COMMANDS = {
     "release serve": (),
     "remind": (),
     "reprocess": (),
+    "restore": ("{out}/backups",),
     "restore-rows": ("none",),
     "run": ("--inbox", "{out}/inbox"),
     "service install": ("--to", "{out}/units"),
@@ -155,7 +157,8 @@ def test_a_command_writes_where_it_is_asked_or_says_which_variable_to_set(
         raise done.exception
     if "is not set" in done.output:
         assert done.exit_code == 3
-        assert "FOLLOWUP_KEYS is not set: " in done.output or "FOLLOWUP_INBOX is not set: " in done.output
+        unset = ("KEYS", "INBOX", "BACKUP_KEY")
+        assert any(f"FOLLOWUP_{name} is not set: " in done.output for name in unset), done.output
 
 
 @pytest.mark.usefixtures("environment")

@@ -19,7 +19,7 @@ COMMANDS = {
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
     "remind", "contact", "mapping", "contract",
-    "ledger",
+    "ledger", "backup", "restore",
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_page_names_only_paths_that_exist(root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
     quoted = [*re.findall(r"`([\w.{}<>*/-]+/[\w.{}<>*/-]*)`", text), *re.findall(r"\]\(([^)#:]+)\)", text)]
     base = (root / page).parent
-    installed = "data|proposed|landing|validated|published|feedback|spool|work|aterkoppling|for_stora"
+    installed = "data|proposed|landing|validated|queries|published|feedback|spool|work|aterkoppling|for_stora"
     elsewhere = re.compile(rf"^({installed}|\.venv|demo|examples)/|[<>*{{}}…]")
     wanted = [name for name in quoted if not elsewhere.search(name)]
     assert [name for name in wanted if not ((root / name).exists() or (base / name).exists())] == []
