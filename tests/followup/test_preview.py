@@ -16,7 +16,7 @@ from small_project import use_project, write_project
 
 from followup.build.building import BuildFailed
 from followup.build.figure_diff import Figure, MartDiff, diff_marts
-from followup.build.preview import Preview, preview
+from followup.build.preview import Preview, preview, temporary_folder
 from followup.cli.commands.preview import text_of
 from ingest.checking import CheckReport
 from ingest.contracts import EXPECTATIONS
@@ -202,7 +202,8 @@ def test_what_others_sent_since_the_last_build_is_not_shown_as_the_file_s(
     assert len(services["figures"]) == 20 and {f["to"] - f["from"] for f in services["figures"]} == {3}
     assert list((place.home / "preview").iterdir()) == [of_another], "a pid says something on its own machine alone"
     os.utime(of_another, (0, 0))
-    shown(place, str(resubmission))
+    with temporary_folder(place.home / "preview"):
+        pass
     assert not (place.home / "preview").exists(), "what a killed preview left is gone too"
 
 
