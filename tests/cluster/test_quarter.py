@@ -111,6 +111,16 @@ def patiently(look: Callable[[], T | None], what: str, every: float = 0.5) -> T:
 @pytest.fixture(scope="module")
 def city() -> Iterator[City]:
     folder = Path(tempfile.mkdtemp(prefix="cluster-"))
+    try:
+        yield from _city(folder)
+    finally:
+        if place := os.environ.get("CLUSTER_PRINTED"):
+            shutil.copytree(folder / "printed", place, dirs_exist_ok=True)
+            shutil.copytree(folder / "volumes" / "logs", Path(place) / "tasks", dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _city(folder: Path) -> Iterator[City]:
     drawn = folder / "drawn"
     draw_city(drawn, QUARTER, QUARTER, scale=0.1)
     located = "".join(f"  {unit}: {{url: '${{FOLLOWUP_INBOX}}/{unit}'}}\n" for unit in UNITS)
@@ -122,16 +132,10 @@ def city() -> Iterator[City]:
         "AIRFLOW_RETRY_SECONDS": "10",
     }
     cluster = Cluster(folder, variables, free_port, REHEARSED, workers=2, ports={"proxy": port})
-    try:
-        with up(cluster):
-            for name in cluster.lasting:
-                cluster.wait_until_healthy(name, LONG)
-            yield City(cluster, drawn)
-    finally:
-        if place := os.environ.get("CLUSTER_PRINTED"):
-            shutil.copytree(folder / "printed", place, dirs_exist_ok=True)
-            shutil.copytree(folder / "volumes" / "logs", Path(place) / "tasks", dirs_exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    with up(cluster):
+        for name in cluster.lasting:
+            cluster.wait_until_healthy(name, LONG)
+        yield City(cluster, drawn)
 
 
 def test_every_container_is_healthy_and_each_worker_is_a_machine_of_its_own(city: City) -> None:

@@ -133,7 +133,8 @@ class Cluster:
                 target.mkdir(parents=True, exist_ok=True)
             elif not source.startswith("."):
                 shared = Path(source) if source.startswith("/") else self.volume(source)
-                shared.mkdir(parents=True, exist_ok=True)
+                if not shared.is_file():
+                    shared.mkdir(parents=True, exist_ok=True)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.is_symlink():
                     target.symlink_to(shared)
