@@ -32,6 +32,7 @@ from followup.local.airflow_client import FINISHED, AirflowClient, AirflowError,
 from ingest.ledger import Ledger, LedgerError, acts
 from ingest.ledger.releases import current_release
 from ingest.quarters import Quarter
+from ingest.settings import ROOT
 from synthetic.city import DATASETS, draw_city
 
 T = TypeVar("T")
@@ -133,9 +134,10 @@ def _city(folder: Path) -> Iterator[City]:
     }
     cluster = Cluster(folder, variables, free_port, REHEARSED, workers=2, ports={"proxy": port})
     with up(cluster):
-        for name in cluster.lasting:
-            cluster.wait_until_healthy(name, LONG)
-        yield City(cluster, drawn)
+        city = City(cluster, drawn)
+        patiently(lambda: set(city.airflow.health().values()) == {"healthy"}, "Airflow says that it is well")
+        patiently(lambda: len(city.airflow.dags()) == len(list((ROOT / "dags").glob("*.py"))), "its DAGs are read")
+        yield city
 
 
 def test_every_container_is_healthy_and_each_worker_is_a_machine_of_its_own(city: City) -> None:
