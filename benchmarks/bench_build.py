@@ -30,7 +30,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from followup.build.building import memory_allowed
+from followup.build.engines.engine import memory_allowed
 from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys

@@ -51,6 +51,13 @@ class Readers(StrEnum):
     EVERYONE = "everyone"
 
 
+class EngineName(StrEnum):
+    """What the marts are built on."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Settings(BaseSettings):
     """Where state is and how the installation behaves.
 
@@ -78,6 +85,12 @@ class Settings(BaseSettings):
         None, description="folder of this machine alone, outside a shared home, for what is half-done; default home"
     )
     parsed: Path | None = Field(None, description="where builds keep the parsed dbt project; default under scratch")
+    engine: EngineName = Field(
+        EngineName.DUCKDB, description="what the marts are built on: duckdb, or spark (its own environment)"
+    )
+    spark_master: str = Field(
+        "local[*]", pattern=r"^(local(-cluster)?(\[[0-9*, ]+\])?|spark://\S+)$", description="Spark's master URL"
+    )
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
     airflow_home: Path = Field(ROOT / "data" / "airflow", description="where `make up` keeps Airflow")
     postgres_home: Path = Field(ROOT / "data" / "postgres", description="where `make up` keeps its own PostgreSQL")

@@ -8,12 +8,6 @@
     {{ adapter.dispatch('distinct_codes', 'followup')(column, condition) }}
 {%- endmacro %}
 
-{% macro default__distinct_codes(column, condition) -%}
-    array_join(array_sort(array_distinct(flatten(
-        collect_list(split({{ column }}, '[|]')) filter (where {{ condition }} and {{ column }} is not null)
-    ))), '|')
-{%- endmacro %}
-
 {% macro duckdb__distinct_codes(column, condition) -%}
     nullif(array_to_string(list_sort(list_distinct(flatten(
         list(string_split({{ column }}, '|')) filter (where {{ condition }} and {{ column }} is not null)

@@ -47,11 +47,11 @@ in_years as (
         years.reporting_quarter,
         cast(sum(quarterly.quarters_in_force) as integer) as quarters_in_force,
         {%- for column in ['districts_in_force', 'districts_expected'] %}
-        arg_min(
-            quarterly.{{ column }},
-            (quarterly.districts_in_force - quarterly.districts_expected) * 100000
-            + {{ quarter_index('quarterly.reporting_quarter') }}
-        ) as {{ column }},
+        {{ value_at_least(
+            'quarterly.' ~ column,
+            '(quarterly.districts_in_force - quarterly.districts_expected) * 100000 + '
+            ~ quarter_index('quarterly.reporting_quarter')
+        ) }} as {{ column }},
         {%- endfor %}
         cast(sum(quarterly.late) as integer) as late,
         cast(sum(quarterly.open_queries) as integer) as open_queries,

@@ -124,7 +124,7 @@ durations as (
 numbered_cells as (
     select
         *,
-        row_number() over () as cell_number
+        {{ row_name(['group_number'] + columns) }} as cell_number
     from cells
 ),
 

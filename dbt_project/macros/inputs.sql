@@ -1,6 +1,10 @@
 {#- The rows in force of one dataset, from the Parquet files that `followup build` lists, one per submission. -#}
 {% macro validated(dataset) -%}
     {%- do source('validated', dataset) -%}
+    {{ adapter.dispatch('validated', 'followup')(dataset) }}
+{%- endmacro %}
+
+{% macro default__validated(dataset) -%}
     {%- set files = build_input("select file from " ~ input_file('files') ~ " where dataset = '" ~ dataset ~ "' order by place") -%}
     {%- if execute and not files -%}
         {{ exceptions.raise_compiler_error("files.parquet names no file of " ~ dataset ~ "; `followup build` writes it") }}
@@ -34,6 +38,10 @@
     variables are the same in every build, and dbt need not parse the whole project again.
 -#}
 {% macro input_file(name) -%}
+    {{ adapter.dispatch('input_file', 'followup')(name) }}
+{%- endmacro %}
+
+{% macro default__input_file(name) -%}
     {%- set folder = var('inputs_folder') -%}
     {%- if execute and not folder -%}
         {{ exceptions.raise_compiler_error("var inputs_folder is not set; `followup build` passes it") }}

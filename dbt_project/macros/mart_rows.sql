@@ -34,7 +34,7 @@ inner join {{ district_bases() }}
 {#- The rows of a fact, each once for every unit that it counts in; `reporting_code` is the unit that reported it. -#}
 {% macro rows_per_unit(fact) -%}
     select
-        facts.* exclude (district_code),
+        {{ star_except('facts', ['district_code']) }},
         facts.district_code as reporting_code,
         membership.counts_in_code as district_code,
         membership.counts_in_basis
@@ -116,7 +116,7 @@ zero_filled as (
 {#- The rows of a CTE or a model, each once for every unit that it counts in, with the number of its group. -#}
 {% macro numbered_rows_per_unit(rows, keys) -%}
     select
-        facts.* exclude (district_code),
+        {{ star_except('facts', ['district_code']) }},
         memberships.reporting_code,
         memberships.district_code,
         memberships.counts_in_basis,

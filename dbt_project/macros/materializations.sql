@@ -63,7 +63,7 @@
     {%- set wrong = [] -%}
     {%- for column in get_column_schema_from_query('select * from ' ~ keyed) -%}
         {%- if (column.name in model.columns) == ('__' in column.name)
-            or (column.name.endswith('__key') and column.dtype != 'UINTEGER') -%}
+            or (column.name.endswith('__key') and column.dtype != key_type()) -%}
             {%- do wrong.append(column.name ~ ' ' ~ column.dtype) -%}
         {%- endif -%}
     {%- endfor -%}

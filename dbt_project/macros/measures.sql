@@ -15,10 +15,6 @@
     quantile_cont({{ expression }}, {{ share }}) filter (where {{ condition }})
 {%- endmacro %}
 
-{% macro spark__quantile(expression, share, condition) -%}
-    percentile({{ expression }}, {{ share }}) filter (where {{ condition }})
-{%- endmacro %}
-
 {#- The same, for one (number `place`) of several quantiles of the same rows: their values are held in memory once. -#}
 {% macro one_of_quantiles(expression, shares, place, condition) -%}
     {{ adapter.dispatch('one_of_quantiles', 'followup')(expression, shares, place, condition) }}

@@ -16,7 +16,7 @@
 -#}
 {% macro in_periods(rows, stock='false') -%}
     select
-        {{ rows }}.*,
+        {{ star_unreplaced(rows, ['reporting_quarter']) }},
         false as is_year,
         true as is_last_quarter
     from {{ rows }}
@@ -24,7 +24,7 @@
     union all
 
     select
-        {{ rows }}.* replace (years.reporting_quarter as reporting_quarter),
+        {{ star_replaced(rows, {'reporting_quarter': 'years.reporting_quarter'}) }},
         true as is_year,
         years.is_last_quarter
     from {{ rows }}
@@ -149,17 +149,16 @@ groups as (
 -#}
 {% macro rows_with_years(quarter_rows, stock='false') -%}
     select
-        *,
+        {{ star_unreplaced(none, ['group_number', 'reporting_quarter']) }},
         false as is_rolling_only
     from {{ quarter_rows }}
 
     union all
 
     select
-        {{ quarter_rows }}.* replace (
-            year_memberships.group_number as group_number,
-            year_memberships.reporting_quarter as reporting_quarter
-        ),
+        {{ star_replaced(quarter_rows, {
+            'group_number': 'year_memberships.group_number', 'reporting_quarter': 'year_memberships.reporting_quarter',
+        }) }},
         year_memberships.is_rolling_only
     from {{ quarter_rows }}
     inner join year_memberships

@@ -15,10 +15,6 @@
     {{ adapter.dispatch('record_key', 'followup')(columns) }}
 {%- endmacro %}
 
-{% macro default__record_key(columns) -%}
-    cast(conv(substr(md5({{ text_of(columns) }}), 1, 8), 16, 10) as bigint) | 1
-{%- endmacro %}
-
 {% macro duckdb__record_key(columns) -%}
     cast('0x' || substr(md5({{ text_of(columns) }}), 1, 8) as bigint) | 1
 {%- endmacro %}
@@ -36,10 +32,6 @@
 {#- A whole number of at least 0 as a key: its lowest 32 bits, many times faster than a remainder. -#}
 {% macro as_key(number) -%}
     {{ adapter.dispatch('as_key', 'followup')(number) }}
-{%- endmacro %}
-
-{% macro default__as_key(number) -%}
-    cast(({{ number }}) & 4294967295 as bigint)
 {%- endmacro %}
 
 {% macro duckdb__as_key(number) -%}
@@ -137,14 +129,12 @@
     {{ adapter.dispatch('largest_two', 'followup')(name, expression, condition) }}
 {%- endmacro %}
 
-{% macro default__largest_two(name, expression, condition) -%}
-    {%- set largest = 'sort_array(collect_list(case when ' ~ condition ~ ' then ' ~ expression ~ ' end), false)' -%}
-    cast(coalesce(element_at({{ largest }}, 1), 0) as integer) as {{ name }}__largest,
-    cast(coalesce(element_at({{ largest }}, 2), 0) as integer) as {{ name }}__second
-{%- endmacro %}
-
 {#- The same of cells: the two largest of those that the cells have. -#}
 {% macro largest_two_of_cells(name, cells) -%}
+    {{ adapter.dispatch('largest_two_of_cells', 'followup')(name, cells) }}
+{%- endmacro %}
+
+{% macro duckdb__largest_two_of_cells(name, cells) -%}
     {%- set largest = 'max(' ~ cells ~ '.' ~ name ~ '__largest, 2)' -%}
     cast(coalesce({{ largest }}[1], 0) as integer) as {{ name }}__largest,
     cast(greatest(coalesce({{ largest }}[2], 0), coalesce(max({{ cells }}.{{ name }}__second), 0)) as integer)

@@ -22,6 +22,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from followup.build.engines import engine_of, parquet_warehouse
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
@@ -38,8 +39,6 @@ _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _STORAGE_ERROR = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization|TransactionContext) Error|\[Errno \d+\]")
 """In a node's message: storage failed, not the model or the data."""
-_MEMORY = 9 << 29
-"""Bytes that DuckDB may use at most; the whole process takes some one and a half GiB more."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,11 @@ def _build(
     _require_one_key_version(snapshot)
     half_done = make_folder(settings.half_done.absolute())
     folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
+    engine = engine_of(settings)
+    engine.tidy(settings.warehouse)  # first: what killed builds left may take the place that this one needs
     try:
-        built = build_file(settings, snapshot, upcoming, folder, on_node=on_node)
+        marts = settings.warehouse.absolute().parent / parquet_warehouse.FOLDER
+        built = build_file(settings, snapshot, upcoming, folder, marts=marts, on_node=on_node)
     except BuildFailed as error:
         detail = error.reason or ", ".join(error.failed)
         ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
@@ -141,6 +143,7 @@ def _build(
         keep_manifest(built.described, settings)  # first: no warehouse without its manifest
         whole.replace(settings.warehouse)
         ledger.record_build(Build(fingerprint, "built", started, seconds, None), connection)
+    engine.tidy(settings.warehouse)
     shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, built.nodes, seconds)
 
@@ -186,6 +189,7 @@ def build_file(
     warehouse: Path,
     folder: Path,
     *,
+    marts: Path | None = None,
     with_tests: bool = True,
     on_node: Callable[[NodeResult], None] | None = None,
 ) -> FileBuilt:
@@ -196,6 +200,7 @@ def build_file(
         snapshot: what is built.
         warehouse: the file; an old one is removed, and after a failure none is left.
         folder: for dbt's inputs, logs and artefacts.
+        marts: where an engine that writes Parquet files has the folders of its builds; default in `folder`.
         with_tests: whether the data tests are run too.
         on_node: called as each seed, model and test ends.
 
@@ -209,16 +214,19 @@ def build_file(
     """
     _require_one_key_version(snapshot)
     _require_rows_as_stored(settings, snapshot)
-    _remove(warehouse)
+    engine = engine_of(settings)
+    engine.remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
-    try:
-        parsed = _parsed_file(settings, warehouse)
-        nodes, reason, described = _run_dbt(variables, warehouse, folder, parsed, with_tests, on_node)
-    finally:
-        _close_connections()
-    failed = [node for node in nodes if node.status in _FAILED]
-    if described is None or reason is not None or failed:
-        _remove(warehouse)
+    with engine.session(warehouse, folder, marts or folder / parquet_warehouse.FOLDER):
+        parsed = _parsed_file(settings, warehouse, engine.target)
+        arguments = [*_dbt_arguments(variables, folder, with_tests), "--target", engine.target]
+        nodes, reason, described = _run_dbt(arguments, folder, parsed, on_node)
+        failed = [node for node in nodes if node.status in _FAILED]
+        if is_good := described is not None and reason is None and not failed:
+            assert described is not None
+            engine.complete(warehouse, described)
+    if described is None or not is_good:
+        engine.remove(warehouse)
         for message in (reason, *(node.message for node in failed)):
             if _STORAGE_ERROR.search(message or "") and (cause := cause_in(message or "")) is not None:
                 raise StorageFailure(sentence(cause, place_of(warehouse, settings)))
@@ -226,25 +234,8 @@ def build_file(
     return FileBuilt(nodes, described)
 
 
-def _remove(warehouse: Path) -> None:
-    for leftover in (warehouse, Path(f"{warehouse}.wal")):
-        leftover.unlink(missing_ok=True)
-    shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # what DuckDB wrote to disk when memory was short
-
-
-def memory_allowed() -> str:
-    """The memory that DuckDB may use in a build, as its setting is written: at most half of the machine's."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{min(_MEMORY, physical // 2) >> 20}MiB"
-
-
 def _run_dbt(
-    variables: dict[str, str],
-    warehouse: Path,
-    folder: Path,
-    parsed: Path,
-    with_tests: bool,
-    on_node: Callable[[NodeResult], None] | None,
+    arguments: list[str], folder: Path, parsed: Path, on_node: Callable[[NodeResult], None] | None
 ) -> tuple[tuple[NodeResult, ...], str | None, Manifest | None]:
     """Run dbt in this process; unit tests are left to the test suite.
 
@@ -271,12 +262,9 @@ def _run_dbt(
         if on_node is not None:
             on_node(node)
 
-    os.environ["FOLLOWUP_WAREHOUSE"] = str(warehouse)
-    os.environ["FOLLOWUP_WAREHOUSE_MEMORY"] = memory_allowed()
-    arguments = _dbt_arguments(variables, folder, with_tests)
     manifest, described = _read_parsed(parsed)
     if manifest is not None:
-        arguments.append("--no-write-json")
+        arguments = [*arguments, "--no-write-json"]
     with _build_log(folder / "logs") as log, _gc_paused():
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(arguments)
     if manifest is None:
@@ -343,7 +331,7 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed_file(settings: Settings, warehouse: Path) -> Path:
+def _parsed_file(settings: Settings, warehouse: Path, target: str = "warehouse") -> Path:
     """The file of the parsed project; its name changes with everything that it is made of."""
     from dbt.version import get_installed_version
 
@@ -353,7 +341,7 @@ def _parsed_file(settings: Settings, warehouse: Path) -> Path:
     database = warehouse.name.partition(".")[0]
     place = sha256(f"{PROJECT}{inspect.getsource(catalogue)}".encode()).hexdigest()[:8]
     version = get_installed_version().to_version_string(skip_matcher=True)
-    return folder / f"{project_digest()[:32]}-{place}-{version}-{database}.msgpack"
+    return folder / f"{project_digest()[:32]}-{place}-{version}-{target}-{database}.msgpack"
 
 
 def _store_parsed(target: Path, parsed: Path) -> Manifest | None:
@@ -385,16 +373,6 @@ def _read_parsed(parsed: Path) -> tuple[Any, Manifest | None]:
         return ParsedProject.from_msgpack(parsed.read_bytes()), described
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, cut off, or of another make
         return None, None
-
-
-def _close_connections() -> None:
-    """Close the connections that dbt leaves open, so that the file is whole and free."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    environment = DuckDBConnectionManager._ENV
-    DuckDBConnectionManager.close_all_connections()
-    if environment is not None:
-        environment.close()
 
 
 def without_quoted_values(message: str) -> str:

@@ -107,7 +107,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         for s in snapshot.submissions
     ]
     files = [
-        (found.dataset, settings.home / found.parquet_path)
+        (found.dataset, found.reporting_quarter, settings.home / found.parquet_path)
         for found in snapshot.in_force
         if found.dataset is not None and found.parquet_path is not None
     ]
@@ -115,14 +115,17 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
 
 
 def write_inputs(
-    folder: Path, submissions: Iterable[Mapping[str, Any]], files: Iterable[tuple[str, Path]], as_of: str
+    folder: Path,
+    submissions: Iterable[Mapping[str, Any]],
+    files: Iterable[tuple[str, str | None, Path]],
+    as_of: str,
 ) -> dict[str, str]:
     """Write what dbt reads: the ledger's submissions, which files are in force, and the date.
 
     Args:
         folder: for `submissions.parquet`, `files.parquet` (a typed empty file of each dataset first), `clock.parquet`.
         submissions: a row each, as in SUBMISSIONS_SCHEMA.
-        files: (dataset, Parquet file) of each submission in force.
+        files: (dataset, quarter, Parquet file) of each submission in force.
         as_of: the date that the build takes for today, ISO.
 
     Returns:
@@ -130,15 +133,16 @@ def write_inputs(
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    named = []
+    named: list[tuple[str, str | None, Path]] = []
     for dataset, contract in load_contracts().items():
         empty = folder / f"empty_{dataset}.parquet"
         pq.write_table(empty_table(contract), empty)
-        named.append((dataset, empty))
+        named.append((dataset, None, empty))
     named.extend(files)
     listed = {
-        "dataset": [dataset for dataset, _ in named],
-        "file": [str(path.absolute()) for _, path in named],
+        "dataset": [dataset for dataset, _, _ in named],
+        "reporting_quarter": pa.array([quarter for _, quarter, _ in named], pa.string()),
+        "file": [str(path.absolute()) for _, _, path in named],
         "place": list(range(len(named))),
     }
     pq.write_table(pa.table(listed), folder / "files.parquet")

@@ -141,7 +141,7 @@ class Inputs:
     def write(self) -> dict[str, str]:
         """Write the Parquet files and return the dbt variables that point at them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        files = [(s.dataset, self._write_rows(s)) for s in self.submissions if s.in_force]
+        files = [(s.dataset, s.quarter, self._write_rows(s)) for s in self.submissions if s.in_force]
         return write_inputs(self.folder, [_ledger_row(s) for s in self.submissions], files, self.as_of_date)
 
     def _write_rows(self, submission: Submission) -> Path:

@@ -17,3 +17,14 @@
 {% macro distinct_codes(column, condition) %}max({{ column }}){% endmacro %}
 {% macro grouped_variance(n, mean) %}{{ n }}{% endmacro %}
 {% macro grouped_median_variance(n) %}{{ n }}{% endmacro %}
+{% macro star_except(alias, columns) %}{{ alias }}.* exclude ({{ columns | join(', ') }}){% endmacro %}
+{% macro star_unreplaced(alias, columns) %}{{ alias ~ '.*' if alias else '*' }}{% endmacro %}
+{% macro star_replaced(alias, replaced) %}{{ alias }}.* replace ({% for column, value in replaced.items() %}{{ value }} as {{ column }}{{ ", " if not loop.last }}{% endfor %}){% endmacro %}
+{% macro text_type() %}varchar{% endmacro %}
+{% macro key_type() %}uinteger{% endmacro %}
+{% macro date_series(step, column) %}generate_series(date '2000-01-01', current_date, {{ step }}) as series ({{ column }}){% endmacro %}
+{% macro value_at_least(value, by) %}arg_min({{ value }}, {{ by }}){% endmacro %}
+{% macro value_at_most(value, by) %}arg_max({{ value }}, {{ by }}){% endmacro %}
+{% macro row_name(columns) %}row_number() over (){% endmacro %}
+{% macro row_number_by(columns) %}row_number() over (){% endmacro %}
+{% macro wide(number) %}{{ number }}{% endmacro %}

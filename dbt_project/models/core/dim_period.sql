@@ -4,7 +4,7 @@ with periods as (
         kinds.period_kind,
         kinds.kind_order,
         case
-            when kinds.period_kind = 'ar' then cast(quarters.calendar_year as varchar)
+            when kinds.period_kind = 'ar' then cast(quarters.calendar_year as {{ text_type() }})
             else quarters.reporting_quarter
         end as period
     from {{ ref('dim_quarter') }} as quarters
@@ -20,7 +20,7 @@ select
     case period_kind
         when 'kvartal' then quarter_label
         when 'rullande_ar' then 'Fyra kvartal till och med ' || quarter_label
-        else cast(calendar_year as varchar)
+        else cast(calendar_year as {{ text_type() }})
     end as period_label,
     case period_kind when 'kvartal' then 'Kvartal' when 'rullande_ar' then 'Rullande år' else 'Kalenderår' end
         as period_kind_label,

@@ -1,8 +1,6 @@
 with months as (
     select cast(month_start as date) as quarter_start_date
-    from generate_series(
-        date '2000-01-01', {{ clock_date() }} + interval 1 year, interval 3 month
-    ) as series (month_start)
+    from {{ date_series('interval 3 month', 'month_start') }}
 ),
 
 quarters as (

@@ -13,10 +13,10 @@ arrived as (
         max(submission_id) filter (where is_in_force) as submission_id,
         bool_or(is_in_force) as is_in_force,
         -- a correction after the deadline does not make a district late
-        arg_min(is_on_time, submitted_at) filter (where submission_state = 'accepted') as is_on_time,
+        {{ value_at_least('is_on_time', 'submitted_at') }} filter (where submission_state = 'accepted') as is_on_time,
         min(submitted_at) filter (where submission_state = 'accepted') as first_accepted_at,
-        arg_max(submission_state, submitted_at) as latest_state,
-        arg_max(error_count, submitted_at) as latest_error_count,
+        {{ value_at_most('submission_state', 'submitted_at') }} as latest_state,
+        {{ value_at_most('error_count', 'submitted_at') }} as latest_error_count,
         max(row_count) filter (where is_in_force) as row_count,
         max(open_query_count) filter (where is_in_force) as open_query_count
     from submissions

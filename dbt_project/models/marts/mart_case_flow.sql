@@ -192,7 +192,7 @@ repeated_persons as (
 numbered_persons as (
     select
         *,
-        row_number() over () as person_number
+        {{ row_number_by(['cohort_basis', 'person_key', 'person_record_key']) }} as person_number
     from repeated_persons
 ),
 
@@ -292,7 +292,7 @@ repetition_cells as (
         {{ key_sum('person_record_key') }} as repeated__key,
         -- each of these persons once; a multiple of 2^32 tells two persons with the same record key apart
         {{ as_key(
-            'coalesce(sum(distinct person_number * 4294967296 + person_record_key)'
+            'coalesce(sum(distinct ' ~ wide('person_number') ~ ' * 4294967296 + person_record_key)'
             ' filter (where person_number is not null), 0)'
         ) }} as counted_once__key
     from repetitions

@@ -54,7 +54,7 @@ finest as (
 
 flagged as (
     select
-        finest.* exclude (is_survivor, is_ripening),
+        {{ star_except('finest', ['is_survivor', 'is_ripening']) }},
         -- without a file of the quarter, only the rows that later files still hold are known
         finest.is_survivor or (finest.dataset = 'arenden' and covered.district_code is null) as is_survivor,
         -- a missing file can still come; before the unit's first file none is expected

@@ -44,7 +44,7 @@ with cohorts as (
 -- each group, once for every unit that it counts in
 quarter_rows as (
     select
-        cohorts.* exclude (district_code),
+        {{ star_except('cohorts', ['district_code']) }},
         membership.counts_in_code as district_code,
         membership.counts_in_basis
     from cohorts

@@ -49,7 +49,9 @@ quarter_groups as (
 
     -- an empty file says that nothing was done: its unit and quarter get one row, of zeros, under a negative number
     select
-        -row_number() over () as group_number,
+        -{{ row_number_by([
+            'reporting_units.district_code', 'reporting_units.counts_in_basis', 'reporting_units.reporting_quarter',
+        ]) }} as group_number,
         reporting_units.district_code,
         reporting_units.counts_in_basis,
         reporting_units.reporting_quarter

@@ -32,7 +32,7 @@ last_seen as (
 
 unit_rows as (
     select
-        status.* exclude (district_code),
+        {{ star_except('status', ['district_code']) }},
         membership.counts_in_code as district_code,
         membership.counts_in_basis,
         status.district_code as reporting_code,

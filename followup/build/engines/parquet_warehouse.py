@@ -1,0 +1,107 @@
+"""A warehouse of Parquet files: a folder of its own for each build, and a DuckDB file of views over it.
+
+The file is the one pointer to the folder: putting it in place of the last one swaps all marts at once, and whoever has
+the old file open reads on from the old folder. The folders of the warehouse in place and of the one before it stay.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from publish.catalogue.manifest import Manifest
+from publish.warehouse import WarehouseFailed, open_warehouse
+
+FOLDER = "marts"
+"""Beside the warehouse file; holds a folder for each build, and COMPACTED."""
+COMPACTED = "compacted"
+"""In it: what Spark read of the files in force, to be found again."""
+SCHEMAS = ("seeds", "intermediate", "core", "marts", "keyed")
+_BUILT = "built"
+"""A table in the DuckDB file's `main` with the name of its folder."""
+_COMPLETE = "COMPLETE"
+"""A file in the folder of a build that succeeded."""
+
+
+def new_folder(marts: Path) -> Path:
+    """The folder of a new build in `marts`, absolute; it is made."""
+    folder = marts.absolute() / secrets.token_hex(8)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def folder_of(warehouse: Path) -> str | None:
+    """Name of the folder that a warehouse file reads; None where DuckDB built it, or it can't be read."""
+    if not warehouse.exists():
+        return None
+    try:
+        with open_warehouse(warehouse) as connection:
+            row = connection.execute(f"select folder from main.{_BUILT}").fetchone()
+    except (WarehouseFailed, duckdb.Error):
+        return None
+    return str(row[0]) if row else None
+
+
+def write_views(upcoming: Path, folder: Path, described: Manifest) -> None:
+    """Write the DuckDB file whose views read a build's folder, and mark the build as complete.
+
+    Args:
+        upcoming: the file; an old one is replaced.
+        folder: from `new_folder`, with `<schema>.db/<table>/*.parquet`.
+        described: columns of core and marts have the types that it says.
+
+    Raises:
+        duckdb.Error: a Parquet file can't be read.
+        OSError: something can't be written.
+    """
+    _sync(folder)
+    upcoming.unlink(missing_ok=True)
+    types = {(table.name, column.name): column.data_type for table in described.tables for column in table.columns}
+    with duckdb.connect(str(upcoming), config={"storage_compatibility_version": "latest"}) as target:
+        target.execute(f"create table main.{_BUILT} as select ? as folder", [folder.name])
+        for schema in SCHEMAS:
+            target.execute(f"create schema {schema}")
+            for table in sorted(place for place in (folder / f"{schema}.db").glob("*") if place.is_dir()):
+                _write_view(target, schema, table, types)
+    with upcoming.open("rb") as handle:
+        os.fsync(handle.fileno())
+    (folder / _COMPLETE).touch()
+
+
+def _write_view(target: duckdb.DuckDBPyConnection, schema: str, table: Path, types: dict[tuple[str, str], str]) -> None:
+    quoted = str(table / "*.parquet").replace("'", "''")
+    found = target.execute(f"describe select * from read_parquet('{quoted}')").fetchall()
+    columns = ", ".join(f'"{name}"::{_type(table.name, name, kind, types)} as "{name}"' for name, kind, *_ in found)
+    target.execute(f"create view {schema}.\"{table.name}\" as select {columns} from read_parquet('{quoted}')")
+
+
+def _type(table: str, column: str, kind: str, types: dict[tuple[str, str], str]) -> str:
+    if column.endswith("__key"):  # Parquet that Spark writes has no numbers without a sign
+        return "UINTEGER"
+    return types.get((table, column), kind)
+
+
+def _sync(folder: Path) -> None:
+    """Wait until all files of a folder are on disk."""
+    for place in folder.rglob("*"):
+        if place.is_file():
+            with place.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def remove_unused(warehouse: Path) -> None:
+    """Remove the folders of builds but those of the warehouse in place and of the newest other that succeeded."""
+    parent = warehouse.absolute().parent / FOLDER
+    if not parent.is_dir():
+        return
+    in_place = folder_of(warehouse)
+    others = [place for place in parent.iterdir() if place.name not in (in_place, COMPACTED)]
+    complete = [place for place in others if (place / _COMPLETE).exists()]
+    newest = max(complete, key=lambda place: (place / _COMPLETE).stat().st_mtime, default=None)
+    for place in others:
+        if place != newest:
+            shutil.rmtree(place, ignore_errors=True)

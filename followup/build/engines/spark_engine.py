@@ -1,0 +1,132 @@
+"""Apache Spark: dbt runs on a session in this process; the work is done on one machine or on a cluster.
+
+Each build has a catalogue of its own, in memory, and a folder of its own for tables. On a cluster (`spark://…`)
+FOLLOWUP_HOME must be on a file system that all its machines see under the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from followup.build.engines.engine import EngineMissing, memory_allowed
+from followup.build.engines.parquet_warehouse import COMPACTED, new_folder, remove_unused, write_views
+from followup.build.engines.spark_sources import write_sources
+from publish.catalogue.manifest import Manifest
+
+MISSING = "FOLLOWUP_ENGINE is spark, and {what} is not here: run tools/setup.sh spark, and followup from .venv-spark"
+_SOURCES = "sources"
+_QUIET = ("py4j", "SQLQueryContextLogger", "pyspark")
+"""Loggers that would write what a query was about on standard error; dbt's messages are in the build's log."""
+
+
+class SparkEngine:
+    """Builds in a folder of Parquet files, which a DuckDB file of views points to."""
+
+    target = "spark"
+
+    def __init__(self, master: str) -> None:
+        """`master`: Spark's master URL."""
+        self.master = master
+        self._folder: Path | None = None
+
+    @contextmanager
+    def session(self, warehouse: Path, folder: Path, marts: Path) -> Iterator[None]:
+        """A session that dbt finds, with the sources as tables; it ends with the block."""
+        temporary = folder / "spark"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True, mode=0o700)
+        self._folder = new_folder(marts)
+        # sources are beside the marts: on a cluster all its machines read them
+        sources = write_sources(folder, self._folder / _SOURCES, marts / COMPACTED)
+        session = _start(self.master, self._folder, temporary / "local")
+        try:
+            session.sql("create schema src")
+            for name, place in sources.items():
+                session.sql(f"create table src.{name} using parquet location '{_escaped(place)}'")
+            yield
+        finally:
+            session.stop()
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def complete(self, warehouse: Path, described: Manifest) -> None:
+        """Write the file of views; the tables' files are on disk before."""
+        assert self._folder is not None
+        shutil.rmtree(self._folder / _SOURCES, ignore_errors=True)
+        write_views(warehouse, self._folder, described)
+
+    def remove(self, warehouse: Path) -> None:
+        """Remove the file of views and the folder of this build."""
+        warehouse.unlink(missing_ok=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def tidy(self, warehouse: Path) -> None:
+        """Remove the folders of builds that were killed, and of older warehouses."""
+        remove_unused(warehouse)
+
+
+def _escaped(place: Path) -> str:
+    return str(place).replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _start(master: str, tables: Path, temporary: Path) -> Any:
+    """Start a session.
+
+    Raises:
+        EngineMissing: Spark's packages or Java are not here.
+    """
+    try:
+        import dbt.adapters.spark  # noqa: F401  (dbt needs it)
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise EngineMissing(MISSING.format(what=error.name)) from None
+    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
+        raise EngineMissing(MISSING.format(what="java"))
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    builder = SparkSession.builder.master(master).appName("followup")
+    for key, value in _settings(master, tables, temporary).items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    return session
+
+
+def _settings(master: str, tables: Path, temporary: Path) -> dict[str, str]:
+    settings = {
+        "spark.sql.warehouse.dir": str(tables),
+        "spark.local.dir": str(temporary),
+        "spark.sql.catalogImplementation": "in-memory",
+        # what is written is for this user alone, whatever Hadoop's default
+        "spark.hadoop.fs.permissions.umask-mode": "077",
+        # dates and times as DuckDB has them; an overflow or a bad cast is an error, never a null
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.ansi.enabled": "true",
+        "spark.scheduler.mode": "FAIR",
+        # no web page with queries, and nothing about this build is stored
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "OFF",
+    }
+    if master.startswith("local"):
+        settings |= {
+            "spark.driver.memory": memory_allowed().removesuffix("iB").lower(),
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+            # other users of this machine may reach its ports
+            "spark.authenticate": "true",
+            "spark.authenticate.secret": secrets.token_hex(32),
+        }
+    if master.startswith("local-cluster"):
+        settings["spark.executor.memory"] = f"{master.rstrip(']').rpartition(',')[2].strip()}m"
+    return settings

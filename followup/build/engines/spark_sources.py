@@ -1,0 +1,87 @@
+"""What Spark reads of the files in force: one Parquet file per dataset and quarter.
+
+A file per submission would be 209,000 of them in a country of 290 units: to list and open them costs more than the
+work. They are made once and found again by the next build, until a submission of their quarter changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.contracts import load_contracts
+from ingest.storing import stored_schema, write_whole
+
+
+def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
+    """Make the folders that Spark's source tables are read from.
+
+    Args:
+        inputs: the folder of `write_inputs`.
+        folder: for the sources; an old one is replaced.
+        cache: where compacted files are found again. What `inputs` does not list is removed from it.
+
+    Returns:
+        Table → its folder: each dataset, `submissions`, `clock`.
+
+    Raises:
+        OSError, pyarrow.ArrowException: a file can't be read or written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sources, used = {}, set()
+    for (dataset, quarter), files in _listed(inputs).items():
+        compacted = cache / f"{dataset}-{quarter or 'empty'}-{_digest(files)}.parquet"
+        if not compacted.exists():
+            _compact(files, stored_schema(load_contracts()[dataset]), compacted)
+        used.add(compacted.name)
+        sources[dataset] = _place(compacted, folder / dataset)
+    for name in ("submissions", "clock"):
+        sources[name] = _place(inputs / f"{name}.parquet", folder / name)
+    for left in cache.iterdir():
+        if left.name not in used:
+            left.unlink()
+    return sources
+
+
+def _listed(inputs: Path) -> dict[tuple[str, str | None], list[Path]]:
+    listed: dict[tuple[str, str | None], list[Path]] = {}
+    for row in pq.read_table(inputs / "files.parquet").sort_by("place").to_pylist():
+        listed.setdefault((row["dataset"], row["reporting_quarter"]), []).append(Path(row["file"]))
+    return listed
+
+
+def _digest(files: list[Path]) -> str:
+    """Of names, sizes and times: rows that were changed in place have another time."""
+    stated = [(str(path), (at := path.stat()).st_size, at.st_mtime_ns) for path in sorted(files)]
+    return sha256(repr(stated).encode()).hexdigest()[:32]
+
+
+def _compact(files: list[Path], schema: pa.Schema, target: Path) -> None:
+    """Write the rows of files as one, by the columns of today's contract: those that a file lacks are null."""
+    tables = []
+    for path in files:
+        table = pq.read_table(path)
+        columns = [
+            table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+            for field in schema
+        ]
+        tables.append(pa.table(columns, schema=schema))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.concat_tables(tables), sink)
+    write_whole(target, sink.getvalue().to_pybytes())
+
+
+def _place(file: Path, folder: Path) -> Path:
+    """A second name of a file, or a copy, in a folder of its own; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        os.link(file, folder / file.name)
+    except OSError:  # no second names on this file system
+        shutil.copyfile(file, folder / file.name)
+    return folder
