@@ -39,7 +39,7 @@ from ingest.spooling import Spool
 from publish.serving import ServingError, describe_database, has_database
 from publish.serving.folder import current_folder, read_identity, releases_folder
 from publish.serving.readers import hindrances, readers, wrongly_set
-from publish.warehouse import WarehouseFailed, open_warehouse
+from publish.warehouse import WarehouseFailed, marts_in, open_warehouse
 
 _LEAST_FREE_GIGABYTES = 2
 _MOST_MINUTES = 10
@@ -319,10 +319,10 @@ def _warehouse(settings: Settings) -> DoctorFinding:
         return DoctorFinding("warehouse", True, "not built yet")
     try:
         with open_warehouse(settings.warehouse) as connection:
-            found = connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
+            marts = len(marts_in(connection))
     except WarehouseFailed as failed:
         return DoctorFinding("warehouse", False, str(failed))
-    return DoctorFinding("warehouse", True, f"{settings.warehouse}, {found[0] if found else 0} marts")
+    return DoctorFinding("warehouse", True, f"{settings.warehouse}, {marts} marts")
 
 
 def _published(settings: Settings) -> list[DoctorFinding]:

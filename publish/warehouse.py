@@ -53,14 +53,31 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def marts_in(connection: duckdb.DuckDBPyConnection, database: str | None = None) -> list[str]:
+    """Names of the marts of a warehouse, in alphabetical order: tables that DuckDB built, or views over Spark's files.
+
+    Args:
+        connection: has the warehouse open.
+        database: the name that the warehouse is attached as; None for the one that is open.
+    """
+    found = connection.execute(
+        "select distinct table_name from duckdb_columns() where schema_name = 'marts' "
+        "and database_name = coalesce(?, current_database()) order by 1",
+        [database],
+    ).fetchall()
+    return [str(name) for (name,) in found]
+
+
 def require_openable(path: Path) -> None:
-    """Read the list of its marts, which a file that is cut off or no database does not give.
+    """Read the list of its marts, which a file that is cut off or no database does not give, and look at each: what
+    Spark built are views over files of their own.
 
     Raises:
         WarehouseFailed: it can't be read.
     """
     with open_warehouse(path) as connection:
-        connection.execute("select count(*) from duckdb_tables() where schema_name = 'marts'").fetchone()
+        for mart in marts_in(connection):
+            connection.execute(f'select 1 from marts."{mart}" limit 0')
 
 
 def is_damaged(path: Path) -> bool:

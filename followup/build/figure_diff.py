@@ -11,7 +11,7 @@ import duckdb
 import yaml
 
 from followup.build.snapshot import PROJECT
-from publish.warehouse import reading_warehouse
+from publish.warehouse import marts_in, reading_warehouse
 
 CITY = "stockholm"
 """District code of the whole city's rows (core.dim_district)."""
@@ -104,11 +104,8 @@ def diff_marts(
         for name, path in (("old", before), ("new", after)):
             quoted = str(path).replace("'", "''")
             connection.execute(f"attach '{quoted}' as {name} (read_only)")
-        found = connection.execute(
-            "select table_name from duckdb_tables() where database_name = 'new' and schema_name = 'marts' "
-            "intersect select table_name from duckdb_tables() where database_name = 'old' and schema_name = 'marts'"
-        ).fetchall()
-        compared = [_diff_mart(connection, str(mart), district, quarter, most) for (mart,) in sorted(found)]
+        found = set(marts_in(connection, "new")) & set(marts_in(connection, "old"))
+        compared = [_diff_mart(connection, mart, district, quarter, most) for mart in sorted(found)]
     return [diff for diff in compared if diff.total]
 
 

@@ -52,7 +52,7 @@ class Marts:
 
     def tables(self) -> frozenset[str]:
         """Names of the marts that the warehouse holds."""
-        found = self.rows("select table_name from duckdb_tables() where schema_name = 'marts'")
+        found = self.rows("select distinct table_name from duckdb_columns() where schema_name = 'marts'")
         return frozenset(name for (name,) in found)
 
     def columns(self, table: str) -> frozenset[str]:
