@@ -170,6 +170,14 @@ def submission_id_of(district_code: str, name: FileName, checksum: str, sequence
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:26]
 
 
+def next_submission(ledger: Ledger, arrival: Arrival) -> tuple[int, str]:
+    """The sequence and the id that an arrival gets when it is recorded. The caller holds the district's lease."""
+    name, district = arrival.name, arrival.district_code
+    quarter = str(name.quarter) if name.quarter else None
+    sequence = max(ledger.next_sequence(district, name.dataset, quarter), arrival.sequence)
+    return sequence, submission_id_of(district, name, arrival.checksum, sequence)
+
+
 def _write_feedback(settings: Settings, submission_id: str, district_code: str, report: CheckReport) -> None:
     text = "\n".join(as_text(report.name.shown, report)) + "\n"
     write_whole(feedback_path(settings, district_code, submission_id, "txt"), text.encode())
@@ -198,8 +206,7 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
     settings, ledger, name = intake.settings, intake.ledger, arrival.name
     quarter = str(name.quarter) if name.quarter else None
     district = arrival.district_code
-    sequence = max(ledger.next_sequence(district, name.dataset, quarter), arrival.sequence)
-    submission_id = submission_id_of(district, name, arrival.checksum, sequence)
+    sequence, submission_id = next_submission(ledger, arrival)
     submitted_at = arrival.submitted_at.replace(tzinfo=None)
     original_path = arrival.original_path or ""
     contract = load_contracts(name.quarter)[name.dataset] if name.dataset else None

@@ -10,7 +10,7 @@ import os
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         None, description="let releases go out without the city's approval; absent: as publish/policy.yml says"
     )
 
+    log_format: Literal["text", "json"] = Field(
+        "text", description="how the portal and the commands log: text, or json: an object a line"
+    )
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
 
     backup_url: str | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,13 +12,15 @@ from ingest.checking import CheckReport, check_file
 from ingest.comparing import with_changes
 from ingest.ledger import Submission
 from ingest.ledger.mappings import mapping_in_use, words_that_judged
+from ingest.logs import at_hand
 from ingest.maintenance.reimporting import mark_begun, require_ledger_not_lost
 from ingest.mappings.documents import DatasetWords
 from ingest.naming import FileName
 from ingest.quarters import Quarter
-from ingest.recording import Arrival, IntakeContext, circumstances_of, record
+from ingest.recording import Arrival, IntakeContext, circumstances_of, next_submission, record
 from ingest.storing import remove_unfinished
 
+log = logging.getLogger(__name__)
 TakenInState = Literal["accepted", "refused", "duplicate", "held"]
 
 
@@ -112,6 +115,20 @@ def take_in(
     current = in_force(intake, arrival.district_code, arrival.name)
     if current is not None and _is_the_same(intake, current, arrival.checksum):
         return TakenIn("duplicate", current, None)
+    with at_hand(submission=next_submission(intake.ledger, arrival)[1]):
+        taken = _checked_and_recorded(intake, arrival, current, is_to_hold, on_step)
+        if taken.state != "held" and taken.submission is not None:
+            log.info("%s: %s", arrival.name.shown, taken.state)
+    return taken
+
+
+def _checked_and_recorded(
+    intake: IntakeContext,
+    arrival: Arrival,
+    current: Submission | None,
+    is_to_hold: Callable[[CheckReport, Submission], bool],
+    on_step: Callable[[str], None],
+) -> TakenIn:
     on_step("prövar regler")
     report = check_arrived(intake, arrival.raw, arrival.name, arrival.district_code, is_replacing=True)
     if report.accepted and current is not None and is_to_hold(report, current):

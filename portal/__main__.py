@@ -16,6 +16,7 @@ import uvicorn
 
 from ingest.failures import in_sentences
 from ingest.file_permissions import close_home, go_private
+from ingest.logs import TEXT, start_logging
 from ingest.settings import Settings
 from portal.app import make_app
 from portal.serving import server_options
@@ -67,12 +68,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m portal", description=__doc__)
     parser.add_argument("--no-workers", action="store_true", help="check no files: `portal.handover.worker` does it")
     chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format=TEXT)  # until the settings are read
     go_private()
     # the server sends itself the signal once more when it has ended: the workers must be ended even so
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
         settings, own = Settings(), PortalSettings()
+        start_logging(settings, logging.INFO)
         close_home(settings.home)
         log.info("serving %s on %s port %s", own.url, own.host, own.port)
         with nullcontext() if chosen.no_workers else workers():

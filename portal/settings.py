@@ -30,6 +30,9 @@ class PortalSettings(BaseSettings):
     figures_are_open: bool = Field(False, description="show released figures to whoever reaches the portal")
     spool_hours: int = Field(24, ge=1, le=168, description="how long a file that was not handed in is kept, encrypted")
     synthetic: bool = Field(False, description="mark all that is handed in here as synthetic: for trials and training")
+    metrics_token_file: Path | None = Field(
+        None, description="a file for its owner alone: the token for /metrics; absent: only this machine sees them"
+    )
     airflow_url: str | None = Field(
         None, pattern=r"^https?://[^?#@]+$", description="Airflow to tell of accepted files; absent: none is told"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from followup.cli.commands import (
     templates,
     tokens,
     users,
+    watching,
 )
 from followup.cli.marts import build_marts
 from followup.cli.options import (
@@ -46,6 +48,7 @@ from followup.cli.options import (
 )
 from followup.status import submission_status
 from ingest.file_permissions import close_home, go_private
+from ingest.logs import start_logging
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
@@ -265,6 +268,7 @@ audit_log.register(app)
 ledger.register(app)
 backup.register(app)
 users.register(app)
+watching.register(app)
 tokens.register(app)
 
 
@@ -274,7 +278,10 @@ def main() -> None:
     try:
         with failures_in_a_sentence():
             with suppress(ValidationError):  # the command reports it, if it needs settings
-                close_home(Settings().home)
+                settings = Settings()
+                close_home(settings.home)
+                if settings.log_format == "json":
+                    start_logging(settings, logging.INFO)
             app()
     except typer.Exit as ending:
         sys.exit(ending.exit_code)

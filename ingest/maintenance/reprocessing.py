@@ -7,10 +7,11 @@ from datetime import UTC
 
 from ingest.checking import check_file
 from ingest.ledger import Ledger, Submission
+from ingest.logs import at_hand
 from ingest.naming import read_name
 from ingest.originals import decrypt_original, original_id
 from ingest.rechecking import recheck_after
-from ingest.recording import Arrival, IntakeContext, circumstances_of, record
+from ingest.recording import Arrival, IntakeContext, circumstances_of, next_submission, record
 
 
 def open_refusals(
@@ -81,9 +82,6 @@ def check_again(intake: IntakeContext, earlier: Submission) -> Submission:
     home = intake.settings.home
     raw = decrypt_original(home / earlier.original_path, original_id(earlier.original_path), intake.keys)
     name = read_name(earlier.source_file_name, earlier.district_code)
-    report = check_file(
-        raw, name, circumstances_of(intake.settings, intake.keys, intake.ledger, name, earlier.district_code)
-    )
     arrival = Arrival(
         district_code=earlier.district_code,
         name=name,
@@ -94,7 +92,9 @@ def check_again(intake: IntakeContext, earlier: Submission) -> Submission:
         submitted_at=earlier.submitted_at.replace(tzinfo=UTC),
         original_path=earlier.original_path,
     )
-    new = record(intake, arrival, report)
+    circumstances = circumstances_of(intake.settings, intake.keys, intake.ledger, name, earlier.district_code)
+    with at_hand(submission=next_submission(intake.ledger, arrival)[1]):
+        new = record(intake, arrival, check_file(raw, name, circumstances))
     if new.state == "accepted":
         recheck_after(intake, new)
     return new

@@ -18,6 +18,7 @@ from ingest.file_permissions import go_private
 from ingest.ledger import ChangeRefused, Ledger, LedgerError
 from ingest.ledger.acts import system_now
 from ingest.ledger.leases import LeaseBusy
+from ingest.logs import start_logging
 from ingest.settings import Settings, SettingsError
 from portal.city.said import fault_of, step_of
 from portal.city.working import BUSY, Kind, State, Work, lease_of, lease_of_lane, read, write
@@ -230,10 +231,11 @@ _DO: dict[Kind, Callable[[Settings, dict[str, str], Any], Ended]] = {
 
 def main() -> None:
     """Run the work that the command line names."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings()
+    start_logging(settings, logging.INFO)
     go_private()
     os.nice(5)  # pages are answered first
-    run(Settings(), sys.argv[1])
+    run(settings, sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from types import FrameType
 
 from ingest.failures import in_sentences
 from ingest.file_permissions import close_home, go_private
+from ingest.logs import TEXT, start_logging
 from ingest.settings import Settings
 from portal.settings import PortalSettings
 
@@ -211,11 +212,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m portal.handover.worker", description=__doc__)
     parser.add_argument("--parent", type=int, help="end when this process, which started it, is gone")
     ending = Ending(parser.parse_args().parent)  # before the imports, which take seconds
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=TEXT)  # until the settings are read
     log.setLevel(logging.INFO)
     go_private()
     try:
         settings, own = Settings(), PortalSettings()
+        start_logging(settings, logging.INFO if settings.log_format == "json" else logging.WARNING)
         close_home(settings.home)
         warm_up()
         log.info("%d processes check files, one makes previews", own.workers)

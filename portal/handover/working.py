@@ -26,6 +26,7 @@ from ingest.ledger.claims import Claim, ClaimLost, end_claimed, give_back, hold_
 from ingest.ledger.leases import LeaseBusy, holder_here
 from ingest.ledger.store import FINDINGS_PER_RULE
 from ingest.ledger.uploads import Upload, UploadState, claim_next, new_id, unpack
+from ingest.logs import at_hand
 from ingest.naming import FileName, read_name, shown_name
 from ingest.rechecking import recheck_after
 from ingest.recording import Arrival, IntakeContext, intake_with
@@ -59,7 +60,7 @@ class Worker:
             return False
         claim = Claim(found.upload_id, holder_here())
         try:
-            with acting_as(found.sender), renewing(self._ledger.engine, claim):
+            with at_hand(upload=found.upload_id), acting_as(found.sender), renewing(self._ledger.engine, claim):
                 (self._settle if found.has_ended else self._begin)(found, claim)
         except ClaimLost as lost:
             log.warning("%s", lost)

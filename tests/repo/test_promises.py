@@ -19,7 +19,7 @@ COMMANDS = {
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
     "remind", "contact", "mapping", "contract",
-    "ledger", "backup", "restore",
+    "metrics", "ledger", "backup", "restore",
 }  # fmt: skip
 
 
