@@ -34,14 +34,9 @@ def publish_release() -> None:
 
     @acting_task(pool="duckdb_writer", retries=1)
     def propose_release(checked: str, params: dict[str, Any]) -> dict[str, Any]:
-        from followup.tasks.releases import NothingNew, Refused, propose_and_log
+        from followup.tasks.releases import propose_and_log
 
-        try:
-            return propose_and_log(params["quarter"], checked)
-        except NothingNew as same:
-            raise AirflowSkipException(str(same)) from None
-        except Refused as refusal:
-            raise AirflowFailException(str(refusal)) from None
+        return propose_and_log(params["quarter"], checked)
 
     @task.branch
     def choose_approval(proposal: dict[str, Any], params: dict[str, Any]) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import dag
+from airflow.sdk.exceptions import AirflowSkipException
+from closing_partitions import QUARTERS_TO_CLOSE
 from failed_runs import EVERY_DAG
 from run_acting import acting_task
 from run_names import MORNINGS
@@ -20,7 +23,16 @@ def send_reminders() -> None:
 
         return remind_and_log()
 
+    @acting_task(outlets=[QUARTERS_TO_CLOSE], retries=1)
+    def announce_due_quarters(outlet_events: Any) -> None:
+        from followup.tasks.closing import quarters_to_close
+
+        if not (quarters := quarters_to_close()):
+            raise AirflowSkipException("no quarter is to be closed that nobody has been asked about")
+        outlet_events[QUARTERS_TO_CLOSE].add_partitions(quarters)
+
     send_mail()
+    announce_due_quarters()
 
 
 send_reminders()

@@ -17,6 +17,7 @@ from followup.cli.commands import (
     audit_log,
     backup,
     city_decisions,
+    closing,
     contract,
     extract,
     keys,
@@ -255,6 +256,7 @@ def doctor(
 releases.register(app)
 extract.register(app)
 locking.register(app)
+closing.register(app)
 reminders.register(app)
 city_decisions.register(app)
 mapping.register(app)

@@ -95,6 +95,17 @@ quarter_lock = sa.Table(
     sa.Column("unlocked_at", sa.DateTime, comment="null while it is locked"),
 )
 
+closing = sa.Table(
+    "closing",
+    METADATA,
+    sa.Column("closing_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("reporting_quarter", sa.String(6), nullable=False, index=True),
+    sa.Column("reason", sa.String(10), nullable=False, comment="why it was asked: complete, due or asked"),
+    sa.Column("fingerprint", sa.String(64), nullable=False, comment="of the completeness report that was shown"),
+    sa.Column("asked_by", sa.String(250), nullable=False, comment="run or account that asks"),
+    sa.Column("asked_at", sa.DateTime, nullable=False),
+)
+
 lock_exception = sa.Table(
     "lock_exception",
     METADATA,

@@ -10,6 +10,7 @@ def of_quarter(quarter: Quarter, current: str) -> list[tuple[str, str, bool]]:
     pages = [
         ("wall", f"/staden?kvartal={quarter}", "Läget"),
         ("reminder", f"/staden/paminnelse?kvartal={quarter}", "Påminnelser"),
+        ("completeness", f"/staden/kvartal/{quarter}/fullstandighet", "Fullständighet"),
         ("explanations", f"/staden/forklaringar?kvartal={quarter}", "Förklaringar"),
         ("exceptions", f"/staden/undantag?kvartal={quarter}", "Undantag"),
         ("names", "/staden/namn", "Namn på insatser"),

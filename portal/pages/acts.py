@@ -10,6 +10,7 @@ ACTIONS = {
     "backup.restored": "återställde en säkerhetskopia",
     "build.built": "byggde marterna",
     "build.failed": "bygget misslyckades",
+    "closing.asked": "frågade om kvartalet ska stängas",
     "contact.added": "lade till kontakt",
     "contact.removed": "tog bort kontakt",
     "erasure.done": "gallrade",

@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -25,6 +26,7 @@ def test_dags_are_their_files(dags):
             "apply_contract",
             "back_up",
             "build_marts",
+            "close_quarter",
             "collect_submissions",
             "guard_readers",
             "publish_release",
@@ -58,7 +60,7 @@ def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
         "import apply_contract, back_up, collect_submissions, build_marts, publish_release, guard_readers\n"
-        "import send_reminders\n"
+        "import send_reminders, close_quarter\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -181,13 +183,13 @@ def test_reminders_are_sent_in_the_morning_after_the_collection(dags):
 
 
 @pytest.mark.parametrize("quarter", [None, "", "2018Q1", "2031Q4"])
-@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release"])
+@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release", "close_quarter"])
 def test_quarter_param_takes_a_quarter_or_nothing(dags, dag_id, quarter):
     dags[dag_id].params.get_param("quarter").resolve(quarter)
 
 
 @pytest.mark.parametrize("quarter", ["2018Q5", "2018", "Q1 2018", "2018Q1 "])
-@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release"])
+@pytest.mark.parametrize("dag_id", ["collect_submissions", "publish_release", "close_quarter"])
 def test_quarter_param_refuses_anything_else(dags, dag_id, quarter):
     with pytest.raises(ValueError, match="does not match"):
         dags[dag_id].params.get_param("quarter").resolve(quarter)
@@ -250,6 +252,38 @@ def test_mapper_refuses_other_keys(key):
 
     with pytest.raises(ValueError, match="district"):
         QuarterOfSubmission().to_downstream(key)
+
+
+def test_a_quarter_is_reported_and_approved_before_it_is_locked_and_released(dags):
+    dag = dags["close_quarter"]
+    order = ["report_completeness", "approve_closing", "lock_quarter", "make_final_release", "serve_final_release"]
+    for before, after in pairwise(order):
+        assert before in dag.task_dict[after].upstream_task_ids
+    assert dag.task_dict["make_final_release"].pool == "duckdb_writer"
+    assert dag.max_active_runs == 1  # so one question at a time is open
+
+
+@pytest.mark.parametrize(("quarter", "units"), [("2018Q1", 14), ("2020Q3", 13), ("2023Q3", 11)])
+def test_closing_waits_for_all_districts_of_the_quarter_and_follows_mergers(dags, quarter, units):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    from ingest.districts import load_districts
+
+    timetable = coerce_to_core_timetable(dags["close_quarter"].timetable)
+    mapper = timetable.get_partition_mapper(name="complete_units", uri="x-followup://ledger/complete_units")
+    valid = load_districts().valid_in(Quarter.parse(quarter))
+    assert mapper.to_upstream(quarter) == {f"{one.code}|{quarter}" for one in valid}
+    assert len(valid) == units
+    assert mapper.to_downstream(f"farsta|{quarter}") == quarter
+    due = timetable.get_partition_mapper(name="quarters_to_close", uri="x-followup://ledger/quarters_to_close")
+    assert due.to_downstream(quarter) == quarter and not due.is_rollup
+
+
+def test_complete_units_are_announced_after_each_build_and_due_quarters_each_morning(dags):
+    after = dags["build_marts"].task_dict["announce_complete_units"]
+    assert after.upstream_task_ids == {"build"} and [one.name for one in after.outlets] == ["complete_units"]
+    daily = dags["send_reminders"].task_dict["announce_due_quarters"]
+    assert daily.upstream_task_ids == set() and [one.name for one in daily.outlets] == ["quarters_to_close"]
 
 
 def test_dags_survive_being_stored_and_read_back(dags):

@@ -176,11 +176,15 @@ def test_what_tasks_did_is_logged_as_done_by_their_runs(place: Installation) -> 
 
 def test_the_event_carries_district_and_quarter(place: Installation) -> None:
     events = place.client.call("GET", "assets/events", limit=50)["asset_events"]
-    assert [event["partition_key"] for event in events] == [f"{REACHABLE}|2018Q1"]
+    key = f"{REACHABLE}|2018Q1"
+    assert {(event["name"], event["partition_key"]) for event in events} == {
+        ("submissions", key),
+        ("complete_units", key),
+    }
 
 
 def test_the_log_of_a_build_has_a_line_for_every_model(place: Installation) -> None:
-    (log,) = (place.root / "airflow" / "logs" / "tasks").glob("dag_id=build_marts/**/*.log")
+    (log,) = (place.root / "airflow" / "logs" / "tasks").glob("dag_id=build_marts/**/task_id=build/**/*.log")
     text = log.read_text(encoding="utf-8")
     for model in ("stg_arenden", "fct_case", "mart_case_flow", "mart_submission_status"):
         assert f"{model}: success" in text
@@ -218,7 +222,9 @@ def test_a_failing_build_fails_its_run_once_and_the_last_good_marts_stay(place: 
     assert place.collect(quarter="2018Q2").state == "success"
     failed = place.builds(at_least=3)[-1]
     assert failed.state == "failed"
-    assert [task.try_number for task in place.client.tasks("build_marts", failed.run_id)] == [1]
+    tasks = {task.task_id: task for task in place.client.tasks("build_marts", failed.run_id)}
+    assert tasks["build"].try_number == 1
+    assert tasks["announce_complete_units"].state == "upstream_failed"
     assert place.warehouse.read_bytes() == before
     spoilt.write_bytes(whole)
 

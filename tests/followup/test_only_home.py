@@ -57,6 +57,8 @@ COMMANDS = {
     "preview": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "protect": ("{out}/none.csv", "--out", "{out}/safe.csv"),
     "publish": ("--approve",),
+    "quarter close": ("2018Q1", "--yes"),
+    "quarter report": ("2018Q1",),
     "receive": (),
     "release approve": ("1",),
     "release guard": (),

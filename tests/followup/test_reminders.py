@@ -14,6 +14,7 @@ from pathlib import Path
 
 import forked
 import pytest
+from ledger_filled import submit
 from mail_server import MailServer, mail_server, make_certificate
 from typer.testing import CliRunner
 
@@ -22,15 +23,12 @@ from followup.reminding.reminders import due_today, remind
 from followup.reminding.settings import checked_address, load_mail_settings
 from followup.tasks.reminders import MailNotSent, remind_and_log, report_failure_and_log
 from ingest.contracts import load_contracts
-from ingest.findings import Finding
-from ingest.ledger import Ledger, Submission, acts, outbox
+from ingest.ledger import Ledger, acts, outbox
 from ingest.ledger.contacts import add_contact
 from ingest.ledger.decisions import lock_quarter
-from ingest.ledger.store import RuleCount
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
 
-HOSTILE = "=cmd|'/c calc'!A1 20050505-9824"
 AFTER = "2018-04-21T08:00:00"
 """The day after the deadline of 2018Q1, which is a day of reminders."""
 
@@ -54,24 +52,13 @@ class City:
         return Ledger(Settings().ledger)
 
     def submit(self, unit: str, dataset: str | None, state: str = "accepted", **changes: object) -> None:
-        quarter = None if dataset is None else "2018Q1"
         with closing(self.ledger()) as ledger:
-            sequence = ledger.next_sequence(unit, dataset, quarter)
-            values: dict[str, object] = {
-                "submission_id": f"{unit[:8]}{(dataset or 'x')[:10]}{sequence}", "district_code": unit,
-                "dataset": dataset, "reporting_quarter": quarter, "sequence": sequence, "version": None,
-                "state": state, "source_file_name": f"{HOSTILE}.csv", "source_file_sha256": "0" * 64, "size_bytes": 1,
-                "submitted_at": datetime(2018, 4, 9), "deadline_date": None, "is_on_time": True, "is_synthetic": True,
-                "row_count": 1, "error_count": 0, "query_count": 0, "contract_version": 1, "person_key_version": 1,
-                "original_path": "x", "parquet_path": None, "parquet_sha256": None, "is_source_cleared": True,
-            }  # fmt: skip
-            found = [Finding("ARE-001", "error", 2, HOSTILE, HOSTILE)] if state == "refused" else []
-            counts = [RuleCount("ARE-001", "error", 1)] if found else []
-            ledger.record(Submission(**(values | changes)), counts, found)
+            submit(ledger, unit, dataset, state, **changes)
 
     def submit_all(self, unit: str) -> None:
-        for dataset in load_contracts():
-            self.submit(unit, dataset)
+        with closing(self.ledger()) as ledger:
+            for dataset in load_contracts():
+                submit(ledger, unit, dataset)
 
     def run(self, *command: str, expect: int = 0) -> str:
         done = CliRunner().invoke(app, list(command))

@@ -136,6 +136,12 @@ def test_reminder_says_what_is_left_and_nothing_of_the_rows(bo: Browser) -> None
     assert "Sista dagen är 20 april 2018." in text and HOSTILE not in text
 
 
+def test_completeness_of_a_quarter_is_a_page_with_each_unit_and_the_report_as_text(bo: Browser) -> None:
+    text = shown(bo, "/staden/kvartal/2018Q1/fullstandighet")
+    assert "Fullständighet kvartal 1 2018" in text and "av 14 enheter är kompletta" in text
+    assert "Gruppverksamheter: version" in text and "är obesvarade" in text and HOSTILE not in text
+
+
 def test_reminder_of_a_unit_without_anything_left_is_empty() -> None:
     quarter = Quarter(2018, 1)
     done = StatusLine("2018Q1", "farsta", "rutiner", "in_force", version=1, is_on_time=True)

@@ -18,7 +18,7 @@ COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
-    "remind", "contact", "mapping", "contract",
+    "remind", "contact", "quarter", "mapping", "contract",
     "metrics", "ledger", "backup", "restore",
 }  # fmt: skip
 

@@ -1,0 +1,84 @@
+"""`followup quarter`: whether a quarter is complete, and closing it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from followup import deciding
+from followup.cli import output
+from followup.cli.marts import build_marts
+from followup.cli.options import Exit, FormatOption, console, errors, is_agreed, print_line, quarter_of, refusal
+from ingest.ledger import Ledger
+from ingest.ledger.decisions import locked_quarters
+from ingest.quarters import Quarter
+from ingest.settings import Settings
+
+QuarterName = Annotated[Quarter, typer.Argument(parser=quarter_of, metavar="YYYYQn", help="Which quarter.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    quarter = typer.Typer(help="Is a quarter complete, and closing it.", no_args_is_help=True)
+    quarter.command()(report)
+    quarter.command()(close)
+    app.add_typer(quarter, name="quarter")
+
+
+def report(
+    quarter: QuarterName,
+    format: FormatOption = output.Format.text,
+) -> None:
+    """Store and print a quarter's completeness report, in Swedish. Exit 1 while something is missing."""
+    from followup.closing.completeness import completeness_in, in_swedish, store_report
+
+    settings = Settings()
+    with closing(Ledger(settings.ledger)) as ledger:
+        found = completeness_in(ledger, settings, quarter)
+    path = store_report(settings, found)
+    if format is output.Format.json:
+        console.file.write(found.as_json())
+    else:
+        print_line(in_swedish(found).rstrip())
+        print_line(f"(stored: {path})")
+    raise typer.Exit(Exit.DONE if found.is_complete else Exit.REFUSED)
+
+
+def close(
+    quarter: QuarterName,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Close without asking; for scripts.")] = False,
+) -> None:
+    """Close a quarter: its completeness report, your yes, the lock, a build, and the release of its final figures.
+
+    Run again after a failure it goes on where it stopped. Exit 1 when the marts or the attacks stop the release; the
+    quarter is locked then.
+    """
+    from followup.cli.commands.releases import publish
+    from followup.closing.closing import ChangedSince, ask
+    from followup.closing.closing import close as close_asked
+    from followup.closing.completeness import in_swedish
+    from ingest.acting_user import current_actor
+
+    settings = Settings()
+    with closing(Ledger(settings.ledger)) as ledger:
+        try:
+            question = ask(settings, ledger, quarter, current_actor().name, is_wanted=True)
+            if question is not None:
+                print_line(in_swedish(question.report).rstrip())
+                print_line(f"(stored: {question.path})")
+                if not yes and not is_agreed(f"Close {quarter} as it is?"):
+                    print_line("Nothing is locked.")
+                    return
+                close_asked(settings, ledger, quarter, question.report.fingerprint)
+        except deciding.DecisionRefused as refused:
+            raise typer.BadParameter(str(refused)) from None
+        except ChangedSince as changed:
+            raise refusal(str(changed)) from None
+        assert str(quarter) in locked_quarters(ledger)
+    print_line(f"{quarter} is locked.")
+    if build_marts(settings) is None:
+        errors.print(f"{quarter} is locked, and its release waits: mend the build, then run this again.", style="red")
+        raise typer.Exit(Exit.FAILED)
+    publish(approve=True)
