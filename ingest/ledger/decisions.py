@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ingest.contracts import LocalName
 from ingest.folding import fold
 from ingest.ledger.acts import add_act
+from ingest.ledger.quarter_revisions import open_revision
 from ingest.ledger.store import ChangeRefused, Ledger, Submission
 from ingest.ledger.tables import local_name, lock_exception, quarter_lock, submission, withdrawal
 from ingest.quarters import Quarter
@@ -183,6 +184,7 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
         if not changed.rowcount:
             raise ChangeRefused(f"submission {found.submission_id} is {found.state}: only an accepted one is withdrawn")
         connection.execute(withdrawal.insert().values(submission_id=found.submission_id, withdrawn_at=now, why=why))
+        open_revision(connection, found.reporting_quarter, now)
         add_act(connection, "submission.withdrawn", found.submission_id, why)
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ingest.ledger.acts import add_act
 from ingest.ledger.draws import Draw, add_draws, forget_waiting_draws
+from ingest.ledger.quarter_revisions import publish_revisions
 from ingest.ledger.store import ChangeRefused, Ledger
 from ingest.ledger.tables import release
 
@@ -72,6 +73,7 @@ def approve(ledger: Ledger, release_id: int, now: datetime) -> None:
     """
     with ledger.engine.begin() as connection:
         _change_proposed(connection, release_id, state="released", released_at=now)
+        publish_revisions(connection, release_id)
         add_act(connection, "release.approved", str(release_id))
 
 

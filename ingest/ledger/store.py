@@ -15,6 +15,7 @@ from ingest.ledger import leases
 from ingest.ledger.acts import add_act
 from ingest.ledger.claims import Claim, end_claimed
 from ingest.ledger.opening import ChangeRefused, LedgerError, open_engine
+from ingest.ledger.quarter_revisions import open_revision
 from ingest.ledger.revisions import migrate
 from ingest.ledger.tables import build, explanation, finding, finding_count, installation, submission
 
@@ -262,6 +263,8 @@ class Ledger:
             insert_findings(connection, new.submission_id, counts, findings)
             if explanations:
                 connection.execute(explanation.insert(), [asdict(one) for one in explanations])
+            if new.state == "accepted":
+                open_revision(connection, new.reporting_quarter, new.submitted_at)
             if upload is not None:
                 end_claimed(connection, upload, new.state, new.submission_id)
             add_act(connection, f"submission.{new.state}", new.submission_id)

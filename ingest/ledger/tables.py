@@ -106,6 +106,16 @@ closing = sa.Table(
     sa.Column("asked_at", sa.DateTime, nullable=False),
 )
 
+revision = sa.Table(
+    "revision",
+    METADATA,
+    sa.Column("reporting_quarter", sa.String(6), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="counted per quarter, from 1"),
+    sa.Column("opened_at", sa.DateTime, nullable=False, comment="when the sealed quarter was first amended"),
+    sa.Column("note", sa.Text, comment="what the city says of it to readers"),
+    sa.Column("release_id", sa.ForeignKey("release.release_id"), comment="that published it; null while it is open"),
+)
+
 lock_exception = sa.Table(
     "lock_exception",
     METADATA,

@@ -33,6 +33,8 @@ ACTIONS = {
     "release.proposed": "föreslog utgåva",
     "release.rejected": "avvisade utgåva",
     "release.released": "gav ut utgåva",
+    "revision.noted": "skrev till läsarna om revidering",
+    "revision.opened": "öppnade revidering",
     "rotation.begun": "började byta nycklar",
     "rotation.ended": "bytte nycklar",
     "session.begun": "loggade in",

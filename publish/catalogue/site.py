@@ -46,6 +46,8 @@ class Issued:
     is_revision: bool
     new_periods: tuple[str, ...]
     revised_periods: tuple[str, ...]
+    revisions: tuple[tuple[str, int, str], ...] = ()
+    """Quarter, number of its revision, and why."""
 
 
 @dataclass(frozen=True)
@@ -246,8 +248,14 @@ def _issued(one: Issued) -> str:
     return (
         f"<li><h3>Utgåva {one.release_id}</h3><div><p>{escape(one.at) or 'Den här utgåvan'}. {kind}, till och med "
         f"{escape(_said(one.until_quarter)) or '–'}.</p>{_periods('Nya perioder', one.new_periods)}"
-        f"{_periods('Reviderade perioder', one.revised_periods)}</div></li>"
+        f"{_periods('Reviderade perioder', one.revised_periods)}"
+        f"{''.join(map(_revision, one.revisions))}</div></li>"
     )
+
+
+def _revision(one: tuple[str, int, str]) -> str:
+    period, number, text = one
+    return f"<p>Revidering {number} av {escape(_said(period))}. {escape(text)}</p>"
 
 
 def _periods(said: str, periods: Sequence[str]) -> str:

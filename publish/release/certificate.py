@@ -70,6 +70,8 @@ class Certificate:
     findings: tuple[Finding, ...]
     breaches: tuple[str, ...]
     passed: bool
+    revisions: tuple[tuple[str, int, str], ...] = ()
+    """Sealed quarters that it revises: quarter, number of the revision, and why."""
 
     def as_json(self) -> str:
         """The certificate for programs."""
@@ -117,6 +119,7 @@ def facts(certificate: Certificate) -> list[tuple[str, str]]:
         ("Andelar visas från", f"{c.too_few} i nämnaren"),
         ("Nya perioder", ", ".join(c.new_periods) or "–"),
         ("Reviderade perioder", ", ".join(c.revised_periods) or "–"),
+        *((f"Revidering {number} av {period}", text) for period, number, text in c.revisions),
         ("Grupper av uppgifter som är nya", str(c.drawn_for_the_first_time)),
         ("Grupper som har ändrats", str(c.drawn_anew)),
         ("Grupper vars rättelse väntar", str(c.held)),

@@ -18,6 +18,7 @@ import numpy as np
 
 from ingest.ledger import Ledger, decisions, releases
 from ingest.ledger.draws import released_draws
+from ingest.ledger.quarter_revisions import sealed_for_readers
 from ingest.ledger.releases import ReleaseRow
 from ingest.noise_secret import noise_secret
 from ingest.persons.keys import load_keys
@@ -47,6 +48,7 @@ from publish.release.attacking import Attacked, Checked, attack_release, seed_of
 from publish.release.certificate import Certificate, Finding, TableShown, write_certificate
 from publish.release.keyed import keyed_warehouse
 from publish.release.making import Made, make
+from publish.release.revision_notes import RevisionNote, revision_notes
 from publish.release.tables import Heading
 from publish.release.writing import NOT_THERE, in_words, notice_of, write_release
 
@@ -133,6 +135,7 @@ class _Making:
         self.number = releases.next_number(ledger)
         self.current = releases.current_release(ledger)
         self.locked = frozenset(decisions.locked_quarters(ledger))
+        self.sealed = sealed_for_readers(ledger, self.current.released_at if self.current else None)
 
     def run(self, approve: bool | None, quarter: str | None, gate: Callable[[Settings], object]) -> Release:
         if quarter and self.current and self.current.until_quarter and quarter < self.current.until_quarter:
@@ -151,7 +154,7 @@ class _Making:
             self.policy.cell_keys,
             secret,
             earlier=released_draws(self.ledger),
-            locked=self.locked,
+            locked=self.sealed,
             current=self._current_file(),
             until=quarter,
             is_yearly_revision=self.is_yearly_revision,
@@ -170,7 +173,15 @@ class _Making:
     def _propose(self, made: Made, approve: bool | None, warnings: tuple[str, ...], secret: bytes) -> Release:
         """Write, attack, certify, record, and publish it unless it waits."""
         until, revised = made.quarters()[-1], revisions(made.decided)
-        heading = Heading(self.number, self.now, until, self.locked, tuple(sorted(revised.items())))
+        notes = revision_notes(self.ledger, made.decided, naive(self.now))
+        heading = Heading(
+            self.number,
+            self.now,
+            until,
+            self.locked,
+            tuple(sorted(revised.items())),
+            tuple(one.in_words for one in notes),
+        )
         folder = proposal_folder(self.settings, self.number)
         staged = folder.with_name(f".{self.number}")
         if staged.exists():
@@ -190,7 +201,7 @@ class _Making:
         attacked = attack_release(
             made, self.declared, self.measures, self.policy, self.number, seed=seed, folder=staged, secret=secret
         )
-        certificate = self._certify(made, attacked, rows, until, notice)
+        certificate = self._certify(made, attacked, rows, until, notice, notes)
         if attacked.breaches:
             shutil.rmtree(staged)
             self._block(certificate)
@@ -255,7 +266,15 @@ class _Making:
             return f"release {self.current.release_id} is less than {self.policy.days_between_releases} days old"
         return None
 
-    def _certify(self, made: Made, attacked: Attacked, rows: dict[str, int], until: str, notice: str) -> Certificate:
+    def _certify(
+        self,
+        made: Made,
+        attacked: Attacked,
+        rows: dict[str, int],
+        until: str,
+        notice: str,
+        notes: tuple[RevisionNote, ...],
+    ) -> Certificate:
         policy, report = self.policy.cell_keys, attacked.report
         decided = [one.decision for one in made.decided]
         return Certificate(
@@ -280,6 +299,7 @@ class _Making:
             held=decided.count("held"),
             revised_periods=tuple(sorted(period for _, period in revisions(made.decided))),
             new_periods=tuple(sorted(new_periods(made.decided))),
+            revisions=tuple((one.period, one.number, one.text) for one in notes),
             attacked=report.attacked,
             seed=report.seed,
             findings=findings_of(attacked, self.policy),
@@ -298,14 +318,16 @@ def issued(certificate: Certificate, ledger: Ledger) -> list[Issued]:
             bool(certificate.revised_periods),
             certificate.new_periods,
             certificate.revised_periods,
+            certificate.revisions,
         )
     ]
     for row in reversed(releases.releases(ledger)):
         if row.state == "released" and row.released_at is not None:
             said = json.loads(row.certificate or "{}")
             new, revised = (tuple(said.get(name, ())) for name in ("new_periods", "revised_periods"))
+            notes = tuple((str(period), int(number), str(text)) for period, number, text in said.get("revisions", ()))
             at = f"{row.released_at:%Y-%m-%d}"
-            found.append(Issued(row.release_id, at, row.until_quarter or "", row.is_revision, new, revised))
+            found.append(Issued(row.release_id, at, row.until_quarter or "", row.is_revision, new, revised, notes))
     return found
 
 

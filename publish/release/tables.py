@@ -31,6 +31,7 @@ class Heading:
         released_at: when readers get it.
         locked: quarters whose figures are final; others are provisional.
         revisions: sealed (period_kind, period) → the number of its revision, where this release revises it.
+        notes: of each revised quarter what readers are to know: number, what was amended, the city's words.
     """
 
     release_id: int
@@ -38,6 +39,7 @@ class Heading:
     until_quarter: str | None
     locked: frozenset[str]
     revisions: tuple[tuple[tuple[str, str], int], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def is_revision(self) -> bool:

@@ -158,7 +158,11 @@ def _fingerprints(path: Path) -> list[tuple[object, ...]]:
         found: list[tuple[object, ...]] = [tuple(row) for row in described]
         for table in sorted({str(row[0]) for row in described}):
             of_rows = "columns(c -> c not in ('release_id', 'released_at', 'utgava'))"
-            where = " where key not in ('release_id', 'released_at', 'is_revision')" if table == "about" else ""
+            where = (
+                " where key not in ('release_id', 'released_at', 'is_revision', 'revisions')"
+                if table == "about"
+                else ""
+            )
             hashed = f"select hash(line) as h from (select {of_rows} from one.published.{table}{where}) as line"
             sums = connection.execute(f"select count(*), sum(h::hugeint), bit_xor(h) from ({hashed})").fetchone()
             found.append((table, *(sums or ())))
@@ -259,6 +263,7 @@ def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, headi
         "released_at": heading.released_at.isoformat(),
         "until_quarter": heading.until_quarter or "",
         "is_revision": str(heading.is_revision).lower(),
+        "revisions": "\n".join(heading.notes),
         "disclosure_control": "cellnycklar: se certificate.html",
         "js": str(policy.js),
         "greatest_deviation": str(policy.greatest_deviation),

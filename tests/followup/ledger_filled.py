@@ -14,8 +14,8 @@ HOSTILE = "=cmd|'/c calc'!A1 20050505-9824"
 
 
 def submit(ledger: Ledger, unit: str, dataset: str | None, state: str = "accepted", **changes: object) -> Submission:
-    """One submission of 2018Q1; without a dataset one whose file's name could not be read."""
-    quarter = None if dataset is None else QUARTER
+    """One submission, of 2018Q1 where none is named; without a dataset one whose file's name could not be read."""
+    quarter = None if dataset is None else str(changes.get("reporting_quarter", QUARTER))
     sequence = ledger.next_sequence(unit, dataset, quarter)
     values: dict[str, object] = {
         "submission_id": f"{unit[:11]}{(dataset or 'x')[:12]}{sequence}", "district_code": unit,

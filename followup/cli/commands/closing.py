@@ -17,6 +17,8 @@ from ingest.quarters import Quarter
 from ingest.settings import Settings
 
 QuarterName = Annotated[Quarter, typer.Argument(parser=quarter_of, metavar="YYYYQn", help="Which quarter.")]
+LONGEST_NOTE = 500
+"""Characters of a revision's note."""
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,8 @@ def register(app: typer.Typer) -> None:
     quarter = typer.Typer(help="Is a quarter complete, and closing it.", no_args_is_help=True)
     quarter.command()(report)
     quarter.command()(close)
+    quarter.command()(revisions)
+    quarter.command()(note)
     app.add_typer(quarter, name="quarter")
 
 
@@ -82,3 +86,46 @@ def close(
         errors.print(f"{quarter} is locked, and its release waits: mend the build, then run this again.", style="red")
         raise typer.Exit(Exit.FAILED)
     publish(approve=True)
+
+
+def revisions() -> None:
+    """List the revisions of closed quarters: what opened them, the city's note, and the release that published each."""
+    from followup.swedish import dataset_name
+    from ingest.ledger.quarter_revisions import amendments
+    from ingest.ledger.quarter_revisions import revisions as listed
+
+    with closing(Ledger(Settings().ledger)) as ledger:
+        found = listed(ledger)
+        for one in found:
+            state = "open" if one.release_id is None else f"published by release {one.release_id}"
+            print_line(f"{one.reporting_quarter} revision {one.number}: {state}, opened {one.opened_at:%Y-%m-%d %H:%M}")
+            for amended in amendments(ledger, one) if one.release_id is None else ():
+                what = "withdrawn" if amended.is_withdrawn else "a new version"
+                print_line(f"  {amended.district_code} {dataset_name(amended.dataset)}: {what} {amended.at:%Y-%m-%d}")
+            if one.note:
+                print_line(f"  note: {one.note}")
+    if not found:
+        print_line("No closed quarter has been amended.")
+
+
+def note(
+    quarter: QuarterName,
+    text: Annotated[str, typer.Option(metavar="TEXT", help="What readers are to know, in Swedish; nothing personal.")],
+) -> None:
+    """Say to readers why a closed quarter is revised: published with its open revision, beside what was amended."""
+    from ingest.ledger import ChangeRefused
+    from ingest.ledger.quarter_revisions import set_note
+
+    words = " ".join(text.split())
+    try:
+        deciding.checked_reason(words)
+    except deciding.DecisionRefused as refused:
+        raise typer.BadParameter(str(refused)) from None
+    if len(words) > LONGEST_NOTE:
+        raise typer.BadParameter(f"--text is at most {LONGEST_NOTE} characters")
+    with closing(Ledger(Settings().ledger)) as ledger:
+        try:
+            number = set_note(ledger, str(quarter), words)
+        except ChangeRefused as refused:
+            raise refusal(f"{refused}.") from None
+    print_line(f"The note of revision {number} of {quarter} is: {words}")

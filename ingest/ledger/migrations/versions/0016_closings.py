@@ -1,4 +1,4 @@
-"""Questions whether to close a quarter"""
+"""Questions whether to close a quarter, and revisions of closed ones"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,8 +22,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("closing_id", name=op.f("pk_closing")),
     )
     op.create_index(op.f("ix_closing_reporting_quarter"), "closing", ["reporting_quarter"])
+    op.create_table(
+        "revision",
+        sa.Column("reporting_quarter", sa.String(6), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="counted per quarter, from 1"),
+        sa.Column("opened_at", sa.DateTime(), nullable=False, comment="when the sealed quarter was first amended"),
+        sa.Column("note", sa.Text(), comment="what the city says of it to readers"),
+        sa.Column("release_id", sa.Integer(), comment="that published it; null while it is open"),
+        sa.ForeignKeyConstraint(["release_id"], ["release.release_id"], name=op.f("fk_revision_release_id")),
+        sa.PrimaryKeyConstraint("reporting_quarter", "number", name=op.f("pk_revision")),
+    )
 
 
 def downgrade() -> None:
     """Undo."""
-    op.drop_table("closing")
+    for table in ("revision", "closing"):
+        op.drop_table(table)
