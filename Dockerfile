@@ -1,5 +1,5 @@
 # One image for every Airflow component and for the command line: `docker compose run --rm init followup status`.
-FROM python:3.11.13-slim-bookworm
+FROM python:3.11.13-slim-bookworm AS followup
 
 ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
@@ -41,3 +41,15 @@ USER followup
 # What any command writes is for this user alone.
 ENTRYPOINT ["/bin/sh", "-c", "umask 077 && exec \"$0\" \"$@\""]
 CMD ["followup", "--help"]
+
+# For builds on Apache Spark: docker build --target spark . (docs/runbook.md, "When one machine is outgrown")
+FROM followup AS spark
+USER root
+RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/*
+COPY requirements-spark.txt ./
+RUN pip install --no-deps --require-hashes --requirement requirements-spark.txt
+ENV FOLLOWUP_ENGINE=spark
+USER followup
+
+# What is built without --target
+FROM followup

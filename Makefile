@@ -22,7 +22,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api drill test-attack test-cluster test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics test-spark bench-spark lock-spark lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api drill test-attack test-cluster test-year kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,14 @@ fuzz-api: setup ## send many requests of every kind to the portal's API, by its 
 kill-portal: setup ## kill the portal's processes at random moments: ROUNDS=50 SEED=0
 	@$(PY) tests/portal_kills.py --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),0)
 
+test-spark: setup ## small cities on Apache Spark and on DuckDB: every table, test and a release (its own .venv-spark; an hour)
+	@tools/setup.sh spark
+	@.venv-spark/bin/python -m pytest -o timeout=3600 -n 0 $(or $(ARGS),tests/spark)
+
+bench-spark: setup ## DuckDB and Spark at scales 1, 10 and 100: SCALES="1 10" (its own .venv-spark)
+	@tools/setup.sh spark
+	@.venv-spark/bin/python benchmarks/spark_scales.py $(or $(SCALES),1 10 100)
+
 test-cluster: setup test-system ## a quarter on the services of docker-compose.yml, natively, while parts of it are killed (minutes)
 	@$(PY) -m pytest -o timeout=3000 $(or $(ARGS),tests/cluster)
 
@@ -126,6 +134,10 @@ lock: setup ## remake requirements.txt from requirements.in
 
 lock-bi: setup ## remake bi/superset/requirements.txt from bi/superset/requirements.in
 	@tools/bi_environment.sh superset lock
+
+lock-spark: setup ## remake requirements-spark.txt from requirements-spark.in
+	@.venv/bin/uv pip compile requirements-spark.in --output-file requirements-spark.txt --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_28 --generate-hashes --no-header --quiet
 
 lock-metrics: setup ## remake bi/metrics/requirements.txt from bi/metrics/requirements.in
 	@tools/bi_environment.sh metrics lock

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes what can be made again. What an installation has received, and its keys, only on request.
 #
-#   tools/clean.sh          .venv, .venv-superset, .venv-metrics, .venv-audit, caches, dbt's output, the portal's browser files, data/demo
+#   tools/clean.sh          .venv, .venv-superset, .venv-metrics, .venv-spark, .venv-audit, caches, dbt's output, the portal's browser files, data/demo
 #   tools/clean.sh data     the above and all of data/ (needs CONFIRM=yes)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,10 +20,10 @@ if [ -x .venv/bin/python ] && [ -d data ]; then
         fi
     done
 fi
-rm -rf .venv .venv-superset .venv-metrics .venv-audit ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+rm -rf .venv .venv-superset .venv-metrics .venv-spark .venv-audit ./*.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
     dbt_project/target dbt_project/logs dbt_project/.user.yml logs data/demo portal/static/vendor
 find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
-echo "clean: removed .venv, .venv-superset, .venv-metrics, .venv-audit, caches, dbt's output, the portal's browser files and data/demo"
+echo "clean: removed .venv, .venv-superset, .venv-metrics, .venv-spark, .venv-audit, caches, dbt's output, the portal's browser files and data/demo"
 if [ "${1:-}" = data ]; then
     rm -rf data
     echo "clean: removed data/"

@@ -4,6 +4,7 @@
 #   tools/setup.sh python   .venv with exactly what requirements.txt locks, and this project in it
 #   tools/setup.sh assets   portal/static/vendor with the browser's files that portal/assets locks (needs .venv, or PYTHON)
 #   tools/setup.sh system   the servers that some tests start (PostgreSQL, Redis, nginx, OpenSSH)
+#   tools/setup.sh spark    .venv-spark with what requirements-spark.txt locks and this project in it, and a Java to run it
 #   tools/setup.sh browser  the browser that the portal's tests drive (Chromium)
 #
 # As root on Debian or Ubuntu it installs what is missing with apt; otherwise it prints the command to run.
@@ -195,10 +196,35 @@ setup_browser() {
     }
 }
 
+# --- Apache Spark, in an environment of its own ----------------------------------------------------------------------
+
+setup_spark() {
+    local python made_from
+    command -v java >/dev/null || {
+        can_apt || fail "Spark needs Java 17. Run: sudo apt-get install openjdk-17-jre-headless"
+        apt_install openjdk-17-jre-headless
+    }
+    [ -x .venv/bin/uv ] || fail "there is no .venv. Run: tools/setup.sh python"
+    python=$PWD/.venv/bin/python
+    fits_spark "$python" || fail "requirements-spark.txt is for Python 3.11, and .venv has $("$python" -V). Run: make setup PYTHON=python3.11"
+    made_from=$({ cat requirements-spark.txt pyproject.toml tools/setup.sh; "$python" -VV; pwd; } | sha256sum | cut -d ' ' -f 1)
+    [ "$(cat .venv-spark/.made-from 2>/dev/null)" = "$made_from" ] && return
+    say "making .venv-spark: $(grep -c '==' requirements-spark.txt) locked packages"
+    rm -rf .venv-spark
+    .venv/bin/uv venv --quiet --python "$python" .venv-spark
+    VIRTUAL_ENV=$PWD/.venv-spark .venv/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements-spark.txt
+    VIRTUAL_ENV=$PWD/.venv-spark .venv/bin/uv pip install -qq --no-deps --no-build-isolation --editable .
+    echo "$made_from" >.venv-spark/.made-from
+    say "ready: .venv-spark"
+}
+
+fits_spark() { "$1" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
+
 case "${1:-}" in
+    spark) setup_spark ;;
     python) setup_python ;;
     assets) setup_assets ;;
     system) setup_system ;;
     browser) setup_browser ;;
-    *) fail "usage: tools/setup.sh python|assets|system|browser" ;;
+    *) fail "usage: tools/setup.sh python|assets|system|spark|browser" ;;
 esac

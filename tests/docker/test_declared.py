@@ -175,7 +175,9 @@ def test_old_logs_are_removed_and_others_stay(tmp_path: Path, compose: dict[str,
 
 def test_images_are_pinned_by_version() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    images = re.findall(r"^ +image: (\S+)", text, re.MULTILINE) + re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    stages = re.findall(r"^FROM \S+ AS (\S+)", DOCKERFILE, re.MULTILINE)
+    bases = [base for base in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) if base not in stages]
+    images = re.findall(r"^ +image: (\S+)", text, re.MULTILINE) + bases
     assert len(images) == 5
     for image in images:
         assert re.search(r":\d+\.\d+(\.\d+)?(-|$)", image), image

@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ class SparkEngine:
 
     target = "spark"
 
-    def __init__(self, master: str) -> None:
-        """`master`: Spark's master URL."""
-        self.master = master
+    def __init__(self, master: str, options: Mapping[str, str] | None = None) -> None:
+        """`master`: Spark's master URL; `options`: Spark's settings beside ours, or in their place."""
+        self.master, self.options = master, dict(options or {})
         self._folder: Path | None = None
 
     @contextmanager
@@ -45,7 +45,7 @@ class SparkEngine:
         self._folder = new_folder(marts)
         # sources are beside the marts: on a cluster all its machines read them
         sources = write_sources(folder, self._folder / _SOURCES, marts / COMPACTED)
-        session = _start(self.master, self._folder, temporary / "local")
+        session = _start(self.master, _settings(self.master, self._folder, temporary / "local") | self.options)
         try:
             session.sql("create schema src")
             for name, place in sources.items():
@@ -76,7 +76,7 @@ def _escaped(place: Path) -> str:
     return str(place).replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _start(master: str, tables: Path, temporary: Path) -> Any:
+def _start(master: str, settings: Mapping[str, str]) -> Any:
     """Start a session.
 
     Raises:
@@ -92,7 +92,7 @@ def _start(master: str, tables: Path, temporary: Path) -> Any:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     builder = SparkSession.builder.master(master).appName("followup")
-    for key, value in _settings(master, tables, temporary).items():
+    for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")

@@ -1,0 +1,97 @@
+"""Both engines on drawn cities of growing size: seconds, CPU seconds, memory (`make bench-spark`, in .venv-spark).
+
+    python benchmarks/spark_scales.py 1 10 100
+
+Each build is a process of its own, with what it starts counted in: models and seeds, no tests. Memory is the largest
+sum of resident memory seen; shared pages count once per process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS_AT_ONE = 25
+"""Cases per file at scale 1."""
+
+
+def build(engine: str, scale: int, folder: Path) -> None:
+    """Draw the city and build it, in this process."""
+    sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / name) for name in ("", "dbt_project", "spark"))]
+    from spark_cities import build_on_duckdb, build_on_spark, drawn_city
+
+    inputs = drawn_city(1, cases=ROWS_AT_ONE * scale)(folder / "inputs")
+    if engine == "duckdb":
+        build_on_duckdb(inputs, folder / "built")
+    else:
+        build_on_spark(inputs, folder / "built", os.environ.get("FOLLOWUP_SPARK_MASTER", "local[*]"), tests=False)
+
+
+def _usage(root: int) -> tuple[float, int]:
+    """CPU seconds and resident bytes of a process and its descendants that are alive."""
+    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    stats = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            stats[int(place.name)] = (place / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+    below = {root}
+    while more := {pid for pid, stat in stats.items() if int(stat[1]) in below} - below:
+        below |= more
+    known = [stats[pid] for pid in below if pid in stats]
+    return sum(int(stat[11]) + int(stat[12]) for stat in known) / ticks, sum(int(stat[21]) for stat in known) * page
+
+
+def measure(engine: str, scale: int) -> tuple[float, float, float]:
+    """Seconds, CPU seconds and GiB of one build."""
+    with tempfile.TemporaryDirectory() as folder:
+        began, cpu, memory = time.monotonic(), 0.0, 0
+        running = subprocess.Popen([sys.executable, __file__, "--one", engine, str(scale), folder])
+        while running.poll() is None:
+            now, resident = _usage(running.pid)
+            cpu, memory = max(cpu, now), max(memory, resident)
+            time.sleep(0.5)
+        if running.returncode:
+            raise SystemExit(f"{engine} at scale {scale} failed")
+        return time.monotonic() - began, cpu, memory / (1 << 30)
+
+
+def main(scales: list[int]) -> None:
+    """Print a line per engine and scale, and where the lines would cross."""
+    found: dict[str, list[tuple[float, float, float]]] = {"duckdb": [], "spark": []}
+    print("engine   scale     cases  seconds  CPU s    GiB  growth")
+    for scale in scales:
+        for engine, lines in found.items():
+            lines.append(measure(engine, scale))
+            seconds, cpu, memory = lines[-1]
+            growth = f"{seconds / lines[-2][0]:.1f}×" if len(lines) > 1 else ""
+            cases = ROWS_AT_ONE * scale * 17
+            print(f"{engine:8} {scale:5} {cases:9,} {seconds:8.1f} {cpu:6.0f} {memory:6.2f}  {growth}", flush=True)
+    if len(scales) > 1:
+        print(_crossing(scales, found))
+
+
+def _crossing(scales: list[int], found: dict[str, list[tuple[float, float, float]]]) -> str:
+    """An estimate by straight lines through the two largest scales."""
+    line = {}
+    for engine, lines in found.items():
+        slope = (lines[-1][0] - lines[-2][0]) / (scales[-1] - scales[-2])
+        line[engine] = (lines[-1][0] - slope * scales[-1], slope)
+    (start_duckdb, duckdb), (start_spark, spark) = line["duckdb"], line["spark"]
+    if spark >= duckdb:
+        return "On this machine Spark's seconds grow no slower than DuckDB's: the lines do not cross here."
+    at = (start_spark - start_duckdb) / (duckdb - spark)
+    return f"Estimate, by straight lines through the two largest scales: they cross at about scale {at:,.0f}."
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        build(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        main([int(scale) for scale in sys.argv[1:]] or [1, 10, 100])
