@@ -38,7 +38,7 @@ from portal.signing_in.oidc_routes import router as oidc_pages
 from portal.signing_in.routes import local_address
 from portal.signing_in.routes import router as signing_in
 
-_ROUTERS = (
+ROUTERS = (
     signing_in,
     oidc_pages,
     key_pages,
@@ -50,6 +50,7 @@ _ROUTERS = (
     accounts,
     figures,
 )
+"""Of all pages."""
 log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 _HEADINGS = {
@@ -86,7 +87,7 @@ def make_app(settings: Settings, own: PortalSettings | None = None, passwords: P
     portal = Portal(settings, own, Ledger(settings.ledger), passwords or Passwords(), oidc)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.portal = portal
-    for router in _ROUTERS:
+    for router in ROUTERS:
         app.include_router(router)
     app.mount(API_PATH, make_api(portal))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

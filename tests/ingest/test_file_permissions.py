@@ -27,8 +27,8 @@ ENTRY_POINTS = {
     "portal.city.work": "import portal.city.work as m; sys.argv[1:] = ['1']; m.run = lambda *_: None; m.main()",
 }
 """Modules that are run as programs: how each begins, its work left out."""
-NO_DATA = {"ingest.rulebook"}
-"""Writes a page of the checkout."""
+NO_DATA = {"ingest.rulebook", "portal.data_protection.__main__"}
+"""Write pages of the checkout."""
 
 
 def mode(path: Path) -> int:
@@ -58,7 +58,7 @@ def test_no_entry_point_is_forgotten() -> None:
     assert found == set(ENTRY_POINTS) | NO_DATA
 
 
-@pytest.mark.parametrize("name", ["intake", "releases"])
+@pytest.mark.parametrize("name", ["intake", "releases", "backups"])
 def test_every_task_gets_its_settings_where_the_umask_is_set(name: str) -> None:
     module = ast.parse((ROOT / "followup" / "tasks" / f"{name}.py").read_text(encoding="utf-8"))
     for function in (line for line in module.body if isinstance(line, ast.FunctionDef)):
