@@ -8,9 +8,22 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.failures import DAMAGED, DANGLING, FULL, IS_FOLDER, StorageFailure, cause_of, path_of, place_of, sentence
+from ingest.failures import (
+    DAMAGED,
+    DANGLING,
+    FULL,
+    IS_FOLDER,
+    MISSING,
+    StorageFailure,
+    cause_of,
+    path_of,
+    place_of,
+    sentence,
+)
 from ingest.settings import Settings
 
+PARQUET_FOLDER = "marts"
+"""Beside a warehouse file that is views: the Parquet files that Spark built are in it."""
 REMEDY = "run `followup build --force`, which makes it anew"
 _MADE_ANEW = (DAMAGED, DANGLING, IS_FOLDER)
 
@@ -32,9 +45,12 @@ def reading_warehouse(path: Path) -> Iterator[None]:
         cause = cause_of(error)
         if cause is None and isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
             cause = DAMAGED
+        if cause is MISSING and path.exists():  # the Parquet files that it is views of
+            cause = DAMAGED
         named = path_of(error)
-        is_of_another = named is not None and named.absolute() != path.absolute()
-        if cause is None or cause is FULL or is_of_another:  # it is only read: something else is written in the block
+        parts = path.absolute().parent / PARQUET_FOLDER
+        is_of_it = named is None or named.absolute() == path.absolute() or named.absolute().is_relative_to(parts)
+        if cause is None or cause is FULL or not is_of_it:  # it is only read: something else is written in the block
             raise
         place = place_of(path, Settings())
         raise WarehouseFailed(

@@ -22,7 +22,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from followup.build.engines import engine_of, parquet_warehouse
+from followup.build.engines import engine_of
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
@@ -33,7 +33,7 @@ from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue import manifest as catalogue
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
-from publish.warehouse import is_damaged
+from publish.warehouse import PARQUET_FOLDER, is_damaged
 
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
@@ -132,7 +132,7 @@ def _build(
     engine = engine_of(settings)
     engine.tidy(settings.warehouse)  # first: what killed builds left may take the place that this one needs
     try:
-        marts = settings.warehouse.absolute().parent / parquet_warehouse.FOLDER
+        marts = settings.warehouse.absolute().parent / PARQUET_FOLDER
         built = build_file(settings, snapshot, upcoming, folder, marts=marts, on_node=on_node)
     except BuildFailed as error:
         detail = error.reason or ", ".join(error.failed)
@@ -217,7 +217,7 @@ def build_file(
     engine = engine_of(settings)
     engine.remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
-    with engine.session(warehouse, folder, marts or folder / parquet_warehouse.FOLDER):
+    with engine.session(warehouse, folder, marts or folder / PARQUET_FOLDER):
         parsed = _parsed_file(settings, warehouse, engine.target)
         arguments = [*_dbt_arguments(variables, folder, with_tests), "--target", engine.target]
         nodes, reason, described = _run_dbt(arguments, folder, parsed, on_node)

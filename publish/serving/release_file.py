@@ -176,7 +176,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iter
     ).fetchall():
         keys.setdefault(table, (kind, tuple(names)))
     for table, comment in connection.execute(
-        f"select table_name, coalesce(comment, '') from duckdb_tables() where {here} order by table_name"
+        f"select table_name, coalesce(comment, '') from duckdb_tables() where {here} union all "
+        f"select view_name, coalesce(comment, '') from duckdb_views() where {here} and not internal order by 1"
     ).fetchall():
         kind, key = keys.get(table, ("", ()))
         bare = ServedTable(table, comment.strip(), tuple(columns[table]), key, kind, 0)

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import duckdb
 
-from publish.catalogue.manifest import Manifest
-from publish.warehouse import WarehouseFailed, open_warehouse
+from publish.catalogue.manifest import DescribedTable, Manifest
+from publish.serving.release_file import sql_literal
+from publish.warehouse import PARQUET_FOLDER, WarehouseFailed, open_warehouse
 
-FOLDER = "marts"
-"""Beside the warehouse file; holds a folder for each build, and COMPACTED."""
 COMPACTED = "compacted"
-"""In it: what Spark read of the files in force, to be found again."""
+"""In the folder of builds: what Spark read of the files in force, to be found again."""
 SCHEMAS = ("seeds", "intermediate", "core", "marts", "keyed")
 _BUILT = "built"
 """A table in the DuckDB file's `main` with the name of its folder."""
@@ -67,6 +66,9 @@ def write_views(upcoming: Path, folder: Path, described: Manifest) -> None:
             target.execute(f"create schema {schema}")
             for table in sorted(place for place in (folder / f"{schema}.db").glob("*") if place.is_dir()):
                 _write_view(target, schema, table, types)
+        for table in described.tables:
+            if (folder / f"{table.layer}.db" / table.name).is_dir():
+                _describe(target, table)
     with upcoming.open("rb") as handle:
         os.fsync(handle.fileno())
     (folder / _COMPLETE).touch()
@@ -77,6 +79,14 @@ def _write_view(target: duckdb.DuckDBPyConnection, schema: str, table: Path, typ
     found = target.execute(f"describe select * from read_parquet('{quoted}')").fetchall()
     columns = ", ".join(f'"{name}"::{_type(table.name, name, kind, types)} as "{name}"' for name, kind, *_ in found)
     target.execute(f"create view {schema}.\"{table.name}\" as select {columns} from read_parquet('{quoted}')")
+
+
+def _describe(target: duckdb.DuckDBPyConnection, table: DescribedTable) -> None:
+    """The descriptions as comments, as dbt writes them on DuckDB."""
+    view = f'{table.layer}."{table.name}"'
+    comments = [f"comment on view {view} is {sql_literal(table.description)}"]
+    comments += [f'comment on column {view}."{one.name}" is {sql_literal(one.description)}' for one in table.columns]
+    target.execute("; ".join(comments))
 
 
 def _type(table: str, column: str, kind: str, types: dict[tuple[str, str], str]) -> str:
@@ -95,7 +105,7 @@ def _sync(folder: Path) -> None:
 
 def remove_unused(warehouse: Path) -> None:
     """Remove the folders of builds but those of the warehouse in place and of the newest other that succeeded."""
-    parent = warehouse.absolute().parent / FOLDER
+    parent = warehouse.absolute().parent / PARQUET_FOLDER
     if not parent.is_dir():
         return
     in_place = folder_of(warehouse)
