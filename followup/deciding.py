@@ -35,6 +35,8 @@ class Fault(StrEnum):
     """The quarter to lock has not ended."""
     LOCKED = "locked"
     """The quarter is locked, and no exception is open."""
+    FROZEN = "frozen"
+    """The quarter's figures are frozen."""
     STATE = "state"
     """The submission is not accepted."""
     CODE = "code"
@@ -146,19 +148,37 @@ def open_exception(
         The exception's number.
 
     Raises:
-        DecisionRefused: the day has passed, or the reason can't be stored.
+        DecisionRefused: the day has passed, the reason can't be stored, or the quarter is frozen.
     """
-    last = None if until is None else last_day(settings, until)
-    return decisions.open_exception(
-        ledger, quarter, district, dataset, until=last, why=checked_reason(why), now=now_naive(settings)
-    )
+    last, reason = None if until is None else last_day(settings, until), checked_reason(why)
+    try:
+        return decisions.open_exception(
+            ledger, quarter, district, dataset, until=last, why=reason, now=now_naive(settings)
+        )
+    except ChangeRefused as frozen:
+        raise DecisionRefused(Fault.FROZEN, str(frozen)) from None
+
+
+def unlock(settings: Settings, ledger: Ledger, quarter: Quarter) -> bool:
+    """Open a locked quarter again.
+
+    Returns:
+        Whether it was locked until now.
+
+    Raises:
+        DecisionRefused: the quarter is frozen.
+    """
+    try:
+        return decisions.unlock_quarter(ledger, quarter, now_naive(settings))
+    except ChangeRefused as frozen:
+        raise DecisionRefused(Fault.FROZEN, str(frozen)) from None
 
 
 def require_withdrawable(settings: Settings, ledger: Ledger, found: Submission) -> None:
     """Require that a submission can be withdrawn, or has been.
 
     Raises:
-        DecisionRefused: its quarter is locked and no exception is open for it, or it was refused.
+        DecisionRefused: its quarter is frozen, or is locked and no exception is open for it, or it was refused.
     """
     if found.state not in ("accepted", "withdrawn"):
         raise DecisionRefused(
@@ -166,6 +186,10 @@ def require_withdrawable(settings: Settings, ledger: Ledger, found: Submission) 
         )
     if found.reporting_quarter is not None and found.dataset is not None:
         quarter, today = Quarter.parse(found.reporting_quarter), settings.now_date()
+        try:
+            decisions.require_changeable(ledger, quarter)
+        except ChangeRefused as frozen:
+            raise DecisionRefused(Fault.FROZEN, str(frozen)) from None
         if decisions.is_closed_to(ledger, found.district_code, found.dataset, quarter, today):
             raise DecisionRefused(
                 Fault.LOCKED, f"{quarter} is locked: open an exception for {found.district_code} first."

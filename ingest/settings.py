@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         "text", description="how the portal and the commands log: text, or json: an object a line"
     )
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
+    rows_kept_quarters: int = Field(
+        20,
+        ge=8,
+        le=400,
+        description="a person's rows are erased so many quarters after the newest of them; see ADR 0076",
+    )
 
     backup_url: str | None = Field(
         None, description="where backups are written: a folder, sftp://user@host/folder, or s3://bucket/folder"

@@ -18,7 +18,7 @@
     {{- run_hooks(pre_hooks) -}}
     {%- call statement('main') -%}
         {%- if relation.is_view -%} {{ get_create_view_as_sql(relation, model.compiled_code) }}
-        {%- else -%} {{ get_create_table_as_sql(False, relation, model.compiled_code) }}
+        {%- else -%} {{ get_create_table_as_sql(False, relation, with_frozen_rows(model.compiled_code)) }}
         {%- endif -%}
     {%- endcall -%}
     {%- do persist_docs(relation, model) -%}
@@ -40,7 +40,7 @@
     {{- run_hooks(pre_hooks) -}}
     {%- call statement('all_columns') -%}
         create or replace table {{ keyed }} as (
-            {{ model.compiled_code }}
+            {{ with_frozen_rows(model.compiled_code) }}
         )
     {%- endcall -%}
     {%- do assert_private_columns_are_named_so(keyed) -%}

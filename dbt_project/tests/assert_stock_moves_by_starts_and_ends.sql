@@ -1,5 +1,5 @@
 -- The mart's stock at the end of a quarter equals the episodes that have begun and not ended then, from the district's
--- first known quarter to the last one known from its files.
+-- first known quarter to the last one known from its files. Frozen quarters are left out: their episodes are erased.
 with quarters as (
     select
         reporting_quarter,
@@ -19,6 +19,7 @@ counted as (
             and coalesce(episodes.end_date > quarters.quarter_end_date, true)
             and episodes.known_until_date >= quarters.quarter_end_date
             and episodes.first_known_quarter <= quarters.reporting_quarter
+    where quarters.reporting_quarter > '{{ frozen_through() }}'
     group by episodes.district_code, quarters.reporting_quarter
 ),
 
@@ -30,6 +31,7 @@ mart_stock as (
     from {{ ref('mart_outpatient_care') }}
     where
         period_kind = 'kvartal'
+        and reporting_quarter > '{{ frozen_through() }}'
         and district_basis = 'as_submitted'
         and district_code <> 'stockholm'
         and ongoing > 0

@@ -21,7 +21,7 @@ from ingest.spooling import Spool
 from publish.release.approving import FILE_NAME, proposal_folder
 from publish.serving.folder import read_identity, releases_folder
 
-BY_THE_LEDGER = ("validated", "queries", "feedback", "spool", "proposed")
+BY_THE_LEDGER = ("validated", "frozen", "queries", "feedback", "spool", "proposed")
 """Folders of FOLLOWUP_HOME of which a backup has what the ledger names."""
 MADE_AGAIN = (
     "build",
@@ -66,6 +66,7 @@ def wanted_files(settings: Settings, copied: LedgerExport) -> list[Wanted]:
     """The files that belong to a backup with this ledger."""
     return [
         *_of_submissions(settings, copied),
+        *_of_frozen(settings, copied),
         *_of_uploads(settings, copied),
         *_of_releases(settings, copied),
         *_of_home(settings),
@@ -103,6 +104,16 @@ def _of_submissions(settings: Settings, copied: LedgerExport) -> Iterator[Wanted
     for source in _files_below(settings.landing):
         if (path := source.relative_to(home).as_posix()) not in originals:
             yield Wanted("home", path, source)
+
+
+def _of_frozen(settings: Settings, copied: LedgerExport) -> Iterator[Wanted]:
+    """The figures that are frozen now: their rows are erased, so nothing can make them again."""
+    files = list(copied.rows("frozen_figures"))
+    newest = max((int(file["freeze_id"]) for file in files), default=0)
+    for file in files:
+        if int(file["freeze_id"]) == newest:
+            path = str(file["path"])
+            yield Wanted("home", path, settings.home / path, str(file["file_sha256"]), is_required=True)
 
 
 def _of_uploads(settings: Settings, copied: LedgerExport) -> Iterator[Wanted]:

@@ -28,8 +28,9 @@ from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger
 from ingest.ledger.store import Build
+from ingest.maintenance.reducing import damaged_frozen_files
 from ingest.maintenance.reimporting import require_ledger_not_lost
-from ingest.settings import Settings
+from ingest.settings import EngineName, Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue import manifest as catalogue
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
@@ -139,17 +140,22 @@ def _build(
         ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
         raise
     seconds = time.monotonic() - began
-    with _beside(upcoming, settings.warehouse) as whole, ledger.fenced("build") as connection:
-        keep_manifest(built.described, settings)  # first: no warehouse without its manifest
-        whole.replace(settings.warehouse)
+    with beside(upcoming, settings.warehouse) as whole, ledger.fenced("build") as connection:
+        put_in_place(settings, whole, built.described)
         ledger.record_build(Build(fingerprint, "built", started, seconds, None), connection)
     engine.tidy(settings.warehouse)
     shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, built.nodes, seconds)
 
 
+def put_in_place(settings: Settings, whole: Path, described: Manifest) -> None:
+    """Let a warehouse (from `beside`) be the one that counts, its manifest first: no warehouse without it."""
+    keep_manifest(described, settings)
+    whole.replace(settings.warehouse)
+
+
 @contextmanager
-def _beside(built: Path, place: Path) -> Iterator[Path]:
+def beside(built: Path, place: Path) -> Iterator[Path]:
     """A built file, all on disk, on the file system of the place where it is put; what is left of it is removed."""
     whole = built
     make_folder(place.parent)
@@ -176,6 +182,14 @@ def _require_one_key_version(snapshot: Snapshot) -> None:
 
 def _require_rows_as_stored(settings: Settings, snapshot: Snapshot) -> None:
     """Raise DamagedRows where a file is not what was stored: dbt may still read it, and give other figures."""
+    if snapshot.frozen is not None and settings.engine is EngineName.SPARK:
+        raise BuildFailed((), "frozen quarters are built on DuckDB alone: set FOLLOWUP_ENGINE to duckdb")
+    damaged = damaged_frozen_files(settings.home, snapshot.frozen)
+    if damaged:
+        raise DamagedRows(
+            f"frozen figures are missing or damaged: {', '.join(damaged)} in FOLLOWUP_HOME; the rows that they were "
+            "made of are erased, so restore them from a backup"
+        )
     wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
     if wrong:
         first = damaged_rows(settings.home, wrong[0])

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def preview_content(
         with temporary_folder(settings.half_done.absolute() / "preview") as folder:
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
             submissions = (*snapshot.submissions, submission)
-            with_file = Snapshot(submissions, tuple(newest_accepted(submissions)), snapshot.as_of)
+            with_file = replace(snapshot, submissions=submissions, in_force=tuple(newest_accepted(submissions)))
             # named as the warehouse in force: dbt's parsed project is stored for each name
             after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
             before.parent.mkdir()

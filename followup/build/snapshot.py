@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, Submission
+from ingest.ledger.freezes import Frozen, newest_frozen
 from ingest.ledger.store import newest_accepted
 from ingest.quarters import Quarter
 from ingest.settings import DECLARED, Settings
@@ -44,6 +45,7 @@ SUBMISSIONS_SCHEMA = pa.schema(
     ]
 )
 """One row per submission, as dbt's base view reads it."""
+_FROZEN_SCHEMA = pa.schema([("model", pa.string()), ("file", pa.string()), ("through_quarter", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,18 @@ class Snapshot:
         submissions: all, oldest first.
         in_force: those that count, one per (district, dataset, quarter).
         as_of: the city's date by the installation's clock, ISO.
+        frozen: the figures of quarters whose rows about persons are erased; None where there are none.
     """
 
     submissions: tuple[Submission, ...]
     in_force: tuple[Submission, ...]
     as_of: str
+    frozen: Frozen | None = None
 
     def fingerprint(self, project: Path | None = None) -> str:
         """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and
-        which deadlines have passed. `project` is the dbt project's folder, where it is another one."""
+        which deadlines have passed, and what is frozen. `project` is the dbt project's folder, where it is another one.
+        """
         digest = hashlib.sha256()
         for found in sorted(self.submissions, key=lambda s: s.submission_id):
             outcome = (found.state, found.version, found.query_count, found.open_query_count, found.parquet_sha256)
@@ -71,6 +76,8 @@ class Snapshot:
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
         digest.update(project_digest(project or PROJECT).encode())
+        if self.frozen is not None:
+            digest.update(f"\n{self.frozen}".encode())
         return digest.hexdigest()
 
 
@@ -87,7 +94,8 @@ def project_digest(project: Path | None = None) -> str:
 def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
     """Read the ledger once."""
     submissions = ledger.submissions()
-    return Snapshot(tuple(submissions), tuple(newest_accepted(submissions)), settings.now_date().isoformat())
+    in_force, as_of = newest_accepted(submissions), settings.now_date().isoformat()
+    return Snapshot(tuple(submissions), tuple(in_force), as_of, newest_frozen(ledger))
 
 
 def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, str]:
@@ -111,7 +119,11 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         for found in snapshot.in_force
         if found.dataset is not None and found.parquet_path is not None
     ]
-    return write_inputs(folder, rows, files, snapshot.as_of)
+    frozen: list[tuple[str, Path, str]] = []
+    if snapshot.frozen is not None:
+        through = snapshot.frozen.through_quarter
+        frozen = [(file.model, settings.home / file.path, through) for file in snapshot.frozen.files]
+    return write_inputs(folder, rows, files, snapshot.as_of, frozen)
 
 
 def write_inputs(
@@ -119,14 +131,17 @@ def write_inputs(
     submissions: Iterable[Mapping[str, Any]],
     files: Iterable[tuple[str, str | None, Path]],
     as_of: str,
+    frozen: Iterable[tuple[str, Path, str]] = (),
 ) -> dict[str, str]:
     """Write what dbt reads: the ledger's submissions, which files are in force, and the date.
 
     Args:
-        folder: for `submissions.parquet`, `files.parquet` (a typed empty file of each dataset first), `clock.parquet`.
+        folder: for `submissions.parquet`, `files.parquet` (a typed empty file of each dataset first), `clock.parquet`,
+            `frozen.parquet`.
         submissions: a row each, as in SUBMISSIONS_SCHEMA.
         files: (dataset, quarter, Parquet file) of each submission in force.
         as_of: the date that the build takes for today, ISO.
+        frozen: (model, Parquet file of its frozen rows, the last quarter of these).
 
     Returns:
         `inputs_folder`, absolute.
@@ -147,5 +162,9 @@ def write_inputs(
     }
     pq.write_table(pa.table(listed), folder / "files.parquet")
     pq.write_table(pa.table({"as_of_date": [as_of]}), folder / "clock.parquet")
+    stored = [
+        {"model": model, "file": str(path.absolute()), "through_quarter": quarter} for model, path, quarter in frozen
+    ]
+    pq.write_table(pa.Table.from_pylist(stored, schema=_FROZEN_SCHEMA), folder / "frozen.parquet")
     pq.write_table(pa.Table.from_pylist(list(submissions), schema=SUBMISSIONS_SCHEMA), folder / "submissions.parquet")
     return {"inputs_folder": str(folder)}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ingest.contracts import LocalName
 from ingest.folding import fold
 from ingest.ledger.acts import add_act
+from ingest.ledger.freezes import is_frozen, require_not_frozen
 from ingest.ledger.quarter_revisions import open_revision
 from ingest.ledger.store import ChangeRefused, Ledger, Submission
 from ingest.ledger.tables import local_name, lock_exception, quarter_lock, submission, withdrawal
@@ -58,8 +59,12 @@ def unlock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
 
     Returns:
         Whether it was locked until now.
+
+    Raises:
+        ChangeRefused: its figures are frozen.
     """
     with ledger.engine.begin() as connection:
+        require_not_frozen(connection, quarter)
         changed = connection.execute(
             quarter_lock.update()
             .where(quarter_lock.c.reporting_quarter == str(quarter), quarter_lock.c.unlocked_at.is_(None))
@@ -68,6 +73,16 @@ def unlock_quarter(ledger: Ledger, quarter: Quarter, now: datetime) -> bool:
         if changed.rowcount:
             add_act(connection, "quarter.unlocked", str(quarter))
         return bool(changed.rowcount)
+
+
+def require_changeable(ledger: Ledger, quarter: Quarter) -> None:
+    """Require that a quarter's figures can still change.
+
+    Raises:
+        ChangeRefused: they are frozen.
+    """
+    with ledger.reading() as connection:
+        require_not_frozen(connection, quarter)
 
 
 def locked_quarters(ledger: Ledger) -> set[str]:
@@ -108,8 +123,12 @@ def open_exception(
 
     Returns:
         The exception's number.
+
+    Raises:
+        ChangeRefused: the quarter's figures are frozen.
     """
     with ledger.engine.begin() as connection:
+        require_not_frozen(connection, quarter)
         added = connection.execute(
             lock_exception.insert()
             .values(
@@ -158,7 +177,10 @@ def open_exceptions(ledger: Ledger, today: date) -> list[LockException]:
 
 
 def is_closed_to(ledger: Ledger, district_code: str, dataset: str, quarter: Quarter, today: date) -> bool:
-    """Whether the quarter is locked and no exception is open for this district and dataset."""
+    """Whether the quarter is frozen, or is locked and no exception is open for this district and dataset."""
+    with ledger.reading() as connection:
+        if is_frozen(connection, quarter):
+            return True
     if str(quarter) not in locked_quarters(ledger):
         return False
     return not any(
@@ -173,9 +195,11 @@ def withdraw(ledger: Ledger, found: Submission, why: str, now: datetime) -> None
     """Take an accepted submission out of force; the newest accepted version before it, if any, is in force again.
 
     Raises:
-        ChangeRefused: it is not accepted.
+        ChangeRefused: it is not accepted, or its quarter is frozen.
     """
     with ledger.engine.begin() as connection:
+        if found.reporting_quarter is not None:
+            require_not_frozen(connection, found.reporting_quarter)
         changed = connection.execute(
             submission.update()
             .where(submission.c.submission_id == found.submission_id, submission.c.state == "accepted")

@@ -59,8 +59,12 @@ def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int
             erasure.insert().values(kind=kind, erased_at=now, original_count=original_count, row_count=row_count)
         )
         add_act(connection, "erasure.done", f"{kind}: {original_count} originals, {row_count} rows")
+    empty_write_ahead_log(ledger)
+
+
+def empty_write_ahead_log(ledger: Ledger) -> None:
+    """Empty the log of SQLite's writes: what was deleted is overwritten in the file (secure_delete), but not there."""
     if ledger.engine.dialect.name == "sqlite":
-        # what was deleted is overwritten in the file (secure_delete), but the write-ahead log still holds the old pages
         with ledger.reading() as connection:
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -160,6 +160,32 @@ erasure = sa.Table(
     sa.Column("row_count", sa.Integer, nullable=False, comment="rows removed, over all versions"),
 )
 
+freeze = sa.Table(
+    "freeze",
+    METADATA,
+    sa.Column("freeze_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("through_quarter", sa.String(6), nullable=False, comment="newest quarter whose figures are frozen"),
+    sa.Column("erased_quarter", sa.String(6), nullable=False, comment="newest whose rows about persons are erased"),
+    sa.Column("frozen_at", sa.DateTime, nullable=False),
+)
+
+frozen_figures = sa.Table(
+    "frozen_figures",
+    METADATA,
+    sa.Column("freeze_id", sa.ForeignKey("freeze.freeze_id"), primary_key=True),
+    sa.Column("model", sa.String(60), primary_key=True, comment="whose rows of the frozen periods are in the file"),
+    sa.Column("path", sa.String(300), nullable=False, comment="under home"),
+    sa.Column("file_sha256", sa.String(64), nullable=False),
+)
+
+expiry_report = sa.Table(
+    "expiry_report",
+    METADATA,
+    sa.Column("expiry_report_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("expired_at", sa.DateTime, nullable=False),
+    sa.Column("content", sa.Text, nullable=False, comment="JSON: how much of what; nothing personal"),
+)
+
 build = sa.Table(
     "build",
     METADATA,

@@ -81,7 +81,7 @@ class Rotated:
     was_interrupted: bool
 
 
-def _person_submissions(intake: IntakeContext) -> list[Submission]:
+def person_submissions(intake: IntakeContext) -> list[Submission]:
     """Submissions with stored rows about persons, of every version and state."""
     about = {name for name, contract in load_contracts().items() if contract.about_persons}
     return [s for s in intake.ledger.submissions() if s.dataset in about and s.parquet_path and s.person_key_version]
@@ -94,7 +94,7 @@ def _originals(intake: IntakeContext) -> list[Path]:
 def key_uses(intake: IntakeContext) -> list[KeyUse]:
     """Every version of every key that the key file has or a file is under; persons first, then by version."""
     keys = intake.keys
-    persons = Counter(found.person_key_version or 0 for found in _person_submissions(intake))
+    persons = Counter(found.person_key_version or 0 for found in person_submissions(intake))
     originals = Counter(v for path in _originals(intake) if (v := original_version(path)) is not None)
     originals.update(Spool(intake.settings).key_versions())  # the portal's: they are gone within days, not rotated
     return [
@@ -132,7 +132,7 @@ def rotate(intake: IntakeContext, wanted: Collection[str], on_step: OnStep | Non
         files: dict[str, int] = {}
         left: list[str] = []
         if PERSONS in versions:
-            with _exclusively(intake):
+            with exclusively(intake):
                 files[PERSONS], named = _rotate_persons(intake, versions[PERSONS], on_step)
             left += named
         if ORIGINALS in versions:
@@ -163,7 +163,7 @@ def _require_no_lost_key(intake: IntakeContext, versions: Mapping[str, int]) -> 
 
 
 @contextmanager
-def _exclusively(intake: IntakeContext) -> Iterator[None]:
+def exclusively(intake: IntakeContext) -> Iterator[None]:
     """Hold every lease, so that nobody receives, erases, builds or publishes meanwhile."""
     codes = {d.code for d in load_districts().districts} | {s.district_code for s in intake.ledger.submissions()}
     with ExitStack() as leases:
@@ -176,22 +176,22 @@ def _rotate_persons(intake: IntakeContext, version: int, on_step: OnStep | None)
     """Bring all rows about persons under a version; returns how many files went over, and which can't be read."""
     settings, ledger = intake.settings, intake.ledger
     rekeyed: list[Rekeyed] = []
-    if person_version(ledger) != version or any(s.person_key_version != version for s in _person_submissions(intake)):
+    if person_version(ledger) != version or any(s.person_key_version != version for s in person_submissions(intake)):
         try:
             keys = with_person_key(load_keys(settings.keys), version)
             replace_keys(settings.keys, keys)
             rekeyed = _write_rekeyed(replace(intake, keys=keys), version, on_step)
         except BaseException:
             with suppress(LedgerError):  # gone: then it stays begun
-                _remove_unrecorded_files(intake)
+                remove_unrecorded_files(intake)
                 for what in (PERSONS, ORIGINALS):  # originals come after persons: nothing of them is changed
                     end_rotation(ledger, what)
             raise
         record_rekeyed(ledger, version, rekeyed)
     replace_keys(settings.keys, replace(load_keys(settings.keys), person_version=version))
-    _remove_unrecorded_files(intake)
+    remove_unrecorded_files(intake)
     end_rotation(ledger, PERSONS)
-    left = [s.parquet_path or "" for s in _person_submissions(intake) if s.person_key_version != version]
+    left = [s.parquet_path or "" for s in person_submissions(intake) if s.person_key_version != version]
     return len(rekeyed), left
 
 
@@ -201,7 +201,7 @@ def _write_rekeyed(intake: IntakeContext, version: int, on_step: OnStep | None) 
     Raises:
         RotationRefused: one of these is in force.
     """
-    home, keys, submissions = intake.settings.home, intake.keys.person_keys, _person_submissions(intake)
+    home, keys, submissions = intake.settings.home, intake.keys.person_keys, person_submissions(intake)
     in_force = {found.submission_id for found in newest_accepted(submissions)}
     rekeyed, damaged = [], []
     for number, found in enumerate(submissions, start=1):
@@ -238,12 +238,17 @@ def _rewrapped_rows(rows: pa.Table, before: bytes, after: bytes) -> pa.Table:
     return rows
 
 
-def _remove_unrecorded_files(intake: IntakeContext) -> None:
-    """Remove the files of rows about persons that the ledger does not name: of another version than it says."""
-    for found in _person_submissions(intake):
-        path = intake.settings.home / (found.parquet_path or "")
-        for other in (path.with_name(f"{found.submission_id}.parquet"), *path.parent.glob(f"{found.submission_id}.k*")):
-            if other != path:
+def remove_unrecorded_files(intake: IntakeContext) -> None:
+    """Remove the files of rows about persons that the ledger does not name (any more): of another version than it says,
+    or with rows that were erased since."""
+    about = {name for name, contract in load_contracts().items() if contract.about_persons}
+    home, validated = intake.settings.home, intake.settings.validated
+    for found in intake.ledger.submissions():
+        if found.dataset not in about or found.reporting_quarter is None:
+            continue
+        folder = validated / found.dataset / found.reporting_quarter / found.district_code
+        for other in (folder / f"{found.submission_id}.parquet", *folder.glob(f"{found.submission_id}.k*")):
+            if found.parquet_path is None or other != home / found.parquet_path:
                 other.unlink(missing_ok=True)
 
 
@@ -314,7 +319,7 @@ def prune(intake: IntakeContext) -> dict[str, tuple[int, ...]]:
         SettingsError: the key file can't be read or written.
         LeaseBusy: another process works with files, builds, or publishes.
     """
-    with intake.ledger.lease("keys"), _exclusively(intake):
+    with intake.ledger.lease("keys"), exclusively(intake):
         if rotations_under_way(intake.ledger):
             raise RotationRefused("a rotation was interrupted: run `followup keys rotate` again first")
         intake = replace(intake, keys=load_keys(intake.settings.keys))

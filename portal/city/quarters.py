@@ -70,8 +70,11 @@ def unlock(request: Request, user: CityUser, quarter: str, form: SentForm) -> Re
     """Open a locked quarter again."""
     portal = portal_of(request)
     chosen = quarter_named(portal, quarter)
-    with user.acting():
-        changed = decisions.unlock_quarter(portal.ledger, chosen, deciding.now_naive(portal.settings))
+    try:
+        with user.acting():
+            changed = deciding.unlock(portal.settings, portal.ledger, chosen)
+    except deciding.DecisionRefused:
+        return RedirectResponse(f"/staden?kvartal={chosen}&sagt=fryst", 303)
     return RedirectResponse(f"/staden?kvartal={chosen}&sagt={'oppnat' if changed else 'var-oppet'}", 303)
 
 

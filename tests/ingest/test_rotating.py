@@ -278,7 +278,7 @@ def cut_at(monkeypatch: pytest.MonkeyPatch, name: str) -> Callable[[], None]:
     return with_patch.undo
 
 
-@pytest.mark.parametrize("step", ["_remove_unrecorded_files", "end_rotation", "seal_again"])
+@pytest.mark.parametrize("step", ["remove_unrecorded_files", "end_rotation", "seal_again"])
 def test_between_the_ledger_and_the_key_file_nobody_works_with_persons(
     filled: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str
 ) -> None:

@@ -2,6 +2,7 @@
 {% macro validated(dataset) %}validated_{{ dataset }}{% endmacro %}
 {% macro ledger_submissions() %}ledger_submissions{% endmacro %}
 {% macro clock_date() %}current_date{% endmacro %}
+{% macro frozen_through() %}2018Q1{% endmacro %}
 {% macro division_date() %}current_date{% endmacro %}
 {% macro division_name() %}today{% endmacro %}
 {% macro grouping_sets(keys, dimensions) %}grouping sets ((district_code)){% endmacro %}

@@ -4,66 +4,26 @@
 {%- set area_keys = keys + ['area_code', 'is_pilot_area', 'is_after', 'reporting_quarter'] -%}
 {%- set breakdown_keys = keys + dimensions | sum(start=[]) -%}
 
-with pilots as (
-    select distinct pilot_from_date as pilot_start_date
-    from {{ ref('dim_area') }}
-    where pilot_from_date is not null
-),
-
--- 1. Counts of the four goals: of the pilot areas that began on the day, and of the areas that are never pilot areas.
--- Cases of an unknown area are left out, as they may be of either.
-{%- for code in goal_codes() %}
-{%- set indicator = indicators()[code] %}
-{%- set cohort = cohorts()[indicator.cohort_basis] %}
-{{ code }} as (
+-- 1. Counts of the four goals, of the pilot areas and of the areas that are never pilot areas
+with rated_rows as (
     select
-        pilots.pilot_start_date,
-        '{{ code }}' as indicator_code,
-        '{{ cohort.dataset }}' as dataset,
-        facts.district_code,
-        facts.area_code,
-        facts.{{ cohort.quarter }} as reporting_quarter,
-        facts.sex,
-        facts.{{ cohort.age_band }} as age_band,
-        facts.socioeconomic,
-        facts.pilot_from_date is not null as is_pilot_area,
-        facts.{{ cohort.date }} >= pilots.pilot_start_date as is_after,
-        {{ is_before_first_file(cohort) }} as is_before_first_file,
-        {{ count_where(indicator.scope) }} as in_scope,
-        {{ rate_counts_with_keys(
-            'cell', indicator.numerator, '(' ~ indicator.scope ~ ') and (' ~ indicator.denominator ~ ')',
-            'facts.' ~ cohort.record_key, indicator.numerator_key
-        ) | indent(8) }}
-    from {{ ref(cohort.fact) }} as facts
-    inner join pilots
-        on coalesce(facts.pilot_from_date, pilots.pilot_start_date) = pilots.pilot_start_date
-    where facts.{{ cohort.quarter }} is not null and facts.area_code <> 'okand'
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-),
-{%- endfor %}
-
-unioned as (
-    {%- for code in goal_codes() %}
-    select * from {{ code }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
-),
-
--- survivors have no rates: they are left out here
-rated_rows as (
-    select unioned.*
-    from unioned
-    left join {{ ref('fct_quarter_covered') }} as covered
-        on
-            unioned.district_code = covered.district_code
-            and unioned.reporting_quarter = covered.reporting_quarter
-            and covered.dataset = 'arenden'
-    where
-        not unioned.is_before_first_file
-        and (unioned.dataset <> 'arenden' or covered.district_code is not null)
-        and unioned.in_scope > 0
+        pilot_start_date,
+        indicator_code,
+        dataset,
+        district_code,
+        area_code,
+        reporting_quarter,
+        sex,
+        age_band,
+        socioeconomic,
+        is_pilot_area,
+        is_after,
+        in_scope,
+        cell_numerator,
+        cell_numerator__key,
+        cell_denominator,
+        cell_denominator__key
+    from {{ ref('fct_pilot_goal') }}
 ),
 
 -- 2. The four cells (pilot and line, before and after) in every breakdown

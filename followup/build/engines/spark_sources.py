@@ -27,7 +27,7 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
         cache: where compacted files are found again. What `inputs` does not list is removed from it.
 
     Returns:
-        Table → its folder: each dataset, `submissions`, `clock`.
+        Table → its folder: each dataset, `submissions`, `clock`, `frozen`.
 
     Raises:
         OSError, pyarrow.ArrowException: a file can't be read or written.
@@ -41,7 +41,7 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
             _compact(files, stored_schema(load_contracts()[dataset]), compacted)
         used.add(compacted.name)
         sources[dataset] = _place(compacted, folder / dataset)
-    for name in ("submissions", "clock"):
+    for name in ("submissions", "clock", "frozen"):
         sources[name] = _place(inputs / f"{name}.parquet", folder / name)
     for left in cache.iterdir():
         if left.name not in used:

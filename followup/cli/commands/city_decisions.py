@@ -59,7 +59,7 @@ def _known_dataset(name: str | None) -> str | None:
 
 def _decided(refused: deciding.DecisionRefused) -> Exception:
     """How the command ends: what was typed is wrong, or does not fit what the ledger holds."""
-    if refused.fault in (deciding.Fault.LOCKED, deciding.Fault.STATE):
+    if refused.fault in (deciding.Fault.LOCKED, deciding.Fault.FROZEN, deciding.Fault.STATE):
         return _refused(str(refused))
     return typer.BadParameter(str(refused))
 

@@ -11,7 +11,7 @@ import typer
 from followup import deciding
 from followup.cli import output
 from followup.cli.commands.city_decisions import QuarterArgument
-from followup.cli.options import console, is_agreed
+from followup.cli.options import Exit, console, errors, is_agreed
 from followup.status import DAYS_UNTIL_LOCK, locked_out
 from ingest.ledger import Ledger, decisions
 from ingest.settings import Settings
@@ -50,5 +50,9 @@ def unlock(quarter: QuarterArgument) -> None:
     """Open a locked quarter again."""
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
-        changed = decisions.unlock_quarter(ledger, quarter, deciding.now_naive(settings))
+        try:
+            changed = deciding.unlock(settings, ledger, quarter)
+        except deciding.DecisionRefused as refused:
+            errors.print(f"[red]{refused}[/]", soft_wrap=True, highlight=False)
+            raise typer.Exit(Exit.REFUSED) from None
     console.print(f"{quarter} is open." if changed else f"{quarter} was not locked.", highlight=False)

@@ -1,0 +1,156 @@
+"""Quarters of made-up rows about persons, and a dbt project of a mart and a fact that take frozen rows.
+
+No file is checked: rows are stored and recorded as intake does, so a year takes no time. Persons are named by numbers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from small_project import write_project
+
+from ingest.contracts import load_contracts
+from ingest.ledger import Ledger, Submission
+from ingest.ledger.decisions import lock_quarter
+from ingest.persons.keys import load_keys, make_keys
+from ingest.persons.wrapping import BLOCK, wrapped
+from ingest.quarters import Quarter
+from ingest.queries import SCHEMA, queries_path, row_keys, write_queries
+from ingest.settings import ROOT, Settings
+from ingest.storing import stored_schema, write_rows
+
+UNIT = "farsta"
+CLOCK = "2020-02-01T08:00:00"
+NOW = datetime(2020, 2, 1, 8)
+FIRST, LAST, KEPT = Quarter(2017, 1), Quarter(2019, 4), 8
+"""Rows of 2017 are due: eight quarters have ended since, and each year's quarters to 2018Q3 are frozen with them."""
+CASES: Mapping[str, Sequence[int]] = {
+    **{str(FIRST.back(-n)): (n, n + 1) for n in range(12)},
+    "2017Q1": (0, 1, 90, 91),  # 90 has a row of 2019 too: all its rows stay
+    "2019Q3": (10, 11, 90),
+}
+"""Persons of each quarter's file."""
+_MART = """
+models:
+  - name: mart_persons
+    description: How many persons a unit reported, in quarters and in years.
+    config: {meta: {frozen: true}}
+    columns:
+      - {name: district_code, data_type: varchar}
+      - {name: reporting_quarter, data_type: varchar}
+      - {name: period_kind, data_type: varchar}
+      - {name: persons, data_type: integer}
+"""
+_FACT = """
+models:
+  - name: fct_rows
+    description: How many rows a quarter's file has.
+    config: {meta: {frozen: true}}
+    columns:
+      - {name: reporting_quarter, data_type: varchar}
+      - {name: row_count, data_type: integer}
+"""
+MODELS = {
+    "models/core/fct_case.sql": (
+        "select * from read_parquet([{% for file in build_input(\"select file from \" ~ input_file('files') ~ "
+        "\" where dataset = 'arenden'\") %}'{{ file }}'{{ ',' if not loop.last }}{% endfor %}], union_by_name = true)"
+    ),
+    "models/core/fct_rows.sql": (
+        "select reporting_quarter, count(*)::int as row_count from {{ ref('fct_case') }} group by reporting_quarter"
+    ),
+    "models/core/fct_rows.yml": _FACT,
+    "models/marts/mart_persons.sql": """
+        with quarters as (
+            select distinct
+                reporting_quarter as quarter,
+                cast(left(reporting_quarter, 4) as int) * 4 + cast(right(reporting_quarter, 1) as int) as number
+            from {{ ref('fct_case') }}
+        )
+        select
+            district_code, reporting_quarter, 'kvartal' as period_kind, count(distinct person_key)::int as persons,
+            sum(source_row_number)::uinteger as persons__key
+        from {{ ref('fct_case') }} group by all
+        union all
+        select cases.district_code, years.quarter, 'rullande_ar', count(distinct cases.person_key)::int, 0::uinteger
+        from quarters as years
+        inner join quarters as members on members.number between years.number - 3 and years.number
+        inner join {{ ref('fct_case') }} as cases on cases.reporting_quarter = members.quarter
+        group by all
+    """,
+    "models/marts/mart_persons.yml": _MART,
+}
+
+
+def write_frozen_project(folder: Path, **models: str) -> Path:
+    """Write the dbt project; `models` are files instead of its own, named without dots (`mart_persons_sql`)."""
+    write_project(folder)
+    for name in ("materializations", "engines", "inputs", "frozen", "ref"):
+        shutil.copy(ROOT / "dbt_project" / "macros" / f"{name}.sql", folder / "macros" / f"{name}.sql")
+    for name, text in MODELS.items():
+        (folder / name).write_text(models.get(Path(name).name.replace(".", "_"), text), encoding="utf-8")
+    return folder
+
+
+def settings_of(root: Path) -> Settings:
+    """The installation's settings."""
+    return Settings.model_validate(
+        {"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": CLOCK, "rows_kept_quarters": KEPT}
+    )
+
+
+def fill(root: Path, *, lock_to: Quarter = Quarter(2018, 3)) -> Settings:  # noqa: B008  (a frozen dataclass)
+    """An installation with a file of each quarter in force, and quarters locked."""
+    settings = settings_of(root)
+    make_keys(settings.keys)
+    with closing(Ledger(settings.ledger)) as ledger:
+        quarter = FIRST
+        while quarter <= LAST:
+            submit(settings, ledger, quarter, CASES[str(quarter)])
+            if quarter <= lock_to:
+                lock_quarter(ledger, quarter, NOW)
+            quarter = quarter.next()
+    return settings
+
+
+def submit(
+    settings: Settings, ledger: Ledger, quarter: Quarter, persons: Sequence[int], version: int = 1
+) -> Submission:
+    """Store rows of cases as intake does, each person one, with a query about each; returns the submission."""
+    keys, contract = load_keys(settings.keys), load_contracts()["arenden"]
+    values = np.array([list(number.to_bytes(BLOCK, "big")) for number in persons], np.uint8)
+    texts = wrapped(keys.person_keys[keys.person_version], values).to_pylist()
+    submission_id = f"{str(quarter).lower()}v{version}".ljust(26, "0")
+    submitted_at = datetime(quarter.end.year, quarter.end.month, quarter.end.day) + timedelta(days=10)
+    rows = [
+        {
+            "submission_id": submission_id, "district_code": UNIT, "reporting_quarter": str(quarter),
+            "source_file_sha256": "0" * 64, "submitted_at": submitted_at, "source_row_number": place,
+            "person_key": text, "match_person_key": text, "is_linkable": True, "arende_id": f"a{quarter}-{place}",
+        }
+        for place, text in enumerate(texts, start=2)
+    ]  # fmt: skip
+    path = settings.validated / "arenden" / str(quarter) / UNIT / f"{submission_id}.parquet"
+    checksum = write_rows(path, pa.Table.from_pylist(rows, stored_schema(contract)))
+    row_key = row_keys(contract, keys, [(f"a{quarter}-{place}", text) for place, text in enumerate(texts, start=2)])
+    queries = pa.table([["ARE-021"] * len(rows), list(range(2, len(rows) + 2)), row_key], schema=SCHEMA)
+    write_queries(queries_path(settings.home, UNIT, submission_id), queries)
+    (settings.feedback / UNIT).mkdir(parents=True, exist_ok=True)
+    (settings.feedback / UNIT / f"{submission_id}.txt").write_text("Filen är mottagen.\n")
+    return ledger.record(
+        Submission(
+            submission_id=submission_id, district_code=UNIT, dataset="arenden", reporting_quarter=str(quarter),
+            sequence=version, version=None, state="accepted", source_file_name=f"{UNIT}_arenden_{quarter}.csv",
+            source_file_sha256=f"{version}" * 64, size_bytes=1, submitted_at=submitted_at,
+            deadline_date=quarter.deadline, is_on_time=True, is_synthetic=True, row_count=len(rows), error_count=0,
+            query_count=len(rows), contract_version=1, person_key_version=keys.person_version, original_path="",
+            parquet_path=str(path.relative_to(settings.home)), parquet_sha256=checksum, is_source_cleared=True,
+            open_query_count=len(rows),
+        ),
+        [], [],
+    )  # fmt: skip
