@@ -147,7 +147,7 @@ def _resource(export: Export) -> dict[str, Any]:
 def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:
     """Calendar years of the city, by at most two of group, age and sex. A row that is not there is a published 0."""
     table = "mart_service_interventions"
-    where = _totals(release, table, ["intervention_code", "target_group", "referred_from"], "ar")
+    where = _totals(release, table, ["intervention_code", "target_group", "referred_from", "legal_ground"], "ar")
     if where is None:
         return
     found = connection.execute(

@@ -26,6 +26,14 @@
     {{ return(found) }}
 {%- endmacro %}
 
+{#-
+    Condition on the rows of a mart: those of `ej_tillampligt` are left out in quarters that no year with a legal ground
+    has. There they are the same as `alla`. `cells` is the alias of the dimensions, `rows` that of the quarter.
+-#}
+{% macro has_ground(cells, rows) -%}
+    {{ cells }}.legal_ground <> 'ej_tillampligt' or {{ rows }}.reporting_quarter >= '2024Q4'
+{%- endmacro %}
+
 {#- The `group by` of a mart's cells: its keys with every breakdown. -#}
 {% macro grouping_sets(keys, dimensions) -%}
     {{ grouping_sets_of(keys, breakdowns(dimensions)) }}

@@ -40,6 +40,7 @@ mart_stock as (
         and sex = 'alla'
         and age_band = 'alla'
         and provider = 'alla'
+        and legal_ground = 'alla'
 )
 
 select

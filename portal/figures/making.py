@@ -14,7 +14,7 @@ from ingest.settings import Settings
 from portal.figures.choices import Asked, district_choice
 from portal.figures.drawing import Scheme, Width, svg
 from portal.figures.released import Release, Releases
-from portal.figures.sections import Content
+from portal.figures.sections import Content, with_breaks
 from portal.figures.topics.district import BASES
 from portal.figures.topics.listed import TOPICS, Topic
 
@@ -89,7 +89,7 @@ class Figures:
             duckdb.Error: the release can't be read.
         """
         key = (release.folder, topic.slug, *sorted(values.items()))
-        return self._contents.of(key, lambda: topic.build(Asked(release, values)))
+        return self._contents.of(key, lambda: with_breaks(topic.build(Asked(release, values)), release.series_breaks))
 
     def body(self, release: Release, topic: Topic, values: Mapping[str, str], make: Callable[[Content], str]) -> str:
         """The part of a page that is the same for every reader."""

@@ -17,6 +17,7 @@ from ingest.settings import Settings
 from publish.marts.dimensions import load_dimensions
 from publish.serving.folder import current_folder
 from publish.serving.release_file import PUBLISHED, in_swedish, name, sql_literal
+from publish.serving.series_breaks import COLUMNS, TABLE, SeriesBreak
 from publish.serving.snapshot import FILE_NAME
 from publish.views.declared import View
 
@@ -120,6 +121,12 @@ class Release:
             rows = self.select(dimension, columns, {}) if self.has(dimension, columns) else []
             self._codes[dimension] = {row[known.label]: (row[known.key], row["sort_order"]) for row in rows}
         return self._codes[dimension]
+
+    @cached_property
+    def series_breaks(self) -> tuple[SeriesBreak, ...]:
+        """The breaks that the release's series cross; none in a release that has no such table."""
+        rows = self.select(TABLE, COLUMNS, {}) if self.has(TABLE, COLUMNS) else []
+        return tuple(SeriesBreak(*(str(row[column]) for column in COLUMNS)) for row in rows)
 
     @cached_property
     def period_codes(self) -> Mapping[tuple[str, str], tuple[str, int]]:

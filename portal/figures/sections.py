@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal.figures.choices import Asked, Choice, Period
 from portal.figures.findings import hidden_zeros
 from portal.figures.pictures import Picture
 from portal.figures.released import Row
 from portal.figures.tables import Table
+from publish.serving.series_breaks import SeriesBreak, notes_on
+from publish.views.declared import load_views
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ def state_notes(rows: Sequence[Row]) -> tuple[str, ...]:
     if any(row.get("alla_stadsdelar") is False for row in rows):
         found.append("Alla stadsdelars uppgifter finns inte för perioden. Antal är då för låga.")
     return tuple(found)
+
+
+def with_breaks(content: Content, breaks: Sequence[SeriesBreak]) -> Content:
+    """The same, each section with a note on the breaks that the series of its question cross."""
+    if not breaks:
+        return content
+    sources = {view.base: view.sources for view in load_views()}
+    sections = tuple(
+        replace(one, notes=(*one.notes, *notes_on(breaks, sources.get(one.base, ())))) for one in content.sections
+    )
+    return replace(content, sections=sections)
 
 
 def missing_notes(asked: Asked, *, has_counts_of_persons: bool) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -19,6 +19,7 @@ from publish.catalogue.pages import BREAKS, COLUMNS, FIGURES, NAME, RELEASES, ST
 from publish.catalogue.search import words_of
 from publish.release.texts import parts_of
 from publish.serving.release_file import in_swedish
+from publish.serving.series_breaks import SeriesBreak, notes_on
 from publish.serving.workbook import sentences
 from publish.views.declared import View
 
@@ -58,7 +59,7 @@ class Site:
         described: the release.
         views: the views of the release, those of a declaration after one another.
         examples: a declaration's name → its chart, where it has one.
-        breaks: breaks in the series.
+        breaks: districts that became one. series_breaks: measures that count something else from a quarter on.
         issued: releases, newest first.
         workbook: name of the release's workbook; empty without one.
         has_files: whether the folder above has the release's files to link to.
@@ -71,6 +72,7 @@ class Site:
     issued: tuple[Issued, ...]
     workbook: str
     has_files: bool
+    series_breaks: tuple[SeriesBreak, ...] = ()
 
     def bases(self) -> dict[str, list[View]]:
         """The views by their declarations."""
@@ -280,7 +282,16 @@ def _breaks(site: Site) -> Page:
         if spans
         else ""
     )
-    body = f"<h1>Avbrott i serierna</h1><h2>Stadsdelar</h2>{listed}{markdown(_texts()['breaks'], level=3)}{periods}"
+    by_why: dict[str, list[str]] = {}
+    for one in site.series_breaks:
+        table = site.table(one.mart)
+        by_why.setdefault(one.in_words, []).append(table.label if table else one.mart)
+    rules = "".join(f"<li>{escape(', '.join(dict.fromkeys(of)))}: {escape(why)}</li>" for why, of in by_why.items())
+    changed = f"<h2>Ändrade regler</h2><ul>{rules}</ul>" if rules else ""
+    body = (
+        f"<h1>Avbrott i serierna</h1><h2>Stadsdelar</h2>{listed}{markdown(_texts()['breaks'], level=3)}"
+        f"{changed}{periods}"
+    )
     return Page(BREAKS, "Avbrott i serierna", body)
 
 
@@ -296,13 +307,18 @@ def _view(site: Site, base: str, views: Sequence[View]) -> Page:
     body = (
         f'<h1>{escape(first.subject)}</h1><p class="question">{escape(first.question)}</p>{figure}'
         f"<h2>Så läser du</h2>{markdown(first.how_to_read, level=3)}"
-        f"<h2>Se upp</h2>{markdown(first.traps, level=3)}"
+        f"<h2>Se upp</h2>{markdown(first.traps, level=3)}{_notes_on_breaks(site, first.sources)}"
         f"<h2>Tabeller</h2><ul>{''.join(_of_period(site, view) for view in views)}</ul>"
         f"<h2>Fråga databasen</h2><pre><code>{escape(example.query if example else first.query)}</code></pre>"
         f"<h2>Kolumner</h2>{_column_list(table.columns if table else ())}"
         f"{f'<h2>Källa</h2><p>{origin}</p>' if origin else ''}"
     )
     return Page(f"vy/{base}.html", first.subject, body)
+
+
+def _notes_on_breaks(site: Site, marts: Iterable[str]) -> str:
+    """What is said of breaks in the series of a page."""
+    return "".join(f"<p><strong>{escape(note)}</strong></p>" for note in notes_on(site.series_breaks, marts))
 
 
 def _of_period(site: Site, view: View) -> str:
@@ -352,6 +368,7 @@ def _table(site: Site, table: Table) -> Page:
     body = (
         f"<h1>{escape(table.label)}</h1><p>{inline(table.explanation)}</p>"
         f'<p class="meta"><code>{escape(table.name)}</code>{rows}{span}</p>{markdown(table.page, level=2)}'
+        f"{_notes_on_breaks(site, (table.name,))}"
         f"{f'<p>Ingen annan rad har samma {key}.</p>' if key else ''}"
         f"{f'<h2>Frågor som den besvarar</h2><ul>{answers}</ul>' if answers else ''}"
         f"<h2>Kolumner</h2>{_column_list(table.columns, is_open=table.is_dimension)}"

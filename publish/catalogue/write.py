@@ -19,6 +19,7 @@ from publish.catalogue.site import Issued, Site, site_pages
 from publish.exports import write_exports
 from publish.serving.csv_files import PLAIN_FOLDER
 from publish.serving.release_file import read_release
+from publish.serving.series_breaks import series_breaks
 from publish.serving.targets import SITE_FOLDER as SITE
 from publish.serving.workbook import file_name, views_in
 
@@ -91,6 +92,7 @@ def write_site(
             views=views,
             examples={base: one for base, one in found.items() if one is not None},
             breaks=breaks(connection, release),
+            series_breaks=series_breaks(connection, release),
             issued=tuple(issued),
             workbook=file_name(release) if views else "",
             has_files=has_files,

@@ -11,6 +11,7 @@ import pyarrow as pa
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
 from publish.release.keyed import CITY
 from publish.serving.release_file import name as quoted
+from publish.serving.series_breaks import COLUMNS, TABLE
 
 PERIODS = {
     "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
@@ -79,6 +80,31 @@ def dimension_tables(target: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
             labels = {cut: said_of_cut(cut, labels) for cut in ordered}
         labels |= {code: code for code in sorted(used - labels.keys())}
         yield table, dimension.key, _rows(target, dimension, labels)
+    yield from _breaks(target, {str(table) for table, _ in written})
+
+
+def _breaks(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterator[tuple[str, str, pa.Table]]:
+    """The breaks that series of the release cross: the mart has quarters before and since. Without any, no table."""
+    known = target.execute(
+        "select count(*) from duckdb_tables() where database_name = 'warehouse' and table_name = ?", [TABLE]
+    ).fetchone()
+    if known is None or not known[0]:  # a warehouse from before there were breaks
+        return
+    marts = {str(mart) for (mart,) in target.execute(f"select distinct mart from warehouse.core.{TABLE}").fetchall()}
+    spans = " union all ".join(
+        f"select '{mart}' as mart, min(reporting_quarter) as first, max(reporting_quarter) as last "
+        f"from release.published.{mart}"
+        for mart in sorted(marts & set(tables))
+    )
+    if not spans:
+        return
+    rows = target.execute(
+        f"select {', '.join(f'b.{column}' for column in COLUMNS)} from warehouse.core.{TABLE} as b "
+        f"join ({spans}) as s on b.mart = s.mart and s.first < b.reporting_quarter and b.reporting_quarter <= s.last "
+        "order by all"
+    ).to_arrow_table()
+    if rows.num_rows:
+        yield TABLE, "mart, broken_measure, reporting_quarter", rows
 
 
 def _rows(target: duckdb.DuckDBPyConnection, dimension: Dimension, labels: Mapping[str, str]) -> pa.Table:

@@ -20,6 +20,7 @@ import xlsxwriter
 
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile, ServedTable, ServingError, name
+from publish.serving.series_breaks import notes_on, series_breaks
 from publish.views.declared import CITY, NULLABLE, TOO_FEW, Kind, View, ViewColumn, load_views
 
 ROWS_IN_SHEET = 1_048_573
@@ -300,6 +301,11 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
     ):
         for at, sentence in enumerate(sentences(text)):
             write(("" if at else heading, styles.strong), (words.said(sentence), styles.text))
+    with release.reading() as connection:
+        broken = series_breaks(connection, release)
+    marts = {name for one in sheets for name in one.view.sources}
+    for at, note in enumerate(notes_on(broken, sorted(marts))):
+        write(("" if at else "Avbrott", styles.strong), (note, styles.text))
     line += 1
     write(("Blad", styles.head), ("Fråga", styles.head), ("Rader", styles.head))
     for one in sheets:

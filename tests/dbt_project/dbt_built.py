@@ -33,13 +33,15 @@ DIMENSIONS = {
         "mart_pilot_effect": "sex age_band socioeconomic",
         "mart_re_referral": "offer_outcome child_heard_answer reason_side reason_code history sex age_band"
         " socioeconomic return_reason_side return_reason_code",
-        "mart_outpatient_care": "intervention_category intervention_code target_group sex age_band provider",
-        "mart_service_interventions": "intervention_category intervention_code target_group sex age_band referred_from",
+        "mart_outpatient_care": "intervention_category intervention_code target_group sex age_band"
+        " provider legal_ground",
+        "mart_service_interventions": "intervention_category intervention_code target_group sex age_band"
+        " referred_from legal_ground",
         "mart_activities": "activity_type activity_level theme audience",
         "mart_protection_follow_up": "time_of_week",
         "mart_recruitment": "intervention_category intervention_code",
         "mart_routines": "unit_kind directed_at",
-        "mart_supply": "intervention_category intervention_code form directed_at",
+        "mart_supply": "intervention_category intervention_code form directed_at legal_ground",
         "mart_support_groups": "directed_at",
         "mart_waiting_times": "intervention_category intervention_code",
         "mart_youth_clinic": "clinic sex clinic_age_band",

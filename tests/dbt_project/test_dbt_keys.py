@@ -220,7 +220,7 @@ def test_a_row_of_counts_has_its_key_as_many_times_as_it_counts(warehouse: Wareh
     row = warehouse.row(
         "from keyed.mart_service_interventions where district_code = 'farsta' and district_basis = 'today' "
         "and reporting_quarter = '2020Q2' and intervention_code = 'komet' and target_group = 'alla' and sex = 'alla' "
-        "and age_band = 'alla' and referred_from = 'alla'"
+        "and age_band = 'alla' and referred_from = 'alla' and legal_ground = 'alla'"
     )
     assert (row["started"], row["started__key"]) == (4, 4 * key % 2**32)
     assert (row["completed"], row["completed__key"]) == (0, 0)

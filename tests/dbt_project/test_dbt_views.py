@@ -37,7 +37,7 @@ QUESTIONS = {
         "from published.mart_service_interventions as m join published.dim_district as n using (district_code) "
         "where m.district_basis = 'today' and m.district_code <> 'stockholm' and m.period_kind = 'ar' "
         "and m.period = '2019' and m.intervention_code = 'rad_och_stod' and m.sex <> 'alla' and m.age_band = 'alla' "
-        "and m.target_group = 'alla' and m.referred_from = 'alla'",
+        "and m.target_group = 'alla' and m.referred_from = 'alla' and m.legal_ground = 'alla'",
     ),
     "assessed against service waits": (
         "select stadsdel, vantan_pa, medel_dagar, staden_medel_dagar from published.vy_vantetider_ar "

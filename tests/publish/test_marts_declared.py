@@ -101,7 +101,7 @@ def test_sensitive_dimensions_are_those_that_say_why_by_whom_or_with_what_outcom
     sensitive = {name for mart in load_marts().values() for name in mart.sensitive}
     assert sensitive == {
         "reason_side", "reason_code", "source_code", "history", "intervention_category", "intervention_code",
-        "offer_outcome", "return_reason_side", "return_reason_code", "referred_from",
+        "offer_outcome", "return_reason_side", "return_reason_code", "referred_from", "legal_ground",
     }  # fmt: skip
 
 

@@ -45,6 +45,7 @@ described as (
         episodes.end_reason,
         episodes.goal_attainment,
         episodes.follow_up_method,
+        episodes.legal_ground,
         coalesce(episodes.sex, 'okant') as sex,
         coalesce(areas.socioeconomic, 'okand') as socioeconomic,
         {{ age_band('episodes.age_at_decision') }} as age_band_at_decision,

@@ -11,6 +11,7 @@ select
     sex,
     age_band,
     referred_from,
+    legal_ground,
     started_count,
     ongoing_count,
     completed_count,
@@ -32,6 +33,6 @@ select
     submitted_at,
     {{ record_key([
         'district_code', 'reporting_quarter', 'intervention_category', 'intervention_code', 'target_group', 'sex', 'age_band',
-        'referred_from',
+        "referred_from || case when legal_ground = 'ej_tillampligt' then '' else '|' || legal_ground end",
     ]) }} as record_key
 from {{ ref('int_services__in_force') }}

@@ -14,6 +14,7 @@ select
     directed_at,
     evidence_based,
     languages,
+    legal_ground,
     session_limit,
     quoted_wait_days,
     cast(web_age_days as integer) as web_age_days,

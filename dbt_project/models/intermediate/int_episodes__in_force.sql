@@ -96,6 +96,7 @@ select
     end_reason,
     goal_attainment,
     follow_up_method,
+    legal_ground,
 
     -- numerics
     session_count,

@@ -17,6 +17,7 @@ select
     coalesce(rows_in_force.sex, 'okant') as sex,
     coalesce(rows_in_force.age_band, 'okand') as age_band,
     coalesce(rows_in_force.referred_from, 'okand') as referred_from,
+    rows_in_force.legal_ground,
     coalesce(rows_in_force.started_count, 0) as started_count,
     coalesce(rows_in_force.ongoing_count, 0) as ongoing_count,
     coalesce(rows_in_force.completed_count, 0) as completed_count,

@@ -20,6 +20,7 @@ select
     {{ directed_at('rows_in_force.directed_at') }} as directed_at,
     coalesce(rows_in_force.evidence_based, 'okant') as evidence_based,
     rows_in_force.languages,
+    rows_in_force.legal_ground,
     rows_in_force.session_limit,
     rows_in_force.quoted_wait_days,
     rows_in_force.web_updated_date,

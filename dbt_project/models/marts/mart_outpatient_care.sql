@@ -4,6 +4,7 @@
     ['sex'],
     ['age_band'],
     ['provider'],
+    ['legal_ground'],
 ] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set columns = dimensions | sum(start=[]) -%}
@@ -31,6 +32,7 @@ with events as (
     {%- for event, quarter, age_band in events %}
     select
         episodes.{{ episode_columns | join(',\n        episodes.') }},
+        episodes.legal_ground,
         '{{ event }}' as event_name,
         episodes.{{ event }}_record_key as record_key,
         {{ "episodes.end_reason <> 'ej_paborjad'" if event == 'ended' else 'false' }} as is_end_of_started,
@@ -49,6 +51,7 @@ with events as (
     {% endfor %}
     select
         episodes.{{ episode_columns | join(',\n        episodes.') }},
+        episodes.legal_ground,
         case when stock.is_ongoing then 'ongoing' else 'waiting' end as event_name,
         stock.record_key,
         false as is_end_of_started,
@@ -216,3 +219,4 @@ from numbered_cells as cells
 left join medians
     on cells.cell_number = medians.cell_number
 {{ join_completeness('groups', 'oppenvard') }}
+where {{ has_ground('cells', 'groups') }}

@@ -4,6 +4,7 @@
     ['sex'],
     ['age_band'],
     ['referred_from'],
+    ['legal_ground'],
 ] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter'] -%}
 {%- set counts = [
@@ -130,3 +131,4 @@ select
 from cells
 {{ join_groups(dimensions) }}
 {{ join_completeness('groups', 'serviceinsatser') }}
+where {{ has_ground('cells', 'groups') }}

@@ -1,5 +1,5 @@
-{%- set dimensions = [['intervention_category', 'intervention_code'], ['form'], ['directed_at']] -%}
-{%- set columns = ['intervention_category', 'intervention_code', 'form', 'directed_at'] -%}
+{%- set dimensions = [['intervention_category', 'intervention_code'], ['form'], ['directed_at'], ['legal_ground']] -%}
+{%- set columns = ['intervention_category', 'intervention_code', 'form', 'directed_at', 'legal_ground'] -%}
 {%- set keys = ['district_code', 'counts_in_basis', 'reporting_quarter', 'is_year'] -%}
 {%- set counts = [
     'districts_offering', 'districts_planning', 'supply_offered', 'supply_planned', 'supply_discontinued',
@@ -78,7 +78,8 @@ expected_cells as (
         'alla' as intervention_category,
         'alla' as intervention_code,
         'alla' as form,
-        'alla' as directed_at
+        'alla' as directed_at,
+        'alla' as legal_ground
     from reporting_units
 
     union
@@ -91,7 +92,8 @@ expected_cells as (
         interventions.intervention_category,
         interventions.intervention_code,
         'alla' as form,
-        'alla' as directed_at
+        'alla' as directed_at,
+        'alla' as legal_ground
     from reporting_units
     cross join {{ ref('dim_intervention') }} as interventions
 
@@ -114,7 +116,8 @@ zero_filled as (
         {%- for count in counts %}
         coalesce(cells.{{ count }}, 0) as {{ count }},
         {%- endfor %}
-        expected_cells.directed_at
+        expected_cells.directed_at,
+        expected_cells.legal_ground
     from expected_cells
     left join cells
         on
@@ -126,6 +129,7 @@ zero_filled as (
             and expected_cells.intervention_code = cells.intervention_code
             and expected_cells.form = cells.form
             and expected_cells.directed_at = cells.directed_at
+            and expected_cells.legal_ground = cells.legal_ground
 )
 
 select
@@ -167,3 +171,4 @@ from zero_filled
 {{ join_bases('zero_filled') }}
 {{ join_periods('zero_filled', dimensions, is_state=true) }}
 {{ join_completeness('zero_filled', 'utbud') }}
+where {{ has_ground('zero_filled', 'zero_filled') }}

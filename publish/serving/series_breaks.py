@@ -1,0 +1,54 @@
+"""Breaks in the series of a release: from which quarter a measure counts something else than before, and why.
+
+A release has the table `dim_break` only where one of its series crosses a break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+
+from publish.labels import label
+from publish.serving.release_file import ReleaseFile
+
+TABLE = "dim_break"
+COLUMNS = ("mart", "broken_measure", "reporting_quarter", "why_sv")
+EVERY_MEASURE = "alla"
+
+
+@dataclass(frozen=True)
+class SeriesBreak:
+    """From a quarter on, a measure of a mart (`alla`: every one) counts something else than before."""
+
+    mart: str
+    measure: str
+    quarter: str
+    why: str
+
+    @property
+    def in_words(self) -> str:
+        """Two Swedish sentences or more: from when, and why."""
+        of = "" if self.measure == EVERY_MEASURE else f" för {label(self.measure) or self.measure}"
+        return f"Avbrott i serien{of} från och med {self.quarter[:4]} kv {self.quarter[5:]}. {self.why}"
+
+
+def series_breaks(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> tuple[SeriesBreak, ...]:
+    """The breaks that the release's series cross, in order of mart and quarter.
+
+    Args:
+        connection: one in which the release is attached (`ReleaseFile.reading`).
+        release: it.
+    """
+    table = next((one for one in release.tables if one.name == TABLE), None)
+    if table is None or not {column.name for column in table.columns} >= set(COLUMNS):
+        return ()
+    found = connection.execute(f"select {', '.join(COLUMNS)} from {release.relation(table)} order by all").fetchall()
+    return tuple(SeriesBreak(*map(str, row)) for row in found)
+
+
+def notes_on(found: Iterable[SeriesBreak], marts: Iterable[str]) -> tuple[str, ...]:
+    """What a chart or table of some marts says of its breaks; what several marts say alike is said once."""
+    wanted = set(marts)
+    return tuple(dict.fromkeys(one.in_words for one in found if one.mart in wanted))
