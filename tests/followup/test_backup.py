@@ -205,7 +205,8 @@ def test_after_a_rotation_no_backup_has_the_old_keys_once_older_ones_are_dropped
         return {key for rows in tables if "person_key" in rows.column_names for key in rows["person_key"].to_pylist()}
 
     old, versions = persons(place.home), load_keys(place.root / "keys.json")
-    place.run("keys", "rotate", "--yes")
+    said = place.run("keys", "rotate", "--yes")
+    assert "Earlier backups still have what was stored under the old keys: `followup backup --drop-older`" in said
     place.run("keys", "prune", "--yes")
     assert "rotation of keys" in place.run("backup", "--list")
     place.run("backup", "--drop-older")

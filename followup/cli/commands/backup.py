@@ -27,6 +27,20 @@ def register(app: typer.Typer) -> None:
     app.command()(restore)
 
 
+def remind_of_backups(settings: Settings, what: str) -> None:
+    """Say what has to be done about earlier backups, where an installation makes any.
+
+    Args:
+        settings: the installation's.
+        what: what they have and it has no more: "the person".
+    """
+    if settings.backup_url is not None:
+        print_line(
+            f"Earlier backups still have {what}: `followup backup --drop-older` removes them now; else each goes when "
+            f"it is {settings.backup_days} days old."
+        )
+
+
 def backup(
     url: UrlArgument = None,
     list_sets: Annotated[bool, typer.Option("--list", help="List the backups that are there.")] = False,

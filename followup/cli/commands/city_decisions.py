@@ -10,6 +10,7 @@ import typer
 
 from followup import deciding
 from followup.cli import output
+from followup.cli.commands.backup import remind_of_backups
 from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, console, errors, is_agreed, is_terminal, quarter_of
 from ingest.contracts import load_contracts
@@ -339,4 +340,5 @@ def _erase_person(settings: Settings) -> Exit:
         outdated="the person's rows",
         with_what="without them. What is published changes with the next release.",
     )
+    remind_of_backups(settings, "the person")
     return Exit.DONE if is_built else Exit.FAILED

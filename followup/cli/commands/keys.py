@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from followup.cli import output
+from followup.cli.commands.backup import remind_of_backups
 from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, console, errors, is_agreed
 from ingest.ledger.rotations import ORIGINALS, PERSONS, rotations_under_way
@@ -81,6 +82,7 @@ def rotate(
     is_built = PERSONS not in done.versions or rebuild_marts(
         settings, outdated="the old person keys", with_what="with the new person keys."
     )
+    remind_of_backups(settings, "what was stored under the old keys")
     for path in done.left:
         errors.print(f"[red]{escape(path)} can't be read and stays under its old key: restore it[/]", soft_wrap=True)
     if done.left or not is_built:
