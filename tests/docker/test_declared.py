@@ -328,5 +328,8 @@ def test_image_makes_the_portals_browser_files_after_the_portal_is_there() -> No
 
 
 def test_the_image_installs_the_lock_and_nothing_else() -> None:
-    assert "--require-hashes --requirement requirements.txt" in DOCKERFILE
-    assert "apt-get" not in DOCKERFILE
+    image, _, of_spark = DOCKERFILE.partition("\nFROM followup AS spark\n")
+    assert "--require-hashes --requirement requirements.txt" in image
+    assert "apt-get" not in image
+    assert "--require-hashes --requirement requirements-spark.txt" in of_spark
+    assert of_spark.rstrip().endswith("\nFROM followup")  # what is built without a target
