@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from publish.marts.declared import Mart
 from publish.policy import CellKeyPolicy
 from publish.release.deriving import Published, is_sensitive
-from publish.release.keyed import Flags, Rows
+from publish.release.keyed import Flags, Ints, Rows
 from publish.release.periods import TOTAL
 
 NO_CUT = "total"
@@ -27,10 +27,19 @@ def is_published(found: Published, policy: CellKeyPolicy) -> Flags:
         shown[:] = True
     if mart.shown_with is not None:
         shown &= found.counts[mart.shown_with] > 0
+    return shown & ~is_hidden(rows, found.counts, policy.too_few)
+
+
+def is_hidden(rows: Rows, counts: Mapping[str, Ints], least: int) -> Flags:
+    """Which rows are never published, as they break down too small a whole by what is sensitive.
+
+    Args:
+        rows: of a mart.
+        counts: its counts as published; what is set to 0 as part of a 0 makes no difference.
+        least: the policy's `too_few`; more than twice its greatest deviation.
+    """
     sensitive = is_sensitive(rows)
-    if sensitive.any():
-        shown &= ~sensitive | _is_of_large_whole(found, sensitive, policy.too_few)
-    return shown
+    return sensitive & ~_is_of_large_whole(rows, counts, sensitive, least) if sensitive.any() else sensitive
 
 
 def _is_of_facts(mart: Mart) -> bool:
@@ -43,13 +52,13 @@ def _is_number(rows: Rows, column: str) -> bool:
     return kind.startswith(("int", "uint"))
 
 
-def _is_of_large_whole(found: Published, sensitive: Flags, least: int) -> Flags:
+def _is_of_large_whole(rows: Rows, counts: Mapping[str, Ints], sensitive: Flags, least: int) -> Flags:
     """Of sensitive rows: whether one of the mart's counts is large enough in each row that they are a part of.
 
     By reason and source these are the row by source alone, the row by reason alone, and the row by neither.
     """
-    mart, rows = found.rows.mart, found.rows
-    size = np.max([found.counts[name] for name in mart.whole], axis=0)
+    mart = rows.mart
+    size = np.max([counts[name] for name in mart.whole], axis=0)
     each = [[column for column in dimension if column in mart.sensitive] for dimension in mart.dimensions]
     large = sensitive.copy()
     own_key = _keys(rows, ())

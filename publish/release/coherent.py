@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from publish.cell_keys.keys import Group
 from publish.marts.declared import Measures, family_of
+from publish.policy import CellKeyPolicy
+from publish.release.choosing import is_hidden
 from publish.release.coordinates import Uints, keys_of, mark, mark_of_place, marks_of, modular
 from publish.release.groups import Counted, counted_in, key_sums
 from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place, Rows
@@ -62,7 +64,7 @@ class Coherence:
         capped: Sequence[Flags],
         new: Collection[Group],
         successors: Mapping[str, str],
-        greatest: int,
+        policy: CellKeyPolicy,
     ) -> None:
         """Prepare.
 
@@ -74,10 +76,10 @@ class Coherence:
             capped: of each mart, which of these rows have a count that was capped: it is no whole.
             new: groups that are drawn now.
             successors: unit → the unit that it is part of today, where that is another.
-            greatest: D.
+            policy: D, and which rows are never published: they take no part.
         """
         self._marts, self._measures, self._held, self._capped, self._new = marts, measures, held, capped, new
-        self._successors, self._greatest = successors, greatest
+        self._successors, self._greatest, self._too_few = successors, policy.greatest_deviation, policy.too_few
         self._wholes: dict[str, set[str]] = {}
         self._by_place: dict[tuple[int, str | None, bool], list[Uints]] = {}
         pairs = {pair for rows in marts for pair in rows.mart.parts()}
@@ -111,8 +113,9 @@ class Coherence:
             shown[one.mart][one.column][one.rows] = value[one.figure]
 
     def _cells(self, shown: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
-        """All cells that count somebody, or did where they are held, and the value of each figure."""
+        """All cells that can be published and count somebody, or did where they are held; the value of each figure."""
         by_draw: dict[str, list[tuple[int, Counted]]] = {}
+        hidden = [is_hidden(rows, counts, self._too_few) for rows, counts in zip(self._marts, shown, strict=True)]
         for number, rows in enumerate(self._marts):
             for counted in counted_in(rows):
                 count = rows.mart.person_counts.get(counted.column)
@@ -124,7 +127,9 @@ class Coherence:
         made: list[_Cells] = []
         values = [np.zeros(0, np.int64)]
         for found in by_draw.values():
-            cells, identities = zip(*(self._of(*one, keys[one[0], one[1].unit]) for one in found), strict=True)
+            cells, identities = zip(
+                *(self._of(*one, keys[one[0], one[1].unit], hidden[one[0]]) for one in found), strict=True
+            )
             together, figure = np.unique(np.concatenate(identities), return_inverse=True)
             figure = figure.astype(np.int32)
             value = np.zeros(len(together), np.int64)
@@ -135,11 +140,11 @@ class Coherence:
             values.append(value)
         return made, np.concatenate(values)
 
-    def _of(self, number: int, counted: Counted, keys: Uints) -> tuple[_Cells, Uints]:
+    def _of(self, number: int, counted: Counted, keys: Uints, hidden: Flags) -> tuple[_Cells, Uints]:
         """The cells of a column and measure, and of each a number of what it counts."""
         rows = self._marts[number]
         held = self._held[number].get(counted.column, np.zeros(len(rows), np.bool_))
-        there = counted.rows & np.where(held, ~self._capped[number], rows.ints(counted.column) > 0)
+        there = counted.rows & ~hidden & np.where(held, ~self._capped[number], rows.ints(counted.column) > 0)
         at = np.flatnonzero(there).astype(np.int32)
         key = keys[at] + modular([mark("measure", counted.measure)])
         place_of, places = rows.places_by(counted.unit)

@@ -170,7 +170,7 @@ def _figures(
         [one.was_capped() for one in held],
         new,
         successors,
-        method.policy.greatest_deviation,
+        method.policy,
     )
     counts = [one.counts(drawn) for one, drawn in zip(held, drawing.counts(), strict=True)]
     coherence.apply(counts)

@@ -19,7 +19,7 @@ import yaml
 
 say = functools.partial(print, flush=True)
 ROOT = Path(__file__).parents[2]
-ROOMS = ("ingest", "publish", "synthetic", "followup", "portal", "dags", "dbt_project", "expectations")
+ROOMS = ("ingest", "publish", "synthetic", "followup", "portal", "dags", "dbt_project", "expectations", "*.md")
 MOVED = (("2020-06-30", "2025-06-30"), ("2020-07-01", "2025-07-01"), ("2023-06-30", "2033-06-30"),
          ("2023-07-01", "2033-07-01"))  # fmt: skip
 """Until 30 June 2025 there are fourteen units; on 1 July two of them become one."""
