@@ -9,6 +9,7 @@ in the ledger, or in any object of the backups.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -136,11 +137,11 @@ def see_no_old_key(place: BackedUpPlace, back: Path, old: set[str], secrets: lis
 
 
 def someone(drawn: Path) -> str:
-    """The number of the first person of a drawn file."""
-    path = next(drawn.glob("*/*_arenden_*.csv"))
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    at = next(place for place, name in enumerate(lines[0].split(";")) if name.lower().startswith("person"))
-    return next(number for line in lines[1:] if len(number := line.split(";")[at]) >= 12)
+    """A number in the drawn files of cases, of which some are not in UTF-8."""
+    for path in sorted(drawn.glob("*/*_arenden_*.csv")):
+        if found := re.search(rb"\b(?:19|20)\d{6}-?\d{4}\b", path.read_bytes()):
+            return found[0].decode()
+    raise AssertionError("no drawn file of cases has a number")
 
 
 def drill(root: Path, quarters: tuple[str, str], scale: float) -> None:
