@@ -140,6 +140,9 @@ class Settings(BaseSettings):
         "text", description="how the portal and the commands log: text, or json: an object a line"
     )
     originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
+    feedback_kept_days: int = Field(730, ge=1, description="feedback that is older is erased")
+    sessions_kept_days: int = Field(30, ge=1, description="sessions of the portal that ended longer ago are erased")
+    logs_kept_days: int = Field(90, ge=1, description="logs of Airflow's tasks and of builds that are older are erased")
     rows_kept_quarters: int = Field(
         20,
         ge=8,

@@ -19,6 +19,7 @@ from followup.cli.commands import (
     city_decisions,
     closing,
     contract,
+    expiring,
     extract,
     keys,
     ledger,
@@ -259,6 +260,7 @@ locking.register(app)
 closing.register(app)
 reminders.register(app)
 city_decisions.register(app)
+expiring.register(app)
 mapping.register(app)
 templates.register(app)
 preview.register(app)

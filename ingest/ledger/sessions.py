@@ -182,10 +182,19 @@ def revoke_all(connection: sa.Connection, user_id: int, now: datetime, session_i
     return int(connection.execute(statement.values(revoked_at=now)).rowcount)
 
 
-def forget_old(ledger: Ledger, now: datetime) -> None:
+def forget_old(ledger: Ledger, now: datetime, kept_for: timedelta = _KEPT_FOR) -> None:
     """Remove the rows of sessions that ended long ago: they name networks and browsers."""
     with ledger.engine.begin() as connection:
-        connection.execute(portal_session.delete().where(portal_session.c.expires_at < now - _KEPT_FOR))
+        connection.execute(portal_session.delete().where(portal_session.c.expires_at < now - kept_for))
+
+
+def count_old(ledger: Ledger, now: datetime, kept_for: timedelta) -> int:
+    """How many rows `forget_old` would remove."""
+    counting = (
+        sa.select(sa.func.count()).select_from(portal_session).where(portal_session.c.expires_at < now - kept_for)
+    )
+    with ledger.reading() as connection:
+        return int(connection.execute(counting).scalar_one())
 
 
 def network_of(address: str, *, bits: int = 24, bits_of_ipv6: int = 48) -> str:

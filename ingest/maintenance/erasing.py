@@ -26,6 +26,7 @@ from ingest.explaining import open_count
 from ingest.ledger import Submission
 from ingest.ledger.erasures import mark_original_erased, record_erasure, record_rows_removed
 from ingest.ledger.explanations import explanations_of
+from ingest.ledger.freezes import newest_frozen
 from ingest.ledger.uploads import find_upload, take_back
 from ingest.maintenance.reimporting import came_at, unrecorded_originals
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
@@ -83,12 +84,7 @@ def erase_originals(intake: IntakeContext, received_before: datetime, now: datet
     Raises:
         LeaseBusy: a district's files are being taken in.
     """
-    old: dict[str, datetime] = {}
-    for found in intake.ledger.submissions():
-        if found.original_path and found.original_erased_at is None:
-            newest = old.get(found.original_path, found.submitted_at)
-            old[found.original_path] = max(newest, found.submitted_at)
-    chosen = sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
+    chosen = originals_older_than(intake, received_before)
     for district, paths in groupby(chosen, key=_district_of):
         with intake.lease(district):  # a rotation would put back what it has just read
             for path in paths:
@@ -97,6 +93,17 @@ def erase_originals(intake: IntakeContext, received_before: datetime, now: datet
     if chosen or unknown:
         record_erasure(intake.ledger, "originals", now, len(chosen) + unknown, 0)
     return Erased(len(chosen) + unknown, 0, 0, unknown)
+
+
+def originals_older_than(intake: IntakeContext, received_before: datetime) -> list[str]:
+    """Paths, under home, of the originals of submissions up to a moment, and of all quarters whose rows are erased."""
+    frozen, old = newest_frozen(intake.ledger), dict[str, datetime]()
+    for found in intake.ledger.submissions():
+        if found.original_path and found.original_erased_at is None:
+            is_erased = frozen is not None and (found.reporting_quarter or "9999") <= frozen.erased_quarter
+            submitted_at = min(received_before, found.submitted_at) if is_erased else found.submitted_at
+            old[found.original_path] = max(old.get(found.original_path, submitted_at), submitted_at)
+    return sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)
 
 
 def _erase_unknown(intake: IntakeContext, is_to_go: Callable[[Path], bool]) -> int:

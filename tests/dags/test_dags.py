@@ -28,6 +28,7 @@ def test_dags_are_their_files(dags):
             "build_marts",
             "close_quarter",
             "collect_submissions",
+            "erase_expired",
             "guard_readers",
             "publish_release",
             "send_reminders",
@@ -60,7 +61,7 @@ def test_reading_the_dags_imports_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'dags/plugins'); sys.path.insert(0, 'dags')\n"
         "import apply_contract, back_up, collect_submissions, build_marts, publish_release, guard_readers\n"
-        "import send_reminders, close_quarter\n"
+        "import send_reminders, close_quarter, erase_expired\n"
         "print([name for name in ('great_expectations', 'dbt', 'duckdb', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -31,9 +33,11 @@ from followup.build.freezing import (
     rows_due,
 )
 from followup.deciding import DecisionRefused, Fault, require_withdrawable
+from followup.expiring import earlier_reports, erase_expired, what_expires
 from ingest.ledger import ChangeRefused, Ledger, decisions
-from ingest.ledger.acts import acts
+from ingest.ledger.acts import acts, system_now, verify
 from ingest.ledger.freezes import newest_frozen
+from ingest.ledger.tables import portal_session, portal_user
 from ingest.maintenance.rotating import rotate
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
@@ -358,3 +362,40 @@ def state(settings: Settings) -> dict[str, object]:
         "files": sorted(str(path.relative_to(settings.home)) for path in files if "sqlite" not in path.name),
         "is_built": fingerprint is not None,
     }
+
+
+def test_what_expires_is_listed_erased_and_reported_in_swedish(place: Settings, ledger: Ledger) -> None:
+    """Rows with their figures, feedback, a session and a log; what is young stays."""
+    build(place)
+    now = system_now()
+    with ledger.engine.begin() as connection:
+        connection.execute(portal_user.insert().values(user_id=1, name="anna", role="city", created_at=NOW))
+        for token, ended in (("a", now - timedelta(days=31)), ("b", now - timedelta(days=29))):
+            connection.execute(
+                portal_session.insert().values(
+                    token_hash=token, user_id=1, created_at=ended, last_seen_at=ended, expires_at=ended, network="-",
+                    agent="-",
+                )
+            )  # fmt: skip
+    logs = place.airflow_home / "logs" / "tasks" / "dag"
+    logs.mkdir(parents=True)
+    for name, age in (("old.log", 91), ("new.log", 89)):
+        (logs / name).write_text("1 rows\n")
+        os.utime(logs / name, (time.time() - age * 86400,) * 2)
+    with open_intake(place) as intake:
+        expected, lines = what_expires(intake)
+        assert lines[0] == "2017Q1 arenden: 3 rader, 1 kvar" and len(lines) == 4
+        assert (expected.rows, expected.sessions, expected.logs, expected.feedback) == (GONE, 1, 1, 4)
+        done = erase_expired(intake)
+        assert done.rows == GONE and done.erased_to == "2017Q4"
+        text = done.as_text()
+        assert text[:2] == [
+            "Rader om personer till och med 2017Q4: 8 i 4 filer har gallrats.",
+            "Siffrorna till och med 2018Q3 är frysta.",
+        ]
+        assert "Avslutade inloggningar: 1 har gallrats." in text and "Loggfiler: 1 har gallrats." in text
+        assert [report for _, report in earlier_reports(intake, 5)] == [done]
+        assert not erase_expired(intake).is_anything
+        assert len(earlier_reports(intake, 5)) == 1
+    assert sorted(path.name for path in logs.iterdir()) == ["new.log"]
+    assert verify(ledger).broken == ()

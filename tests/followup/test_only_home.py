@@ -35,6 +35,7 @@ COMMANDS = {
     "demo-data": ("--out", "{out}/drawn", "--from", "2018Q1", "--to", "2018Q1", "--scale", "0.01"),
     "doctor": (),
     "erase": ("--originals", "--yes"),
+    "erase-expired": ("--yes",),
     "exception close": ("1",),
     "exception list": (),
     "exception open": (*QUARTER, "--district", "farsta", "--why", "w"),

@@ -17,6 +17,7 @@ README_LINES = 100
 COMMANDS = {
     "demo-data", "check", "template", "preview", "receive", "build", "publish", "status", "run", "doctor",
     "lock", "unlock", "exception", "withdraw", "explain", "alias", "reprocess", "restore-rows", "erase",
+    "erase-expired",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
     "remind", "contact", "quarter", "mapping", "contract",
     "metrics", "ledger", "backup", "restore",
