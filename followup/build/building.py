@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from followup.build.engines import engine_of
+from followup.build.lineage import is_configured, send_lineage
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
@@ -235,6 +236,8 @@ def build_file(
         parsed = _parsed_file(settings, warehouse, engine.target)
         arguments = [*_dbt_arguments(variables, folder, with_tests), "--target", engine.target]
         nodes, reason, described = _run_dbt(arguments, folder, parsed, on_node)
+        if is_configured():
+            send_lineage(PROJECT, folder / "target", engine.target)
         failed = [node for node in nodes if node.status in _FAILED]
         if is_good := described is not None and reason is None and not failed:
             assert described is not None
@@ -276,7 +279,7 @@ def _run_dbt(
         if on_node is not None:
             on_node(node)
 
-    manifest, described = _read_parsed(parsed)
+    manifest, described = (None, None) if is_configured() else _read_parsed(parsed)
     if manifest is not None:
         arguments = [*arguments, "--no-write-json"]
     with _build_log(folder / "logs") as log, _gc_paused():
