@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from followup.build.engines.spark_engine import SparkEngine
 from followup.build.engines.spark_sources import write_sources
 from followup.build.snapshot import write_inputs
 from ingest.contracts import load_contracts
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 from ingest.storing import stored_schema
 from publish.catalogue.manifest import DescribedColumn, DescribedTable, Manifest
 from publish.serving.release_file import read_release
@@ -150,3 +151,17 @@ def test_the_engine_is_chosen_by_settings(tmp_path: Path) -> None:
 def test_another_master_is_refused(master: str) -> None:
     with pytest.raises(ValueError, match="spark_master"):
         Settings.model_validate({"spark_master": master})
+
+
+def test_spark_that_is_not_here_is_said_in_words(
+    sent: list[tuple[str, str, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the command line says what is wrong with a setting."""
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    write_inputs(tmp_path / "build", [], sent, "2020-07-01")
+    engine = SparkEngine("local[2]")
+    with (
+        pytest.raises(SettingsError, match=r"tools/setup\.sh spark"),
+        engine.session(tmp_path / "warehouse.duckdb", tmp_path / "build", tmp_path / "marts"),
+    ):
+        pass

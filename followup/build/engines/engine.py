@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from ingest.settings import SettingsError
 from publish.catalogue.manifest import Manifest
 
 _MEMORY = 9 << 29
 """Bytes that an engine on this machine may use at most; the whole process takes some one and a half GiB more."""
 
 
-class EngineMissing(Exception):
+class EngineMissing(SettingsError):
     """The engine can't run here; the message says what to install."""
 
 
