@@ -33,6 +33,8 @@ from ingest.ledger import Ledger, LedgerError, acts
 from ingest.ledger.releases import current_release
 from ingest.quarters import Quarter
 from ingest.settings import ROOT
+from publish.serving.csv_files import narrow
+from publish.serving.release_file import read_release
 from synthetic.city import DATASETS, draw_city
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class City:
     def send(self) -> None:
         for unit in UNITS:
             folder = self.cluster.volume("inbox") / unit
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             for path in (self.drawn / unit).iterdir():
                 shutil.copy(path, folder)
 
@@ -96,14 +98,14 @@ class City:
 
 
 def patiently(look: Callable[[], T | None], what: str, every: float = 0.5) -> T:
-    """What `look` gives, once it gives something; servers that are down in the meantime are waited for."""
+    """What `look` gives, once that is something (no empty list); servers that are down meanwhile are waited for."""
     give_up_at, trouble = time.monotonic() + LONG, ""
     while time.monotonic() < give_up_at:
         try:
             found = look()
         except (AirflowError, LedgerError, psycopg.Error) as error:
             found, trouble = None, str(error)
-        if found is not None and found is not False:
+        if found:
             return found
         time.sleep(every)
     pytest.fail(f"waited in vain until {what}: {trouble}")
@@ -204,7 +206,6 @@ def test_every_submission_is_in_force_once_and_the_log_of_acts_is_whole(city: Ci
     assert len(every) == TOTAL and {one.state for one in every} == {"accepted"}
     assert set(Counter((one.district_code, one.dataset) for one in every).values()) == {1}
     assert all(done["submission.accepted", one.submission_id] == 1 for one in every)
-    assert len({action for action in done if action[0] == "release.released"}) <= 1
     left = [path for path in city.cluster.volume("inbox").rglob("*_2018Q1.*") if "aterkoppling" not in path.parts]
     assert left == []
 
@@ -276,14 +277,14 @@ def test_marts_and_release_are_those_of_a_quiet_run(city: City) -> None:
     published = city.cluster.volume("published") / "current"
     quiet_release = Path(environment["FOLLOWUP_PUBLISHED"])
     assert differences(published / "followup.duckdb", quiet_release / "followup.duckdb", ("published",)) == []
-    rows = {}
-    with duckdb.connect(str(published / "followup.duckdb"), read_only=True) as release:
-        for (table,) in release.execute(
-            "select table_name from duckdb_tables() where schema_name = 'published'"
-        ).fetchall():
-            (rows[table],) = release.execute(f'select count(*) from published."{table}"').fetchone() or (0,)
+    release = read_release(published / "followup.duckdb")
+    with release.reading() as connection:
+        shown = {
+            table.name: connection.execute(f"select count(*) from ({release.query(table)}{narrow(table)})").fetchone()
+            for table in release.tables
+        }
     logins = json.loads((city.cluster.folder / "secrets" / "logins.json").read_text())
     address = {"host": "127.0.0.1", "port": city.cluster.ports["postgres"], "dbname": "followup"}
     with psycopg.connect(**address, user="followup_reader", password=logins["followup_reader"]) as reader:
-        for table, count in rows.items():
-            assert reader.execute(f'select count(*) from published."{table}"').fetchone() == (count,), table
+        for table, count in shown.items():
+            assert reader.execute(f'select count(*) from published."{table}"').fetchone() == count, table
