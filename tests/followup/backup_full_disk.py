@@ -46,8 +46,8 @@ def backing_up(place: BackedUpPlace, disk: Disk, shares: list[float]) -> None:
     shutil.move(place.backups, disk.folder / "backups")
     place.backups.symlink_to(disk.folder)
     where = str(disk.folder / "backups")
-    (place.home / "frozen").mkdir()
-    (place.home / "frozen" / "a.parquet").write_bytes(bytes(range(256)) * 4000)
+    (place.home / "added").mkdir()
+    (place.home / "added" / "a.parquet").write_bytes(bytes(range(256)) * 4000)
     for share in shares:
         disk.leave(max(int(1_024_000 * share), 4096))
         said = fails_for_room(place, "backup", where)

@@ -125,12 +125,12 @@ def test_what_belongs_to_no_backup_is_left_out_and_what_nobody_named_is_in_it(pl
     for name in ("warehouse.duckdb", "build/logs/dbt.log", "work/1.json", "extracts/farsta.xlsx", "airflow/airflow.db"):
         (place.home / name).parent.mkdir(parents=True, exist_ok=True)
         (place.home / name).write_text("x", encoding="utf-8")
-    (place.home / "frozen").mkdir()
-    (place.home / "frozen" / "2017Q4.parquet").write_text("x", encoding="utf-8")
-    (place.home / "frozen" / ".half.parquet.tmp").write_text("x", encoding="utf-8")
+    (place.home / "added").mkdir()
+    (place.home / "added" / "2017Q4.parquet").write_text("x", encoding="utf-8")
+    (place.home / "added" / ".half.parquet.tmp").write_text("x", encoding="utf-8")
     before = {file.path for file in place.sets()[0].files}
     place.back_up()
-    assert {file.path for file in place.sets()[1].files} - before == {"frozen/2017Q4.parquet"}
+    assert {file.path for file in place.sets()[1].files} - before == {"added/2017Q4.parquet"}
 
 
 def test_of_the_spool_only_what_was_handed_in_is_in_a_backup(place: BackedUpPlace) -> None:
@@ -364,9 +364,9 @@ def test_a_backup_killed_at_any_step_leaves_earlier_ones_whole_and_the_next_ends
     place.backups.mkdir()
     place.back_up()
     parquet = next(place.home.glob("validated/grupper/**/*.parquet"))
-    (place.home / "frozen").mkdir()
+    (place.home / "added").mkdir()
     for number in range(3):
-        (place.home / "frozen" / f"{number}.parquet").write_bytes(parquet.read_bytes() + bytes([number]))
+        (place.home / "added" / f"{number}.parquet").write_bytes(parquet.read_bytes() + bytes([number]))
     whole = BackedUpPlace(Place(place.root).copy(tmp_path / "whole").root)
     code, steps = run(["backup"], whole.environment, Path())
     assert code == 0 and steps is not None and steps > 8
