@@ -60,7 +60,7 @@ def compacted(sent: list[tuple[str, str, Path]], tmp_path: Path) -> dict[str, in
     inputs, cache = tmp_path / "inputs", tmp_path / "cache"
     write_inputs(inputs, [], sent, "2020-07-01")
     folders = write_sources(inputs, tmp_path / "sources", cache)
-    assert set(folders) == {*load_contracts(), "submissions", "clock"}
+    assert set(folders) == {*load_contracts(), "submissions", "clock", "frozen"}
     read = pq.read_table(folders[DATASET])
     assert sorted(read["submission_id"].to_pylist()) == sorted(
         f"{quarter}-{n}" for n, (_, quarter, _) in enumerate(sent)
