@@ -165,3 +165,12 @@ def test_spark_that_is_not_here_is_said_in_words(
         engine.session(tmp_path / "warehouse.duckdb", tmp_path / "build", tmp_path / "marts"),
     ):
         pass
+
+
+def test_frozen_figures_are_never_lost_on_spark(tmp_path: Path) -> None:
+    write_inputs(tmp_path, [], [], "2020-07-01", [("mart_case_flow", tmp_path / "frozen_rows.parquet", "2018Q4")])
+    with (
+        pytest.raises(SettingsError, match="frozen figures"),
+        SparkEngine("local[2]").session(tmp_path / "warehouse.duckdb", tmp_path, tmp_path / "marts"),
+    ):
+        pass
