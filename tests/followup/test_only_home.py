@@ -36,6 +36,8 @@ COMMANDS = {
     "doctor": (),
     "erase": ("--originals", "--yes"),
     "erase-expired": ("--yes",),
+    "contract apply": ("{out}", "--yes"),
+    "contract try": ("{out}",),
     "exception close": ("1",),
     "exception list": (),
     "exception open": (*QUARTER, "--district", "farsta", "--why", "w"),

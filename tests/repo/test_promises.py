@@ -104,7 +104,7 @@ def test_page_names_only_paths_that_exist(root: Path, page: str) -> None:
     quoted = [*re.findall(r"`([\w.{}<>*/-]+/[\w.{}<>*/-]*)`", text), *re.findall(r"\]\(([^)#:]+)\)", text)]
     base = (root / page).parent
     installed = "data|proposed|landing|validated|queries|published|feedback|spool|work|aterkoppling|for_stora"
-    elsewhere = re.compile(rf"^({installed}|\.venv|demo|examples)/|[<>*{{}}…]")
+    elsewhere = re.compile(rf"^({installed}|\.venv|\.venv-spark|demo|examples)/|[<>*{{}}…]")
     wanted = [name for name in quoted if not elsewhere.search(name)]
     assert [name for name in wanted if not ((root / name).exists() or (base / name).exists())] == []
 

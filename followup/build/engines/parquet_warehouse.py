@@ -64,8 +64,8 @@ def write_views(upcoming: Path, folder: Path, described: Manifest) -> None:
         target.execute(f"create table main.{_BUILT} as select ? as folder", [folder.name])
         for schema in SCHEMAS:
             target.execute(f"create schema {schema}")
-            for table in sorted(place for place in (folder / f"{schema}.db").glob("*") if place.is_dir()):
-                _write_view(target, schema, table, types)
+            for place in sorted(one for one in (folder / f"{schema}.db").glob("*") if one.is_dir()):
+                _write_view(target, schema, place, types)
         for table in described.tables:
             if (folder / f"{table.layer}.db" / table.name).is_dir():
                 _describe(target, table)
