@@ -36,7 +36,7 @@ COMMANDS = {
     "doctor": (),
     "erase": ("--originals", "--yes"),
     "erase-expired": ("--yes",),
-    "contract apply": ("{out}", "--yes"),
+    "contract apply": (),
     "contract try": ("{out}",),
     "exception close": ("1",),
     "exception list": (),
