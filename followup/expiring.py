@@ -18,16 +18,13 @@ from ingest.ledger import sessions
 from ingest.ledger.acts import system_now
 from ingest.ledger.freezes import add_expiry_report, expiry_reports
 from ingest.ledger.store import newest_accepted
-from ingest.ledger.uploads import forget
+from ingest.ledger.uploads import REMEMBERED, forget
 from ingest.maintenance.erasing import erase_originals, originals_older_than
 from ingest.queries import queries_path
 from ingest.recording import IntakeContext
 
 if TYPE_CHECKING:
     from followup.build.building import NodeResult
-
-_UPLOADS_REMEMBERED = timedelta(days=120)
-"""As the portal does; a test compares the two."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def erase_expired(intake: IntakeContext, on_node: Callable[[NodeResult], None] |
     for path in (*_old_feedback(intake, now), *_old_logs(intake, now)):
         path.unlink(missing_ok=True)
     sessions.forget_old(ledger, system_now(), timedelta(days=settings.sessions_kept_days))
-    forget(ledger, system_now() - _UPLOADS_REMEMBERED)
+    forget(ledger, system_now() - REMEMBERED)
     if counted.is_anything:
         add_expiry_report(ledger, json.dumps(asdict(counted)), now)
     return counted

@@ -12,7 +12,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
@@ -40,6 +40,8 @@ ENDED = ("accepted", "refused", "duplicate", "unpacked", "failed", "cancelled", 
 """States in which an upload stays."""
 _ONE_AT_A_TIME = 7_240_032
 """PostgreSQL's advisory lock for claiming what is to be taken in."""
+REMEMBERED = timedelta(days=120)
+"""How long pages can show an upload that has ended; its submission and acts stay."""
 MOST_ATTEMPTS = 3
 """A file at which so many workers died is not tried again."""
 GAVE_UP = (

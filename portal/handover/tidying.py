@@ -8,13 +8,11 @@ from datetime import timedelta
 
 from ingest.ledger import Ledger
 from ingest.ledger.acts import system_now
-from ingest.ledger.uploads import end_broken_off, expire, find_upload, forget
+from ingest.ledger.uploads import REMEMBERED, end_broken_off, expire, find_upload, forget
 from ingest.settings import Settings
 from ingest.spooling import Spool
 from portal.settings import PortalSettings
 
-_REMEMBERED = timedelta(days=120)
-"""How long pages can show an upload that has ended; its submission and acts stay."""
 _UNKNOWN_SECONDS = 3600.0
 """A file whose upload is unknown may be one that is just being unpacked; after so long it is not."""
 
@@ -27,7 +25,7 @@ def tidy(settings: Settings, own: PortalSettings, ledger: Ledger) -> None:
     now = system_now()
     end_broken_off(ledger)
     expire(ledger, now - timedelta(hours=own.spool_hours))
-    forget(ledger, now - _REMEMBERED)
+    forget(ledger, now - REMEMBERED)
     spool = Spool(settings)
     for upload_id in spool.ids():
         with suppress(ValueError, OSError):
