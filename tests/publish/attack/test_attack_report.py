@@ -75,6 +75,24 @@ def test_attack_of_two_releases_uses_both_draws():
     assert report.bounds.misled > 0 or report.bounds.narrower > 0
 
 
+def test_figures_that_wait_bind_others_only_within_the_records_that_may_have_changed(city):
+    """The city's figures are of ten records more than the units' are: their sums mislead who takes them for exact."""
+    table = release(city, drawn(city, 7))
+    is_city = np.array(table["unit"].to_pylist()) == "stockholm"
+    shown = np.array(table["published"].to_pylist())
+    shown = np.where(is_city & (shown > 0), shown + 10, shown)
+    figures = Figures.from_table(table.set_column(table.column_names.index("published"), "published", pa.array(shown)))
+    periods = figures.names[figures.column("period")]
+    waiting = {(measure, "stockholm", "as_submitted", period) for measure in MEASURES for period in periods}
+    reports = [
+        attack(figures, DECLARED, Deviation(), truth(city), samples_wanted=2, seed=3, waiting=given)
+        for given in ((), waiting)
+    ]
+    assert reports[0].bounds.misled > 0 and reports[0].waiting == 0
+    assert (reports[1].bounds.misled, reports[1].programs.misled, reports[1].bounds.narrower) == (0, 0, 0)
+    assert reports[1].waiting > 100 and 0 < reports[1].bounds.cells < reports[0].bounds.cells
+
+
 def test_samples_take_turns_and_keep_to_their_size(city):
     figures = Figures.from_table(release(city, drawn(city, 7)))
     declared = dataclasses.replace(DECLARED, parts=(("offered", "accepted"),))
