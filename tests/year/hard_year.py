@@ -192,13 +192,13 @@ class HardYear:
 
     def _put_without(self, file: Path, column: str) -> None:
         def without(lines: list[bytes]) -> list[bytes]:
-            place = [name.strip().decode("utf-8-sig", "replace").casefold() for name in lines[0].split(b";")]
-            wanted = [number for number, name in enumerate(place) if name in (column, "rättslig grund")]
-            require(wanted, f"{file.name} has no column {column}")
+            separator = max((b";", b",", b"\t"), key=lines[0].count)
+            names = [_text_of(name).strip(' \r\n"').casefold() for name in lines[0].split(separator)]
+            left = [number for number, name in enumerate(names) if name not in (column, "rättslig grund")]
+            require(len(left) == len(names) - 1, f"{file.name} has no column {column}: {names}")
             ending = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"
-            kept = [[cell for number, cell in enumerate(line.strip(b"\r\n").split(b";")) if number not in wanted]
-                    for line in lines]  # fmt: skip
-            return [b";".join(cells) + ending for cells in kept]
+            rows = [line.strip(b"\r\n").split(separator) for line in lines]
+            return [separator.join(row[number] for number in left) + ending for row in rows]
 
         self._changed(file, without)
 
@@ -283,6 +283,13 @@ class HardYear:
         require("full" in done.said.casefold(), f"nothing says that the disk is full: {done.said[-600:]}")
         ballast.unlink()
         say(f"  {command} on a full disk ends with 3 and says so")
+
+
+def _text_of(name: bytes) -> str:
+    try:
+        return name.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return name.decode("cp1252")
 
 
 def _is_writing(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
