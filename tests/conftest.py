@@ -6,6 +6,7 @@ a temporary folder of this test process, and the network guard is installed here
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -19,6 +20,9 @@ from hypothesis import settings
 # On a busy machine an example may take long: that is no fault.
 settings.register_profile("untimed", settings.default, deadline=None)
 settings.load_profile("untimed")
+
+# The client of the tests writes every address that it asks for into its log: what the tests look for is in ours.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 # The test processes of one run have a folder together: the first makes it, those that it starts are given its name.
 _IS_FIRST = "FOLLOWUP_TEST_SHARED" not in os.environ

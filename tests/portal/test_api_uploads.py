@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from ingest.ledger import api_requests, decisions
 from ingest.ledger.acts import system_now
 from ingest.ledger.api_requests import AnsweredElsewhere
 from ingest.ledger.api_tokens import Scope
+from ingest.ledger.leases import machine
 from ingest.quarters import Quarter
 from portal.api.gate import Buckets, Gate
 
@@ -291,7 +291,7 @@ def test_request_of_a_process_that_died_is_taken_over_and_old_ones_are_forgotten
     assert bromma.send(b"x", NAME, key="dead").status_code == 409
     with place.ledger.engine.begin() as connection:
         dead = api_requests.api_request.update().where(api_requests.api_request.c.status.is_(None))
-        connection.execute(dead.values(claimed_by=f"{socket.gethostname()}|1|0|0"))
+        connection.execute(dead.values(claimed_by=f"{machine()}|1|0|0"))
     assert bromma.send(arenden("J1"), NAME, key="dead").status_code == 202
     assert bromma.send(arenden("J2"), NAME, key="dead").status_code == 422
     later = now + timedelta(hours=24, seconds=5)
