@@ -92,9 +92,8 @@ def attack(
         limits: the policy's.
         known: what is known of a child besides unit and period.
         beside: durations, pairs of releases, files.
-        waiting: groups that are published as they were although what they count has changed, by up to
-            `limits.waiting` records each: so far their relations may be from holding. `truth` is not of their figures,
-            and nothing is scored by them.
+        waiting: groups that are published as they were although what they count has changed. Their relations do not
+            hold, `truth` is not of their figures, and nothing is scored by them.
         seed: of the sample.
         samples_wanted: how many are drawn; None: each family of measures once, and at least eight.
         seconds: after which the attack is cut short. Otherwise the same seed finds the same on every machine.
@@ -157,7 +156,8 @@ def _attack_sample(
     measures = [name for name in sample.figures.names[0] if sample.figures.where("measure", name).any()]
     true = cells.true_of(truth.take(truth.where("measure", *measures)))
     is_waiting = cells.of_groups(waiting)
-    system = system.loosened(is_waiting, limits.waiting)
+    if is_waiting.any():
+        system = system.without(is_waiting)
     true[is_waiting] = UNKNOWN
     found.waiting += int((is_waiting & (cells.row >= 0)).sum())
     newest = cells.newest()

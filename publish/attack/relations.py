@@ -64,10 +64,10 @@ class System:
         rows = np.flatnonzero(self.lower == self.upper)
         return System(self.cells, self.matrix[rows], self.lower[rows], self.upper[rows], self.kind[rows])
 
-    def loosened(self, cells: Flags, records: int) -> System:
-        """The same, where relations of some cells hold only within so many records of each."""
-        slack = records * (abs(self.matrix) @ cells.astype(float))
-        return System(self.cells, self.matrix, self.lower - slack, self.upper + slack, self.kind)
+    def without(self, cells: Flags) -> System:
+        """Without the relations of some cells."""
+        rows = np.flatnonzero(abs(self.matrix) @ cells.astype(float) == 0)
+        return System(self.cells, self.matrix[rows], self.lower[rows], self.upper[rows], self.kind[rows])
 
     def near(self, cells: Rows, most: int) -> Rows:
         """At most so many relations around some cells, nearest first."""

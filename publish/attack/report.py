@@ -26,8 +26,6 @@ class Limits:
     """Conclusions about a child are surer than this, unless …"""
     by_city: float = 0.8
     """… the city's shares alone make them surer than this."""
-    waiting: int = 29
-    """The most records of a group that have changed while its correction waits."""
 
 
 @dataclass(frozen=True)

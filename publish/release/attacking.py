@@ -124,7 +124,7 @@ def attack_figures(
         known,
         Deviation(policy.cell_keys.js, policy.cell_keys.greatest_deviation, policy.cell_keys.variance),
         truth,
-        limits=Limits(width=limits.width, waiting=policy.cell_keys.least_changed - 1),
+        limits=Limits(width=limits.width),
         beside=more,
         waiting=waiting,
         seed=seed,

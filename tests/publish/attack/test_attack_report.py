@@ -75,7 +75,7 @@ def test_attack_of_two_releases_uses_both_draws():
     assert report.bounds.misled > 0 or report.bounds.narrower > 0
 
 
-def test_figures_that_wait_bind_others_only_within_the_records_that_may_have_changed(city):
+def test_figures_that_wait_bind_no_others(city):
     """The city's figures are of ten records more than the units' are: their sums mislead who takes them for exact."""
     table = release(city, drawn(city, 7))
     is_city = np.array(table["unit"].to_pylist()) == "stockholm"
