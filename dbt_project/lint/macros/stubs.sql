@@ -29,3 +29,4 @@
 {% macro row_name(columns) %}row_number() over (){% endmacro %}
 {% macro row_number_by(columns) %}row_number() over (){% endmacro %}
 {% macro wide(number) %}{{ number }}{% endmacro %}
+{% macro has_ground(cells, rows) %}{{ cells }}.legal_ground <> 'x' or {{ rows }}.reporting_quarter >= 'x'{% endmacro %}
