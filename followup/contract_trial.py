@@ -21,7 +21,7 @@ import pyarrow as pa
 from followup.build.building import NodeResult, build_file
 from followup.build.figure_diff import MartDiff, diff_marts
 from followup.build.preview import link_warehouse, temporary_folder
-from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot
+from followup.build.snapshot import PROJECT, project_digest, take_snapshot
 from ingest.ledger import Submission
 from ingest.maintenance.checking_again import CheckedAgain, Outcome, check_in_force
 from ingest.quarters import Quarter
@@ -122,16 +122,8 @@ def _figures(
     before.parent.mkdir()
     if not link_warehouse(settings, intake.ledger, snapshot.fingerprint(deployed), before):
         raise SettingsError("the marts are not of what is in force: run `followup build` first, or add --no-figures")
-    submissions = tuple(others.get(found.submission_id, found) for found in snapshot.submissions)
-    in_force = tuple(others.get(found.submission_id, found) for found in snapshot.in_force)
-    build_file(
-        settings,
-        Snapshot(submissions, in_force, snapshot.as_of),
-        after,
-        after.parent,
-        with_tests=False,
-        on_node=on_node,
-    )
+    changed = snapshot.with_submissions(others.get(found.submission_id, found) for found in snapshot.submissions)
+    build_file(settings, changed, after, after.parent, with_tests=False, on_node=on_node)
     return tuple(diff_marts(before, after, None, None, most))
 
 

@@ -84,6 +84,15 @@ class SubmissionStatus:
     to_lock: tuple[str, ...] = ()
     open_queries: tuple[OpenQuery, ...] = ()
 
+    def unnamed_since(self, quarter: Quarter, district: str | None = None) -> int:
+        """How many refused files no dataset was read of, come since a quarter's end; only a unit's when given."""
+        return sum(
+            one.submission.dataset is None
+            and one.submission.submitted_at.date() > quarter.end
+            and district in (None, one.submission.district_code)
+            for one in self.refusals
+        )
+
 
 @dataclass(frozen=True)
 class LockedOut:

@@ -53,7 +53,7 @@ def quarter_name(value: object) -> str:
 def dataset_name(value: str | None) -> str:
     """A dataset's Swedish title; `okänd fil` where a file's name could not be read."""
     contract = load_contracts().get(value or "")
-    return contract.title_sv.partition(" (")[0] if contract is not None else "okänd fil"
+    return contract.short_title_sv if contract is not None else "okänd fil"
 
 
 def unit_name(code: str) -> str:

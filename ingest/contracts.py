@@ -191,6 +191,11 @@ class Contract(BaseModel):
         return f" Kolumnen ska finnas från och med {column.valid_from}: {why}" if why else ""
 
     @property
+    def short_title_sv(self) -> str:
+        """The title without what stands in brackets after it."""
+        return self.title_sv.partition(" (")[0]
+
+    @property
     def stored_columns(self) -> tuple[Column, ...]:
         """Columns that are stored under their own name: all but those replaced by keys and birth date."""
         return tuple(c for c in self.columns if not (self.about_persons and c.name in (*PERSON_COLUMNS, "id_typ")))

@@ -22,7 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from ingest.quarters import Quarter
-from ingest.settings import DECLARED, Settings, SettingsError
+from ingest.settings import DECLARED, Settings, SettingsError, first_complaint
 
 SEEDS = DECLARED / "dbt_project" / "seeds"
 
@@ -241,9 +241,8 @@ def _expanded(settings: Settings, value: Any, name: str = "") -> Any:
 
 def _complaint(error: ValidationError) -> str:
     """What is wrong, by place and reason; never the value, which may be a secret."""
-    wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in wrong["loc"] if part != "[key]")
-    reason = str(wrong["msg"]).removeprefix("Value error, ")
+    parts, reason = first_complaint(error)
+    place = ".".join(part for part in parts if part != "[key]")
     return f"{place}: {reason}" if place else reason
 
 

@@ -88,7 +88,7 @@ def _datasets() -> dict[str, str]:
     """Folded name, and the words of the title before its bracket → dataset."""
     found = {}
     for dataset, contract in load_contracts().items():
-        for spelling in (dataset, contract.title_sv.partition(" (")[0]):
+        for spelling in (dataset, contract.short_title_sv):
             found[fold(spelling)] = dataset
     return found
 

@@ -74,7 +74,7 @@ def _meant(meant: Guess) -> str:
 
 def _unknown_dataset(name: str, district_code: str | None) -> Finding:
     odd = odd_characters_in(name)
-    known = ", ".join(f"{name} ({contract.title_sv.partition(' (')[0]})" for name, contract in load_contracts().items())
+    known = ", ".join(f"{name} ({contract.short_title_sv})" for name, contract in load_contracts().items())
     cause = f": det innehåller {odd}" if odd else ""
     return file_finding("FIL-003", cause=cause, known=known, hint=_meant(guess(name, district_code)))
 

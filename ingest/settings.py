@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,12 @@ _PLACES = (
 
 class SettingsError(Exception):
     """A setting is missing or can't be read; the message says which and what to do."""
+
+
+def first_complaint(error: ValidationError) -> tuple[tuple[str, ...], str]:
+    """Where the first mistake of a model is, and what it is; never the value, which may be a secret."""
+    wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return tuple(map(str, wrong["loc"])), str(wrong["msg"]).removeprefix("Value error, ")
 
 
 def _not_set(variable: str, place: str) -> SettingsError:

@@ -265,6 +265,12 @@ def damaged_rows(home: Path, found: Submission) -> DamagedRows:
     )
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, hexadecimal; read piece by piece."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def has_rows_as_stored(home: Path, found: Submission) -> bool:
     """Whether the file of an accepted submission's rows is there, byte for byte as it was stored.
 
@@ -273,7 +279,6 @@ def has_rows_as_stored(home: Path, found: Submission) -> bool:
     """
     path = home / (found.parquet_path or "")
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest() == found.parquet_sha256
+        return sha256_of(path) == found.parquet_sha256
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False

@@ -19,7 +19,7 @@ from ingest.districts import DropLocation
 from ingest.failures import StorageFailure
 from ingest.locations.connecting import connect, reason
 from ingest.locations.entries import Connection, FileChanged
-from ingest.settings import Settings, SettingsError
+from ingest.settings import Settings, SettingsError, first_complaint
 
 Folder = Literal["objects", "sets"]
 _ABOUT = "followup-backup.json"
@@ -65,8 +65,7 @@ def location_of(settings: Settings, url: str | None = None) -> DropLocation:
     try:
         return DropLocation.model_validate({"url": where.rstrip("/"), **options})
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        complaint = str(wrong["msg"]).removeprefix("Value error, ")
+        _, complaint = first_complaint(error)
     raise SettingsError(f"FOLLOWUP_BACKUP_URL or FOLLOWUP_BACKUP_LOGIN: {complaint}")
 
 

@@ -27,7 +27,7 @@ from ingest.ledger.exporting import LedgerExport, import_ledger, is_unused
 from ingest.ledger.opening import shown_location
 from ingest.persons.keys import fingerprint, load_keys
 from ingest.settings import Settings, SettingsError
-from ingest.storing import write_whole
+from ingest.storing import sha256_of, write_whole
 from publish.serving.folder import point, releases_folder
 from publish.serving.readers import let_in
 
@@ -193,7 +193,7 @@ def _target(settings: Settings, file: StoredFile) -> Path:
 
 def _bring_back(place: BackupLocation, file: StoredFile, target: Path) -> None:
     """Write a file whole, unless it is there already."""
-    if target.is_file() and target.stat().st_size == file.size and _sha256(target) == file.sha256:
+    if target.is_file() and target.stat().st_size == file.size and sha256_of(target) == file.sha256:
         return
     make_folder(target.parent)
     temporary = target.with_name(f".{target.name}.tmp")
@@ -214,8 +214,3 @@ def _bring_back(place: BackupLocation, file: StoredFile, target: Path) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

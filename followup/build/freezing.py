@@ -7,7 +7,6 @@ undisturbed: until that transaction the old files count, after it the new ones; 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -30,11 +29,12 @@ from ingest.ledger import Submission
 from ingest.ledger.decisions import locked_quarters
 from ingest.ledger.erasures import empty_write_ahead_log
 from ingest.ledger.freezes import Frozen, FrozenFile, Reduced, newest_frozen, record_freeze
-from ingest.ledger.store import Build, newest_accepted
+from ingest.ledger.store import Build
 from ingest.maintenance.reducing import Reduction, reductions, remove_erased_files, write_reduced
 from ingest.maintenance.rotating import exclusively, person_submissions, remove_unrecorded_files
 from ingest.quarters import Quarter
 from ingest.recording import IntakeContext
+from ingest.storing import sha256_of
 from publish.warehouse import open_warehouse
 
 YEAR = 4
@@ -186,8 +186,7 @@ def _without(snapshot: Snapshot, reduced: Sequence[Reduced], frozen: Frozen) -> 
             found if one is None else replace(found, parquet_path=one.parquet_path, parquet_sha256=one.parquet_sha256)
         )
 
-    submissions = tuple(moved(found) for found in snapshot.submissions)
-    return replace(snapshot, submissions=submissions, in_force=tuple(newest_accepted(submissions)), frozen=frozen)
+    return replace(snapshot.with_submissions(map(moved, snapshot.submissions)), frozen=frozen)
 
 
 @cache
@@ -216,8 +215,8 @@ def _write_frozen(home: Path, warehouse: Path, through: Quarter) -> list[FrozenF
                 f"copy (select * from {schema}.{model} where reporting_quarter <= '{through}') to '{target}' "
                 "(format parquet, compression zstd)"
             )
+            checksum = sha256_of(beside)
             with beside.open("rb") as handle:
-                checksum = hashlib.file_digest(handle, "sha256").hexdigest()
                 os.fsync(handle.fileno())
             beside.replace(path)
             files.append(FrozenFile(model, str(path.relative_to(home)), checksum))

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from ingest.contracts import load_contracts
 from ingest.explaining import carried_over, earlier_explanations, open_count
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.leases import LeaseBusy, machine
-from ingest.ledger.store import newest_accepted
 from ingest.naming import FileName, read_name
 from ingest.queries import queries_of
 from ingest.recording import IntakeContext, circumstances_of, open_intake
@@ -104,8 +103,7 @@ def preview_content(
         snapshot = take_snapshot(settings, intake.ledger)
         with temporary_folder(settings.half_done.absolute() / "preview") as folder:
             submission = _as_if_submitted(intake, report, len(raw), checksum, snapshot, folder)
-            submissions = (*snapshot.submissions, submission)
-            with_file = replace(snapshot, submissions=submissions, in_force=tuple(newest_accepted(submissions)))
+            with_file = snapshot.with_submissions((*snapshot.submissions, submission))
             # named as the warehouse in force: dbt's parsed project is stored for each name
             after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
             before.parent.mkdir()

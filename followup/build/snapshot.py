@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,11 @@ class Snapshot:
     in_force: tuple[Submission, ...]
     as_of: str
     frozen: Frozen | None = None
+
+    def with_submissions(self, submissions: Iterable[Submission]) -> Snapshot:
+        """The same ledger with other submissions: those that count follow from them, and all else stays."""
+        found = tuple(submissions)
+        return replace(self, submissions=found, in_force=tuple(newest_accepted(found)))
 
     def fingerprint(self, project: Path | None = None) -> str:
         """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and

@@ -102,11 +102,8 @@ def completeness_in(ledger: Ledger, settings: Settings, quarter: Quarter) -> Com
     status = status_in(ledger, settings, quarter)
     withdrawn = _withdrawn(ledger.submissions(quarter=str(quarter)))
     lines = tuple(_line(one, withdrawn[one.district_code, one.dataset]) for one in status.lines)
-    unnamed = sum(
-        one.submission.dataset is None and one.submission.submitted_at.date() > quarter.end for one in status.refusals
-    )
     is_locked = any(line.is_locked for line in status.lines)
-    return Completeness(str(quarter), settings.now_date(), is_locked, lines, unnamed)
+    return Completeness(str(quarter), settings.now_date(), is_locked, lines, status.unnamed_since(quarter))
 
 
 def _withdrawn(submissions: Iterable[Submission]) -> Counter[tuple[str, str | None]]:

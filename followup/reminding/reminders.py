@@ -15,7 +15,7 @@ from followup.deciding import now_naive
 from followup.reminding.letters import Letter, letter_of_failure, letter_to_city, letter_to_unit
 from followup.reminding.settings import MailSettings
 from followup.reminding.transport import NotTaken, Refused, Unsure, deliver, message_of
-from followup.status import DAYS_UNTIL_LOCK, Refusal, StatusLine, status_in
+from followup.status import DAYS_UNTIL_LOCK, StatusLine, SubmissionStatus, status_in
 from followup.swedish import day, unit_name
 from ingest.ledger import Ledger, outbox
 from ingest.ledger.contacts import contacts
@@ -59,7 +59,7 @@ class Due:
 def due_today(settings: Settings, mail: MailSettings, ledger: Ledger) -> Due:
     """The reminders and the overview of today that are not recorded yet; nothing is changed."""
     today = settings.now_date()
-    by_unit, refusals = _open_lines(settings, ledger, today)
+    by_unit, status = _open_lines(settings, ledger, today)
     addresses, reminded = contacts(ledger), outbox.last_mailed(ledger, "reminder")
     mails, without = [], []
     for code, by_quarter in by_unit.items():
@@ -72,7 +72,7 @@ def due_today(settings: Settings, mail: MailSettings, ledger: Ledger) -> Due:
             today,
             contact=settings.catalogue_contact,
             address=mail.portal_url,
-            unnamed=_unnamed(refusals, code, max(by_quarter)),
+            unnamed=status.unnamed_since(max(by_quarter), code),
         )
         if letter.left and code not in addresses:
             without.append(code)
@@ -144,35 +144,27 @@ def send_waiting(settings: Settings, mail: MailSettings, ledger: Ledger) -> Outc
 
 def _open_lines(
     settings: Settings, ledger: Ledger, today: date
-) -> tuple[dict[str, dict[Quarter, Sequence[StatusLine]]], Sequence[Refusal]]:
-    """Unit → quarter → its lines, of quarters that have ended, are not locked and not due to be; refused files."""
+) -> tuple[dict[str, dict[Quarter, Sequence[StatusLine]]], SubmissionStatus]:
+    """Unit → quarter → its lines, of quarters that have ended, are not locked and not due to be; the newest's status.
+
+    Where there is no such quarter, that status is empty.
+    """
     locked, newest = locked_quarters(ledger), Quarter.of(today).previous()
     by_unit: dict[str, dict[Quarter, list[StatusLine]]] = {}
-    refusals: Sequence[Refusal] = ()
+    status = SubmissionStatus((), ())
     for quarter in (newest.back(_OLDEST - place) for place in range(1, _OLDEST + 1)):
         if str(quarter) in locked or (today - quarter.end).days >= DAYS_UNTIL_LOCK:
             continue
         status = status_in(ledger, settings, quarter)
-        refusals = status.refusals
         for line in status.lines:
             by_unit.setdefault(line.district_code, {}).setdefault(quarter, []).append(line)
-    return {code: dict(lines) for code, lines in sorted(by_unit.items())}, refusals
+    return {code: dict(lines) for code, lines in sorted(by_unit.items())}, status
 
 
 def _is_due(quarter: Quarter, days: Sequence[int], last: date | None, today: date) -> bool:
     """Whether a reminder day of a quarter has come since the last mail, and not longer ago than is made up for."""
     first = today - MADE_UP_FOR if last is None else max(last, today - MADE_UP_FOR)
     return any(first < quarter.deadline + timedelta(days=after) <= today for after in days)
-
-
-def _unnamed(refusals: Sequence[Refusal], code: str, newest: Quarter) -> int:
-    """Files of a unit, come since the newest quarter's end, that no name was read of."""
-    return sum(
-        one.submission.dataset is None
-        and one.submission.district_code == code
-        and one.submission.submitted_at.date() > newest.end
-        for one in refusals
-    )
 
 
 def _mail(

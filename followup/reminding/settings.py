@@ -8,12 +8,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.persons.number_search import reads_as_number
 from ingest.portal_login.passwords import PasswordRefused, read_password_file
-from ingest.settings import SettingsError
+from ingest.settings import SettingsError, first_complaint
 
 _ADDRESS = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_%+-])?@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
@@ -163,12 +163,9 @@ def load_mail_settings() -> MailSettings:
     Raises:
         SettingsError: one of them is wrong; no value is repeated.
     """
-    from pydantic import ValidationError
-
     try:
         return MailSettings()
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        name = ".".join(str(one) for one in wrong["loc"])
-        reason = str(wrong["msg"]).removeprefix("Value error, ")
+        parts, reason = first_complaint(error)
+        name = ".".join(parts)
     raise SettingsError(f"FOLLOWUP_MAIL_{name.upper()}: {reason}" if name else reason)

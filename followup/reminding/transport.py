@@ -16,10 +16,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from followup.reminding.settings import MailSettings, Tls, load_mail_settings
+from followup.reminding.settings import MailSettings, Tls
 from ingest.settings import SettingsError
-
-__all__ = ["MailSettings", "NotTaken", "Refused", "Unsure", "deliver", "load_mail_settings", "message_of"]
 
 
 class NotTaken(Exception):

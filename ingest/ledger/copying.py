@@ -37,11 +37,11 @@ def copy_ledger(source: Ledger, target: Ledger) -> dict[str, int]:
             for part in reading.execution_options(yield_per=_AT_ONCE).execute(sa.select(table)).partitions(_AT_ONCE):
                 writing.execute(table.insert(), [dict(row._mapping) for row in part])
                 copied[table.name] = copied.get(table.name, 0) + len(part)
-            _count_on(writing, table)
+            count_on(writing, table)
     return copied
 
 
-def _count_on(connection: sa.Connection, table: sa.Table) -> None:
+def count_on(connection: sa.Connection, table: sa.Table) -> None:
     """Let PostgreSQL number the next rows after those that were copied with their numbers."""
     number = table.autoincrement_column
     if connection.dialect.name != "postgresql" or number is None:

@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingest.ledger.acts import add_act, system_now
+from ingest.ledger.copying import count_on
 from ingest.ledger.opening import ChangeRefused, LedgerError, open_engine
 from ingest.ledger.revisions import bring_to, changing, current_revision
 from ingest.ledger.store import Ledger
@@ -199,10 +200,4 @@ def _fill(connection: sa.Connection, table: sa.Table, rows: Iterator[dict[str, A
             waiting.clear()
     if waiting:
         connection.execute(table.insert(), waiting)
-    if connection.dialect.name == "postgresql":
-        for column in table.primary_key.columns:
-            if not isinstance(column.type, sa.Integer):
-                continue
-            counted = sa.func.pg_get_serial_sequence(table.name, column.name)
-            greatest = sa.select(sa.func.max(column)).scalar_subquery()
-            connection.execute(sa.select(sa.func.setval(counted, greatest)).where(counted.is_not(None)))
+    count_on(connection, table)

@@ -6,7 +6,6 @@ figure about persons looks at one person's rows at a time, so figures of later q
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from ingest.maintenance.rotating import person_submissions
 from ingest.queries import queries_path
 from ingest.recording import IntakeContext
 from ingest.sketching import with_sketch
-from ingest.storing import read_rows, write_rows
+from ingest.storing import read_rows, sha256_of, write_rows
 
 _KEYS = ("person_key", "match_person_key")
 
@@ -136,8 +135,7 @@ def damaged_frozen_files(home: Path, frozen: Frozen | None) -> list[str]:
     wrong = []
     for file in frozen.files if frozen else ():
         try:
-            with (home / file.path).open("rb") as handle:
-                actual = hashlib.file_digest(handle, "sha256").hexdigest()
+            actual = sha256_of(home / file.path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             actual = ""
         if actual != file.file_sha256:

@@ -111,7 +111,7 @@ def places(texts: Mapping[str, Any]) -> list[PlaceFact]:
     known = {fact[0]: fact[1] for fact in times(texts)}
     found = []
     for name, place in texts["platser"].items():
-        how_long = known.get(place.get("tid", "")) or place["hur_lange"]  # the setting may be of a later version
+        how_long = known[place["tid"]] if "tid" in place else place["hur_lange"]
         found.append(PlaceFact(name, place["vad"], place["skydd"], how_long, place["vem"]))
     return found
 

@@ -61,12 +61,14 @@ class System:
     @cached_property
     def equalities(self) -> System:
         """Without what is only an inequality."""
-        rows = np.flatnonzero(self.lower == self.upper)
-        return System(self.cells, self.matrix[rows], self.lower[rows], self.upper[rows], self.kind[rows])
+        return self._of(self.lower == self.upper)
 
     def without(self, cells: Flags) -> System:
         """Without the relations of some cells."""
-        rows = np.flatnonzero(abs(self.matrix) @ cells.astype(float) == 0)
+        return self._of(abs(self.matrix) @ cells.astype(float) == 0)
+
+    def _of(self, relations: Flags) -> System:
+        rows = np.flatnonzero(relations)
         return System(self.cells, self.matrix[rows], self.lower[rows], self.upper[rows], self.kind[rows])
 
     def near(self, cells: Rows, most: int) -> Rows:

@@ -62,7 +62,7 @@ def _in_words(found: Iterable[Amendment]) -> str:
     for one in found:
         unit, contract = registry.get(one.district_code), contracts.get(one.dataset)
         name = unit.name if unit is not None else one.district_code
-        dataset = contract.title_sv.partition(" (")[0] if contract is not None else one.dataset
+        dataset = contract.short_title_sv if contract is not None else one.dataset
         day = one.at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
         what = "återkallades" if one.is_withdrawn else "lämnades in på nytt"
         said.append(f"{name}: {dataset} {what} {day}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,9 @@ from ingest.ledger import Ledger
 from ingest.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-from drop_servers import S3Server, Sshd
+from drop_servers import S3Server, s3, sshd  # noqa: F401  (s3 and sshd are fixtures)
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "sshd")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "sftp", "s3"])

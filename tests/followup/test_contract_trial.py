@@ -16,11 +16,13 @@ import yaml
 from city import DISTRICTS, Place, received_city, state
 
 from followup.build.figure_diff import diff_marts
+from followup.build.snapshot import Snapshot
 from followup.cli.commands.contract import require_whole
 from followup.contract_trial import NoSuchDeclaration, changed_declarations, chosen
 from ingest import contracts
 from ingest.checks import suites
 from ingest.contracts import EXPECTATIONS, load_contracts
+from ingest.ledger.freezes import Frozen
 from ingest.maintenance.checking_again import Outcome, apply_contract, check_in_force
 from ingest.quarters import Quarter
 from ingest.recording import IntakeContext, open_intake
@@ -198,3 +200,9 @@ def test_without_a_district_all_figures_are_listed(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(figure_diff, "mart_keys", lambda project: {"m": ("district_code", "q")})
     (mart,) = diff_marts(tmp_path / "old.duckdb", tmp_path / "new.duckdb", None, None, 20)
     assert (mart.here, mart.elsewhere, mart.figures[0].before, mart.figures[0].after) == (1, 0, 3, 5)
+
+
+def test_other_submissions_leave_the_frozen_figures_in_a_snapshot() -> None:
+    frozen = Frozen("2016Q4", "2016Q1", ())
+    changed = Snapshot((), (), "2018-10-10", frozen).with_submissions([])
+    assert (changed.frozen, changed.as_of, changed.in_force) == (frozen, "2018-10-10", ())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drop_servers import SSHD, FolderPlace, Place, S3Place, S3Server, SftpPlace, Sshd
+from drop_servers import FolderPlace, Place, S3Place, SftpPlace, s3, sshd
 from files import DISTRICT, Installation
 
 from ingest.persons.keys import make_keys
+
+__all__ = ["installation", "place", "s3", "sshd"]
 
 
 @pytest.fixture
@@ -19,22 +20,6 @@ def installation(tmp_path: Path) -> Installation:
     make_keys(made.settings.keys)
     (tmp_path / "inbox" / DISTRICT).mkdir(parents=True)
     return made
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    if not Path(SSHD).exists():
-        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
-    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    server = S3Server()
-    yield server
-    server.stop()
 
 
 _bucket = itertools.count(1)

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import paramiko
+import pytest
 import requests
 import yaml
 from botocore.exceptions import ClientError
@@ -209,3 +211,19 @@ class S3Place(Place):
             key.removeprefix("inlamning/"): self.server.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
             for key in keys
         }
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    if not Path(SSHD).exists():
+        pytest.skip("no OpenSSH server on this machine: apt-get install openssh-server")
+    server = Sshd(tmp_path_factory.mktemp("sshd") / "s")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    server = S3Server()
+    yield server
+    server.stop()

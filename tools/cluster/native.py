@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import Any
 import psutil
 from composefile import load
 
+from followup.local.postgres_binaries import found_binaries
 from ingest.settings import ROOT
 
 PORTS = {"postgres": 5432, "redis": 6379, "api-server": 8080, "portal": 8090, "proxy": 8443, "proxy-airflow": 8444}
@@ -399,11 +399,10 @@ def postgres_binaries() -> Path:
     Raises:
         ClusterError: there is none.
     """
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    initdb = next((str(path / "initdb") for path in candidates), shutil.which("initdb"))
-    if initdb is None:
+    found = next(found_binaries(), None)
+    if found is None:
         raise ClusterError("no PostgreSQL server: make test installs it (tools/setup.sh system)")
-    return Path(initdb).parent
+    return found
 
 
 def _postgres_user() -> dict[str, Any]:
