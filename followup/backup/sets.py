@@ -16,8 +16,8 @@ from followup.backup.location import BackupLocation
 from followup.backup.sealing import OVERHEAD, DamagedObject
 from ingest.ledger.exporting import LedgerExport
 
-_FORM = "%Y%m%dT%H%M%SZ"
-_LENGTH = len("20180410T080000Z-abcdef")
+_FORM = "%Y%m%dT%H%M%S%fZ"
+_LENGTH = len("20180410T080000000000Z-abcdef")
 Root = Literal["home", "published"]
 
 

@@ -23,6 +23,7 @@ from made_once import made_once
 from followup.backup import backing_up
 from followup.backup.backing_up import back_up, verify
 from followup.backup.restoring import restore, restored_settings
+from followup.backup.sets import named_sets
 from followup.doctor import run_doctor
 from ingest.ledger import Ledger
 from ingest.ledger.acts import system_now
@@ -214,6 +215,8 @@ def test_after_a_rotation_no_backup_has_the_old_keys_once_older_ones_are_dropped
     place.run("backup", "--drop-older")
     assert "rotation of keys" not in place.run("backup", "--list")
     (made,) = place.sets()
+    with place.location() as location:  # to the microsecond: one of the same second as the rotation is after it
+        assert [one.taken_at for one in named_sets(location)] == [made.taken_at]
     with place.location() as location:
         contents = [location.read("objects", name) for name in location.sizes("objects") if name != ".followup"]
     assert len(contents) == len({piece.name for piece in made.pieces()})
