@@ -18,7 +18,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 MOST_ROWS = 10_000
 _ROW, _ABOVE = 36, 110
 """Pixels of a bar with its text, and of what is above the bars."""
-Kind = Literal["districts", "sums", "trend", "split", "list", "city", "about", "offers", "spread", "delivered"]
+Kind = Literal[
+    "districts", "sums", "trend", "split", "list", "city", "about", "offers", "spread", "delivered", "breaks"
+]
 OF_ONE_PERIOD = ("districts", "sums", "list", "city", "offers", "spread", "delivered")
 """These show the newest period that has values, or the one that a filter chooses; the others show all."""
 _COLOURS = {"bar": "#5b8ab5", "interval": "#1d2733", "city": "#b3261e", "ground": "#e9edf2"}
@@ -45,6 +47,7 @@ class Chart(BaseModel):
     sort: str | None = None
     ascending: bool = False
     most: int = 14
+    marts: tuple[str, ...] = ()
 
     @property
     def is_of_one_period(self) -> bool:
@@ -89,7 +92,7 @@ def drawn(chart: Chart, columns: Columns) -> Drawn:
         return _lines(chart, columns)
     return {
         "districts": _districts, "sums": _sums, "list": _list, "city": _city, "about": _about, "offers": _offers,
-        "spread": _spread, "delivered": _delivered,
+        "spread": _spread, "delivered": _delivered, "breaks": _breaks,
     }[chart.kind](chart, columns)  # fmt: skip
 
 
@@ -339,6 +342,18 @@ def _about(chart: Chart, columns: Columns) -> Drawn:
         "adhoc_filters": [_condition("key", "IN", keys)]
     }
     return _handlebars(chart, asked, (TEMPLATES / "about.hbs").read_text(encoding="utf-8"), 1, row=14 * 25)
+
+
+def _breaks(chart: Chart, columns: Columns) -> Drawn:
+    """From which quarters the series of some marts count something else than before, and why."""
+    del columns
+    asked = _raw(
+        chart,
+        ["avbrott", "why_sv", "reporting_quarter"],
+        [("reporting_quarter", False), ("avbrott", True)],
+    ) | {"adhoc_filters": [_condition("mart", "IN", list(chart.marts))]}
+    text = (TEMPLATES / "breaks.hbs").read_text(encoding="utf-8").replace("@SAYS@", chart.says)
+    return _handlebars(chart, asked, text, len(chart.marts), row=3 * _ROW)
 
 
 def _rows(says: str, label: str) -> str:

@@ -12,9 +12,21 @@ from typing import Any
 
 from charts import Chart, Column, Columns, greatest, sort_column
 
+from ingest.districts import read_seed
+from publish.labels import label
+from publish.serving.series_breaks import EVERY_MEASURE
 from publish.views.declared import View, load_views
 
 ABOUT = "about"
+BREAKS = "dim_break"
+_OF_RELEASE = {
+    ABOUT: ({"key": "Vad", "value": "Värde"}, "Vad utgåvan säger om sig själv."),
+    BREAKS: (
+        {"mart": "Tabell", "broken_measure": "Mått som bryts", "reporting_quarter": "Kvartal", "why_sv": "Varför"},
+        "Från vilka kvartal mått räknar något annat än förut, och varför.",
+    ),
+}
+"""Tables of the release that are no views: their columns, and what they say."""
 _TYPES = {"count": "BIGINT", "rank": "BIGINT", "whole": "BIGINT", "rate": "FLOAT", "days": "FLOAT", "per_1000": "FLOAT",
           "number": "FLOAT", "flag": "BOOLEAN", "date": "DATE"}  # fmt: skip
 _SPREAD = {
@@ -42,21 +54,21 @@ def views() -> dict[str, View]:
 
 
 def columns_of(view: str) -> Columns:
-    """A view's columns by name; `about` is the release's own table."""
-    if view == ABOUT:
-        return {"key": Column("key", "Vad", "text"), "value": Column("value", "Värde", "text")}
+    """A view's columns by name; `about` and `dim_break` are the release's own tables."""
+    if view in _OF_RELEASE:
+        return {name: Column(name, label, "text") for name, label in _OF_RELEASE[view][0].items()}
     return {one.name: Column(one.name, one.label, one.kind) for one in views()[view].columns}
 
 
 def kind_of(view: str) -> str | None:
-    """A view's kind of period; None for `about`."""
-    return None if view == ABOUT else views()[view].period_kind
+    """A view's kind of period; None for the release's own tables."""
+    return None if view in _OF_RELEASE else views()[view].period_kind
 
 
 def dataset(view: str, charts: Iterable[Chart]) -> dict[str, Any]:
     """The dataset of a view, with what its charts ask for beside its columns."""
     columns, charts = columns_of(view), list(charts)
-    extra = dict(_OF_ABOUT) if view == ABOUT else {}
+    extra = dict(_OF_ABOUT) if view == ABOUT else _of_breaks() if view == BREAKS else {}
     for chart in charts:
         if chart.kind == "districts" and chart.value is not None:
             for name, expression in (sort_column(chart.value, ascending=chart.ascending), greatest(chart.value)):
@@ -64,7 +76,7 @@ def dataset(view: str, charts: Iterable[Chart]) -> dict[str, Any]:
     return {
         "table_name": view,
         "main_dttm_col": None,
-        "description": views()[view].question if view != ABOUT else "Vad utgåvan säger om sig själv.",
+        "description": _OF_RELEASE[view][1] if view in _OF_RELEASE else views()[view].question,
         "schema": "published",
         "sql": None,
         "filter_select_enabled": True,
@@ -75,10 +87,23 @@ def dataset(view: str, charts: Iterable[Chart]) -> dict[str, Any]:
         "columns": [
             *(_column(one.name, one.label, _TYPES.get(one.kind, "VARCHAR")) for one in columns.values()),
             *(
-                _column(name, name, "VARCHAR" if view == ABOUT else "FLOAT", expression)
+                _column(name, name, "VARCHAR" if view in _OF_RELEASE else "FLOAT", expression)
                 for name, expression in extra.items()
             ),
         ],
+    }
+
+
+def _of_breaks() -> dict[str, str]:
+    """What is broken and since when: the table, the measure where it is not every one, the quarter as in the views."""
+    seeded = read_seed("series_breaks")
+    marts = " ".join(f"WHEN '{one}' THEN '{label(one) or one}'" for one in sorted({row["mart"] for row in seeded}))
+    measures = sorted({row["broken_measure"] for row in seeded} - {EVERY_MEASURE})
+    said = " ".join(f"WHEN '{one}' THEN ' för {label(one) or one}'" for one in measures)
+    return {
+        "avbrott": f"CASE mart {marts} ELSE mart END || ': avbrott i serien' || "
+        f"CASE broken_measure WHEN '{EVERY_MEASURE}' THEN '' {said} ELSE ' för ' || broken_measure END || "
+        "' från och med ' || REPLACE(reporting_quarter, 'Q', ' kv ')"
     }
 
 

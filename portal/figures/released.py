@@ -126,7 +126,7 @@ class Release:
     def series_breaks(self) -> tuple[SeriesBreak, ...]:
         """The breaks that the release's series cross; none in a release that has no such table."""
         rows = self.select(TABLE, COLUMNS, {}) if self.has(TABLE, COLUMNS) else []
-        return tuple(SeriesBreak(*(str(row[column]) for column in COLUMNS)) for row in rows)
+        return tuple(map(SeriesBreak.of_row, rows))
 
     @cached_property
     def period_codes(self) -> Mapping[tuple[str, str], tuple[str, int]]:

@@ -84,12 +84,17 @@ def dimension_tables(target: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
 
 
 def _breaks(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterator[tuple[str, str, pa.Table]]:
-    """The breaks that series of the release cross: the mart has quarters before and since. Without any, no table."""
+    """The breaks that series of the release cross: the mart has quarters before and since. The table may be empty."""
     known = target.execute(
         "select count(*) from duckdb_tables() where database_name = 'warehouse' and table_name = ?", [TABLE]
     ).fetchone()
-    if known is None or not known[0]:  # a warehouse from before there were breaks
-        return
+    rows = pa.table({column: pa.array([], pa.string()) for column in COLUMNS})
+    if known is not None and known[0]:  # else a warehouse from before there were breaks
+        rows = _crossed(target, tables) or rows
+    yield TABLE, "mart, broken_measure, reporting_quarter", rows
+
+
+def _crossed(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> pa.Table | None:
     marts = {str(mart) for (mart,) in target.execute(f"select distinct mart from warehouse.core.{TABLE}").fetchall()}
     spans = " union all ".join(
         f"select '{mart}' as mart, min(reporting_quarter) as first, max(reporting_quarter) as last "
@@ -97,14 +102,12 @@ def _breaks(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterato
         for mart in sorted(marts & set(tables))
     )
     if not spans:
-        return
-    rows = target.execute(
+        return None
+    return target.execute(
         f"select {', '.join(f'b.{column}' for column in COLUMNS)} from warehouse.core.{TABLE} as b "
         f"join ({spans}) as s on b.mart = s.mart and s.first < b.reporting_quarter and b.reporting_quarter <= s.last "
         "order by all"
     ).to_arrow_table()
-    if rows.num_rows:
-        yield TABLE, "mart, broken_measure, reporting_quarter", rows
 
 
 def _rows(target: duckdb.DuckDBPyConnection, dimension: Dimension, labels: Mapping[str, str]) -> pa.Table:

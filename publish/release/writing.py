@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from publish.release.making import Made
 from publish.release.tables import Heading, is_provisional, table_of
 from publish.release.texts import column_comment, table_comment
 from publish.serving.release_file import sql_literal
+from publish.serving.series_breaks import TABLE, SeriesBreak, notes_on
 from publish.views.declared import View, load_views
 
 SYNTHETIC = "SYNTETISKA UPPGIFTER. / SYNTHETIC DATA."
@@ -113,12 +114,15 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
             counts[name] = _store(target, name, rows)
             of_it = words if mart.person_counts or mart.derived else EXACT
             said[name] = f"{notice} {of_it}".strip()
+        breaks: Sequence[SeriesBreak] = ()
         for name, key, rows in dimension_tables(target):
             counts[name] = _store(target, name, rows, key)
             said[name] = notice
-        _describe(target, said)
+            if name == TABLE:
+                breaks = [SeriesBreak.of_row(row) for row in rows.to_pylist()]
+        _describe(target, said, breaks)
         for view in views_of(made):
-            counts[view.name] = _store_view(target, view, notice)
+            counts[view.name] = _store_view(target, view, notice, breaks)
         _write_about(target, policy, heading, notice)
         target.execute("checkpoint release")
         target.execute("detach release")
@@ -222,14 +226,15 @@ def _store(target: duckdb.DuckDBPyConnection, name: str, rows: pa.Table, key: st
     return int(rows.num_rows)
 
 
-def _store_view(target: duckdb.DuckDBPyConnection, view: View, notice: str) -> int:
+def _store_view(target: duckdb.DuckDBPyConnection, view: View, notice: str, breaks: Sequence[SeriesBreak]) -> int:
     """Make a view a table, so that every target has the same, and describe it."""
     target.execute("use release")
     rows = target.execute(view.sql).to_arrow_table()
     target.execute("use memory")
     count = _store(target, view.name, rows)
     table = f"release.published.{view.name}"
-    statements = [f"comment on table {table} is {sql_literal(f'{notice} {view.comment}'.strip())}"]
+    comment = "\n\n".join((f"{notice} {view.comment}".strip(), *notes_on(breaks, view.sources)))
+    statements = [f"comment on table {table} is {sql_literal(comment)}"]
     statements += [
         f"comment on column {table}.{column.name} is {sql_literal(f'{column.label}: {column.explanation}')}"
         for column in view.columns
@@ -238,7 +243,7 @@ def _store_view(target: duckdb.DuckDBPyConnection, view: View, notice: str) -> i
     return count
 
 
-def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, str]) -> None:
+def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, str], breaks: Sequence[SeriesBreak]) -> None:
     """Describe all tables and columns of the release; `said` is of each table what every reader of it must know."""
     published: dict[str, list[str]] = {}
     for table, column in target.execute(
@@ -249,6 +254,7 @@ def _describe(target: duckdb.DuckDBPyConnection, said: Mapping[str, str]) -> Non
         described = " ".join(part for part in (words, table_comment(table)) if part)
         if not words.startswith((SYNTHETIC, PARTLY_SYNTHETIC)):
             described = f"{label(table) or table}. {described}".strip()
+        described = "\n\n".join((described, *notes_on(breaks, (table,))))
         statements = [f"comment on table release.published.{table} is {sql_literal(described)}"]
         for column in published[table]:
             comment = sql_literal(column_comment(table, column))

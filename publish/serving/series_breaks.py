@@ -1,11 +1,11 @@
 """Breaks in the series of a release: from which quarter a measure counts something else than before, and why.
 
-A release has the table `dim_break` only where one of its series crosses a break.
+A release's table `dim_break` has the breaks that its own series cross; it is empty where none does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -26,6 +26,11 @@ class SeriesBreak:
     measure: str
     quarter: str
     why: str
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, object]) -> SeriesBreak:
+        """A row of the table `dim_break`."""
+        return cls(*(str(row[column]) for column in COLUMNS))
 
     @property
     def in_words(self) -> str:
