@@ -22,8 +22,12 @@ from followup.build.building import NodeResult, build_file
 from followup.build.figure_diff import MartDiff, diff_marts
 from followup.build.preview import link_warehouse, temporary_folder
 from followup.build.snapshot import PROJECT, project_digest, take_snapshot
+from ingest.checks.suites import require_whole_rules
 from ingest.ledger import Submission
+from ingest.ledger.decisions import local_names
+from ingest.ledger.mappings import mappings as stored_mappings
 from ingest.maintenance.checking_again import CheckedAgain, Outcome, check_in_force
+from ingest.mappings.documents import UnitMapping, mistakes_in
 from ingest.quarters import Quarter
 from ingest.recording import IntakeContext, open_intake
 from ingest.settings import DECLARED_IN, ROOT, Settings, SettingsError
@@ -31,10 +35,21 @@ from ingest.storing import write_rows
 
 SEEDS = "seeds"
 """The folder of a changed contract whose files are seeds of the dbt project."""
+MAPPINGS = "mappings"
+"""The folder of a changed contract whose files are units' mappings, as `followup mapping set` reads them."""
 
 
 class NoSuchDeclaration(Exception):
     """A file of the folder has no counterpart to lie over; the message names it."""
+
+
+@dataclass(frozen=True)
+class Contradicted:
+    """A unit's mapping that contradicts a contract, and how: a sentence for each word."""
+
+    district_code: str
+    version: int
+    mistakes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,10 +59,17 @@ class Trial:
     Attributes:
         checked: all submissions in force that were asked for.
         marts: those in which a figure would differ; None when no figures were asked for.
+        mappings: units' mappings in use that contradict the contract.
     """
 
     checked: tuple[CheckedAgain, ...]
     marts: tuple[MartDiff, ...] | None
+    mappings: tuple[Contradicted, ...] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a file that is in force, or a unit's next one, would be refused, or could not be judged."""
+        return bool(self.mappings or self.with_outcome(Outcome.refused) or self.with_outcome(Outcome.fault))
 
     def with_outcome(self, outcome: Outcome) -> list[CheckedAgain]:
         """The submissions with an outcome."""
@@ -69,6 +91,7 @@ def try_contract(
     quarter: Quarter | None = None,
     with_figures: bool = True,
     most: int | None = 20,
+    mappings: Sequence[UnitMapping] = (),
     on_file: Callable[[Submission, int, int], None] = lambda found, number, total: None,
     on_node: Callable[[NodeResult], None] | None = None,
 ) -> Trial:
@@ -79,13 +102,16 @@ def try_contract(
         dataset, district, quarter: only theirs.
         with_figures: whether marts are built and compared.
         most: figures listed per mart; None lists all.
+        mappings: of units, as they would be set: files that would be read by them are read so.
         on_file: called after each file with its number and how many there are.
         on_node: called as each seed, model and test of a build ends.
 
     Raises:
         SettingsError: no ledger or keys here; or the marts are not of what is in force, and figures are asked for.
         BuildFailed: with this contract the build would fail.
+        ContractError: a rule names a column or code that its contract does not have.
     """
+    require_whole_rules()
     with open_intake(settings) as intake, temporary_folder(settings.half_done.absolute() / "trial") as folder:
         submissions = chosen(intake, dataset, district, None if quarter is None else str(quarter))
         others: dict[str, Submission] = {}
@@ -96,11 +122,36 @@ def try_contract(
             others[found.submission_id] = replace(found, parquet_path=str(path), parquet_sha256=checksum)
 
         checked = []
-        for number, one in enumerate(check_in_force(intake, submissions, keep if with_figures else _drop), start=1):
+        again = check_in_force(intake, submissions, keep if with_figures else _drop, _words_for(intake, mappings))
+        for number, one in enumerate(again, start=1):
             checked.append(one)
             on_file(one.submission, number, len(submissions))
         marts = _figures(intake, others, folder, most, on_node) if with_figures else None
-    return Trial(tuple(checked), marts)
+        contradicted = tuple(_contradicted(intake, district, mappings))
+    return Trial(tuple(checked), marts, contradicted)
+
+
+def _words_for(intake: IntakeContext, tried: Sequence[UnitMapping]) -> Callable[[Submission], UnitMapping | None]:
+    """By which of the mappings that are tried a submission would be read; None where by none of them."""
+    stored = stored_mappings(intake.ledger) if tried else []
+
+    def words(found: Submission) -> UnitMapping | None:
+        quarter = Quarter.parse(found.reporting_quarter or "")
+        valid = [one for one in (*stored, *tried) if one.district_code == found.district_code]
+        valid = [one for one in valid if one.valid_from <= quarter]
+        # of one quarter the tried one is the newest: it is not set yet, and has no number
+        used = max(valid, key=lambda one: (one.valid_from, not one.version, one.version), default=None)
+        return used if used is not None and not used.version else None
+
+    return words
+
+
+def _contradicted(intake: IntakeContext, district: str | None, tried: Sequence[UnitMapping]) -> Iterator[Contradicted]:
+    """Units' newest mappings that contradict the contract; those that are tried were checked before."""
+    newest = {one.district_code: one for one in stored_mappings(intake.ledger, district)}
+    for code in sorted(newest.keys() - {one.district_code for one in tried}):
+        if mistakes := mistakes_in(newest[code], local_names(intake.ledger)):
+            yield Contradicted(code, newest[code].version, tuple(mistakes))
 
 
 def _drop(found: Submission, rows: pa.Table) -> None:
@@ -133,7 +184,8 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
 
     Args:
         settings: the installation's.
-        folder: of changed files, laid out as expectations/; in `seeds/` those of the dbt project.
+        folder: of changed files, laid out as expectations/; in `seeds/` those of the dbt project. `mappings/` in it is
+            left out.
 
     Yields:
         The environment.
@@ -145,7 +197,8 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
         for name in ("expectations", "dbt_project"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "logs"))
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            shutil.copyfile(path, _counterpart(copy, path.relative_to(folder)))
+            if path.relative_to(folder).parts[0] != MAPPINGS:  # these are no part of what is declared
+                shutil.copyfile(path, _counterpart(copy, path.relative_to(folder)))
         yield {**os.environ, DECLARED_IN: str(copy), "FOLLOWUP_PARSED": str(copy / "parsed")}
 
 
@@ -169,6 +222,7 @@ def in_process_of_its_own(settings: Settings, folder: Path, arguments: Sequence[
     Returns:
         What `subprocess.run` returns.
     """
+    words = [part for path in sorted((folder / MAPPINGS).glob("*")) for part in ("--mapping", str(path))]
     with changed_declarations(settings, folder) as environment:
-        command = [sys.executable, "-m", "followup.cli.main", "contract", "try", *arguments]
+        command = [sys.executable, "-m", "followup.cli.main", "contract", "try", *arguments, *words]
         return subprocess.run(command, env=environment, check=False, **options)

@@ -15,7 +15,7 @@ from followup.backup.location import BackupLocationFailed
 from followup.backup.looking import look_at_backups
 from followup.backup.sets import age
 from followup.reminding.settings import load_mail_settings
-from ingest.checks.suites import load_rules
+from ingest.checks.suites import load_rules, require_whole_rules
 from ingest.contracts import ContractError, load_contracts
 from ingest.districts import load_districts, load_drop_locations
 from ingest.file_permissions import make_folder
@@ -135,6 +135,7 @@ def _keys(settings: Settings) -> DoctorFinding:
 
 def _contracts() -> DoctorFinding:
     try:
+        require_whole_rules()
         counts = {dataset: len(load_rules(dataset)) for dataset in load_contracts()}
     except (ContractError, OSError, ValueError) as error:
         return DoctorFinding("contracts", False, str(error))

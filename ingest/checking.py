@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.checks.arithmetic import IntArray, Sheet, by_value
-from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, run_rules
+from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, require_whole_rules, run_rules
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
 from ingest.districts import read_seed
@@ -203,7 +203,10 @@ def check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Chec
     Raises:
         StorageFailure, LedgerError, OSError: what is stored of other files can't be read. The file's own content never
             raises.
+        ContractError: a contract or suite is wrong, so that no file can be judged: the operator's to mend, and nothing
+            that the sender is told.
     """
+    require_whole_rules()
     try:
         return _check_file(raw, name, circumstances)
     except Exception as error:  # any error of ours refuses this file and leaves the others alone

@@ -387,6 +387,16 @@ def _in_one_version(dataset: str, since: str | None) -> Contract:
     return read_contract(EXPECTATIONS / dataset / "contract.yml", since)
 
 
+def versions_of(dataset: str) -> tuple[Contract, ...]:
+    """A dataset's contract in each of its versions, the first one first.
+
+    Raises:
+        ContractError: the contract.yml is no contract.
+    """
+    starts = [None, *(change.valid_from for change in load_contracts()[dataset].changes)]
+    return tuple(_in_one_version(dataset, since) for since in starts)
+
+
 @lru_cache(maxsize=256)
 def load_contracts(quarter: Quarter | None = None) -> dict[str, Contract]:
     """All contracts by dataset, in the order of their folders' names.

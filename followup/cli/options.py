@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from followup.cli import output
+from ingest.contracts import ContractError
 from ingest.failures import DEVICE, cause_of, in_sentences, sentence
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
@@ -101,7 +102,7 @@ def _known_failure(error: BaseException) -> list[str]:
     """The sentence of a known kind of failure; nothing for others."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return ["interrupted: nothing half-done counts, so run it again"]
-    if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable):
+    if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable | ContractError):
         return [str(error)]
     return in_sentences(error)
 

@@ -31,12 +31,12 @@ def try_and_log(
         The first line: how many come out how.
 
     Raises:
-        ContractNotTried: the changed contract can't be read, or the build failed.
+        ContractNotTried: the changed contract or a mapping can't be used, or the build failed.
         SettingsError: the marts are not of what is in force.
     """
     import subprocess
 
-    from followup.cli.commands.contract import text_of
+    from followup.contract_report import text_of
     from followup.contract_trial import in_process_of_its_own, try_contract
 
     settings = settings_of_task()
@@ -73,7 +73,7 @@ def apply_and_log(dataset: str | None = None, quarter: str | None = None) -> lis
     Returns:
         (district code, quarter) of what was recorded anew.
     """
-    from followup.cli.commands.contract import line_of
+    from followup.contract_report import line_of
     from followup.contract_trial import chosen
     from ingest.maintenance.checking_again import apply_contract
     from ingest.recording import open_intake

@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 
 from ingest.checks.arithmetic import IntArray, Sheet
-from ingest.contracts import ALL, EXPECTATIONS, Contract, holds, load_contracts, require_starts
+from ingest.checks.named_codes import unknown_names
+from ingest.contracts import (
+    ALL,
+    EXPECTATIONS,
+    Contract,
+    ContractError,
+    holds,
+    load_contracts,
+    require_starts,
+    versions_of,
+)
 from ingest.findings import Severity
 from ingest.quarters import Quarter
 
@@ -90,9 +100,19 @@ def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _with_labels(message: str, contract: Contract) -> str:
+def _with_labels(message: str, contract: Contract, rule: str) -> str:
     """A message with the labels of its codes: `{kon=okant}` becomes `okant (Okänt)`."""
-    return _A_CODE.sub(lambda code: contract.code_list(code[1], "").with_label(code[2]), message)
+
+    def label(code: re.Match[str]) -> str:
+        try:
+            return contract.code_list(code[1], "").with_label(code[2])
+        except (KeyError, ValueError):
+            raise ContractError(
+                f"{rule} names the code {code[2]} of {code[1]} in its message, which the contract of "
+                f"{contract.dataset} does not have"
+            ) from None
+
+    return _A_CODE.sub(label, message)
 
 
 def _marked_first(marks: str | None, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -134,7 +154,8 @@ def load_rules(of: str | Contract) -> tuple[Rule, ...]:
 
     Raises:
         FileNotFoundError: the dataset has no suite.
-        ValueError: two rules of a version share a code, or a message names a code that its column does not have.
+        ValueError: two rules of a version share a code.
+        ContractError: a rule names a column or code that its contract does not have.
     """
     if isinstance(of, str):
         return tuple({rule.code: rule for rule in rules_of_all_versions(of)}.values())
@@ -149,12 +170,17 @@ def rules_of_all_versions(dataset: str) -> tuple[Rule, ...]:
 @lru_cache(maxsize=64)
 def _load_rules(dataset: str, since: str | None) -> tuple[Rule, ...]:
     entries = _rules_of_version(dataset, since)
+    if since != ALL:
+        contract = next(one for one in versions_of(dataset) if one.since == since)
+        columns = {entry["meta"]["code"]: _columns(entry["kwargs"]) for entry in entries}
+        if unknown := list(unknown_names(contract, entries, columns)):
+            raise ContractError("; ".join(unknown))
     labels = load_contracts()[dataset]  # a code means the same in every version
     rules = tuple(
         Rule(
             code=entry["meta"]["code"],
             severity=entry["meta"]["severity"],
-            message_sv=_with_labels(entry["meta"]["message_sv"], labels),
+            message_sv=_with_labels(entry["meta"]["message_sv"], labels, entry["meta"]["code"]),
             why=entry["meta"]["why"],
             columns=_marked_first(entry["meta"].get("marks"), _columns(entry["kwargs"])),
             needs=entry["meta"].get("needs"),
@@ -168,6 +194,26 @@ def _load_rules(dataset: str, since: str | None) -> tuple[Rule, ...]:
     if since != ALL and len({rule.code for rule in rules}) != len(rules):
         raise ValueError(f"{dataset}: two rules share a code")
     return rules
+
+
+@lru_cache(maxsize=1)
+def require_whole_rules() -> None:
+    """Read every contract and suite in all versions, before any file is judged by one.
+
+    Raises:
+        ContractError: one can't be read, or a rule names a column or code that its contract does not have; the message
+            names the rule and the code.
+    """
+    for dataset in load_contracts():
+        try:
+            for contract in versions_of(dataset):
+                for column in contract.columns:
+                    if column.codes or column.codes_from:
+                        contract.code_list(column.name, "")
+                load_rules(contract)
+            rules_of_all_versions(dataset)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise ContractError(f"{dataset}: the suite can't be read: {type(error).__name__}: {error}") from error
 
 
 @lru_cache(maxsize=64)

@@ -15,10 +15,14 @@ from ingest.ledger import Submission
 from ingest.ledger.decisions import is_closed_to
 from ingest.maintenance.reprocessing import check_again
 from ingest.maintenance.restoring_rows import NotRestorable, read_again, rows_differing
+from ingest.mappings.documents import UnitMapping
 from ingest.originals import DamagedOriginal
 from ingest.quarters import Quarter
 from ingest.recording import IntakeContext
 from ingest.storing import Provenance, as_parquet, rows_to_store
+
+OUR_FAULT = "FIL-020"
+"""The rule that refuses a file because ours failed."""
 
 
 class Outcome(StrEnum):
@@ -29,6 +33,7 @@ class Outcome(StrEnum):
     asked = "asked"
     rows_differ = "rows differ"
     not_tried = "not tried"
+    fault = "fault"
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,11 @@ class CheckedAgain:
     """A submission in force and what its check comes to now.
 
     Attributes:
-        outcome: `refused` by errors, `asked` more than before, `rows differ` without either, or `not tried`.
+        outcome: `refused` by errors, `asked` more than before, `rows differ` without either, `not tried`, or `fault`:
+            a rule of ours could not be run. Nothing is recorded of the last two.
         rules: how many errors refuse it, by rule; or how many more queries there are, by rule.
         rows: how many of its rows would be others; None when it is refused or not tried.
-        why: why it was not tried.
+        why: why it was not tried, or which rule could not be run.
     """
 
     submission: Submission
@@ -53,6 +59,7 @@ def check_in_force(
     intake: IntakeContext,
     submissions: Collection[Submission],
     on_rows: Callable[[Submission, pa.Table], None] = lambda found, rows: None,
+    words_for: Callable[[Submission], UnitMapping | None] = lambda found: None,
 ) -> Iterator[CheckedAgain]:
     """Check submissions in force again from their originals. Nothing is stored.
 
@@ -60,22 +67,32 @@ def check_in_force(
         intake: the installation's.
         submissions: in force.
         on_rows: called with the rows of each that would be taken in with other rows.
+        words_for: a mapping to read a submission by instead of the one that judged it; None for that one.
     """
     for found in submissions:
-        yield _checked(intake, found, on_rows)
+        yield _checked(intake, found, on_rows, words_for(found))
 
 
-def _checked(intake: IntakeContext, found: Submission, on_rows: Callable[[Submission, pa.Table], None]) -> CheckedAgain:
+def _checked(
+    intake: IntakeContext,
+    found: Submission,
+    on_rows: Callable[[Submission, pa.Table], None],
+    words: UnitMapping | None,
+) -> CheckedAgain:
     quarter = Quarter.parse(found.reporting_quarter or "")
     contract = load_contracts(quarter)[found.dataset or ""]
     past = Past(intake.ledger, intake.settings.home, found.district_code, quarter)
     try:
-        report = read_again(intake, found, past)
+        report = read_again(intake, found, past, words)
     except (NotRestorable, DamagedOriginal) as error:
         return CheckedAgain(found, Outcome.not_tried, why=str(error))
     except FileNotFoundError:
         why = f"the original of submission {found.submission_id} is missing: restore {found.original_path}"
         return CheckedAgain(found, Outcome.not_tried, why=why)
+    faults = [one.rule.code for one in report.outcomes if one.raised]
+    if faults or any(one.rule == OUR_FAULT for one in report.file_findings):
+        what = f"{', '.join(faults)} can't be run" if faults else "an error of ours, see the log"
+        return CheckedAgain(found, Outcome.fault, why=f"{what}: mend it before the contract is used")
     counts = report.counts()
     if not report.accepted or report.table is None:
         refusing = tuple((one.rule, one.row_count) for one in counts if one.severity == "error")
@@ -130,7 +147,7 @@ def apply_contract(
         (one,) = check_in_force(intake, [found])
         if one.outcome is not Outcome.same:
             checked.append(one)
-        if one.outcome not in (Outcome.same, Outcome.not_tried) and not _is_answered(intake, found):
+        if one.outcome not in (Outcome.same, Outcome.not_tried, Outcome.fault) and not _is_answered(intake, found):
             if _is_locked(intake, found):
                 locked.append(found)
             else:

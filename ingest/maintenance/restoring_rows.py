@@ -20,6 +20,7 @@ from ingest.ledger.decisions import local_names, record_rows_restored
 from ingest.ledger.explanations import explanations_of, replace_queries
 from ingest.ledger.mappings import mapping_of_version
 from ingest.ledger.store import FINDINGS_PER_RULE
+from ingest.mappings.documents import UnitMapping
 from ingest.naming import read_name
 from ingest.originals import DamagedOriginal, decrypt_original, original_id
 from ingest.quarters import Quarter
@@ -137,8 +138,16 @@ def _rows_again(intake: IntakeContext, found: Submission) -> pa.Table:
     return rows_to_store(report.table, contract, provenance)
 
 
-def read_again(intake: IntakeContext, found: Submission, past: Past | None = None) -> CheckReport:
+def read_again(
+    intake: IntakeContext, found: Submission, past: Past | None = None, words: UnitMapping | None = None
+) -> CheckReport:
     """Check a submission's original again, as of the day it was sent; other files only with `past`, locks never.
+
+    Args:
+        intake: the installation's.
+        found: the submission.
+        past: what is in force beside it.
+        words: a mapping to read it by instead of the one that judged it.
 
     Raises:
         NotRestorable: its original is erased, or the key file lacks the key under which its rows were stored.
@@ -163,7 +172,7 @@ def read_again(intake: IntakeContext, found: Submission, past: Past | None = Non
     sent_on = found.submitted_at.replace(tzinfo=UTC).astimezone(CITY_TIME).date()
     limit = max(intake.settings.max_file_megabytes, -(-len(raw) // MEGABYTE))
     names, undocumented = local_names(intake.ledger), intake.settings.undocumented_interventions
-    mapping = mapping_of_version(intake.ledger, found.district_code, found.mapping_version)
+    mapping = words or mapping_of_version(intake.ledger, found.district_code, found.mapping_version)
     circumstances = Circumstances(keys, sent_on, limit, past, names, undocumented=undocumented, mapping=mapping)
     return check_file(raw, read_name(found.source_file_name, found.district_code), circumstances)
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 from city import DISTRICTS, Place, received_city, state
 
 from followup.build.figure_diff import diff_marts
 from followup.build.snapshot import Snapshot
-from followup.cli.commands.contract import require_whole
-from followup.contract_trial import NoSuchDeclaration, changed_declarations, chosen
+from followup.contract_report import text_of
+from followup.contract_trial import NoSuchDeclaration, changed_declarations, chosen, try_contract
+from followup.mapping import set_mapping
 from ingest import contracts
 from ingest.checks import suites
-from ingest.contracts import EXPECTATIONS, load_contracts
+from ingest.checks.suites import require_whole_rules
+from ingest.contracts import EXPECTATIONS, ContractError, load_contracts
 from ingest.ledger.freezes import Frozen
 from ingest.maintenance.checking_again import Outcome, apply_contract, check_in_force
+from ingest.mappings.documents import UnitMapping, read_mapping
 from ingest.quarters import Quarter
+from ingest.receiving import receive_district
 from ingest.recording import IntakeContext, open_intake
 from ingest.settings import Settings
 
@@ -62,6 +67,7 @@ def with_rule(folder: Path, severity: str) -> Path:
 CACHES = (
     contracts.load_contracts, contracts._all_versions, contracts._in_one_version, contracts._shared_lists,
     suites._read_suite, suites._rules_of_version, suites._load_rules, suites.always_filled,
+    suites.require_whole_rules,
 )  # fmt: skip
 
 
@@ -114,12 +120,129 @@ def test_command_tries_a_folder_of_changes_and_stores_nothing(place: Place, tmp_
     assert state(place) == before and not (place.home / "declared").exists() and not (place.home / "trial").exists()
 
 
-def test_contract_that_can_not_be_read_is_wrong_usage_with_its_place(tmp_path: Path, deployed: Any) -> None:
+def test_contract_that_can_not_be_read_is_named_with_its_place(tmp_path: Path, deployed: Any) -> None:
     (tmp_path / "changes" / "utbud").mkdir(parents=True)
     (tmp_path / "changes" / "utbud" / "contract.yml").write_text("dataset: utbud\n", encoding="utf-8")
     deployed(tmp_path / "changes")
-    with pytest.raises(typer.BadParameter, match=r"utbud/contract\.yml"):
-        require_whole()
+    with pytest.raises(ContractError, match=r"utbud/contract\.yml"):
+        require_whole_rules()
+
+
+GONE = "UTB-022 names the code bistand of insatsform, which the contract of utbud, first version does not have"
+
+
+def without_code(folder: Path) -> Path:
+    """A folder with a contract of `utbud` without a code that rules name."""
+    return changed(folder, insatsform={"codes": {"service": {"label_sv": "Service"}}})
+
+
+def test_code_that_a_rule_names_can_not_be_dropped_and_no_district_hears_of_it(
+    place: Place, tmp_path: Path, deployed: Any
+) -> None:
+    """Such a rule would raise on each file, and refuse it as a fault of ours."""
+    inbox = tmp_path / "place" / "inbox" / DISTRICTS[0]
+    (inbox / f"{DISTRICTS[0]}_utbud_2018Q2.csv").write_text("Insats;Insatsform\r\n", encoding="utf-8")
+    before = state(place)
+    deployed(without_code(tmp_path / "changes"))
+    with pytest.raises(ContractError, match=GONE):
+        try_contract(Settings(), with_figures=False)
+    with open_intake(Settings()) as intake, pytest.raises(ContractError, match=GONE):
+        apply_contract(intake, chosen(intake, "utbud"))
+    with pytest.raises(ContractError, match=GONE):
+        receive_district(Settings(), DISTRICTS[0], inbox=str(inbox.parent))
+    assert state(place) == before  # the file waits, and has no answer
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "said"),
+    [
+        ({"column": "gone", "when_column": "status", "when_values": ["erbjuds"]}, "names the column gone"),
+        ({"column": "status", "when_column": "status", "when_values": ["gone"]}, "names the code gone of status"),
+    ],
+)
+def test_rule_that_names_what_there_is_not_is_named(
+    kwargs: dict[str, Any], said: str, tmp_path: Path, deployed: Any
+) -> None:
+    folder = with_rule(tmp_path / "changes", "query")
+    suite = json.loads((folder / "utbud" / "suite.json").read_text(encoding="utf-8"))
+    suite["expectations"][-1] |= {"type": "expect_values_to_be_empty_when", "kwargs": kwargs}
+    (folder / "utbud" / "suite.json").write_text(json.dumps(suite), encoding="utf-8")
+    deployed(folder)
+    with pytest.raises(ContractError, match=f"UTB-099 {said}"):
+        require_whole_rules()
+
+
+def test_rule_that_raises_all_the_same_is_a_fault_and_nothing_is_recorded(
+    place: Place, tmp_path: Path, deployed: Any
+) -> None:
+    folder = with_rule(tmp_path / "changes", "error")
+    suite = json.loads((folder / "utbud" / "suite.json").read_text(encoding="utf-8"))
+    suite["expectations"][-1] |= {"type": "expect_codes_not_to_be_among"}
+    suite["expectations"][-1]["kwargs"] = {"column": "insats", "named_set": "gone"}
+    (folder / "utbud" / "suite.json").write_text(json.dumps(suite), encoding="utf-8")
+    deployed(folder)
+    trial = try_contract(Settings(), dataset="utbud", with_figures=False)
+    assert trial.is_refused and {one.outcome for one in trial.checked} == {Outcome.fault}
+    assert "UTB-099 can't be run: mend it" in "\n".join(text_of(trial))
+    with open_intake(Settings()) as intake:
+        assert apply_contract(intake, chosen(intake, "utbud")).recorded == ()
+
+
+def own_words(code: str, meaning: str, since: str = "2018Q1") -> UnitMapping:
+    """A unit's word for a code of the status in `utbud`."""
+    words = {"utbud": {"codes": {"status": {code: meaning}}}}
+    whole = {"unit": DISTRICTS[0], "valid_from": since, "datasets": words}
+    return read_mapping(json.dumps(whole).encode())
+
+
+def test_mapping_is_tried_on_the_files_that_it_would_read(place: Place, tmp_path: Path) -> None:
+    settings = Settings()
+
+    def outcomes_by(*tried: UnitMapping) -> dict[str, set[Outcome]]:
+        found: dict[str, set[Outcome]] = {}
+        for one in try_contract(settings, dataset="utbud", with_figures=False, mappings=tried).checked:
+            found.setdefault(one.submission.district_code, set()).add(one.outcome)
+        return found
+
+    # what the contract reads otherwise is refused before; a word that settles nothing changes nothing
+    assert set.union(*outcomes_by(own_words("ges", "erbjuds")).values()) == {Outcome.same}
+    unknown = read_mapping(
+        json.dumps(
+            {"unit": DISTRICTS[0], "valid_from": "2018Q1", "datasets": {"utbud": {"columns": {"Insats": "status"}}}}
+        ).encode()
+    )
+    tried = outcomes_by(unknown)  # contradicts the contract: its files would be refused, those of others not
+    assert tried[DISTRICTS[0]] == {Outcome.refused} and tried[DISTRICTS[1]] == {Outcome.same}
+    later = outcomes_by(replace(unknown, valid_from=Quarter(2030, 1)))
+    assert set.union(*later.values()) == {Outcome.same}
+
+
+def test_units_mapping_that_a_changed_contract_contradicts_is_listed(
+    place: Place, tmp_path: Path, deployed: Any
+) -> None:
+    with open_intake(Settings()) as intake:
+        set_mapping(intake, own_words("prova", "erbjuds"))
+    assert not try_contract(Settings(), dataset="utbud", with_figures=False).is_refused
+    status = yaml.safe_load((EXPECTATIONS / "utbud" / "contract.yml").read_text(encoding="utf-8"))
+    codes = next(one["codes"] for one in status["columns"] if one["name"] == "status")
+    other = next(code for code in codes if code != "erbjuds")
+    aliases = [*codes[other].get("aliases", []), "prova"]
+    deployed(changed(tmp_path / "changes", status={"codes": {**codes, other: {**codes[other], "aliases": aliases}}}))
+    trial = try_contract(Settings(), dataset="utbud", with_figures=False)
+    (found,) = trial.mappings
+    assert trial.is_refused and (found.district_code, found.version) == (DISTRICTS[0], 1)
+    assert any("prova is the contract's own word" in line and "FIL-095" in line for line in text_of(trial))
+
+
+def test_command_refuses_a_contract_that_can_not_be_used_and_reads_mappings_beside_it(
+    place: Place, tmp_path: Path
+) -> None:
+    folder = without_code(tmp_path / "changes")
+    (folder / "mappings").mkdir()
+    (folder / "mappings" / "x.yml").write_bytes(b"unit: nowhere\nvalid_from: 2018Q1\ndatasets: {}\n")
+    command = [sys.executable, "-m", "followup.cli.main", "contract", "try", str(folder), "--no-figures"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400"})
+    assert done.returncode == 2 and "nowhere is no unit" in done.stderr, done.stderr[-2000:]
 
 
 def test_file_that_lies_over_nothing_is_named(place: Place, tmp_path: Path) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from followup.cli import output
 from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, FormatOption, QuarterOption, console, errors, print_line, refusal, sentence_of
+from followup.contract_report import as_json, line_of, text_of
 from ingest.contracts import ContractError, load_contracts
 from ingest.settings import Settings
-
-if TYPE_CHECKING:
-    from followup.build.figure_diff import MartDiff
-    from followup.contract_trial import Trial
-    from ingest.maintenance.checking_again import CheckedAgain
 
 SHOWN_FIGURES = 20
 contract_app = typer.Typer(help="Try a changed contract, and put it in use.", no_args_is_help=True)
@@ -37,20 +33,6 @@ def _known(dataset: str | None) -> str | None:
     return dataset
 
 
-def require_whole() -> None:
-    """Raise typer.BadParameter where a contract or a suite can't be read; the message says which and why."""
-    from ingest.checks.suites import rules_of_all_versions
-
-    try:
-        for dataset, contract in load_contracts().items():
-            rules_of_all_versions(dataset)
-            for column in contract.columns:
-                if column.codes or column.codes_from:
-                    contract.code_list(column.name, "")
-    except (ContractError, ValueError, KeyError, OSError) as error:
-        raise typer.BadParameter(f"the changed contract can't be read: {error}") from None
-
-
 @contract_app.command("try")
 def try_contract(
     folder: Annotated[
@@ -61,20 +43,29 @@ def try_contract(
     district: DistrictOption = None,
     quarter: QuarterOption = None,
     figures: Annotated[bool, typer.Option(help="Build the marts as they would be, and compare.")] = True,
+    mappings: Annotated[
+        list[Path] | None,
+        typer.Option("--mapping", exists=True, dir_okay=False, metavar="FILE", help="A unit's own words, not yet set."),
+    ] = None,
     format: FormatOption = output.Format.text,
 ) -> None:
     """Show which submissions in force a changed contract would refuse or ask about, and which figures would move.
 
     FOLDER has changed files at the places that they have in expectations/ (serviceinsatser/contract.yml,
-    code_lists.yml), and in seeds/ those of the warehouse (seeds/intervention_aliases.csv). Without FOLDER the deployed
-    contract is tried. Nothing is stored. Exit 1 when a submission would be refused.
+    code_lists.yml), in seeds/ those of the warehouse (seeds/intervention_aliases.csv), and in mappings/ units' own
+    words as they would be set. Without FOLDER the deployed contract is tried. Nothing is stored. Exit 1 when a
+    submission would be refused, or a unit's next file for its mapping; 2 when the contract or a mapping can't be used.
     """
     from followup import contract_trial
+    from followup.mapping import read_checked
+    from ingest.ledger import Ledger
+    from ingest.mappings.documents import MappingRefused
 
     settings = Settings()
     if folder is not None:
         given = {"--dataset": dataset, "--district": district, "--quarter": quarter, "--format": format.value}
         arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+        arguments += [part for path in mappings or () for part in ("--mapping", str(path.absolute()))]
         try:
             done = contract_trial.in_process_of_its_own(
                 settings, folder, [*arguments, "--figures" if figures else "--no-figures"]
@@ -82,23 +73,31 @@ def try_contract(
         except contract_trial.NoSuchDeclaration as error:
             raise typer.BadParameter(str(error)) from None
         raise typer.Exit(done.returncode)
-    require_whole()
-    with output.progress(errors) as bar:
-        trial = contract_trial.try_contract(
-            settings,
-            dataset=_known(dataset),
-            district=district,
-            quarter=quarter,
-            with_figures=figures,
-            most=SHOWN_FIGURES,
-            on_file=lambda found, number, total: bar(number, total, found.source_file_name),
-        )
+    try:
+        dataset = _known(dataset)
+        with closing(Ledger(settings.ledger)) as ledger:
+            words = [read_checked(path, ledger) for path in mappings or ()]
+        with output.progress(errors) as bar:
+            trial = contract_trial.try_contract(
+                settings,
+                dataset=dataset,
+                district=district,
+                quarter=quarter,
+                with_figures=figures,
+                most=SHOWN_FIGURES,
+                mappings=words,
+                on_file=lambda found, number, total: bar(number, total, found.source_file_name),
+            )
+    except ContractError as error:
+        raise typer.BadParameter(f"the changed contract can't be used: {error}") from None
+    except MappingRefused as error:
+        raise typer.BadParameter(f"a mapping can't be used: {error}") from None
     if format is output.Format.json:
         console.file.write(json.dumps(as_json(trial), ensure_ascii=False) + "\n")
     else:
         for line in text_of(trial):
             print_line(line)
-    raise typer.Exit(Exit.REFUSED if any(one.outcome == "refused" for one in trial.checked) else Exit.DONE)
+    raise typer.Exit(Exit.REFUSED if trial.is_refused else Exit.DONE)
 
 
 @contract_app.command("apply")
@@ -132,57 +131,3 @@ def apply_contract(
     if done.recorded:
         rebuild_marts(settings, outdated="what was in force before", with_what="with what is in force now.")
     raise typer.Exit(Exit.REFUSED if any(one.outcome == "refused" for one in done.checked) else Exit.DONE)
-
-
-def line_of(one: CheckedAgain) -> str:
-    """One submission and what its check comes to: `refused: bromma utbud 2025Q3: UTB-028 ×12`."""
-    found = one.submission
-    said = ", ".join(f"{rule} ×{count}" for rule, count in one.rules) or one.why
-    rows = "" if not one.rows else f"{'; ' if said else ''}{one.rows} rows would be others"
-    return f"{one.outcome}: {found.district_code} {found.dataset} {found.reporting_quarter}: {said}{rows}"
-
-
-def text_of(trial: Trial) -> Iterator[str]:
-    """Lines for people."""
-    from ingest.maintenance.checking_again import Outcome
-
-    counts = ", ".join(f"{len(trial.with_outcome(kind))} {kind}" for kind in Outcome)
-    yield f"{len(trial.checked)} submissions in force: {counts}."
-    yield from (line_of(one) for one in trial.checked if one.outcome is not Outcome.same)
-    if trial.marts is None:
-        return
-    if not trial.marts:
-        yield "No figure moves."
-    for mart in trial.marts:
-        yield f"{mart.mart}: {mart.here} figures move"
-        yield from (f"  {line}" for line in _figures(mart))
-
-
-def _figures(mart: MartDiff) -> Iterator[str]:
-    from followup.build.figure_diff import WHOLE
-
-    for figure in mart.figures:
-        where = ", ".join(value for value in figure.key.values() if value not in (WHOLE, "False", "None"))
-        yield f"{where}: {figure.measure} {figure.before} → {figure.after}"
-    if mart.here > len(mart.figures):
-        yield f"… and {mart.here - len(mart.figures)} more"
-
-
-def as_json(trial: Trial) -> dict[str, Any]:
-    """What `followup contract try --format json` prints."""
-    return {
-        "submissions": [
-            {
-                "submission_id": one.submission.submission_id,
-                "district": one.submission.district_code,
-                "dataset": one.submission.dataset,
-                "quarter": one.submission.reporting_quarter,
-                "outcome": one.outcome.value,
-                "rules": dict(one.rules),
-                "rows": one.rows,
-                "why": one.why or None,
-            }
-            for one in trial.checked
-        ],
-        "marts": None if trial.marts is None else {mart.mart: mart.here for mart in trial.marts},
-    }
