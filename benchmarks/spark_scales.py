@@ -29,7 +29,8 @@ def build(engine: str, scale: int, folder: Path) -> None:
     if engine == "duckdb":
         build_on_duckdb(inputs, folder / "built")
     else:
-        build_on_spark(inputs, folder / "built", os.environ.get("FOLLOWUP_SPARK_MASTER", "local[*]"), tests=False)
+        master = os.environ.get("FOLLOWUP_SPARK_MASTER", "local[*]")
+        build_on_spark(inputs, folder / "built", master, tests=False, options={})
 
 
 def _usage(root: int) -> tuple[float, int]:

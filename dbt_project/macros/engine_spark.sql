@@ -1,6 +1,6 @@
 {#-
     All that is written differently for Apache Spark (ADR 0087). DuckDB's forms are beside the macros that dispatch here.
-    Spark runs with ANSI rules, UTC and TIMESTAMP_NTZ (followup/build/engines/spark.py): DuckDB's TIMESTAMP has no zone.
+    Spark runs with ANSI rules, UTC and TIMESTAMP_NTZ (followup/build/engines/spark_engine.py): DuckDB's TIMESTAMP has no zone.
 -#}
 
 {#- --- inputs: tables that the engine makes of the files ---------------------------------------------------------- -#}
@@ -11,6 +11,10 @@
 
 {% macro spark__input_file(name) -%}
     src.{{ name }}
+{%- endmacro %}
+
+{% macro spark__frozen_file(path) -%}
+    {{ return('src.frozen_' ~ model.name) }}
 {%- endmacro %}
 
 {#- --- SQL ------------------------------------------------------------------------------------------------------- -#}
@@ -116,7 +120,7 @@
     cast(conv(substr(md5({{ text_of(columns) }}), 1, 8), 16, 10) as bigint) | 1
 {%- endmacro %}
 
-{#- Spark has no numbers without a sign; the file of views that readers open makes it one (followup/build/engines/spark.py). -#}
+{#- Spark has no numbers without a sign; the file of views that readers open makes it one (engines/parquet_warehouse.py). -#}
 {% macro spark__as_key(number) -%}
     cast(pmod({{ number }}, 4294967296) as bigint)
 {%- endmacro %}
@@ -144,15 +148,16 @@
 {% materialization table, adapter='spark' %}
     {%- set table = this.incorporate(type='table') -%}
     {{- run_hooks(pre_hooks) -}}
+    {%- set sql = with_frozen_rows(model.compiled_code) -%}
     {%- if model.fqn[1] == 'marts' -%}
         {%- set keyed = this.incorporate(path={'schema': 'keyed'}, type='table') -%}
-        {%- do create_spark_table(keyed, in_order_of_units(model.compiled_code)) -%}
+        {%- do create_spark_table(keyed, in_order_of_units(sql)) -%}
         {%- do assert_private_columns_are_named_so(keyed) -%}
         {%- do create_spark_table(table, in_order_of_units(contract_as_spark_types(keyed)), 'main') -%}
     {%- elif config.get('contract').enforced -%}
-        {%- do create_spark_table(table, contract_as_spark_types('(' ~ model.compiled_code ~ ')'), 'main') -%}
+        {%- do create_spark_table(table, contract_as_spark_types('(' ~ sql ~ ')'), 'main') -%}
     {%- else -%}
-        {%- do create_spark_table(table, model.compiled_code, 'main') -%}
+        {%- do create_spark_table(table, sql, 'main') -%}
     {%- endif -%}
     {%- if config.get('contract').enforced -%} {%- do assert_constraints(table) -%} {%- endif -%}
     {{- run_hooks(post_hooks) -}}

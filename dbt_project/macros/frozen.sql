@@ -15,7 +15,7 @@
     {%- if not frozen -%}
         {{- return(sql) -}}
     {%- endif -%}
-    {%- set file = "read_parquet('" ~ frozen[0]['file'] | replace("'", "''") ~ "')" -%}
+    {%- set file = frozen_file(frozen[0]['file']) -%}
     {%- set stored = get_column_schema_from_query('select * from ' ~ file) | map(attribute='name') | list -%}
     {%- set columns = [] -%}
     {%- for column in get_column_schema_from_query(sql) -%}
@@ -35,6 +35,15 @@
         select {{ columns | join(', ') }} from {{ file }}
     {%- endset -%}
     {{- return(combined) -}}
+{%- endmacro %}
+
+{#- A model's file of frozen rows, as a relation. -#}
+{% macro frozen_file(path) -%}
+    {{ return(adapter.dispatch('frozen_file', 'followup')(path)) }}
+{%- endmacro %}
+
+{% macro default__frozen_file(path) -%}
+    {{ return("read_parquet('" ~ path | replace("'", "''") ~ "')") }}
 {%- endmacro %}
 
 {#- The newest quarter whose figures are frozen; empty as long as none are. -#}

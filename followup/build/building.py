@@ -28,10 +28,11 @@ from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snap
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger
+from ingest.ledger.erasures import is_erased_since
 from ingest.ledger.store import Build
 from ingest.maintenance.reducing import damaged_frozen_files
 from ingest.maintenance.reimporting import require_ledger_not_lost
-from ingest.settings import EngineName, Settings
+from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue import manifest as catalogue
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
@@ -131,11 +132,10 @@ def _build(
     _require_one_key_version(snapshot)
     half_done = make_folder(settings.half_done.absolute())
     folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
-    engine = engine_of(settings)
+    engine, last = engine_of(settings), ledger.last_build()
     engine.tidy(settings.warehouse)  # first: what killed builds left may take the place that this one needs
     try:
-        marts = settings.warehouse.absolute().parent / PARQUET_FOLDER
-        built = build_file(settings, snapshot, upcoming, folder, marts=marts, on_node=on_node)
+        built = build_file(settings, snapshot, upcoming, folder, marts=marts_folder(settings), on_node=on_node)
     except BuildFailed as error:
         detail = error.reason or ", ".join(error.failed)
         ledger.record_build(Build(fingerprint, "failed", started, time.monotonic() - began, detail))
@@ -144,9 +144,14 @@ def _build(
     with beside(upcoming, settings.warehouse) as whole, ledger.fenced("build") as connection:
         put_in_place(settings, whole, built.described)
         ledger.record_build(Build(fingerprint, "built", started, seconds, None), connection)
-    engine.tidy(settings.warehouse)
+    engine.tidy(settings.warehouse, only_in_place=last is not None and is_erased_since(ledger, last.started_at))
     shutil.rmtree(folder / "target", ignore_errors=True)
     return BuildResult("built", fingerprint, built.nodes, seconds)
+
+
+def marts_folder(settings: Settings) -> Path:
+    """Where an engine that writes Parquet files has the folders of the warehouse in place and of the one before."""
+    return settings.warehouse.absolute().parent / PARQUET_FOLDER
 
 
 def put_in_place(settings: Settings, whole: Path, described: Manifest) -> None:
@@ -183,8 +188,6 @@ def _require_one_key_version(snapshot: Snapshot) -> None:
 
 def _require_rows_as_stored(settings: Settings, snapshot: Snapshot) -> None:
     """Raise DamagedRows where a file is not what was stored: dbt may still read it, and give other figures."""
-    if snapshot.frozen is not None and settings.engine is EngineName.SPARK:
-        raise BuildFailed((), "frozen quarters are built on DuckDB alone: set FOLLOWUP_ENGINE to duckdb")
     damaged = damaged_frozen_files(settings.home, snapshot.frozen)
     if damaged:
         raise DamagedRows(

@@ -21,7 +21,8 @@ import duckdb
 import yaml
 
 from followup.build import snapshot as inputs
-from followup.build.building import NodeResult, beside, build, build_file, put_in_place
+from followup.build.building import NodeResult, beside, build, build_file, marts_folder, put_in_place
+from followup.build.engines import engine_of
 from followup.build.snapshot import Snapshot, take_snapshot
 from ingest.failures import StorageFailure
 from ingest.file_permissions import make_folder
@@ -159,9 +160,10 @@ def _freeze(
     half_done = make_folder(settings.half_done.absolute())
     folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
     without = _without(snapshot, reduced, frozen)
-    built = build_file(settings, without, upcoming, folder, on_node=on_node)
+    built = build_file(settings, without, upcoming, folder, marts=marts_folder(settings), on_node=on_node)
     if different := _differing(settings.warehouse, upcoming):
         upcoming.unlink()
+        engine_of(settings).tidy(settings.warehouse, only_in_place=True)
         raise FiguresWouldChange(
             f"without the rows to {erased} other figures would be in {', '.join(different)}: nothing is erased. Build "
             "the marts anew (followup build --force); if it is so again, it is a fault of the models"
@@ -235,7 +237,9 @@ def _differing(before: Path, after: Path) -> list[str]:
 
 def _contents(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, ...]]:
     """What tells each mart's rows apart from others: columns, types, how many rows, and the sum of their digests."""
-    names = connection.execute("select table_name from duckdb_tables() where schema_name = 'keyed'").fetchall()
+    names = connection.execute(
+        "select distinct table_name from duckdb_columns() where schema_name = 'keyed'"
+    ).fetchall()
     found: dict[str, tuple[object, ...]] = {}
     for (name,) in names:
         columns = connection.execute(f'describe keyed."{name}"').fetchall()
@@ -254,3 +258,4 @@ def _remove_what_does_not_count(intake: IntakeContext) -> None:
             shutil.rmtree(folder)
     if frozen is not None:
         remove_erased_files(intake, frozen)
+        engine_of(intake.settings).tidy(intake.settings.warehouse, only_in_place=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ingest.ledger.acts import add_act
 from ingest.ledger.store import Ledger
-from ingest.ledger.tables import erasure, explanation, finding, submission
+from ingest.ledger.tables import act, erasure, explanation, finding, submission
 
 
 def mark_original_erased(ledger: Ledger, original_path: str, now: datetime) -> None:
@@ -60,6 +60,15 @@ def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int
         )
         add_act(connection, "erasure.done", f"{kind}: {original_count} originals, {row_count} rows")
     empty_write_ahead_log(ledger)
+
+
+def is_erased_since(ledger: Ledger, moment: datetime) -> bool:
+    """Whether rows or originals were erased at a moment or later. Both times are the system's, UTC without zone."""
+    with ledger.reading() as connection:
+        newest: datetime | None = connection.execute(
+            sa.select(sa.func.max(act.c.acted_at)).where(act.c.action.in_(("erasure.done", "quarters.frozen")))
+        ).scalar_one()
+    return newest is not None and newest >= moment
 
 
 def empty_write_ahead_log(ledger: Ledger) -> None:

@@ -128,11 +128,12 @@ class Submission:
 
 @dataclass
 class Inputs:
-    """What `followup build` hands to dbt: files in force by dataset, the ledger's snapshot, the clock's date."""
+    """What `followup build` hands to dbt: files in force, the ledger's snapshot, the clock's date, frozen rows."""
 
     folder: Path
     as_of_date: str
     submissions: list[Submission] = field(default_factory=list)
+    frozen: list[tuple[str, Path, str]] = field(default_factory=list)
 
     def submit(self, district: str, dataset: str, quarter: str, *rows: Row, **about: Any) -> None:
         """Take in one submission."""
@@ -142,7 +143,8 @@ class Inputs:
         """Write the Parquet files and return the dbt variables that point at them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files = [(s.dataset, s.quarter, self._write_rows(s)) for s in self.submissions if s.in_force]
-        return write_inputs(self.folder, [_ledger_row(s) for s in self.submissions], files, self.as_of_date)
+        rows = [_ledger_row(s) for s in self.submissions]
+        return write_inputs(self.folder, rows, files, self.as_of_date, self.frozen)
 
     def _write_rows(self, submission: Submission) -> Path:
         schema = stored_schema(load_contracts()[submission.dataset])

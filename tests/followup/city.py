@@ -142,7 +142,9 @@ def state(place: Place) -> dict[str, object]:
 def marts(database: Path, schema: str) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables of a schema, in an order of their own."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        names = connection.execute("select table_name from duckdb_tables() where schema_name = ? order by 1", [schema])
+        names = connection.execute(
+            "select distinct table_name from duckdb_columns() where schema_name = ? order by 1", [schema]
+        )
         return {
             name: connection.execute(f"select * from {schema}.{name} order by all").fetchall()
             for (name,) in names.fetchall()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from city import marts
 from small_project import write_project
 
 from ingest.contracts import load_contracts
@@ -62,7 +64,8 @@ MODELS = {
         "\" where dataset = 'arenden'\") %}'{{ file }}'{{ ',' if not loop.last }}{% endfor %}], union_by_name = true)"
     ),
     "models/core/fct_rows.sql": (
-        "select reporting_quarter, count(*)::int as row_count from {{ ref('fct_case') }} group by reporting_quarter"
+        "select reporting_quarter, cast(count(*) as int) as row_count from {{ ref('fct_case') }} "
+        "group by reporting_quarter"
     ),
     "models/core/fct_rows.yml": _FACT,
     "models/marts/mart_persons.sql": """
@@ -73,11 +76,13 @@ MODELS = {
             from {{ ref('fct_case') }}
         )
         select
-            district_code, reporting_quarter, 'kvartal' as period_kind, count(distinct person_key)::int as persons,
-            sum(source_row_number)::uinteger as persons__key
+            district_code, reporting_quarter, 'kvartal' as period_kind,
+            cast(count(distinct person_key) as int) as persons,
+            cast(sum(source_row_number) as {{ key_type() }}) as persons__key
         from {{ ref('fct_case') }} group by all
         union all
-        select cases.district_code, years.quarter, 'rullande_ar', count(distinct cases.person_key)::int, 0::uinteger
+        select cases.district_code, years.quarter, 'rullande_ar', cast(count(distinct cases.person_key) as int),
+            cast(0 as {{ key_type() }})
         from quarters as years
         inner join quarters as members on members.number between years.number - 3 and years.number
         inner join {{ ref('fct_case') }} as cases on cases.reporting_quarter = members.quarter
@@ -90,7 +95,7 @@ MODELS = {
 def write_frozen_project(folder: Path, **models: str) -> Path:
     """Write the dbt project; `models` are files instead of its own, named without dots (`mart_persons_sql`)."""
     write_project(folder)
-    for name in ("materializations", "engines", "inputs", "frozen", "ref"):
+    for name in ("materializations", "engines", "engine_spark", "inputs", "frozen", "ref"):
         shutil.copy(ROOT / "dbt_project" / "macros" / f"{name}.sql", folder / "macros" / f"{name}.sql")
     for name, text in MODELS.items():
         (folder / name).write_text(models.get(Path(name).name.replace(".", "_"), text), encoding="utf-8")
@@ -154,3 +159,21 @@ def submit(
         ),
         [], [],
     )  # fmt: skip
+
+
+def figures(settings: Settings) -> dict[str, object]:
+    """All rows of the marts and their private columns, and of what else takes frozen rows."""
+    found: dict[str, object] = {
+        f"{schema}.{name}": rows
+        for schema in ("marts", "keyed")
+        for name, rows in marts(settings.warehouse, schema).items()
+    }
+    return found | {"fct_rows": marts(settings.warehouse, "core")["fct_rows"]}
+
+
+def persons_in_files(settings: Settings) -> dict[str, int]:
+    """Rows in the files under validated/, by quarter, whether they count or not."""
+    return {
+        quarter.name: sum(pq.read_metadata(path).num_rows for path in quarter.rglob("*.parquet"))
+        for quarter in sorted((settings.validated / "arenden").iterdir())
+    }

@@ -23,7 +23,7 @@ models:
   followup:
     core: {+schema: core, +materialized: table}
     marts: {+schema: marts, +materialized: table}
-seeds: {followup: {+schema: seeds}}
+seeds: {followup: {+schema: seeds, +column_types: {version: integer}}}
 """
 _DESCRIBED = """
 version: 2
@@ -31,8 +31,8 @@ models:
   - name: mart_versions
     description: How many versions there are.
     columns:
-      - {name: version, description: The version., data_tests: [not_null]}
-      - {name: submissions, description: How many have it.}
+      - {name: version, data_type: integer, description: The version., data_tests: [not_null]}
+      - {name: submissions, data_type: integer, description: How many have it.}
 """
 _FILES = {
     "dbt_project.yml": _PROJECT,

@@ -167,10 +167,24 @@ def test_spark_that_is_not_here_is_said_in_words(
         pass
 
 
-def test_frozen_figures_are_never_lost_on_spark(tmp_path: Path) -> None:
-    write_inputs(tmp_path, [], [], "2020-07-01", [("mart_case_flow", tmp_path / "frozen_rows.parquet", "2018Q4")])
-    with (
-        pytest.raises(SettingsError, match="frozen figures"),
-        SparkEngine("local[2]").session(tmp_path / "warehouse.duckdb", tmp_path, tmp_path / "marts"),
-    ):
-        pass
+def test_frozen_rows_are_a_source_of_their_model(tmp_path: Path) -> None:
+    stored = tmp_path / "frozen_rows.parquet"
+    pq.write_table(pa.table({"reporting_quarter": ["2018Q4"]}), stored)
+    write_inputs(tmp_path / "inputs", [], [], "2020-07-01", [("mart_case_flow", stored, "2018Q4")])
+    folders = write_sources(tmp_path / "inputs", tmp_path / "sources", tmp_path / "cache")
+    assert pq.read_table(folders["frozen_mart_case_flow"]).to_pylist() == [{"reporting_quarter": "2018Q4"}]
+
+
+def test_no_folder_stays_that_has_erased_rows(tmp_path: Path) -> None:
+    first, second = made_warehouse(tmp_path), made_warehouse(tmp_path)
+    parquet_warehouse.remove_unused(tmp_path / "warehouse.duckdb", only_in_place=True)
+    assert (first.exists(), second.exists()) == (False, True)
+
+
+def test_a_warehouse_that_can_not_be_read_loses_no_folder(tmp_path: Path) -> None:
+    """It may be out of reach for a moment."""
+    first, second = made_warehouse(tmp_path), made_warehouse(tmp_path)
+    killed = parquet_warehouse.new_folder(tmp_path / PARQUET_FOLDER)
+    (tmp_path / "warehouse.duckdb").write_bytes(b"damaged")
+    parquet_warehouse.remove_unused(tmp_path / "warehouse.duckdb", only_in_place=True)
+    assert (first.exists(), second.exists(), killed.exists()) == (True, True, False)

@@ -17,7 +17,16 @@ import frozen_city
 import pyarrow.parquet as pq
 import pytest
 from city import marts
-from frozen_city import NOW, UNIT, fill, settings_of, submit, write_frozen_project
+from frozen_city import (
+    NOW,
+    UNIT,
+    figures,
+    fill,
+    persons_in_files,
+    settings_of,
+    submit,
+    write_frozen_project,
+)
 from made_once import made_once
 from small_project import use_project
 
@@ -74,24 +83,6 @@ def ledger(place: Settings) -> Iterator[Ledger]:
 def freeze(settings: Settings) -> Freeze | None:
     with open_intake(settings) as intake:
         return freeze_and_erase(intake, NOW)
-
-
-def figures(settings: Settings) -> dict[str, object]:
-    """All rows of the marts and their private columns, and of what else takes frozen rows."""
-    found: dict[str, object] = {
-        f"{schema}.{name}": rows
-        for schema in ("marts", "keyed")
-        for name, rows in marts(settings.warehouse, schema).items()
-    }
-    return found | {"fct_rows": marts(settings.warehouse, "core")["fct_rows"]}
-
-
-def persons_in_files(settings: Settings) -> dict[str, int]:
-    """Rows in the files under validated/, by quarter, whether they count or not."""
-    return {
-        quarter.name: sum(pq.read_metadata(path).num_rows for path in quarter.rglob("*.parquet"))
-        for quarter in sorted((settings.validated / "arenden").iterdir())
-    }
 
 
 def test_figures_are_the_same_after_rows_are_frozen_and_erased(place: Settings, ledger: Ledger) -> None:
@@ -331,7 +322,8 @@ def test_a_freeze_killed_at_any_step_and_run_again_ends_as_undisturbed(place: Se
     build(place)
     before, untouched = figures(place), tmp_path / "untouched"
     shutil.copytree(place.home.parent, untouched)
-    program = _KILLED.format(paths=[str(Path(__file__).parent)], project=str(made / "project"))
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    program = _KILLED.format(paths=paths, project=str(made / "project"))
     environment = os.environ | {"FOLLOWUP_PARSED": str(made / "parsed")}
     whole = forked.run(program, str(place.home.parent), "0", environment=environment)
     assert whole.returncode == 0, whole.stderr

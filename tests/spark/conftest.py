@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dbt_project"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
 
+from installations import MASTER, spark_conf
 from spark_cities import CITIES, Built, build_on_duckdb, build_on_spark
 
-MASTER = os.environ.get("FOLLOWUP_SPARK_MASTER", "local[2]")
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_for_small_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Java reads them once, when the first session of this process starts."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in spark_conf(tmp_path_factory.mktemp("conf")).items():
+            environment.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -165,16 +165,25 @@ def build_on_duckdb(inputs: Inputs, folder: Path) -> Path:
 
 
 def build_on_spark(
-    inputs: Inputs, folder: Path, master: str, *, tests: bool = True, on_node: Callable[[str], None] | None = None
+    inputs: Inputs,
+    folder: Path,
+    master: str,
+    *,
+    tests: bool = True,
+    on_node: Callable[[str], None] | None = None,
+    options: Mapping[str, str] = OF_TESTS,
 ) -> tuple[Path, dict[tuple[str, str], str]]:
-    """The city's warehouse on Spark, and the outcome of each node: models, data tests, unit tests."""
+    """The city's warehouse on Spark, and the outcome of each node: models, data tests, unit tests.
+
+    `options` are Spark's settings, by default those for tables of a few rows.
+    """
     # unit tests one at a time: dbt makes a temporary view by the model's name for each
     tested = [
         ["test", "--exclude-resource-type", "unit_test"],
         ["test", "--select", "test_type:unit", "--threads", "1"],
     ]
     commands = [[*BUILD, "test"], *(tested if tests else [])]
-    return _run(SparkEngine(master, OF_TESTS), inputs, folder, commands, on_node)
+    return _run(SparkEngine(master, options), inputs, folder, commands, on_node)
 
 
 def differing_tables(spark: Path, other: Path) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from spark_cities import CITIES, Built, build_on_spark, differing_tables
 
-MASTER = os.environ.get("SPARK_CLUSTER", "local-cluster[2,1,1024]")
+MASTER = os.environ.get("SPARK_CLUSTER", "local-cluster[2,1,2048]")
 
 pytestmark = pytest.mark.timeout(3600)
 

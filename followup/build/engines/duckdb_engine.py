@@ -37,9 +37,9 @@ class DuckDBEngine:
             leftover.unlink(missing_ok=True)
         shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)
 
-    def tidy(self, warehouse: Path) -> None:
+    def tidy(self, warehouse: Path, *, only_in_place: bool = False) -> None:
         """Remove the Parquet files of warehouses that were built on Spark."""
-        remove_unused(warehouse)
+        remove_unused(warehouse, only_in_place=only_in_place)
 
 
 def _close_connections() -> None:

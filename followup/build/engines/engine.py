@@ -51,8 +51,13 @@ class Engine(Protocol):
         """Remove a warehouse that was not finished, with all that belongs to it."""
         ...
 
-    def tidy(self, warehouse: Path) -> None:
-        """Remove what belongs to no warehouse any more. The one in place and the one before it stay."""
+    def tidy(self, warehouse: Path, *, only_in_place: bool = False) -> None:
+        """Remove what belongs to no warehouse any more. The one in place and the one before it stay.
+
+        Args:
+            warehouse: the file in place.
+            only_in_place: the one before goes too, whoever reads it: it has rows that were erased.
+        """
         ...
 
 

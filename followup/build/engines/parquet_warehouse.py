@@ -34,13 +34,17 @@ def new_folder(marts: Path) -> Path:
 
 
 def folder_of(warehouse: Path) -> str | None:
-    """Name of the folder that a warehouse file reads; None where DuckDB built it, or it can't be read."""
+    """Name of the folder that a warehouse file reads; None where DuckDB built it, or there is none.
+
+    Raises:
+        WarehouseFailed, duckdb.Error: it can't be read.
+    """
     if not warehouse.exists():
         return None
     try:
         with open_warehouse(warehouse) as connection:
             row = connection.execute(f"select folder from main.{_BUILT}").fetchone()
-    except (WarehouseFailed, duckdb.Error):
+    except duckdb.CatalogException:
         return None
     return str(row[0]) if row else None
 
@@ -103,15 +107,24 @@ def _sync(folder: Path) -> None:
                 os.fsync(handle.fileno())
 
 
-def remove_unused(warehouse: Path) -> None:
-    """Remove the folders of builds but those of the warehouse in place and of the newest other that succeeded."""
+def remove_unused(warehouse: Path, *, only_in_place: bool = False) -> None:
+    """Remove the folders of builds but those of the warehouse in place and of the newest other that succeeded.
+
+    `only_in_place`: that other goes too.
+    """
     parent = warehouse.absolute().parent / PARQUET_FOLDER
     if not parent.is_dir():
         return
-    in_place = folder_of(warehouse)
-    others = [place for place in parent.iterdir() if place.name not in (in_place, COMPACTED)]
-    complete = [place for place in others if (place / _COMPLETE).exists()]
-    newest = max(complete, key=lambda place: (place / _COMPLETE).stat().st_mtime, default=None)
-    for place in others:
-        if place != newest:
+    folders = [place for place in parent.iterdir() if place.name != COMPACTED]
+    complete = [place for place in folders if (place / _COMPLETE).exists()]
+    try:
+        in_place = folder_of(warehouse)
+    except (WarehouseFailed, duckdb.Error):  # any that is complete may be what it reads
+        spared = complete
+    else:
+        others = [place for place in complete if place.name != in_place and not only_in_place]
+        newest = sorted(others, key=lambda place: (place / _COMPLETE).stat().st_mtime)[-1:]
+        spared = [parent / in_place, *newest] if in_place else newest
+    for place in folders:
+        if place not in spared:
             shutil.rmtree(place, ignore_errors=True)

@@ -15,16 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from followup.build.engines.engine import EngineMissing, memory_allowed
 from followup.build.engines.parquet_warehouse import COMPACTED, new_folder, remove_unused, write_views
 from followup.build.engines.spark_sources import write_sources
-from ingest.settings import SettingsError
 from publish.catalogue.manifest import Manifest
 
 MISSING = "FOLLOWUP_ENGINE is spark, and {what} is not here: run tools/setup.sh spark, and followup from .venv-spark"
-FROZEN = "FOLLOWUP_ENGINE is spark, which can't read frozen figures yet: set it to duckdb"
 _SOURCES = "sources"
 _QUIET = ("py4j", "SQLQueryContextLogger", "pyspark")
 """Loggers that would write what a query was about on standard error; dbt's messages are in the build's log."""
@@ -43,8 +39,6 @@ class SparkEngine:
     @contextmanager
     def session(self, warehouse: Path, folder: Path, marts: Path) -> Iterator[None]:
         """A session that dbt finds, with the sources as tables; it ends with the block."""
-        if pq.read_metadata(folder / "frozen.parquet").num_rows:
-            raise SettingsError(FROZEN)  # macros/frozen.sql reads these on DuckDB only
         temporary = folder / "spark"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True, mode=0o700)
@@ -73,9 +67,9 @@ class SparkEngine:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def tidy(self, warehouse: Path) -> None:
+    def tidy(self, warehouse: Path, *, only_in_place: bool = False) -> None:
         """Remove the folders of builds that were killed, and of older warehouses."""
-        remove_unused(warehouse)
+        remove_unused(warehouse, only_in_place=only_in_place)
 
 
 def _escaped(place: Path) -> str:

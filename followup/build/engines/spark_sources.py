@@ -27,7 +27,7 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
         cache: where compacted files are found again. What `inputs` does not list is removed from it.
 
     Returns:
-        Table → its folder: each dataset, `submissions`, `clock`, `frozen`.
+        Table → its folder: each dataset, `submissions`, `clock`, `frozen`, and `frozen_<model>` of each frozen file.
 
     Raises:
         OSError, pyarrow.ArrowException: a file can't be read or written.
@@ -43,6 +43,9 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
         sources[dataset] = _place(compacted, folder / dataset)
     for name in ("submissions", "clock", "frozen"):
         sources[name] = _place(inputs / f"{name}.parquet", folder / name)
+    for row in pq.read_table(inputs / "frozen.parquet").to_pylist():
+        name = f"frozen_{row['model']}"
+        sources[name] = _place(Path(row["file"]), folder / name)
     for left in cache.iterdir():
         if left.name not in used:
             left.unlink()
