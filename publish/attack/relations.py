@@ -227,9 +227,8 @@ class _Builder:
     ) -> Iterator[tuple[NDArray[np.bool_], Codes | list[int]]]:
         """Codes that readers know beside the figures, each with those of the rows that it can stand beside."""
         if column == "unit":
-            for period, units in self.declared.units.items():
-                of_period = self._of("period")[rows] == self.figures.code("period", period)
-                yield of_period, self._codes("unit", sorted(units))
+            for period, units in self._units_known().items():
+                yield self._of("period")[rows] == period, self._codes("unit", sorted(units))
             return
         known, outer = self._known_codes(column), self.declared.parents.get(column)
         for measure in np.unique(known[:, 0]):
@@ -239,6 +238,19 @@ class _Builder:
                 continue
             for around in np.unique(codes[:, 2]):
                 yield of_measure & (self._of(outer)[rows] == around), codes[codes[:, 2] == around, 1]
+
+    def _units_known(self) -> dict[int, set[str]]:
+        """By code of a period the units that reported in it; a year has those of each of its quarters.
+
+        A unit of half a year has no complete year: no figure of that year shows it, yet it is part of the sums.
+        """
+        periods = self.figures.names[self.column["period"]]
+        of = self.declared.units
+        within = {
+            code: {period, *(quarters_of(period) if ":" in period else ())} for code, period in enumerate(periods)
+        }
+        found = {code: {unit for name in names for unit in of.get(name, ())} for code, names in within.items()}
+        return {code: units for code, units in found.items() if units}
 
     def _known_codes(self, column: str) -> Codes:
         """[n, 3]: measure, code and the code around it, of what readers know beside the figures."""
@@ -300,11 +312,13 @@ class _Builder:
         reports = self._stratum(self.given, ["measure", "period", "release"])
         was = {old: np.unique(reports[~is_whole & (self._of("unit") == old)]) for old in range(len(units))}
         rows = np.flatnonzero(is_whole)
+        known = self._units_known()
         for unit in np.unique(self._of("unit")[rows]):
             wholes = rows[self._of("unit")[rows] == unit]
             parts, groups = [], []
             for old in np.flatnonzero(current == unit) if units[unit] != self.declared.city else [unit]:
-                existed = np.isin(reports[wholes], was[int(old)])
+                periods = [period for period, reporting in known.items() if units[old] in reporting]
+                existed = np.isin(reports[wholes], was[int(old)]) | np.isin(self._of("period")[wholes], periods)
                 codes = self.given[wholes[existed]].copy()
                 codes[:, self.column["unit"]], codes[:, self.column["basis"]] = old, reported
                 parts.append(self.cells.find_or_add(codes))

@@ -10,7 +10,7 @@ codes it has. So a correction also waits until enough records have changed (`pub
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -77,6 +77,7 @@ def decide(
     sketches: Mapping[Group, bytes] | None = None,
     parts: Parts | None = None,
     least_changed: int = 1,
+    gone: Set[Group] = frozenset(),
 ) -> list[Decided]:
     """What a release does with each group.
 
@@ -95,12 +96,15 @@ def decide(
         least_changed: a group is drawn anew when at least so many of its records have changed, also at the yearly
             revision. What it is the sum of counts as well: the city less the units that are drawn anew would tell of
             the others. So the changes of those that wait must be none, or as many together.
+        gone: of units that are part of another in today's division: they never wait. Beside the unit that they are
+            part of now, their figures would be counted twice; as reported they are published as before.
 
     Returns:
         Every group of `salts` and `earlier`, in order.
     """
     past, sketches = _past_of(earlier), sketches or {}
-    too_few = _too_few(salts, past, sketches, parts or {}, least_changed)
+    there = {group: known for group, known in past.items() if group not in gone}
+    too_few = _too_few(salts, there, sketches, parts or {}, least_changed)
     groups = sorted(salts.keys() | past.keys(), key=lambda group: (_together(group), group))
     decided: list[Decided] = []
     for _, found in groupby(groups, key=_together):
@@ -109,10 +113,8 @@ def decide(
             wanted not in (NOTHING, *known.salts) and len(known.salts) >= cap and group not in too_few
             for group, wanted, known in some
         )
-        decided += [
-            _of_one(*one, sketches.get(one[0], b""), is_held=(is_spent and not is_yearly_revision) or one[0] in too_few)
-            for one in some
-        ]
+        waits = {group for group, _, _ in some if (is_spent and not is_yearly_revision) or group in too_few}
+        decided += [_of_one(*one, sketches.get(one[0], b""), is_held=one[0] in waits - gone) for one in some]
     return sorted(_numbered(decided, earlier, sealed), key=lambda one: one.group)
 
 

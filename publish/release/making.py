@@ -24,7 +24,7 @@ from publish.release.drawing import Drawing
 from publish.release.equity import derive_equity
 from publish.release.groups import published_groups, salts_of
 from publish.release.held import Held, hold
-from publish.release.keyed import Flags, KeyedMart, Rows, keyed_warehouse, merged_units, read_mart
+from publish.release.keyed import TODAY, Flags, KeyedMart, Rows, keyed_warehouse, merged_units, read_mart
 from publish.release.periods import quarters_in
 from publish.release.pilot import derive_pilot_effect
 from publish.release.vacancies import derive_vacancies
@@ -121,6 +121,7 @@ def make(
         sketches=sketches,
         parts=parts_of({*groups, *(group_of(draw) for draw in earlier)}, successors),
         least_changed=policy.least_changed,
+        gone={one for one in map(group_of, earlier) if one.basis == TODAY and one.unit in successors},
     )
     decided = _masked(decided, secret)
     is_held = {one.group for one in decided if one.decision == "held"}

@@ -50,7 +50,8 @@ class City:
     def release(self, given: list[Case], **options: object) -> Made:
         self.number += 1
         incomplete = options.pop("incomplete", ())
-        warehouse = write_warehouse(self.folder / "warehouse.duckdb", given, incomplete=incomplete)
+        merged = options.pop("merged", None)
+        warehouse = write_warehouse(self.folder / "warehouse.duckdb", given, incomplete=incomplete, merged=merged)
         declared = options.pop("declared", MARTS)
         made = make(
             warehouse, declared, MEASURES, POLICY, SECRET, earlier=self.draws, current=self.current, **options
@@ -189,6 +190,27 @@ def test_the_city_waits_with_a_unit_whose_change_it_would_tell(city: City) -> No
     after = city.release(many_changed(both, "farsta-2018Q2", 1, reason_code="halsa"))
     said = {one.group.unit: one.decision for one in after.decided if one.group.period == "2018Q2"}
     assert said == {"bromma": "anew", "farsta": "held", "stockholm": "held"}
+
+
+def test_a_unit_that_is_part_of_another_now_is_not_counted_beside_it_in_todays_division(city: City) -> None:
+    few = [case for case in cases(30, districts=["alvsjo"]) if int(case.name.rpartition("-")[2]) < 6]
+    given = [*cases(60), *few]
+    before = city.release(given)
+    after = city.release(given, merged={"alvsjo": "bromma"}, locked=["2018Q1", "2018Q2"])
+
+    def rows_of_alvsjo(made: Made, basis: str) -> int:
+        marts = [(one.rows, made.chosen[name]) for name, one in made.marts.items()]
+        return sum(
+            int((rows.where("district_basis", basis) & rows.where("district_code", "alvsjo") & chosen).sum())
+            for rows, chosen in marts
+        )
+
+    assert rows_of_alvsjo(before, "today") == rows_of_alvsjo(before, "as_submitted") > 0
+    assert (rows_of_alvsjo(after, "today"), rows_of_alvsjo(after, "as_submitted")) == (
+        0, rows_of_alvsjo(before, "as_submitted")
+    )  # fmt: skip
+    decided = {one.decision for one in after.decided if one.group.unit == "alvsjo" and one.group.basis == "today"}
+    assert decided == {"emptied"}
 
 
 def test_what_ripens_does_not_draw_anew_what_was_settled(city: City) -> None:

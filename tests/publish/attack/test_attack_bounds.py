@@ -59,6 +59,14 @@ def test_interval_leak_in_two_divisions_is_found():
     assert interval(rows, cell("cases", "soder", Q1), current=current) == (2, 2)
 
 
+def test_interval_of_a_merged_year_has_the_half_year_of_which_no_year_is_published():
+    declared = {"current": {"norr": "nord"}, "units": {f"kvartal:{Q3}": frozenset({"nord"})}}
+    rows = [figure("cases", "nord", "2018", 5, basis="today"), exact("cases", "norr", "2018", 1)]
+    rows += [figure("cases", "norr", "2018", 5, sex="man")]
+    assert interval(rows, cell("cases", "nord", "2018", basis="today"), **declared) == (1, 12)
+    assert interval(rows, cell("cases", "nord", "2018", basis="today"), current={"norr": "nord"}) == (1, 1)
+
+
 def test_interval_leak_in_unmerged_units_second_draw_is_found():
     rows = [figure("cases", "norr", Q1, 0), figure("cases", "norr", Q1, 12, basis="today")]
     assert interval(rows, cell("cases", "norr", Q1)) == (5, 7)
