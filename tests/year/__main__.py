@@ -3,8 +3,9 @@
 Fourteen units and the city-wide one hand in four quarters of a drawn city, and the clock is set for each step. In the
 hard year files come late, broken, twice, and after closing; a process is killed, a disk fills up, PostgreSQL stops in
 the middle of a release, a drop location is down for a week, two units become one, the law changes, and the clocks are
-changed twice. In the quiet year the same final files come on time. At the end every figure must be the same. It prints
-what happens, with the date by the installation's clock; it ends with 1 where something was not as it must be.
+changed twice. In the quiet year the same final files come on time. At the end every figure must be the same, but for
+those that say how late files were. It prints what happens, with the date by the installation's clock; it ends with 1
+where something was not as it must be.
 """
 
 from __future__ import annotations
