@@ -27,6 +27,7 @@ from ingest.history import History, Past, look_back
 from ingest.ledger.store import RuleCount
 from ingest.mappings.applying import UsedWords, used_words, with_words
 from ingest.mappings.documents import DatasetWords, MappingRefused, UnitMapping
+from ingest.mappings.settling import settled
 from ingest.naming import FileName
 from ingest.persons.keys import Keys
 from ingest.persons.number_cells import cells_with_numbers
@@ -244,14 +245,16 @@ def _check_file(raw: bytes, name: FileName, circumstances: Circumstances) -> Che
     used = UsedWords(mapping.version) if mapping is not None and words else None
     try:
         contract = with_words(bare, words, name.district, circumstances.local_names)
-        table = read_table(raw, contract, name.ending)
+        as_written = read_table(raw, contract, name.ending)
     except MappingRefused as error:
         log.error("%s: its unit's mapping contradicts the contract: %s", name.shown, error)
         return CheckReport(name, 0, (*findings, file_finding("FIL-095")), used_words=used)
     except Unreadable as error:
         return CheckReport(name, 0, (*findings, error.finding), used_words=used)
+    read = settled(as_written, words, contract, name.quarter)
+    table = read.table
     if used is not None:
-        used = used_words(words, used.version, table, bare, name.district)
+        used = used_words(words, used.version, read, as_written, bare, name.district)
     findings.extend(table.findings)
     findings.extend(_numbers_out_of_place(table, contract))
     conformed = conform(table, contract, name.district, name.quarter, circumstances.keys, circumstances.local_names)

@@ -27,6 +27,8 @@ from ingest.sketching import Sketch
 
 IntArray = npt.NDArray[np.signedinteger]
 _IDENTIFIER = r"^[A-Za-z0-9/_-]{1,40}$"
+IDENTIFIER = re.compile(_IDENTIFIER)
+"""The form of a running number."""
 _YEAR_FIRST = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,9})([.,]0{1,2})?", re.ASCII)

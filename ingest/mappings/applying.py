@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
 from ingest.contracts import Column, Contract, LocalName, load_contracts
 from ingest.folding import fold
-from ingest.mappings.documents import DatasetWords, MappingRefused, mistakes_of
+from ingest.mappings.documents import DatasetWords, MappingRefused, empty_word, mistakes_of
+from ingest.mappings.settling import SettledCells
 from ingest.reading.tables import RawTable
 from ingest.reading.totals import distinct_cells
 
@@ -34,12 +35,23 @@ class UsedCode:
 
 
 @dataclass(frozen=True)
+class UsedCells:
+    """In which column a file's cells were read as empty (`spellings`), or its dates by which forms, as mapped."""
+
+    column: str
+    label: str
+    spellings: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class UsedWords:
     """The version of a mapping that a file was read by, and what of it the file used. All texts are the mapping's."""
 
     version: int
     columns: tuple[UsedColumn, ...] = ()
     codes: tuple[UsedCode, ...] = ()
+    cells: tuple[UsedCells, ...] = ()
 
     def as_text(self) -> list[str]:
         """Swedish sentences for the sender; none where the file used nothing of the mapping."""
@@ -47,6 +59,12 @@ class UsedWords:
         for column, label in dict.fromkeys((one.column, one.label) for one in self.codes):
             said = ", ".join(f"”{one.spelling}” som ”{one.code}”" for one in self.codes if one.column == column)
             lines.append(f"I kolumnen {label} läses {said}.")
+        for cells in self.cells:
+            if cells.spellings:
+                said = " och ".join(f"”{word}”" for word in cells.spellings)
+                lines.append(f"I kolumnen {cells.label} läses {said} som tom cell.")
+            if cells.forms:
+                lines.append(f"I kolumnen {cells.label} läses datum som {' eller '.join(cells.forms)}.")
         if lines:
             lines.append(f"Så säger version {self.version} av översättningen för er enhet. Stämmer det inte? Säg till.")
         return lines
@@ -57,6 +75,7 @@ class UsedWords:
             "version": self.version,
             "columns": [vars(one) for one in self.columns],
             "codes": [vars(one) for one in self.codes],
+            "cells": [asdict(one) for one in self.cells],
             "text": self.as_text(),
         }
 
@@ -104,7 +123,9 @@ def _of_this_version(words: DatasetWords, contract: Contract, district_code: str
         both = [one.code_list(word.column, district_code).codes for one in (contract, whole)]
         if word.code in both[0] or word.code not in both[1]:
             codes.append(word)
-    return DatasetWords(columns, tuple(codes))
+    empties = tuple(word for word in words.empties if word.column not in elsewhere)
+    dates = tuple(one for one in words.dates if one.column not in elsewhere)
+    return DatasetWords(columns, tuple(codes), empties, dates)
 
 
 def _column(column: Column, headers: tuple[str, ...], codes: dict[str, str]) -> Column:
@@ -120,8 +141,18 @@ def _column(column: Column, headers: tuple[str, ...], codes: dict[str, str]) -> 
     )
 
 
-def used_words(words: DatasetWords, version: int, table: RawTable, contract: Contract, district_code: str) -> UsedWords:
-    """Which of a unit's words a file used: the contract's own (it is the one without them) are not said."""
+def used_words(
+    words: DatasetWords, version: int, read: SettledCells, table: RawTable, contract: Contract, district_code: str
+) -> UsedWords:
+    """Which of a unit's words a file used: the contract's own (it is the one without them) are not said.
+
+    Args:
+        words: of the unit.
+        version: of its mapping.
+        read: the table after its cells were settled; `table` before.
+        contract: without the unit's words.
+        district_code: the unit.
+    """
     own = contract.header_lookup()
     columns = [
         UsedColumn(word.header, word.column, contract.column(word.column).label_sv)
@@ -142,4 +173,11 @@ def used_words(words: DatasetWords, version: int, table: RawTable, contract: Con
         if (folded := fold(word.spelling)) in spelled.get(word.column, set())
         and folded not in contract.code_list(word.column, district_code).lookup
     ]
-    return UsedWords(version, tuple(columns), tuple(codes))
+    settled = []
+    for name in dict.fromkeys([one.column for one in words.empties] + [one.column for one in words.dates]):
+        met = [one.spelling for one in words.empties if one.column == name]
+        spellings = tuple(word for word in met if (name, empty_word(word)) in read.empties)
+        forms = tuple(one.form for one in words.dates if one.column == name) if name in read.dates else ()
+        if spellings or forms:
+            settled.append(UsedCells(name, contract.column(name).label_sv, spellings, forms))
+    return UsedWords(version, tuple(columns), tuple(codes), tuple(settled))

@@ -10,6 +10,10 @@ datasets:
     codes:
       kon:
         "1": man
+    empty:
+      orsak: ["saknas", "-"]
+    dates:
+      inkom_datum: ["ååmmdd"]
 ```
 """
 
@@ -23,11 +27,14 @@ from dataclasses import dataclass, field
 import yaml
 
 from ingest.characters import visible
-from ingest.contracts import CodeList, Contract, LocalName, load_contracts
+from ingest.conforming import IDENTIFIER, read_date, read_whole_number
+from ingest.contracts import CodeList, Column, Contract, LocalName, load_contracts
 from ingest.districts import load_districts
 from ingest.folding import fold
+from ingest.mappings.date_forms import form_of, why_no_form
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
+from ingest.sentinels import BAD, DATE_BAD
 
 MOST_BYTES = 200_000
 """Of a document."""
@@ -68,15 +75,40 @@ class CodeWord:
 
 
 @dataclass(frozen=True)
+class EmptyWord:
+    """What the unit writes in a column of the contract where it has nothing to say: the cell is then empty."""
+
+    column: str
+    spelling: str
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class DateForm:
+    """A form in which the unit writes dates in a column of the contract, such as `ååmmdd` (see `date_forms`)."""
+
+    column: str
+    form: str
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
 class DatasetWords:
     """A unit's words of one dataset."""
 
     columns: tuple[ColumnWord, ...] = ()
     codes: tuple[CodeWord, ...] = ()
+    empties: tuple[EmptyWord, ...] = ()
+    dates: tuple[DateForm, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(self.columns or self.codes)
+        return bool(self.columns or self.codes or self.empties or self.dates)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.columns) + len(self.codes) + len(self.empties) + len(self.dates)
 
 
 @dataclass(frozen=True)
@@ -157,8 +189,9 @@ def _mapping_of(node: yaml.Node | None) -> UnitMapping:
 
 def _words(node: yaml.Node, dataset: str) -> DatasetWords:
     parts = dict(_entries(node, dataset))
-    if not set(parts) <= {"columns", "codes"}:
-        raise MappingRefused([f"line {node.start_mark.line + 1}: a dataset has columns and codes, and nothing else"])
+    if not set(parts) <= {"columns", "codes", "empty", "dates"}:
+        line = node.start_mark.line + 1
+        raise MappingRefused([f"line {line}: a dataset has columns, codes, empty and dates, and nothing else"])
     columns: tuple[ColumnWord, ...] = ()
     codes: tuple[CodeWord, ...] = ()
     if "columns" in parts:
@@ -170,7 +203,24 @@ def _words(node: yaml.Node, dataset: str) -> DatasetWords:
             for column, entries in _entries(parts["codes"], "codes")
             for spelling, code in _entries(entries, column)
         )
-    return DatasetWords(columns, codes)
+    empties = tuple(EmptyWord(*one) for one in _lists(parts.get("empty"), "empty"))
+    dates = tuple(DateForm(column, form_of(form), line) for column, form, line in _lists(parts.get("dates"), "dates"))
+    return DatasetWords(columns, codes, empties, dates)
+
+
+def _lists(node: yaml.Node | None, what: str) -> Iterator[tuple[str, str, int]]:
+    """Column, word and line of each word of a column's list; a single word needs no list."""
+    if node is None:
+        return
+    for column, listed in _entries(node, what):
+        words = listed.value if isinstance(listed, yaml.SequenceNode) else [listed]
+        seen: set[str] = set()
+        for word in words:
+            text, line = _text(word), word.start_mark.line + 1
+            if text in seen:
+                raise MappingRefused([f"line {line}: {shown(text)} is named twice in {shown(column)}"])
+            seen.add(text)
+            yield column, text, line
 
 
 def _entries(node: yaml.Node | None, what: str) -> Iterator[tuple[str, yaml.Node]]:
@@ -217,7 +267,16 @@ def as_yaml(mapping: UnitMapping) -> str:
         for column in dict.fromkeys(word.column for word in words.codes):
             lines.append(f"      {column}:")
             lines += [f"        {quoted(w.spelling)}: {w.code}" for w in words.codes if w.column == column]
+        lines += _listed("empty", [(one.column, one.spelling) for one in words.empties])
+        lines += _listed("dates", [(one.column, one.form) for one in words.dates])
     return "\n".join(lines) + "\n"
+
+
+def _listed(key: str, words: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if words:
+        yield f"    {key}:"
+    for column in dict.fromkeys(column for column, _ in words):
+        yield f"      {column}: [{', '.join(quoted(word) for name, word in words if name == column)}]"
 
 
 def quoted(word: str) -> str:
@@ -256,7 +315,12 @@ def mistakes_of(
     words: DatasetWords, contract: Contract, district_code: str, local_names: Sequence[LocalName] = ()
 ) -> list[str]:
     """What is wrong with a unit's words of one dataset, against its contract."""
-    return [*_column_mistakes(words, contract), *_code_mistakes(words, contract, district_code, local_names)]
+    return [
+        *_column_mistakes(words, contract),
+        *_code_mistakes(words, contract, district_code, local_names),
+        *_empty_mistakes(words, contract, district_code, local_names),
+        *_date_mistakes(words, contract),
+    ]
 
 
 def _column_mistakes(words: DatasetWords, contract: Contract) -> Iterator[str]:
@@ -322,6 +386,60 @@ def _code_mistakes(
         other = seen.setdefault((word.column, folded), word)
         if other.code != word.code:
             yield f"{where}{shown(word.spelling)} and {shown(other.spelling)} are read alike, and mean two codes"
+
+
+def _empty_mistakes(
+    words: DatasetWords, contract: Contract, district_code: str, local_names: Sequence[LocalName]
+) -> Iterator[str]:
+    columns = {column.name: column for column in contract.columns}
+    said = {(word.column, empty_word(word.spelling)) for word in words.codes}
+    for word in words.empties:
+        where = f"{_line(word.line)}{contract.dataset}: "
+        if word.column not in columns:
+            yield f"{where}there is no column {shown(word.column)}{_near(word.column, list(columns))}"
+            continue
+        where += f"{word.column}: "
+        text = empty_word(word.spelling)
+        if not text or len(word.spelling) > LONGEST_WORD or not word.spelling.isprintable():
+            yield f"{where}a word for empty is one to {LONGEST_WORD} characters that can be seen"
+        elif reads_as_number(word.spelling):
+            yield f"{where}a word for empty reads as a personal number"
+        elif (word.column, text) in said:
+            yield f"{where}{shown(word.spelling)} is a word for a code too"
+        elif is_read(word.spelling, columns[word.column], contract, district_code, local_names):
+            yield f"{where}{shown(word.spelling)} is a value of this column, and can't mean that it is empty"
+
+
+def is_read(
+    text: str, column: Column, contract: Contract, district_code: str, local_names: Sequence[LocalName] = ()
+) -> bool:
+    """Whether a column's cell with this text means something by the contract: it is a value, or one of two codes."""
+    if column.type == "date":
+        return read_date(text) != DATE_BAD
+    if column.type == "integer":
+        return read_whole_number(text) != BAD
+    if column.type == "identifier":
+        return IDENTIFIER.fullmatch(text) is not None
+    if column.type in ("code", "code_list"):
+        codes = contract.code_list(column.name, district_code, local_names)
+        parts = text.split("|") if column.type == "code_list" else [text]
+        return any(fold(part) in codes.lookup or fold(part) in codes.ambiguous for part in parts)
+    return column.type == "text"  # whatever is written is its value; a person's number is asked about elsewhere
+
+
+def empty_word(text: str) -> str:
+    """A word for "empty" as it is compared: signs count, capitals and blanks at its ends do not."""
+    return visible(text).strip().casefold()
+
+
+def _date_mistakes(words: DatasetWords, contract: Contract) -> Iterator[str]:
+    dates = [column.name for column in contract.columns if column.type == "date"]
+    for one in words.dates:
+        where = f"{_line(one.line)}{contract.dataset}: "
+        if one.column not in dates:
+            yield f"{where}there is no column of dates {shown(one.column)}{_near(one.column, dates)}"
+        elif why := why_no_form(one.form):
+            yield f"{where}{one.column}: {shown(one.form)} {why}"
 
 
 def _line(line: int) -> str:

@@ -1,4 +1,4 @@
-"""Proposing a unit's mapping from one of its files: which header and which code mean which of the contract's.
+"""Proposing a unit's mapping from one of its files: which header, code, date and word for "empty" means what.
 
 Nothing personal is shown. Of a file's text only headers that are proposed are written, and of its values only such as
 are like a word of ours or a bare short number, in columns that hold codes. Columns of persons, running numbers and free
@@ -21,6 +21,7 @@ from ingest.findings import Unreadable
 from ingest.folding import fold
 from ingest.mappings.documents import LONGEST_WORD, quoted
 from ingest.mappings.likeness import FileColumn, fit, is_as_free_text, likest
+from ingest.mappings.suggesting_cells import CellProposal, is_absent, proposed_cells
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 from ingest.reading.headers import column_place
@@ -73,13 +74,14 @@ class Suggestion:
     """A proposed mapping.
 
     Attributes:
-        columns: by position in the file; `codes` by column.
+        columns: by position in the file; `codes` by column; `cells`: words for "empty" and forms of dates.
         notes: what is not proposed, and why; without anything of the file.
     """
 
     columns: tuple[ColumnProposal, ...]
     codes: tuple[CodeProposal, ...]
     notes: tuple[str, ...]
+    cells: tuple[CellProposal, ...] = ()
 
     def as_yaml(self, district_code: str, dataset: str, quarter: Quarter) -> str:
         """A document for `followup mapping set`; what is only a guess is a comment."""
@@ -101,6 +103,12 @@ class Suggestion:
             for code in of_column:
                 mark, meaning = ("", code.code) if code.code else ("# ", "?")
                 lines.append(f"        {mark}{quoted(code.spelling)}: {meaning}  # {code.why}")
+        for kind in ("empty", "dates"):
+            of_kind = [one for one in self.cells if one.kind == kind]
+            lines += [f"    {kind}:"] if of_kind else []
+            for cell in of_kind:
+                mark, words = "# " if cell.is_open else "", ", ".join(map(quoted, cell.words))
+                lines.append(f"      {mark}{cell.column}: [{words}]  # {cell.why}")
         lines += [f"# {note}" for note in self.notes]
         return "\n".join(lines) + "\n"
 
@@ -126,8 +134,10 @@ def suggest(raw: bytes, contract: Contract, district_code: str) -> Suggestion:
     proposals = _columns(unknown, free, contract, lists)
     read = {**own, **{one.column: one.found for one in proposals if one.sure != "maybe"}}
     notes = [_not_proposed(one) for one in unknown if one not in [p.found for p in proposals]]
-    codes = []
+    codes, cells = [], []
     for column in contract.columns:
+        if column.name in read:
+            cells += proposed_cells(read[column.name], column, contract, district_code)
         if column.type in _CODES and not column.personal and column.name in read:
             found, left = _codes(read[column.name], column, lists[column.name])
             codes += found
@@ -135,7 +145,7 @@ def suggest(raw: bytes, contract: Contract, district_code: str) -> Suggestion:
     lacking = [c.name for c in free if not c.optional and c.name not in {p.column for p in proposals}]
     if lacking:
         notes.append(f"No header of the file seems to mean: {', '.join(lacking)}.")
-    return Suggestion(tuple(proposals), tuple(codes), tuple(notes))
+    return Suggestion(tuple(proposals), tuple(codes), tuple(notes), tuple(cells))
 
 
 def file_columns(raw: bytes) -> list[FileColumn]:
@@ -271,7 +281,7 @@ def _codes(found: FileColumn, column: Column, codes: CodeList) -> tuple[list[Cod
     proposals, near, silent = [], 0, 0
     for spelling, count in counts.items():
         folded = fold(spelling)
-        if not folded or folded in codes.lookup:
+        if not folded or folded in codes.lookup or (is_absent(spelling) and folded not in codes.ambiguous):
             near += count
             continue
         if folded in codes.ambiguous:

@@ -197,7 +197,7 @@ _BEGINNING = f"unit: {DISTRICT}\nvalid_from: 2018Q3\ndatasets:\n"
         ("unit: bromma", "has the keys datasets, unit, valid_from"),
         (f"{_BEGINNING}  arenden: {{}}\nmore: x", "and no others"),
         (_BEGINNING.replace("2018Q3", "2018"), "line 2: valid_from is a quarter"),
-        (f"{_BEGINNING}  arenden:\n    colums: {{}}", "columns and codes, and nothing else"),
+        (f"{_BEGINNING}  arenden:\n    colums: {{}}", "columns, codes, empty and dates, and nothing else"),
         (f"{_BEGINNING}  arenden:\n    columns:\n      A: orsak\n      A: kon", "line 7: A is named twice"),
         (f"{_BEGINNING}  arenden:\n    columns:\n      ? [a, b]\n      : orsak", "one word is due"),
         (f"{_BEGINNING}  arenden: &x {{}}\n  utbud: *x", "anchors and aliases"),

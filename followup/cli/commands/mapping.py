@@ -140,7 +140,7 @@ def show(
 
 
 def _line(mapping: UnitMapping) -> str:
-    words = sum(len(one.columns) + len(one.codes) for _, one in mapping.datasets)
+    words = sum(one.count for _, one in mapping.datasets)
     datasets = ", ".join(name for name, _ in mapping.datasets) or "no dataset"
     unit, number = mapping.district_code, mapping.version
     return f"{unit}: version {number}, from {mapping.valid_from}: {words} words in {datasets}"
