@@ -44,6 +44,13 @@ TOTAL = len(UNITS) * len(DATASETS)
 REHEARSED = {"FOLLOWUP_NOW": "2018-04-10T08:00:00", "FOLLOWUP_SETTLE_SECONDS": "0"}
 LONG = 900
 """Seconds after which something that should happen does not any more."""
+BEGAN = time.monotonic()
+
+
+def say(line: str) -> None:
+    """A line of the log, with the seconds since it began."""
+    sys.stdout.write(f"\n  {time.monotonic() - BEGAN:6.0f} s  {line}")
+    sys.stdout.flush()
 
 
 @dataclass
@@ -78,6 +85,7 @@ class City:
                 shutil.copy(path, folder)
 
     def ask(self, dag: str, conf: dict[str, Any] | None = None) -> str:
+        say(f"{dag} is asked for")
         return str(patiently(lambda: self.airflow.trigger(dag, conf), f"{dag} is started"))
 
     def ended(self, dag: str, run_id: str) -> Run:
@@ -85,7 +93,20 @@ class City:
             run = self.airflow.run(dag, run_id)
             return run if run.state in FINISHED else None
 
-        return patiently(look, f"{dag} {run_id} ends")
+        run = patiently(look, f"{dag} {run_id} ends")
+        say(f"{dag} has ended: {run.state}")
+        return run
+
+    def lose(self, container: str, *, hold: bool = False) -> int:
+        """Kill all processes of a container; returns how many there were."""
+        count = self.cluster.kill(container, hold=hold)
+        say(f"{container} is lost: {count} processes killed" + (", and stays away" if hold else ""))
+        return count
+
+    def give_back(self, container: str) -> None:
+        """Start a container that stayed away."""
+        self.cluster.release(container)
+        say(f"{container} comes back")
 
     def running(self, dag: str, *tasks: str) -> list[dict[str, Any]]:
         """Tasks of a DAG that run now, as Airflow's API says them."""
@@ -135,11 +156,13 @@ def _city(folder: Path) -> Iterator[City]:
         "AIRFLOW_RETRY_SECONDS": "10",
     }
     cluster = Cluster(folder, variables, free_port, REHEARSED, workers=2, ports={"proxy": port})
-    with up(cluster):
+    with up(cluster, lambda name: say(f"{name} is started")):
         city = City(cluster, drawn)
         patiently(lambda: set(city.airflow.health().values()) == {"healthy"}, "Airflow says that it is well")
         patiently(lambda: len(city.airflow.dags()) == len(list((ROOT / "dags").glob("*.py"))), "its DAGs are read")
+        say("all services are healthy, and the DAGs are read")
         yield city
+    say("all services are stopped")
 
 
 def test_every_container_is_healthy_and_each_worker_is_a_machine_of_its_own(city: City) -> None:
@@ -157,18 +180,20 @@ def test_a_worker_is_lost_while_files_are_taken_in(city: City) -> None:
     patiently(lambda: 3 <= len(city.in_force()) < TOTAL, "some files are in force, and not all", every=0.1)
     hosts = Counter(task["hostname"] for task in city.running("collect_submissions", "receive_district"))
     lost = max(hosts, key=hosts.__getitem__) if hosts and can_name_hosts() else "worker-1"
-    assert city.cluster.kill(lost, hold=True) > 1
-    assert len(city.in_force()) < TOTAL, "it was lost in the middle"
+    assert city.lose(lost, hold=True) > 1
+    assert (there := len(city.in_force())) < TOTAL, "it was lost in the middle"
+    say(f"{there} of {TOTAL} files are in force")
     run = city.ended("collect_submissions", run_id)
     assert run.state == "success", city.states("collect_submissions", run_id)
     assert sorted(city.in_force()) == sorted((unit, dataset) for unit in UNITS for dataset in DATASETS)
-    city.cluster.release(lost)
+    say(f"{TOTAL} of {TOTAL} files are in force")
+    city.give_back(lost)
     patiently(lambda: city.cluster.is_healthy(lost), f"{lost} is back")
 
 
 def test_the_scheduler_is_lost_while_the_marts_are_built(city: City) -> None:
     patiently(lambda: city.running("build_marts", "build"), "the marts are being built", every=0.2)
-    assert city.cluster.kill("scheduler") >= 1
+    assert city.lose("scheduler") >= 1
 
     def built() -> bool:
         runs = city.airflow.runs("build_marts")
@@ -176,6 +201,7 @@ def test_the_scheduler_is_lost_while_the_marts_are_built(city: City) -> None:
 
     patiently(built, "all builds have ended", every=2)
     assert {run.state for run in city.airflow.runs("build_marts")} == {"success"}
+    say(f"{len(city.airflow.runs('build_marts'))} builds have ended: success")
     assert city.cluster.restarts["scheduler"] >= 1
     with closing(city.ledger()) as ledger:
         assert ledger.last_build() is not None
@@ -186,11 +212,11 @@ def test_postgresql_is_lost_while_a_release_is_published(city: City) -> None:
     patiently(
         lambda: city.running("publish_release", "propose_release", "serve_release"), "it is being made", every=0.2
     )
-    assert city.cluster.kill("postgres", hold=True) > 1
+    assert city.lose("postgres", hold=True) > 1
     time.sleep(20)
     with pytest.raises(LedgerError, match="out of reach"):
         city.in_force()
-    city.cluster.release("postgres")
+    city.give_back("postgres")
     run = city.ended("publish_release", run_id)
     assert run.state == "success", city.states("publish_release", run_id)
     with closing(city.ledger()) as ledger:
@@ -208,6 +234,7 @@ def test_every_submission_is_in_force_once_and_the_log_of_acts_is_whole(city: Ci
     assert all(done["submission.accepted", one.submission_id] == 1 for one in every)
     left = [path for path in city.cluster.volume("inbox").rglob("*_2018Q1.*") if "aterkoppling" not in path.parts]
     assert left == []
+    say(f"{len(every)} submissions, each in force once; {done.total()} acts, their chain is whole")
 
 
 def test_nothing_half_done_is_left_and_nothing_is_where_it_has_no_business(city: City) -> None:
@@ -277,6 +304,7 @@ def test_marts_and_release_are_those_of_a_quiet_run(city: City) -> None:
     published = city.cluster.volume("published") / "current"
     quiet_release = Path(environment["FOLLOWUP_PUBLISHED"])
     assert differences(published / "followup.duckdb", quiet_release / "followup.duckdb", ("published",)) == []
+    say("marts and release are those of a quiet run on one machine, row for row")
     release = read_release(published / "followup.duckdb")
     with release.reading() as connection:
         shown = {
@@ -288,3 +316,4 @@ def test_marts_and_release_are_those_of_a_quiet_run(city: City) -> None:
     with psycopg.connect(**address, user="followup_reader", password=logins["followup_reader"]) as reader:
         for table, count in shown.items():
             assert reader.execute(f'select count(*) from published."{table}"').fetchone() == count, table
+    say(f"PostgreSQL serves the same {len(shown)} tables")

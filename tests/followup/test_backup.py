@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from backed_up import NOW, BackedUpPlace, files_of, prepared, rows_of
 from city import Place, built_city, received_city
-from killing import run
+from killing import run, spread
 from made_once import made_once
 
 from followup.backup import backing_up
@@ -373,7 +373,7 @@ def test_a_backup_killed_at_any_step_leaves_earlier_ones_whole_and_the_next_ends
     whole = BackedUpPlace(Place(place.root).copy(tmp_path / "whole").root)
     code, steps = run(["backup"], whole.environment, Path())
     assert code == 0 and steps is not None and steps > 8
-    for step in sorted({1 + round(i * (steps - 1) / (SAMPLE - 1)) for i in range(SAMPLE)}):
+    for step in spread(steps, SAMPLE):
         copy = BackedUpPlace(Place(place.root).copy(tmp_path / f"step{step}").root)
         code, _ = run(["backup"], copy.environment, Path(), step)
         assert code == -signal.SIGKILL, f"step {step} of {steps} was not reached"
@@ -394,7 +394,7 @@ def test_a_restore_killed_at_any_step_goes_on_and_ends_as_undisturbed(place: Bac
     whole, steps = restored("whole")
     assert steps is not None and steps > 70
     expected = files_of(whole, *STORED, "releases")
-    for step in sorted({1 + round(i * (steps - 1) / (SAMPLE - 1)) for i in range(SAMPLE)}):
+    for step in spread(steps, SAMPLE):
         home, _ = restored(f"step{step}", step)
         ended = f"sqlite:///{home}/ledger.sqlite"
         restored(f"step{step}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,21 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import forked
 import frozen_city
 import pyarrow.parquet as pq
 import pytest
 from city import marts
-from frozen_city import (
-    NOW,
-    UNIT,
-    figures,
-    fill,
-    persons_in_files,
-    settings_of,
-    submit,
-    write_frozen_project,
-)
+from frozen_city import NOW, UNIT, figures, fill, persons_in_files, settings_of, submit, write_frozen_project
+from killing import Ended, die, spread
 from made_once import made_once
 from small_project import use_project
 
@@ -283,36 +273,17 @@ def test_each_later_run_freezes_a_quarter_more(place: Settings, ledger: Ledger) 
     assert [folder.name for folder in (place.home / "frozen").iterdir()] == ["2018Q4"]
 
 
-_KILLED = """
-import os, signal, sys
+_FREEZES = """
+import sys
 from pathlib import Path
-sys.path[:0] = {paths!r}
 from followup.build import building, snapshot
-building.PROJECT = snapshot.PROJECT = Path({project!r})
+building.PROJECT = snapshot.PROJECT = Path(sys.argv[2])
+sys.path.append("tests/followup")
 from frozen_city import NOW, settings_of
 from ingest.recording import open_intake
 from followup.build.freezing import freeze_and_erase
-import followup.build.freezing, dbt.cli.main, dbt.adapters.duckdb
-watched, fatal, steps = sys.argv[1], int(sys.argv[2]), 0
-
-def hook(event, args):
-    global steps
-    if event == "open":
-        path, mode, flags = args
-        if not isinstance(path, str) or not (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            return
-    elif event not in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"):
-        return
-    if watched not in str(args[0]) or "/build/" in str(args[0]):
-        return
-    steps += 1
-    if steps == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(hook)
-with open_intake(settings_of(Path(watched))) as intake:
-    print(freeze_and_erase(intake, NOW))
-print("steps", steps)
+with open_intake(settings_of(Path(sys.argv[1]))) as intake:
+    freeze_and_erase(intake, NOW)
 """
 
 
@@ -322,18 +293,20 @@ def test_a_freeze_killed_at_any_step_and_run_again_ends_as_undisturbed(place: Se
     build(place)
     before, untouched = figures(place), tmp_path / "untouched"
     shutil.copytree(place.home.parent, untouched)
-    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    program = _KILLED.format(paths=paths, project=str(made / "project"))
-    environment = os.environ | {"FOLLOWUP_PARSED": str(made / "parsed")}
-    whole = forked.run(program, str(place.home.parent), "0", environment=environment)
-    assert whole.returncode == 0, whole.stderr
-    steps, expected = int(whole.stdout.split()[-1]), state(place)
+
+    def killed_at(root: Path, step: int) -> Ended:
+        environment = {"FOLLOWUP_PARSED": str(made / "parsed")}
+        return die(_FREEZES, str(root), str(made / "project"), environment=environment, watched=root, step=step)
+
+    whole = killed_at(place.home.parent, 0)
+    assert whole.code == 0, whole.err
+    steps, expected = whole.steps, state(place)
     assert steps > 25 and figures(place) == before
-    for step in sorted({1 + round(i * (steps - 1) / 3) for i in range(4)}):
+    for step in spread(steps, 4):
         root = tmp_path / f"step{step}"
         shutil.copytree(untouched, root)
-        killed = forked.run(program, str(root), str(step), environment=environment)
-        assert killed.returncode == -signal.SIGKILL, f"step {step} was not reached: {killed.stderr}"
+        killed = killed_at(root, step)
+        assert killed.was_killed, f"step {step} was not reached: {killed.err}"
         again = settings_of(root)
         freeze(again)
         assert state(again) == expected, f"killed at step {step} of {steps}"

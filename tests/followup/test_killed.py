@@ -11,7 +11,7 @@ from pathlib import Path
 import forked
 import pytest
 from city import Place, built_city, drawn_files, marts, received_city, settle, state
-from killing import run
+from killing import run, spread
 
 pytestmark = pytest.mark.kill
 SAMPLE = 7
@@ -34,10 +34,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Place:
     return place
 
 
-def spread(steps: int, sample: int = SAMPLE) -> list[int]:
-    return sorted({1 + round(i * (steps - 1) / (sample - 1)) for i in range(sample)})
-
-
 def test_receive_killed_at_any_step_ends_as_undisturbed(tmp_path: Path, files: Path, undisturbed: Place) -> None:
     keys = undisturbed.root / "keys.json"
     receive = ["receive", "--inbox"]
@@ -46,7 +42,7 @@ def test_receive_killed_at_any_step_ends_as_undisturbed(tmp_path: Path, files: P
     assert code == 1 and steps is not None and steps > 20
     expected = state(undisturbed)
     assert state(whole) == expected
-    for step in spread(steps):
+    for step in spread(steps, SAMPLE):
         place = settle(tmp_path / f"step{step}", files, keys)
         code, _ = run([*receive, str(place.inbox)], place.environment, place.root, step)
         assert code == -signal.SIGKILL, f"step {step} was not reached"

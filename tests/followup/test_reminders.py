@@ -14,6 +14,7 @@ from pathlib import Path
 
 import forked
 import pytest
+from killing import MAIL, die
 from ledger_filled import submit
 from mail_server import MailServer, mail_server, make_certificate
 from typer.testing import CliRunner
@@ -218,31 +219,14 @@ def test_without_a_mail_server_set_up_a_plain_message_and_nothing_breaks(
     assert two_units.mailed() == {}
 
 
-_AT_STEP = """
-import os, signal, sys
-fatal, steps = int(sys.argv[1]), 0
-
-def hook(event, args):
-    global steps
-    if event != "smtplib.send":
-        return
-    steps += 1
-    if steps == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-from followup.cli.main import main
-sys.argv = ["followup", "remind"]
-sys.addaudithook(hook)
-main()
-"""
-
-
 @pytest.mark.kill
 @pytest.mark.parametrize("step", [2, 5, 8])
 def test_a_run_killed_while_it_talks_to_the_server_sends_nothing_twice(two_units: City, step: int) -> None:
     """The steps: greeting, sender, recipients, DATA, the text, goodbye; then the next mail."""
-    done = forked.run(_AT_STEP, str(step), environment=os.environ | two_units.environment)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    done = die(
+        forked.COMMAND_LINE, "remind", environment=two_units.environment, watched="", step=step, kinds=(MAIL,)
+    )  # fmt: skip
+    assert done.was_killed, done.err
     two_units.run("remind")
     two_units.run("remind")
     mailed = two_units.mailed()

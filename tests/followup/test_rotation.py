@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, marts, settle
-from killing import run
+from killing import run, spread
 from typer.testing import CliRunner
 
 from followup.build.building import build, build_file
@@ -105,7 +105,7 @@ def test_a_rotation_killed_at_any_step_and_run_again_ends_as_undisturbed(receive
     before = state(received)
     assert list(before["rows"].values()) == list(expected["rows"].values())
     goes_on = 0
-    for step in sorted({1 + round(i * (steps - 1) / (SAMPLE - 1)) for i in range(SAMPLE)}):
+    for step in spread(steps, SAMPLE):
         place = copied(received, tmp_path / f"step{step}")
         code, _ = run(ROTATE, place.environment, place.root, step)
         assert code == -signal.SIGKILL, f"step {step} was not reached"

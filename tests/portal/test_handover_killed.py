@@ -14,6 +14,7 @@ from pathlib import Path
 import forked
 import pytest
 from handing_over import Office, arenden, csv, form, reopened
+from killing import die, spread
 
 from ingest.ledger import Ledger
 from ingest.ledger.acts import acts, verify
@@ -28,51 +29,25 @@ SAMPLE = 6
 NAMES = ("bromma_arenden_2018Q3.csv", "bromma_oppenvard_2018Q3.csv")
 NOW = "2018-10-10T08:00:00"
 DRIVER = """
-import os, signal, sys
+import sys
 from pathlib import Path
-sys.path[:0] = ["tests", "tests/portal"]
-import sqlalchemy as sa
-from handing_over import arenden, csv, form, reopened
-office, what, fatal = reopened(Path(sys.argv[1]), sys.argv[2]), sys.argv[3], int(sys.argv[4])
-steps = 0
-
-def step(*_):
-    global steps
-    steps += 1
-    if steps == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def hook(event, args):
-    if event == "open":
-        path, mode, flags = args
-        if not isinstance(path, str) or not (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            return
-    elif event not in ("os.rename", "os.remove", "os.mkdir"):
-        return
-    if any(sys.argv[1] in str(arg) for arg in args[:2]):
-        step()
-
-sent = form([(name, csv(name, [])) for name in sys.argv[5:]])
-sa.event.listen(office.ledger.engine, "commit", step)
-sys.addaudithook(hook)
+sys.path.append("tests/portal")
+from handing_over import csv, form, reopened
+office, what = reopened(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
 if what == "send":
-    office.send(sent)
+    office.send(form([(name, csv(name, [])) for name in sys.argv[4:]]))
 else:
     office.work_all()
-step()
-print(f"steps={steps}")
 """
 
 
 def run(office: Office, what: str, fatal: int = 0) -> int:
     """Send or work in a process that is killed at a step; 0 lets it live. How many steps it took when it lived."""
-    done = forked.run(DRIVER, str(office.root), office.now, what, str(fatal), *NAMES, environment=dict(os.environ))
-    assert done.returncode == (-signal.SIGKILL if fatal else 0), done.stderr
-    return 0 if fatal else int(done.stdout.rpartition("steps=")[2])
-
-
-def spread(steps: int) -> list[int]:
-    return sorted({1 + round(i * (steps - 1) / (SAMPLE - 1)) for i in range(SAMPLE)})
+    done = die(
+        DRIVER, str(office.root), office.now, what, *NAMES, environment={}, watched=office.root, step=fatal
+    )  # fmt: skip
+    assert done.code == (-signal.SIGKILL if fatal else 0), done.err
+    return done.steps
 
 
 def copied(office: Office, root: Path) -> Office:
@@ -114,7 +89,7 @@ def test_sending_killed_at_any_step_is_whole_or_said_to_be_broken_off(office: Of
     steps = run(copied(office, tmp_path / "whole"), "send")
     assert steps > 10
     outcomes = set()
-    for fatal in spread(steps):
+    for fatal in spread(steps, SAMPLE):
         place = copied(office, tmp_path / f"step{fatal}")
         run(place, "send", fatal)
         after_restart(place)
@@ -141,7 +116,7 @@ def test_worker_killed_at_any_step_ends_as_undisturbed(office: Office, tmp_path:
     expected = state(whole)
     assert steps > 40 and len(whole.ledger.in_force()) == len(NAMES) and expected["spool"] == []
     whole.ledger.close()
-    for fatal in spread(steps):
+    for fatal in spread(steps, SAMPLE):
         place = copied(office, tmp_path / f"step{fatal}")
         run(place, "work", fatal)
         after_restart(place)
@@ -154,7 +129,7 @@ def test_file_at_which_three_workers_died_is_given_up(office: Office, tmp_path: 
     office.ledger = Ledger(office.settings.ledger)
     (upload_id,) = office.send(form([(NAMES[0], arenden("A1"))])).upload_ids
     for _ in range(3):
-        run(office, "work", 3)
+        run(office, "work", 20)
     office.work_all()
     one = office.one(upload_id)
     assert (one.state, one.attempts, office.left()) == ("failed", 3, []) and office.ledger.submissions() == []

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import duckdb
-import forked
 import pytest
+from killing import Ended, die, spread
 
 from ingest.ledger import Ledger
 from ingest.ledger.releases import current_release
@@ -18,43 +18,24 @@ from tests.publish.keyed_city import cases, write_warehouse
 pytestmark = pytest.mark.kill
 STEPS = 6
 _DRIVER = """
-import os, signal, sys
+import sys
 from datetime import UTC, datetime
 from ingest.settings import Settings
 from publish.release.releasing import release
 from tests.publish.keyed_city import MARTS, MEASURES, quick_policy
 
-home, fatal, steps = sys.argv[1], int(sys.argv[2]), 0
-
-def hook(event, args):
-    global steps
-    if event == "open":
-        if not isinstance(args[0], str) or not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            return
-    elif event not in ("os.rename", "os.remove", "os.mkdir", "os.symlink", "shutil.rmtree", "sqlite3.connect"):
-        return
-    if not any(home in str(arg) for arg in args[:2]):
-        return
-    steps += 1
-    if steps == fatal:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(hook)
-settings = Settings.model_validate({"home": home, "keys": home + ".json"})
 release(
-    settings, approve=True, declared=MARTS, measures=MEASURES, policy=quick_policy(), gate=lambda _: [],
-    now=datetime(2020, 2, 20, tzinfo=UTC),
+    Settings.model_validate({"home": sys.argv[1], "keys": sys.argv[1] + ".json"}), approve=True, declared=MARTS,
+    measures=MEASURES, policy=quick_policy(), gate=lambda _: [], now=datetime(2020, 2, 20, tzinfo=UTC),
 )
-print(f"steps={steps}")
 """
 
 
-def run(home: Path, fatal: int = 0) -> tuple[int, int]:
-    """Make a release in a process of its own; returns its exit code and how many steps it took."""
-    done = forked.run(_DRIVER, str(home), str(fatal), timeout=120)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
-    counted = [line for line in done.stdout.splitlines() if line.startswith("steps=")]
-    return done.returncode, int(counted[0].removeprefix("steps=")) if counted else 0
+def run(home: Path, fatal: int = 0) -> Ended:
+    """Make a release in a process of its own."""
+    done = die(_DRIVER, str(home), environment={}, watched=home, step=fatal)
+    assert done.code in (0, -signal.SIGKILL), done.err[-2000:]
+    return done
 
 
 def served(home: Path) -> tuple[int, list[object]]:
@@ -75,16 +56,15 @@ def test_release_killed_at_any_step_leaves_the_old_one_or_the_new_one_and_the_ne
     home.mkdir()
     make_keys(home.with_name("home.json"))
     write_warehouse(home / "warehouse.duckdb", cases(40))
-    _, steps = run(home)
+    steps = run(home).steps
     assert steps > 20
     number, expected = served(home)
-    for fatal in sorted({1 + round(i * (steps - 1) / (STEPS - 1)) for i in range(STEPS)}):
+    for fatal in spread(steps, STEPS):
         run(home, fatal)
         after, figures = served(home)
         assert after >= number and figures == expected, f"torn by a kill at step {fatal} of {steps}"
         number = after
-    code, _ = run(home)
-    assert code == 0
+    assert run(home).code == 0
     number, figures = served(home)
     assert figures == expected
     ledger = Ledger(Settings.model_validate({"home": home, "keys": tmp_path / "keys.json"}).ledger)
