@@ -93,12 +93,14 @@ def die(
 
 
 def run(command: list[str], environment: dict[str, str], watched: Path, fatal_step: int = 0) -> tuple[int, int | None]:
-    """Run `followup <command>`; 0 lets it live.
+    """Run `followup <command>`, of which only steps on disk are counted; 0 lets it live.
 
     Returns:
         Exit code (negative: the signal that ended it), and how many steps it took when it lived.
     """
-    done = die(forked.COMMAND_LINE, *command, environment=environment, watched=watched, step=fatal_step)
+    done = die(
+        forked.COMMAND_LINE, *command, environment=environment, watched=watched, step=fatal_step, kinds=(DISK,)
+    )  # fmt: skip
     if done.code not in (0, 1, -signal.SIGKILL):
         raise AssertionError(f"{command} ended with {done.code}: {done.err[-2000:]}")
     return done.code, None if done.was_killed else done.steps

@@ -20,6 +20,7 @@ from small_project import write_project
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.decisions import lock_quarter
+from ingest.ledger.freezes import newest_frozen
 from ingest.persons.keys import load_keys, make_keys
 from ingest.persons.wrapping import BLOCK, wrapped
 from ingest.quarters import Quarter
@@ -90,6 +91,21 @@ MODELS = {
     """,
     "models/marts/mart_persons.yml": _MART,
 }
+
+
+FREEZES = """
+import sys
+from pathlib import Path
+from followup.build import building, snapshot
+building.PROJECT = snapshot.PROJECT = Path(sys.argv[2])
+sys.path.append("tests/followup")
+from frozen_city import NOW, settings_of
+from ingest.recording import open_intake
+from followup.build.freezing import freeze_and_erase
+with open_intake(settings_of(Path(sys.argv[1]))) as intake:
+    freeze_and_erase(intake, NOW)
+"""
+"""Freezes and erases what is due in an installation, by a project; both are named as arguments."""
 
 
 def write_frozen_project(folder: Path, **models: str) -> Path:
@@ -176,4 +192,20 @@ def persons_in_files(settings: Settings) -> dict[str, int]:
     return {
         quarter.name: sum(pq.read_metadata(path).num_rows for path in quarter.rglob("*.parquet"))
         for quarter in sorted((settings.validated / "arenden").iterdir())
+    }
+
+
+def state(settings: Settings) -> dict[str, object]:
+    """What counts: the ledger's submissions, what is frozen, and every file under home but the ledger's and dbt's."""
+    with closing(Ledger(settings.ledger)) as ledger:
+        submissions, frozen = ledger.submissions(), newest_frozen(ledger)
+        fingerprint = ledger.last_build()
+    files = [path for path in settings.home.rglob("*") if path.is_file() and "build" not in path.parts]
+    return {
+        "submissions": submissions,
+        "frozen": (frozen.through_quarter, frozen.erased_quarter, [file.path for file in frozen.files])
+        if frozen
+        else None,
+        "files": sorted(str(path.relative_to(settings.home)) for path in files if "sqlite" not in path.name),
+        "is_built": fingerprint is not None,
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ingest.contracts import load_contracts
 from ingest.findings import Finding
 from ingest.ledger import Ledger, Submission
+from ingest.ledger.contacts import add_contact
 from ingest.ledger.store import RuleCount
 
 QUARTER = "2018Q1"
@@ -28,3 +30,13 @@ def submit(ledger: Ledger, unit: str, dataset: str | None, state: str = "accepte
     found = [Finding("ARE-001", "error", 2, HOSTILE, HOSTILE)] if state == "refused" else []
     counts = [RuleCount("ARE-001", "error", 1)] if found else []
     return ledger.record(Submission(**(values | changes)), counts, found)  # type: ignore[arg-type]
+
+
+def fill_two_units(ledger: Ledger) -> None:
+    """Farsta has nothing left but a refused file and queries; Älvsjö has sent nothing. Both have contacts."""
+    for dataset in load_contracts():
+        submit(ledger, "farsta", dataset)
+    submit(ledger, "farsta", "arenden", "refused")
+    submit(ledger, "farsta", "utbud", query_count=3, open_query_count=3)
+    for unit, name in (("farsta", "anna.berg"), ("farsta", "bo"), ("alvsjo", "cecilia")):
+        add_contact(ledger, unit, f"{name}@{unit}.example", datetime(2018, 4, 1))

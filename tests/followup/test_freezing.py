@@ -15,7 +15,18 @@ import frozen_city
 import pyarrow.parquet as pq
 import pytest
 from city import marts
-from frozen_city import NOW, UNIT, figures, fill, persons_in_files, settings_of, submit, write_frozen_project
+from frozen_city import (
+    FREEZES,
+    NOW,
+    UNIT,
+    figures,
+    fill,
+    persons_in_files,
+    settings_of,
+    state,
+    submit,
+    write_frozen_project,
+)
 from killing import Ended, die, spread
 from made_once import made_once
 from small_project import use_project
@@ -273,20 +284,6 @@ def test_each_later_run_freezes_a_quarter_more(place: Settings, ledger: Ledger) 
     assert [folder.name for folder in (place.home / "frozen").iterdir()] == ["2018Q4"]
 
 
-_FREEZES = """
-import sys
-from pathlib import Path
-from followup.build import building, snapshot
-building.PROJECT = snapshot.PROJECT = Path(sys.argv[2])
-sys.path.append("tests/followup")
-from frozen_city import NOW, settings_of
-from ingest.recording import open_intake
-from followup.build.freezing import freeze_and_erase
-with open_intake(settings_of(Path(sys.argv[1]))) as intake:
-    freeze_and_erase(intake, NOW)
-"""
-
-
 @pytest.mark.kill
 def test_a_freeze_killed_at_any_step_and_run_again_ends_as_undisturbed(place: Settings, tmp_path: Path) -> None:
     made = made_once("frozen_city", _filled)
@@ -296,7 +293,7 @@ def test_a_freeze_killed_at_any_step_and_run_again_ends_as_undisturbed(place: Se
 
     def killed_at(root: Path, step: int) -> Ended:
         environment = {"FOLLOWUP_PARSED": str(made / "parsed")}
-        return die(_FREEZES, str(root), str(made / "project"), environment=environment, watched=root, step=step)
+        return die(FREEZES, str(root), str(made / "project"), environment=environment, watched=root, step=step)
 
     whole = killed_at(place.home.parent, 0)
     assert whole.code == 0, whole.err
@@ -311,22 +308,6 @@ def test_a_freeze_killed_at_any_step_and_run_again_ends_as_undisturbed(place: Se
         freeze(again)
         assert state(again) == expected, f"killed at step {step} of {steps}"
         assert figures(again) == before
-
-
-def state(settings: Settings) -> dict[str, object]:
-    """What counts: the ledger's submissions, what is frozen, and every file under home but the ledger's and dbt's."""
-    with closing(Ledger(settings.ledger)) as ledger:
-        submissions, frozen = ledger.submissions(), newest_frozen(ledger)
-        fingerprint = ledger.last_build()
-    files = [path for path in settings.home.rglob("*") if path.is_file() and "build" not in path.parts]
-    return {
-        "submissions": submissions,
-        "frozen": (frozen.through_quarter, frozen.erased_quarter, [file.path for file in frozen.files])
-        if frozen
-        else None,
-        "files": sorted(str(path.relative_to(settings.home)) for path in files if "sqlite" not in path.name),
-        "is_built": fingerprint is not None,
-    }
 
 
 def test_what_expires_is_listed_erased_and_reported_in_swedish(place: Settings, ledger: Ledger) -> None:

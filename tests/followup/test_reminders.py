@@ -15,7 +15,7 @@ from pathlib import Path
 import forked
 import pytest
 from killing import MAIL, die
-from ledger_filled import submit
+from ledger_filled import fill_two_units, submit
 from mail_server import MailServer, mail_server, make_certificate
 from typer.testing import CliRunner
 
@@ -25,7 +25,6 @@ from followup.reminding.settings import checked_address, load_mail_settings
 from followup.tasks.reminders import MailNotSent, remind_and_log, report_failure_and_log
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, acts, outbox
-from ingest.ledger.contacts import add_contact
 from ingest.ledger.decisions import lock_quarter
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError
@@ -88,18 +87,11 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
 
 @pytest.fixture(scope="module")
 def filled_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Farsta has nothing left but a refused file and queries; Älvsjö has sent nothing."""
+    """The ledger of `fill_two_units`."""
     root = tmp_path_factory.mktemp("filled")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FOLLOWUP_HOME", str(root / "home"))
-        city = City(root, MailServer(), patch.setenv)
-        (root / "home").mkdir()
-        city.submit_all("farsta")
-        city.submit("farsta", "arenden", "refused")
-        city.submit("farsta", "utbud", query_count=3, open_query_count=3)
-        with closing(city.ledger()) as ledger:
-            for unit, name in (("farsta", "anna.berg"), ("farsta", "bo"), ("alvsjo", "cecilia")):
-                add_contact(ledger, unit, f"{name}@{unit}.example", datetime(2018, 4, 1))
+    (root / "home").mkdir()
+    with closing(Ledger(f"sqlite:///{root / 'home' / 'ledger.sqlite'}")) as ledger:
+        fill_two_units(ledger)
     return root / "home" / "ledger.sqlite"
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +18,7 @@ import yaml
 from ingest.acting_user import Actor, acting_as
 from ingest.contracts import EXPECTATIONS, load_contracts
 from ingest.ledger import Ledger
+from ingest.ledger.acts import acts
 from ingest.ledger.decisions import lock_quarter
 from ingest.ledger.tables import upload as table
 from ingest.ledger.uploads import Upload, UploadState, uploads_in_states
@@ -29,6 +30,7 @@ from ingest.spooling import Spool
 from portal.handover.announcing import Announcer
 from portal.handover.facade import Handover, Received
 from portal.handover.receiving import Limits
+from portal.handover.tidying import tidy
 from portal.handover.working import Worker
 from portal.settings import PortalSettings
 
@@ -36,6 +38,20 @@ BOUNDARY = "x-lines-x"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 ANNA = Actor("user", "anna")
 UNIT = "bromma"
+
+
+AT_WORK = """
+import sys
+from pathlib import Path
+sys.path.append("tests/portal")
+from handing_over import csv, form, reopened
+office, what = reopened(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
+if what == "send":
+    office.send(form([(name, csv(name, [])) for name in sys.argv[4:]]))
+else:
+    office.work_all()
+"""
+"""Sends files or takes them in. Arguments: the installation's folder, its time, `send` or `work`, files' names."""
 
 
 def part(name: str, content: bytes, file_name: str | None = None, headers: Iterable[str] = ()) -> bytes:
@@ -242,3 +258,25 @@ def synthetic_number(day: int) -> str:
     digits = [int(digit) * (2 - place % 2) for place, digit in enumerate(first)]
     last = -sum(digit // 10 + digit % 10 for digit in digits) % 10
     return f"20{first[:6]}-{first[6:]}{last}"
+
+
+def after_restart(office: Office) -> None:
+    """What the next workers do, once claims of processes that can't be seen to be dead are void."""
+    tidy(office.settings, PortalSettings(), office.ledger)
+    office.skip_pauses()
+    office.work_all()
+
+
+def state(office: Office) -> dict[str, object]:
+    """All that a kill could double or lose: submissions, acts, and the files that count."""
+    home = office.settings.home
+    files = {
+        path: path.read_bytes() for path in sorted(home.rglob("*")) if path.suffix in (".parquet", ".json", ".txt")
+    }
+    return {
+        "submissions": [asdict(one) for one in office.ledger.submissions()],
+        "acts": [(one.action, one.actor) for one in acts(office.ledger)],
+        "files": {str(path.relative_to(home)): content for path, content in files.items()},
+        "originals": sorted(path.name for path in home.glob("landing/*/*")),
+        "spool": office.left(),
+    }

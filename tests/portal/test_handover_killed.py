@@ -8,43 +8,29 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 import forked
 import pytest
-from handing_over import Office, arenden, csv, form, reopened
+from handing_over import AT_WORK, Office, after_restart, arenden, csv, form, reopened, state
 from killing import die, spread
 
 from ingest.ledger import Ledger
-from ingest.ledger.acts import acts, verify
+from ingest.ledger.acts import verify
 from ingest.ledger.tables import upload as table
 from ingest.ledger.uploads import BROKEN_OFF
-from portal.handover.tidying import tidy
-from portal.settings import PortalSettings
 
 pytestmark = pytest.mark.kill
 SAMPLE = 6
 """How many of the steps are tried; spread evenly, first and last among them."""
 NAMES = ("bromma_arenden_2018Q3.csv", "bromma_oppenvard_2018Q3.csv")
 NOW = "2018-10-10T08:00:00"
-DRIVER = """
-import sys
-from pathlib import Path
-sys.path.append("tests/portal")
-from handing_over import csv, form, reopened
-office, what = reopened(Path(sys.argv[1]), sys.argv[2]), sys.argv[3]
-if what == "send":
-    office.send(form([(name, csv(name, [])) for name in sys.argv[4:]]))
-else:
-    office.work_all()
-"""
 
 
 def run(office: Office, what: str, fatal: int = 0) -> int:
     """Send or work in a process that is killed at a step; 0 lets it live. How many steps it took when it lived."""
     done = die(
-        DRIVER, str(office.root), office.now, what, *NAMES, environment={}, watched=office.root, step=fatal
+        AT_WORK, str(office.root), office.now, what, *NAMES, environment={}, watched=office.root, step=fatal
     )  # fmt: skip
     assert done.code == (-signal.SIGKILL if fatal else 0), done.err
     return done.steps
@@ -54,28 +40,6 @@ def copied(office: Office, root: Path) -> Office:
     """The same installation elsewhere."""
     shutil.copytree(office.root, root)
     return reopened(root, office.now)
-
-
-def after_restart(office: Office) -> None:
-    """What the next workers do, once claims of processes that can't be seen to be dead are void."""
-    tidy(office.settings, PortalSettings(), office.ledger)
-    office.skip_pauses()
-    office.work_all()
-
-
-def state(office: Office) -> dict[str, object]:
-    """All that a kill could double or lose: submissions, acts, and the files that count."""
-    home = office.settings.home
-    files = {
-        path: path.read_bytes() for path in sorted(home.rglob("*")) if path.suffix in (".parquet", ".json", ".txt")
-    }
-    return {
-        "submissions": [asdict(one) for one in office.ledger.submissions()],
-        "acts": [(one.action, one.actor) for one in acts(office.ledger)],
-        "files": {str(path.relative_to(home)): content for path, content in files.items()},
-        "originals": sorted(path.name for path in home.glob("landing/*/*")),
-        "spool": office.left(),
-    }
 
 
 @pytest.fixture
