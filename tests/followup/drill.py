@@ -1,30 +1,43 @@
 """The drill of docs/runbook.md ("Backup and restore") on a synthetic city of fourteen districts: `make drill`.
 
-A city is received, built and released; then it is backed up and restored into an empty place, as it is, after a
-rotation of keys, and after one person was erased. Each time every table of core and marts is the same both ways, every
-file of the release byte for byte, every row of the ledger. After the rotation no old key is in any file under the home,
-in the ledger, or in any object of the backups.
+A city is received, built and released, with its ledger in a PostgreSQL and its releases served there too; then it is
+backed up and restored into an empty place, as it is, after a rotation of keys, and after one person was erased. Each
+time every table of core and marts is the same both ways, every file of the release byte for byte, every row of the
+ledger. After the rotation no old key is in any file under the installation's folder, in the ledger, in PostgreSQL, its
+tables and its files, or in any object of the backups.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import re
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the rooms before the folders of their tests
 from backed_up import BackedUpPlace, files_of, rows_of
-from full_disk import run
+from rehearsing import (
+    OldKeys,
+    ServedPlace,
+    cells_of,
+    explain_somebody,
+    followup,
+    is_explained,
+    persons_in_rows,
+    postgres,
+    readers_rows,
+    say,
+    see_that_the_search_finds,
+    send_again,
+)
 
 from followup.backup.restoring import restored_settings
 from followup.backup.sealing import make_backup_key
@@ -37,42 +50,6 @@ from ingest.quarters import Quarter
 from ingest.recording import open_intake
 from publish.serving.folder import current_folder
 from synthetic.city import draw_city
-
-BEGAN = time.monotonic()
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{time.monotonic() - BEGAN:6.0f} s  {line}\n")
-    sys.stdout.flush()
-
-
-def followup(place: BackedUpPlace, *command: str) -> None:
-    ended = run(place, list(command))
-    say(f"followup {' '.join(command)}: {' '.join(ended.printed.split())[-200:]}")
-    assert ended.code == 0, ended.printed
-
-
-def persons_in_rows(home: Path) -> set[str]:
-    """Every person key in a stored file of rows."""
-    tables = (pq.read_table(path) for path in home.glob("validated/**/*.parquet"))
-    return {
-        key
-        for rows in tables
-        for name in {"person_key", "match_person_key"} & set(rows.column_names)
-        for key in rows[name].to_pylist()
-    }
-
-
-def cells_of(warehouse: Path) -> Iterator[set[str]]:
-    """The texts of every column of every table of a warehouse."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        columns = connection.execute(
-            "select schema_name, table_name, column_name from duckdb_columns() where data_type = 'VARCHAR' "
-            "and not internal and database_name = current_database()"
-        ).fetchall()
-        for schema, table, column in columns:
-            found = connection.execute(f'select distinct "{column}" from "{schema}"."{table}"').fetchall()
-            yield {str(cell) for (cell,) in found}
 
 
 def see_same(place: BackedUpPlace, back: Path) -> None:
@@ -114,26 +91,16 @@ def restored(place: BackedUpPlace, name: str) -> Path:
     return back
 
 
-def see_no_old_key(place: BackedUpPlace, back: Path, old: set[str], secrets: list[bytes]) -> None:
+def see_no_old_key(place: ServedPlace, back: Path, old: OldKeys) -> None:
     """No pseudonym and no key from before the rotation is anywhere."""
-    for home in (place.home, back):
-        assert not persons_in_rows(home) & old
-        for cells in cells_of(home / "warehouse.duckdb"):
-            assert not cells & old
-        for path in home.rglob("*"):
-            content = path.read_bytes() if path.is_file() else b""
-            assert not any(secret in content for secret in secrets), path
-    with closing(place.ledger()) as ledger:
-        cells = {str(cell) for rows in rows_of(ledger).values() for row in rows for cell in row}
-        assert not cells & old
     with place.location() as location:
-        names = [name for name in location.sizes("objects") if name != ".followup"]
-        needed = {piece.name for one in place.sets() for piece in one.pieces()}
-        assert set(names) == needed
-        for name in names:
-            content = location.read("objects", name)
-            assert not any(secret in content for secret in secrets)
-    say(f"none of {len(old)} old person keys in rows, marts, ledger or backups; {len(names)} objects were read")
+        names = set(location.sizes("objects")) - {".followup"}
+        assert names == {piece.name for one in place.sets() for piece in one.pieces()}
+    found = old.places(place, back)
+    assert not any(found.values()), found
+    say(
+        f"none of {len(old.persons)} old person keys, and no secret: {', '.join(found)}; {len(names)} objects were read"
+    )
 
 
 def someone(drawn: Path) -> str:
@@ -144,27 +111,39 @@ def someone(drawn: Path) -> str:
     raise AssertionError("no drawn file of cases has a number")
 
 
-def drill(root: Path, quarters: tuple[str, str], scale: float) -> None:
-    place = BackedUpPlace(root / "place")
+def drill(root: Path, place: ServedPlace, quarters: tuple[str, str], scale: float) -> None:
     place.backups.mkdir(parents=True)
     make_keys(place.root / "keys.json")
     make_backup_key(place.settings)
     draw_city(place.inbox, *map(Quarter.parse, quarters), scale=scale, seed=7)
-    shutil.copytree(place.inbox, root / "drawn")
+    drawn = shutil.copytree(place.inbox, root / "drawn")
     for command in (["receive", "--inbox", str(place.inbox)], ["build"], ["publish", "--approve"], ["backup"]):
         followup(place, *command)
-    restored(place, "back1")
+    shutil.rmtree(restored(place, "back1"))  # as the runbook says
     followup(place, "backup")  # sends only what is new
-    old, keys = persons_in_rows(place.home), load_keys(place.root / "keys.json")
+    explained, row_key = explain_somebody(place, quarters[1])
+    keys = load_keys(place.root / "keys.json")
+    secrets = (keys.person_keys[1], keys.original_keys[1])
+    old = OldKeys(frozenset(persons_in_rows(place.home)), (*secrets, *(base64.b64encode(secret) for secret in secrets)))
+    see_that_the_search_finds(place)
+    before = {name: len(places) for name, places in old.places(place).items()}
+    say(f"{len(old.persons)} person keys, before the rotation in: {before}")
+    assert before["rows"] and before["marts and release"] and before["files"]
+    readers = readers_rows(place)
+    assert sum(map(len, readers.values())) > 1000
     followup(place, "keys", "rotate", "--yes")
     followup(place, "keys", "prune", "--yes")
+    assert readers_rows(place) == readers
+    again = send_again(place, drawn, explained)
+    assert is_explained(place, again.submission_id, row_key)
+    say("an explanation of a row about a person is carried to the next version of its file")
+    build(place.settings)
     followup(place, "backup", "--drop-older")
     back = restored(place, "back2")
-    see_no_old_key(place, back, old, [keys.person_keys[1], keys.original_keys[1]])
-    number, now = someone(root / "drawn"), place.settings.now().replace(tzinfo=None)
+    see_no_old_key(place, back, old)
+    shutil.rmtree(back)
+    number, now = someone(drawn), place.settings.now().replace(tzinfo=None)
     with open_intake(place.settings) as intake:
-        import pyarrow as pa
-
         cells = pa.chunked_array([pa.array([number.encode()], pa.binary())])
         key = read_numbers(cells, now.date(), key_maker(intake.keys)).keys.to_pylist()[0]
         assert key in persons_in_rows(place.home)
@@ -174,6 +153,9 @@ def drill(root: Path, quarters: tuple[str, str], scale: float) -> None:
     followup(place, "backup", "--drop-older")
     back = restored(place, "back3")
     assert key not in persons_in_rows(back) and not any(key in cells for cells in cells_of(back / "warehouse.duckdb"))
+    left = OldKeys(frozenset({key}), ()).places(place, back)
+    assert not any(left.values()), left
+    say(f"the person's key is nowhere: {', '.join(left)}")
     followup(place, "backup", "--verify")
     say("the drill is done")
 
@@ -184,5 +166,8 @@ if __name__ == "__main__":
     parser.add_argument("--to", dest="last", default="2018Q1")
     parser.add_argument("--scale", type=float, default=0.3)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="followup-drill-") as folder:
-        drill(Path(folder), (chosen.first, chosen.last), chosen.scale)
+    with tempfile.TemporaryDirectory(prefix="followup-drill-") as folder, postgres() as (server, running):
+        drill(
+            Path(folder), ServedPlace(Path(folder) / "place", server, running), (chosen.first, chosen.last),
+            chosen.scale,
+        )  # fmt: skip
