@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 from scipy.stats import kendalltau
 
+from ingest.organisation import whole_code
 from publish.marts.declared import Mart, load_marts
 from publish.release.equity import EXACT
 from publish.serving.release_file import name, sql_literal
@@ -49,7 +50,7 @@ def utility(warehouse: Path, release: Path) -> Utility:
             for count in mart.person_counts if "district_code" in mart.keys else ():
                 within, of = connection.execute(
                     f"select count(*) filter (abs(p.{name(count)} - t.{name(count)}) <= {CLOSE}), count(*) from {both} "
-                    f"where p.district_code = 'stockholm' and p.cut = 'total' and t.{name(count)} is not null"
+                    f"where p.district_code = '{whole_code()}' and p.cut = 'total' and t.{name(count)} is not null"
                 ).fetchone() or (0, 0)
                 close, counted = close + within, counted + of
             few += _too_few(connection, mart)
@@ -103,7 +104,7 @@ def _taus(connection: duckdb.DuckDBPyConnection, mart: Mart, both: str, rate: st
     by = ["p." + one for one in mart.keys if one not in ("district_code", mart.period)]
     groups = connection.execute(
         f"select {kind}, list(p.{rate} order by p.district_code), list(t.{rate} order by p.district_code) from {both} "
-        f"where p.district_code <> 'stockholm' and p.cut = 'total' and p.{rate} is not null "
+        f"where p.district_code <> '{whole_code()}' and p.cut = 'total' and p.{rate} is not null "
         f"group by {', '.join([kind, 'p.' + period if mart.period else period, *by])} having count(*) >= {LEAST_UNITS}"
     ).fetchall()
     for what, published, true in groups:

@@ -28,6 +28,7 @@ from ingest.ledger.decisions import local_names
 from ingest.ledger.mappings import mappings as stored_mappings
 from ingest.maintenance.checking_again import CheckedAgain, Outcome, check_in_force
 from ingest.mappings.documents import UnitMapping, mistakes_in
+from ingest.organisation import OWN, deployed_folder, organisation_folder
 from ingest.quarters import Quarter
 from ingest.recording import IntakeContext, open_intake
 from ingest.settings import DECLARED_IN, ROOT, Settings, SettingsError
@@ -165,13 +166,13 @@ def _figures(
     most: int | None,
     on_node: Callable[[NodeResult], None] | None,
 ) -> tuple[MartDiff, ...]:
-    deployed = ROOT / "dbt_project"
-    if not others and project_digest(deployed) == project_digest(PROJECT):
+    deployed = (ROOT / "dbt_project", deployed_folder())
+    if not others and project_digest(*deployed) == project_digest(PROJECT):
         return ()
     settings, snapshot = intake.settings, take_snapshot(intake.settings, intake.ledger)
     after, before = (folder / side / settings.warehouse.name for side in ("after", "before"))
     before.parent.mkdir()
-    if not link_warehouse(settings, intake.ledger, snapshot.fingerprint(deployed), before):
+    if not link_warehouse(settings, intake.ledger, snapshot.fingerprint(*deployed), before):
         raise SettingsError("the marts are not of what is in force: run `followup build` first, or add --no-figures")
     changed = snapshot.with_submissions(others.get(found.submission_id, found) for found in snapshot.submissions)
     build_file(settings, changed, after, after.parent, with_tests=False, on_node=on_node)
@@ -196,6 +197,9 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
     with temporary_folder(settings.half_done.absolute() / "declared") as copy:
         for name in ("expectations", "dbt_project"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "logs"))
+        for path in organisation_folder().iterdir():
+            if path.is_file():
+                shutil.copyfile(path, copy / "dbt_project" / "organisation" / path.name)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             if path.relative_to(folder).parts[0] != MAPPINGS:  # these are no part of what is declared
                 shutil.copyfile(path, _counterpart(copy, path.relative_to(folder)))
@@ -203,8 +207,12 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
 
 
 def _counterpart(copy: Path, relative: Path) -> Path:
-    is_seed = relative.parts[0] == SEEDS
-    target = copy / "dbt_project" / relative if is_seed else copy / "expectations" / relative
+    if relative.parts[0] != SEEDS:
+        target = copy / "expectations" / relative
+    elif relative.stem in OWN:
+        target = copy / "dbt_project" / "organisation" / relative.name
+    else:
+        target = copy / "dbt_project" / relative
     if not target.is_file():
         raise NoSuchDeclaration(f"{relative} changes nothing: there is no such file in expectations/ or the seeds")
     return target

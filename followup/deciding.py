@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ingest.contracts import LocalName, load_contracts
-from ingest.districts import read_seed
 from ingest.folding import fold
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
+from ingest.organisation_tables import read_seed
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 from ingest.settings import Settings

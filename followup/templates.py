@@ -12,8 +12,10 @@ import xlsxwriter
 
 from ingest.checks.suites import Rule, load_rules
 from ingest.contracts import Column, Contract, LocalName
-from ingest.districts import District, read_seed
+from ingest.districts import District
 from ingest.feedback_workbook import CREATED
+from ingest.organisation import own_words
+from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
 
 _LAST_ROW = 1_048_575
@@ -164,7 +166,7 @@ def _comment(one: TemplateColumn) -> str:
         more = f" … ({len(one.codes)} värden, se listan)" if len(one.codes) > _SHOWN_CODES else ""
         lines.append("Värden: " + ", ".join(one.codes[:_SHOWN_CODES]) + more)
     elif one.column.codes_from == "areas":
-        lines.append("Värden: stadsdelens egna områden.")
+        lines.append(own_words("Värden: stadsdelens egna områden."))
     return "\n".join(lines)
 
 
@@ -234,14 +236,17 @@ def _write_instructions(book: Any, sheet: Any, contract: Contract, columns: list
         sheet.write_string(at, place, text, head)
     for one in columns:
         at += 1
-        codes = ", ".join(one.codes) or ("Stadsdelens egna områden." if one.column.codes_from == "areas" else "")
+        codes = ", ".join(one.codes) or (
+            own_words("Stadsdelens egna områden.") if one.column.codes_from == "areas" else ""
+        )
         cells = (one.column.label_sv, one.requirement, one.instruction, codes, "\n".join(one.rules))
         for place, text in enumerate(cells):
             sheet.write_string(at, place, text[:32_000], wrapped)
 
 
 def _instructions(contract: Contract, name: str) -> Iterator[str]:
-    named = f"”{name}”" if not name.startswith("mall_") else f"<stadsdel>_{contract.dataset}_<ÅÅÅÅ>Q<n>.xlsx"
+    example = own_words("<stadsdel>") + f"_{contract.dataset}_<ÅÅÅÅ>Q<n>.xlsx"
+    named = example if name.startswith("mall_") else f"”{name}”"
     sheet = contract.dataset
     yield f"1. Fyll i bladet {sheet}, en rad i taget från rad 2. Ändra inte rubrikerna; kolumnernas ordning är fri."
     yield "2. Välj värden i listorna. Skriv 0 för antal som är noll; lämna det som inte gäller tomt, utan streck."

@@ -19,7 +19,6 @@ from ingest.checks.arithmetic import IntArray, Sheet, by_value
 from ingest.checks.suites import ABOUT_ABSENT_ROWS, Rule, RuleOutcome, load_rules, require_whole_rules, run_rules
 from ingest.conforming import ConformedTable, conform
 from ingest.contracts import Contract, LocalName, load_contracts
-from ingest.districts import read_seed
 from ingest.failures import is_machine_failure
 from ingest.findings import Finding, Severity, Unreadable, file_finding
 from ingest.folding import fold
@@ -29,6 +28,7 @@ from ingest.mappings.applying import UsedWords, used_words, with_words
 from ingest.mappings.documents import DatasetWords, MappingRefused, UnitMapping
 from ingest.mappings.settling import settled
 from ingest.naming import FileName
+from ingest.organisation_tables import read_seed
 from ingest.persons.keys import Keys
 from ingest.persons.number_cells import cells_with_numbers
 from ingest.persons.numbers import why_no_number

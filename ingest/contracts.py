@@ -15,8 +15,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
-from ingest.districts import load_districts, read_seed
+from ingest.districts import load_districts
 from ingest.folding import fold
+from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
 from ingest.settings import DECLARED
 

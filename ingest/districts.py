@@ -1,19 +1,18 @@
 """The reporting units, and the drop locations where they leave their files.
 
-The units, their validity, successions and areas are seeds of the warehouse (dbt_project/seeds), so that intake and
-marts use the same. Drop locations are the installation's own: districts.yml lists them.
+The units, their validity, successions and areas are tables of the organisation (`ingest.organisation`) and seeds of the
+warehouse, so that intake and marts use the same. Drop locations are the installation's own: districts.yml lists them.
 """
 
 from __future__ import annotations
 
-import csv
 import ipaddress
 import os
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -21,10 +20,10 @@ from urllib.parse import SplitResult, urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from ingest.organisation import load_organisation, organisation_folder
+from ingest.organisation_tables import check_tables, read_seed
 from ingest.quarters import Quarter
-from ingest.settings import DECLARED, Settings, SettingsError, first_complaint
-
-SEEDS = DECLARED / "dbt_project" / "seeds"
+from ingest.settings import Settings, SettingsError, first_complaint
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,13 @@ class DistrictRegistry:
     successions: tuple[tuple[str, str, date], ...]
     """(predecessor, successor, from date)."""
 
+    @cached_property
+    def _by_code(self) -> dict[str, District]:
+        return {one.code: one for one in self.districts}
+
     def get(self, code: str) -> District | None:
         """The unit with this code, or None."""
-        return next((d for d in self.districts if d.code == code), None)
+        return self._by_code.get(code)
 
     def valid_in(self, quarter: Quarter) -> list[District]:
         """The district administrations expected to submit for a quarter (the city-wide unit is never expected)."""
@@ -78,20 +81,9 @@ class DistrictRegistry:
         return [before for before, after, _ in self.successions if after == district_code]
 
 
-def _date(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-@lru_cache(maxsize=32)
-def read_seed(name: str) -> Sequence[Mapping[str, str]]:
-    """Rows of a seed as dictionaries of text, by the seed's file stem. Read once per process, as the contracts are."""
-    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
-        return tuple(csv.DictReader(handle))
-
-
-@lru_cache(maxsize=1)
-def load_districts() -> DistrictRegistry:
-    """Read the registry from the seeds `districts`, `areas` and `district_successions`."""
+@lru_cache(maxsize=4)
+def _registry(folder: Path) -> DistrictRegistry:
+    check_tables(load_organisation(), whole=False)
     districts = tuple(
         District(
             row["district_code"],
@@ -112,6 +104,19 @@ def load_districts() -> DistrictRegistry:
         for row in read_seed("district_successions")
     )
     return DistrictRegistry(districts, {code: tuple(found) for code, found in areas.items()}, successions)
+
+
+def _date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def load_districts() -> DistrictRegistry:
+    """The registry of this process's organisation, from its tables.
+
+    Raises:
+        OrganisationError: a table is missing or wrong.
+    """
+    return _registry(organisation_folder())
 
 
 class DropLocation(BaseModel):
@@ -259,6 +264,25 @@ class _OnceOnly(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_ANY = "{district}"
+
+
+def _of_others(settings: Settings, registry: DistrictRegistry, declared: dict[str, Any]) -> dict[str, Any]:
+    """The entry `others:` for each unit that `districts:` does not name; it is taken out of `declared`."""
+    entry = declared.pop("others", None)
+    if entry is None:
+        return {}
+    if not isinstance(entry, dict) or _ANY not in str(entry.get("url")):
+        raise SettingsError(f"{settings.districts}: others: its url must hold {_ANY}, for the unit's code")
+    return {
+        unit.code: {
+            name: value.replace(_ANY, unit.code) if isinstance(value, str) else value for name, value in entry.items()
+        }
+        for unit in registry.districts
+        if unit.code not in declared["districts"]
+    }
+
+
 class _DropLocations(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -286,14 +310,18 @@ def load_drop_locations(settings: Settings, inbox: str | None = None) -> dict[st
         declared = yaml.load(Path(settings.districts).read_bytes(), _OnceOnly)
         if not isinstance(declared, dict) or not isinstance(declared.get("districts"), dict):
             raise SettingsError(f"{settings.districts}: holds no `districts:`")
+        others = _of_others(settings, registry, declared)
         unknown = next((code for code in declared["districts"] if registry.get(str(code)) is None), None)
         if unknown is not None:
-            raise SettingsError(f"{settings.districts}: {unknown} is no district in dbt_project/seeds/districts.csv")
+            raise SettingsError(f"{settings.districts}: {unknown} is no unit in districts.csv of the organisation")
         entries = {
             code: {"settle_seconds": settings.settle_seconds, **entry} if isinstance(entry, dict) else entry
-            for code, entry in _expanded(settings, declared)["districts"].items()
+            for code, entry in _expanded(settings, {"districts": {**others, **declared["districts"]}})[
+                "districts"
+            ].items()
         }
-        return _DropLocations.model_validate({**declared, "districts": entries}).districts
+        found = _DropLocations.model_validate({**declared, "districts": entries}).districts
+        return {unit.code: found[unit.code] for unit in registry.districts if unit.code in found}
     except ValidationError as error:
         complaint = f"{'--inbox' if inbox is not None else settings.districts}: {_complaint(error)}"
     except yaml.YAMLError as error:

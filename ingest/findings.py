@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ingest.contracts import EXPECTATIONS
+from ingest.organisation import own_words
 
 Severity = Literal["error", "query"]
 
@@ -48,7 +49,8 @@ class FileRule(BaseModel):
 def file_rules() -> dict[str, FileRule]:
     """The declared rules about files, by code."""
     declared = yaml.safe_load((EXPECTATIONS / "file_rules.yml").read_text(encoding="utf-8"))
-    return {rule.code: rule for rule in (FileRule.model_validate(entry) for entry in declared)}
+    said = ({**entry, "message_sv": own_words(entry["message_sv"])} for entry in declared)
+    return {rule.code: rule for rule in map(FileRule.model_validate, said)}
 
 
 def file_finding(

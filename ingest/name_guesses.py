@@ -13,6 +13,7 @@ from ingest.characters import character_name, likely_text, visible
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.folding import fold
+from ingest.organisation import own_words
 from ingest.quarters import Quarter
 
 ENDINGS = ("csv", "xlsx", "xlsm", "xlsb", "xls", "ods")
@@ -73,7 +74,7 @@ class Guess:
     @property
     def lacking(self) -> list[str]:
         """What the name does not say, in Swedish."""
-        parts = (("stadsdelen", self.district), ("datasetet", self.dataset), ("kvartalet", self.quarter))
+        parts = ((own_words("stadsdelen"), self.district), ("datasetet", self.dataset), ("kvartalet", self.quarter))
         return [word for word, found in parts if found is None]
 
 

@@ -11,6 +11,7 @@ from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.findings import Finding, file_finding
 from ingest.name_guesses import YEARS, Guess, guess, is_a_copy, odd_characters_in
+from ingest.organisation import own_words
 from ingest.persons.number_search import reads_as_number
 from ingest.quarters import Quarter
 
@@ -62,7 +63,7 @@ def _unreadable(name: str, district_code: str | None) -> Finding:
         hint = " Packa upp arkivet först." if _PACKED.search(name) else ""
         hint += " Spara tabellen som Excelarbetsbok (.xlsx) eller CSV UTF-8; det räcker inte att byta ändelse."
     elif not hint and meant.district is not None and meant.district not in name.lower():
-        hint = f" Stadsdelens kod är {meant.district}, skriven utan å, ä och ö."
+        hint = f" {own_words('Stadsdelens')} kod är {meant.district}, skriven utan å, ä och ö."
     if is_a_copy(name):
         hint += " Ta bort det som datorn lagt till sist i namnet, som (1) eller kopia."
     return file_finding("FIL-001", cause=cause, hint=hint)

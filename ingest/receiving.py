@@ -18,6 +18,7 @@ from ingest.feedback_files import FEEDBACK_ENDINGS, feedback_path
 from ingest.ledger import Submission
 from ingest.locations.sources import DropLocationUnreachable, FileNotReady, Source, WaitingFile
 from ingest.naming import FileName, read_name, shown_name
+from ingest.organisation import DRAWN
 from ingest.quarters import Quarter
 from ingest.rechecking import recheck_after
 from ingest.recording import (
@@ -339,7 +340,7 @@ def warn_of_unknown_folders(settings: Settings, inbox: str | None = None) -> Non
             ) from None
         return  # reported for each unit
     for name in names:
-        if name not in read:
+        if name not in read and name != DRAWN:
             why = "no unit has this code" if load_districts().get(name) is None else "districts.yml does not name it"
             log.warning("%s: %s, so nobody reads the folder in %s", shown_name(name), why, inbox)
 

@@ -24,13 +24,16 @@ DECLARED_IN = "FOLLOWUP_DECLARED_IN"
 DECLARED = Path(os.environ.get(DECLARED_IN) or ROOT)
 """Where the declared parts are (expectations/, dbt_project/): in the checkout, but for a contract that is tried."""
 
+ORGANISATION = "FOLLOWUP_ORGANISATION"
+"""Variable that names the folder of the organisation; `ingest.organisation` reads it."""
+
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
 _READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key")
 _PLACES = (
-    "home", "given_keys", "districts", "scratch", "parsed", "airflow_home", "postgres_home", "published",
-    "publish_logins", "backup_login", "given_backup_key",
+    "home", "given_keys", "districts", "organisation", "scratch", "parsed", "airflow_home", "postgres_home",
+    "published", "publish_logins", "backup_login", "given_backup_key",
 )  # fmt: skip
 """Settings that are files or folders."""
 
@@ -81,6 +84,9 @@ class Settings(BaseSettings):
     given_keys: Path | None = Field(None, alias="FOLLOWUP_KEYS", description="key file; never inside home")
     ledger_url: str | None = Field(None, description="SQLAlchemy URL; default a SQLite file under home")
     districts: Path = Field(ROOT / "ingest" / "districts.yml", description="drop locations")
+    organisation: Path | None = Field(
+        None, description="folder with the units and their names; default dbt_project/organisation"
+    )
     settle_seconds: int = Field(
         60, ge=0, le=3600, description="how long nothing must have been written to a file; a drop location may say else"
     )
@@ -129,8 +135,16 @@ class Settings(BaseSettings):
     catalogue_uri: str | None = Field(
         None, pattern=r"^https?://", description="address under which a release's files lie; absent: relative to them"
     )
-    catalogue_publisher: str = Field("Stockholms stad", description="who publishes, as the catalogue names it")
-    catalogue_contact: str = Field("Stadens uppföljningsenhet", description="whom readers may ask")
+    given_publisher: str | None = Field(
+        None,
+        alias="FOLLOWUP_CATALOGUE_PUBLISHER",
+        description="who publishes, as the catalogue names it; default the organisation's name",
+    )
+    given_contact: str | None = Field(
+        None,
+        alias="FOLLOWUP_CATALOGUE_CONTACT",
+        description="whom readers may ask; default the contact in organisation.toml",
+    )
     catalogue_contact_email: str | None = Field(
         None, pattern=r"^[^@\s]+@[^@\s]+$", description="its address; absent: the catalogue names no contact"
     )
@@ -183,6 +197,7 @@ class Settings(BaseSettings):
     def _accept_short_names(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Let programs say `keys` and `inbox` as they say the other settings."""
         aliases = {name: f"FOLLOWUP_{name.removeprefix('given_').upper()}" for name in _READ_BY_PROPERTY}
+        aliases |= {f"catalogue_{name}": f"FOLLOWUP_CATALOGUE_{name.upper()}" for name in ("publisher", "contact")}
         return {aliases.get(name, name): value for name, value in given.items()}
 
     @field_validator(*_PLACES, mode="before")
@@ -273,6 +288,28 @@ class Settings(BaseSettings):
         if self.given_inbox is None and self.names_its_home:
             raise _not_set("FOLLOWUP_INBOX", "the folder that holds the drop locations")
         return self.given_inbox or "data/inbox"
+
+    @property
+    def catalogue_publisher(self) -> str:
+        """Who publishes.
+
+        Raises:
+            OrganisationError: it is not set, and the organisation's file can't be read.
+        """
+        from ingest.organisation import load_organisation  # which reads this module
+
+        return self.given_publisher or load_organisation().name
+
+    @property
+    def catalogue_contact(self) -> str:
+        """Whom readers may ask.
+
+        Raises:
+            OrganisationError: as for the publisher.
+        """
+        from ingest.organisation import load_organisation
+
+        return self.given_contact or load_organisation().contact
 
     @property
     def undocumented_interventions(self) -> frozenset[str] | None:

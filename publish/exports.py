@@ -15,13 +15,13 @@ from typing import Any
 
 import duckdb
 
+from ingest.organisation import own_words, whole_code
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile, read_release
 
 FOLDER = "exports"
 TOO_FEW = ".."
 """Instead of a share of too few, as in official statistics: not available."""
-CITY = "stockholm"
 _TOTAL = "alla"
 
 
@@ -55,7 +55,7 @@ SERVICES = (
 """Interventions without individual assessment: counts per group, age and sex; participations, not persons."""
 RE_REFERRAL = (
     Field("matar", "integer", "Mätår: året efter det då utredningarna och insatserna avslutades."),
-    Field("omrade", "string", "Stadsdel (dagens indelning) eller stockholm."),
+    Field("omrade", "string", "Stadsdel (dagens indelning) eller {whole}."),
     Field("alder", "string", "0-12 eller 13-20 år när allt avslutades."),
     Field("avslutade", "integer", "Personer vars samtliga utredningar och insatser avslutades januari–juni året före."),
     Field("ej_ater", "integer", "Av dem: utan ny utredning inom ett år."),
@@ -133,7 +133,9 @@ def description(release: ReleaseFile) -> str:
 
 
 def _resource(export: Export) -> dict[str, Any]:
-    fields = [{"name": field.name, "type": field.type, "description": field.description} for field in export.fields]
+    fields = [
+        {"name": field.name, "type": field.type, "description": own_words(field.description)} for field in export.fields
+    ]
     return {
         "profile": "tabular-data-resource",
         "name": export.name,
@@ -152,8 +154,8 @@ def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> It
         return
     found = connection.execute(
         "select period::int, intervention_category, age_band, sex, started::bigint "
-        f"from release.published.{table} where district_code = '{CITY}' and district_basis = 'today' and {where} "
-        "order by all"
+        f"from release.published.{table} where district_code = '{whole_code()}' and district_basis = 'today' "
+        f"and {where} order by all"
     ).fetchall()
     for year, group, age, sex, count in found:
         shown = "Alla" if group == _TOTAL else label(group) or group
@@ -175,7 +177,7 @@ def _re_referral(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) ->
         f"indicator_code, denominator, numerator from release.published.{table} "
         f"where district_basis = 'today' and {where} and indicator_code in ({codes}) "
         "and right(reporting_quarter, 2) in ('Q1', 'Q2')), "
-        f"whole as (select year, indicator_code from rows where district_code = '{CITY}' "
+        f"whole as (select year, indicator_code from rows where district_code = '{whole_code()}' "
         f"group by all having count(distinct reporting_quarter) = {_HALF_YEAR}) "
         "select year, district_code, indicator_code, sum(denominator)::bigint, sum(numerator)::bigint "
         "from rows semi join whole using (year, indicator_code) group by all order by all"

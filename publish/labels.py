@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ingest.organisation import own_words
 from ingest.settings import ROOT
 
 GLOSSARY = ROOT / "GLOSSARY.md"
@@ -40,7 +41,8 @@ def load_terms() -> dict[str, Term]:
             raise ValueError(f"GLOSSARY.md: {cells[0]} has {len(cells)} cells, not four")
         if cells[0] in terms:
             raise ValueError(f"GLOSSARY.md: {cells[0]} is there twice")
-        terms[cells[0]] = Term(*cells)
+        name, swedish, english, explanation = cells
+        terms[name] = Term(name, own_words(swedish), english, own_words(explanation))
     return terms
 
 

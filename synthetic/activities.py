@@ -48,7 +48,7 @@ _RECEIVER_WEIGHTS: Floats = np.array(
 
 ACTIVITY = np.dtype(
     [
-        ("district", "i1"), ("quarter", "i4"), ("number", "i4"), ("type", "i1"), ("level", "i1"), ("day", "i4"),
+        ("district", "i2"), ("quarter", "i4"), ("number", "i4"), ("type", "i1"), ("level", "i1"), ("day", "i4"),
         ("theme", "i1"), ("receiver", "i1"), ("participants", "i4"),
     ]
 )  # fmt: skip

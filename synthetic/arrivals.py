@@ -20,7 +20,7 @@ ARRIVAL = np.dtype(
     [
         ("event", "i4"),
         ("person", "i4"),
-        ("district", "i1"),
+        ("district", "i2"),
         ("area", "i2"),
         ("receipt", "i4"),
         ("kind", "i1"),

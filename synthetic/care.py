@@ -24,8 +24,8 @@ from synthetic.people import OFODD, OLDEST, RESERV, SKYDDAD, People, age_years
 
 EPISODE = np.dtype(
     [
-        ("district", "i1"), ("number", "i4"), ("person", "i4"), ("lop", "i4"), ("area", "i2"),
-        ("case_unit", "i1"), ("case_year", "i2"), ("case_number", "i4"), ("case_closed", "i4"), ("receipt", "i4"),
+        ("district", "i2"), ("number", "i4"), ("person", "i4"), ("lop", "i4"), ("area", "i2"),
+        ("case_unit", "i2"), ("case_year", "i2"), ("case_number", "i4"), ("case_closed", "i4"), ("receipt", "i4"),
         ("target", "i1"), ("insats", "i1"), ("provider", "i1"), ("applied", "i4"), ("decided", "i4"), ("start", "i4"),
         ("end", "i4"), ("cause", "i1"), ("goal", "i1"), ("sessions", "i2"), ("followed", "i4"), ("method", "i1"),
     ]

@@ -27,8 +27,8 @@ from synthetic.people import BOY, GIRL, OLDEST, People, age_years
 
 CASE = np.dtype(
     [
-        ("event", "i4"), ("person", "i4"), ("district", "i1"), ("area", "i2"), ("kind", "i1"), ("lop", "i4"),
-        ("unit", "i1"), ("year", "i2"), ("number", "i4"), ("receipt", "i4"),
+        ("event", "i4"), ("person", "i4"), ("district", "i2"), ("area", "i2"), ("kind", "i1"), ("lop", "i4"),
+        ("unit", "i2"), ("year", "i2"), ("number", "i4"), ("receipt", "i4"),
         ("application", "?"), ("applies_to", "i1"), ("source", "i1"), ("reason", "i1"), ("second", "i1"),
         ("third", "i1"), ("lives", "i1"), ("assessed", "i4"), ("decided", "i4"), ("opened", "?"), ("why_not", "i1"),
         ("referred", "i1"), ("start", "i4"), ("prolonged_at", "i4"), ("prolonged_to", "i4"), ("end", "i4"),

@@ -1,7 +1,9 @@
-"""The fourteen districts of the synthetic city: their sizes and habits of work, their areas, their reporting units.
+"""The districts that are drawn: their sizes and habits of work, their areas, their reporting units.
 
-These are the districts of 2007. They go on after a merger: the successor is a reporting unit (`UNITS`) that reports the
-cases of several districts. The traits are invented and describe no real district.
+They are the units of this process's organisation that have no predecessor. They go on after a merger: the successor is
+a reporting unit (`UNITS`) that reports the cases of several districts. Those of the synthetic city have traits of
+their own; those of another organisation have a size by its `population.csv`, and the rest is drawn. All is invented and
+describes no real district.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 
 from ingest.districts import load_districts
+from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
-from synthetic.draws import NEVER, Floats, Ints, day_number
+from synthetic.draws import NEVER, Floats, Ints, day_number, stream
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class District:
     """Share of ended episodes that are followed up."""
 
 
-DISTRICTS: tuple[District, ...] = (
+_OF_THE_CITY: tuple[District, ...] = (
     #      code                   size  open  offer accept days late   quick late   wait  compl follow
     District("bromma", 330, 0.96, 0.95, 1.08, 7.0, 0.030, 0.27, 0.020, 0.9, 1.05, 0.70),
     District("enskede-arsta-vantor", 540, 1.02, 1.00, 0.98, 8.0, 0.045, 0.18, 0.035, 1.1, 1.00, 0.58),
@@ -58,10 +61,58 @@ DISTRICTS: tuple[District, ...] = (
     District("alvsjo", 190, 0.94, 0.96, 1.05, 6.0, 0.020, 0.28, 0.020, 0.8, 1.05, 0.70),
     District("ostermalm", 200, 0.86, 0.90, 1.12, 6.5, 0.025, 0.29, 0.015, 0.9, 1.06, 0.72),
 )
-DISTRICT_INDEX = {district.code: index for index, district in enumerate(DISTRICTS)}
-SIZES: Floats = np.array([district.size for district in DISTRICTS])
+_TRAITS = 29
+"""Key of the streams that draw habits."""
+_CASES_PER_CHILD = 0.02
+"""Cases received in a quarter for each inhabitant under 21, in a district that is drawn."""
+_OF_CHILDREN = frozenset({"0-5", "6-12", "13-17", "18-20"})
+_SIZE_WITHOUT_FIGURES, _LEAST_SIZE = 100.0, 3.0
 
-_ABBREVIATIONS = {
+
+def _districts() -> tuple[District, ...]:
+    """The districts of this process's organisation."""
+    registry = load_districts()
+    codes = [d.code for d in registry.districts if d.kind == "district" and not registry.predecessors(d.code)]
+    if set(codes) == {district.code for district in _OF_THE_CITY}:
+        return _OF_THE_CITY
+    children = _children()
+    return tuple(_drawn(code, place, children.get(code)) for place, code in enumerate(codes))
+
+
+def _children() -> dict[str, int]:
+    """Inhabitants under 21 of each unit, in the earliest year that the organisation has."""
+    rows = read_seed("population")
+    first = min((row["calendar_year"] for row in rows), default="")
+    found: dict[str, int] = {}
+    for row in rows:
+        if row["calendar_year"] == first and row["age_band"] in _OF_CHILDREN:
+            found[row["district_code"]] = found.get(row["district_code"], 0) + int(row["inhabitants"])
+    return found
+
+
+def _drawn(code: str, place: int, children: int | None) -> District:
+    """A district whose habits are drawn, spread as those of the city's are; equal places have equal habits."""
+    rng = stream(_TRAITS, place)
+    size = _SIZE_WITHOUT_FIGURES if children is None else max(_LEAST_SIZE, _CASES_PER_CHILD * children)
+    strained = float(np.clip(rng.normal(), -2, 2))
+    return District(
+        code,
+        size,
+        opened=1.0 + 0.05 * strained,
+        offered=float(np.clip(rng.normal(1.0, 0.05), 0.85, 1.15)),
+        accepted=1.02 - 0.05 * strained,
+        assessment_days=7.3 + 0.8 * strained,
+        late_assessment=0.04 + 0.01 * strained,
+        quick=0.22 - 0.04 * strained,
+        late=0.03 + 0.008 * strained,
+        start_wait=1.05 + 0.18 * strained,
+        completed=1.01 - 0.04 * strained,
+        followed_up=0.62 - 0.06 * strained,
+    )
+
+
+DISTRICTS = _districts()
+_CITYS_ABBREVIATIONS = {
     "bromma": "BR",
     "enskede-arsta-vantor": "EAV",
     "farsta": "FA",
@@ -80,6 +131,19 @@ _ABBREVIATIONS = {
     "jarva": "JA",
     "norra-innerstaden": "NI",
 }
+DISTRICT_INDEX = {district.code: index for index, district in enumerate(DISTRICTS)}
+SIZES: Floats = np.array([district.size for district in DISTRICTS])
+
+_ABBREVIATIONS = (
+    _CITYS_ABBREVIATIONS
+    if DISTRICTS is _OF_THE_CITY
+    else {
+        code: f"K{place:03d}"
+        for place, code in enumerate(
+            dict.fromkeys([*DISTRICT_INDEX, *(one.code for one in load_districts().districts)])
+        )
+    }
+)
 UNITS: tuple[str, ...] = tuple(_ABBREVIATIONS)
 """Every reporting unit, the successors last; a case stores its unit as an index in this tuple."""
 UNIT_INDEX = {code: index for index, code in enumerate(UNITS)}
@@ -115,7 +179,7 @@ def quarterly_id(district: int, letter: str, quarter: int, number: int) -> str:
     return f"{_ABBREVIATIONS[DISTRICTS[district].code]}-{letter}{quarter // 4}{quarter % 4 + 1}-{number:02d}"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def districts_of(unit: str) -> tuple[int, ...]:
     """Indices in `DISTRICTS` of the districts whose cases a unit reports: its own, or those of its predecessors."""
     if unit in DISTRICT_INDEX:
@@ -138,7 +202,7 @@ def units_of_districts(quarter: Quarter) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class AreaTable:
-    """All areas of the fourteen districts, and the indices of each district's own."""
+    """All areas of the districts, and the indices of each district's own."""
 
     codes: tuple[str, ...]
     socioeconomic: Ints

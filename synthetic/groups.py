@@ -42,7 +42,7 @@ _LONGEST = 7
 
 GROUP = np.dtype(
     [
-        ("district", "i1"), ("quarter", "i4"), ("number", "i4"), ("program", "i1"), ("directed", "i1"),
+        ("district", "i2"), ("quarter", "i4"), ("number", "i4"), ("program", "i1"), ("directed", "i1"),
         ("noted", "i4"), ("planned", "i4"), ("start", "i4"), ("end", "i4"), ("cancelled", "i4"), ("why", "i1"),
         ("seats", "i2"), ("applied", "i2"), ("girls", "i2"), ("boys", "i2"), ("mothers", "i2"), ("fathers", "i2"),
         ("by_services", "i2"), ("completed", "i2"), ("queue", "i2"), ("waited_days", "i4"), ("open", "?"),

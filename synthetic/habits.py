@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
 
 import numpy as np
 
 from ingest.contracts import Column, load_contracts
 from ingest.folding import fold
+from synthetic.districts import UNITS
 from synthetic.draws import NEVER, Ints, day_of
 
 _FIRST_DAY, _LAST_DAY = 9_000, 25_000
@@ -42,7 +44,7 @@ class Habit:
     """Whether datasets that no case system exports are sent as Excel workbooks."""
 
 
-HABITS: dict[str, Habit] = {
+_OF_THE_CITY: dict[str, Habit] = {
     "bromma": Habit(dates="iso", codes="spoken", numbers="12-"),
     "enskede-arsta-vantor": Habit(encoding="utf-8-sig", dates="iso", codes="code", numbers="12", id_types="needed"),
     "farsta": Habit(
@@ -82,6 +84,12 @@ HABITS: dict[str, Habit] = {
     "jarva": Habit(dates="iso", codes="label", numbers="12-"),
     "norra-innerstaden": Habit(encoding="utf-8-sig", dates="iso", headers="name", codes="code", numbers="12"),
 }
+
+HABITS = (
+    _OF_THE_CITY
+    if set(UNITS) <= _OF_THE_CITY.keys()
+    else dict(zip(UNITS, cycle(_OF_THE_CITY.values()), strict=False))  # as many ways of writing as the city has
+)
 
 _EXPORTED = ("arenden", "oppenvard", "serviceinsatser")
 """Datasets that a case system exports; the others are filled in by hand."""

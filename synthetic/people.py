@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from synthetic.districts import DISTRICTS
 from synthetic.draws import Ints, Table, empty, pick, rank_within
 
 GIRL, BOY, UNKNOWN = 0, 1, 2
@@ -33,7 +34,7 @@ PERSON = np.dtype(
         ("id_kind", "i1"),
         ("serial", "i2"),
         ("family", "i4"),
-        ("lop_district", "i1"),
+        ("lop_district", "i2"),
         ("lop", "i4"),
     ]
 )
@@ -53,7 +54,7 @@ class People:
         self.outside_reserved = 0
         """Children with another serial than 980–989."""
         self._taken = np.zeros(_MONTHS * 4, dtype="int64")
-        self._last_lop = np.zeros(32, dtype="int64")
+        self._last_lop = np.zeros(len(DISTRICTS), dtype="int64")
 
     @property
     def rows(self) -> Table:

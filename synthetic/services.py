@@ -77,7 +77,7 @@ SERVICE_CODES = tuple(dict.fromkeys(kind.code for kind in KINDS))
 
 CELL = np.dtype(
     [
-        ("district", "i1"), ("kind", "i1"), ("sex", "i1"), ("age", "i1"), ("referrer", "i1"), ("mean", "f8"),
+        ("district", "i2"), ("kind", "i1"), ("sex", "i1"), ("age", "i1"), ("referrer", "i1"), ("mean", "f8"),
         ("new", "i4"), ("ongoing", "i4"), ("completed", "i4"), ("interrupted", "i4"), ("sessions", "i4"),
         ("followed", "i4"), ("queue", "i4"), ("better", "i4"), ("same", "i4"), ("worse", "i4"),
         ("waited_0", "i4"), ("waited_1", "i4"), ("waited_2", "i4"), ("waited_3", "i4"), ("waited_4", "i4"),

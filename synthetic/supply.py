@@ -18,7 +18,7 @@ from datetime import date
 
 import numpy as np
 
-from ingest.districts import read_seed
+from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
 from synthetic.care import PROVIDERS
 from synthetic.districts import DISTRICTS, traits

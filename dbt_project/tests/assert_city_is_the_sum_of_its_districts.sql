@@ -42,8 +42,8 @@ select
 from {{ ref(mart) }}
 group by district_basis, period_kind, period, {{ dimensions | join(', ') }}
 having
-    sum(case when district_code = 'stockholm' then {{ measures }} else 0 end)
-    <> sum(case when district_code = 'stockholm' then 0 else {{ measures }} end)
+    sum(case when district_code = {{ whole_code() }} then {{ measures }} else 0 end)
+    <> sum(case when district_code = {{ whole_code() }} then 0 else {{ measures }} end)
 {%- if not loop.last %}
 
 union all

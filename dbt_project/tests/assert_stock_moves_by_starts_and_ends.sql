@@ -33,7 +33,7 @@ mart_stock as (
         period_kind = 'kvartal'
         and reporting_quarter > '{{ frozen_through() }}'
         and district_basis = 'as_submitted'
-        and district_code <> 'stockholm'
+        and district_code <> {{ whole_code() }}
         and ongoing > 0
         and intervention_category = 'alla'
         and target_group = 'alla'

@@ -24,6 +24,7 @@ from typing import Any
 
 from followup.build.engines import engine_of
 from followup.build.lineage import is_configured, send_lineage
+from followup.build.project_copy import project_of_organisation
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
@@ -32,6 +33,8 @@ from ingest.ledger.erasures import is_erased_since
 from ingest.ledger.store import Build
 from ingest.maintenance.reducing import damaged_frozen_files
 from ingest.maintenance.reimporting import require_ledger_not_lost
+from ingest.organisation import load_organisation, organisation_folder
+from ingest.organisation_tables import check_tables
 from ingest.settings import Settings
 from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
 from publish.catalogue import manifest as catalogue
@@ -232,15 +235,17 @@ def build_file(
     """
     _require_one_key_version(snapshot)
     _require_rows_as_stored(settings, snapshot)
+    check_tables(load_organisation())
     engine = engine_of(settings)
     engine.remove(warehouse)
     variables = write_snapshot(snapshot, settings, folder)
     with engine.session(warehouse, folder, marts or folder / PARQUET_FOLDER):
         parsed = _parsed_file(settings, warehouse, engine.target)
-        arguments = [*_dbt_arguments(variables, folder, with_tests), "--target", engine.target]
+        project = project_of_organisation(PROJECT, parsed.parent)
+        arguments = [*_dbt_arguments(project, variables, folder, with_tests), "--target", engine.target]
         nodes, reason, described = _run_dbt(arguments, folder, parsed, on_node)
         if is_configured():
-            send_lineage(PROJECT, folder / "target", engine.target)
+            send_lineage(project, folder / "target", engine.target)
         failed = [node for node in nodes if node.status in _FAILED]
         if is_good := described is not None and reason is None and not failed:
             assert described is not None
@@ -301,15 +306,15 @@ def _run_dbt(
     return nodes, None, described
 
 
-def _dbt_arguments(variables: dict[str, str], folder: Path, with_tests: bool) -> list[str]:
+def _dbt_arguments(project: Path, variables: dict[str, str], folder: Path, with_tests: bool) -> list[str]:
     left_out = ["unit_test"] if with_tests else ["unit_test", "test"]
     arguments = ["build", "--vars", json.dumps(variables)]
     arguments += [word for kind in left_out for word in ("--exclude-resource-type", kind)]
     arguments += [
         "--project-dir",
-        str(PROJECT),
+        str(project),
         "--profiles-dir",
-        str(PROJECT),
+        str(project),
         "--target-path",
         str(folder / "target"),
     ]
@@ -359,7 +364,7 @@ def _parsed_file(settings: Settings, warehouse: Path, target: str = "warehouse")
     # the database that models are in is named after the warehouse's file, and the parsed project holds paths of seeds;
     # what the manifest holds is decided by the code that distils it
     database = warehouse.name.partition(".")[0]
-    place = sha256(f"{PROJECT}{inspect.getsource(catalogue)}".encode()).hexdigest()[:8]
+    place = sha256(f"{PROJECT}{organisation_folder()}{inspect.getsource(catalogue)}".encode()).hexdigest()[:8]
     version = get_installed_version().to_version_string(skip_matcher=True)
     return folder / f"{project_digest()[:32]}-{place}-{version}-{target}-{database}.msgpack"
 

@@ -11,10 +11,9 @@ import duckdb
 import yaml
 
 from followup.build.snapshot import PROJECT
+from ingest.organisation import whole_code
 from publish.warehouse import marts_in, reading_warehouse
 
-CITY = "stockholm"
-"""District code of the whole city's rows (core.dim_district)."""
 WHOLE = "alla"
 """The value of a column that the row is not broken down by."""
 _DISTRICT, _QUARTER = "district_code", "reporting_quarter"
@@ -212,7 +211,7 @@ def _whose_figure(key: tuple[str, ...]) -> str:
         return "'elsewhere'"
     here = f"{_QUARTER} = $quarter" if _QUARTER in key else "$quarter is not null"
     return (
-        f"case when {_DISTRICT} = '{CITY}' then 'city' when {_DISTRICT} <> $district then 'elsewhere' "
+        f"case when {_DISTRICT} = '{whole_code()}' then 'city' when {_DISTRICT} <> $district then 'elsewhere' "
         f"when {here} then 'here' else 'other_quarters' end"
     )
 

@@ -16,6 +16,7 @@ from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, Submission
 from ingest.ledger.freezes import Frozen, newest_frozen
 from ingest.ledger.store import newest_accepted
+from ingest.organisation import load_organisation, organisation_folder
 from ingest.quarters import Quarter
 from ingest.settings import DECLARED, Settings
 from ingest.storing import empty_table
@@ -45,6 +46,7 @@ SUBMISSIONS_SCHEMA = pa.schema(
     ]
 )
 """One row per submission, as dbt's base view reads it."""
+_DIGESTED = (".sql", ".yml", ".csv", ".md", ".py", ".toml")
 _FROZEN_SCHEMA = pa.schema([("model", pa.string()), ("file", pa.string()), ("through_quarter", pa.string())])
 
 
@@ -69,9 +71,10 @@ class Snapshot:
         found = tuple(submissions)
         return replace(self, submissions=found, in_force=tuple(newest_accepted(found)))
 
-    def fingerprint(self, project: Path | None = None) -> str:
+    def fingerprint(self, project: Path | None = None, organisation: Path | None = None) -> str:
         """SHA-256 over what decides a build's outcome: what was submitted, what is in force, the project's files, and
-        which deadlines have passed, and what is frozen. `project` is the dbt project's folder, where it is another one.
+        which deadlines have passed, and what is frozen. `project` and `organisation` are folders, where others are
+        meant.
         """
         digest = hashlib.sha256()
         for found in sorted(self.submissions, key=lambda s: s.submission_id):
@@ -80,18 +83,19 @@ class Snapshot:
         today = date.fromisoformat(self.as_of)
         newest = Quarter.of(today).previous()
         digest.update(f"{newest}|{today > newest.deadline}\n".encode())
-        digest.update(project_digest(project or PROJECT).encode())
+        digest.update(project_digest(project, organisation).encode())
         if self.frozen is not None:
             digest.update(f"\n{self.frozen}".encode())
         return digest.hexdigest()
 
 
-def project_digest(project: Path | None = None) -> str:
-    """SHA-256 over the files of a dbt project (without one: ours), hexadecimal."""
-    digest, folder = hashlib.sha256(), project or PROJECT
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md", ".py")):
-        relative = path.relative_to(folder)
-        if relative.parts[0] not in ("target", "logs"):
+def project_digest(project: Path | None = None, organisation: Path | None = None) -> str:
+    """SHA-256 over the files of a dbt project and of an organisation (without them: ours), hexadecimal."""
+    digest, folder, own = hashlib.sha256(), project or PROJECT, organisation or organisation_folder()
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.suffix in _DIGESTED}
+    files |= {f"organisation/{path.name}": path for path in own.glob("*") if path.suffix in _DIGESTED}
+    for relative, path in sorted(files.items()):
+        if not relative.startswith(("target/", "logs/")):
             digest.update(f"{relative}|".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -107,7 +111,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
     """Write what dbt reads into a folder, and return the variables that dbt needs.
 
     Returns:
-        The variables of `write_inputs`.
+        The variables of `write_inputs`, and the whole's `whole_code` and `whole_name`.
     """
     in_force = {s.submission_id for s in snapshot.in_force}
     names = {field.name for field in fields(Submission)} & set(SUBMISSIONS_SCHEMA.names)
@@ -128,7 +132,11 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
     if snapshot.frozen is not None:
         through = snapshot.frozen.through_quarter
         frozen = [(file.model, settings.home / file.path, through) for file in snapshot.frozen.files]
-    return write_inputs(folder, rows, files, snapshot.as_of, frozen)
+    whole = load_organisation()
+    return write_inputs(folder, rows, files, snapshot.as_of, frozen) | {
+        "whole_code": whole.code,
+        "whole_name": whole.name,
+    }
 
 
 def write_inputs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -52,7 +53,7 @@ from followup.status import submission_status
 from ingest.file_permissions import close_home, go_private
 from ingest.logs import start_logging
 from ingest.quarters import Quarter
-from ingest.settings import Settings, SettingsError
+from ingest.settings import ORGANISATION, Settings, SettingsError
 
 app = typer.Typer(
     name="followup",
@@ -73,8 +74,22 @@ def demo_data(
     scale: Annotated[float, typer.Option(min=0.01, max=1000, help="1 is a city of realistic size.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")] = 7,
     faults: Annotated[bool, typer.Option("--faults", help="Plant a named set of broken files.")] = False,
+    country: Annotated[
+        bool, typer.Option("--country", help="A drawn country of 290 invented municipalities instead of the city.")
+    ] = False,
 ) -> None:
-    """Draw a synthetic city: the files that fourteen districts would send. Nobody in it is real."""
+    """Draw a synthetic city: the files that its districts would send. Nobody in it is real.
+
+    With --country its organisation is written to DIR/_organisation; every other command then needs
+    FOLLOWUP_ORGANISATION with that folder.
+    """
+    if country:
+        from synthetic.country.writing import write_country
+
+        if faults:
+            raise typer.BadParameter("--faults are planted in the city's files, not with --country")
+        # before the districts are read: a process has one organisation
+        os.environ[ORGANISATION] = str(write_country(out).absolute())
     from synthetic.city import draw_city
     from synthetic.people import NumberSpaceFull
 
@@ -86,6 +101,8 @@ def demo_data(
     except NumberSpaceFull as error:
         raise typer.BadParameter(f"{error}: choose a smaller --scale or fewer quarters") from None
     console.print(output.city_report(drawn, out), soft_wrap=True)
+    if country:
+        console.print(f"FOLLOWUP_ORGANISATION={os.environ[ORGANISATION]}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -6,7 +6,7 @@ with totals as (
     from marts.mart_case_flow
     where
         period_kind = 'kvartal'
-        and district_code = 'stockholm'
+        and district_code in (select district_code from core.dim_district where kind = 'city')
         and district_basis = 'as_submitted'
         and not is_survivors_only
         and columns([

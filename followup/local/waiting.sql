@@ -18,7 +18,7 @@ districts as (
         min(wait_to_start_median_days) as shortest_days,
         max(wait_to_start_median_days) as longest_days
     from totals
-    where district_code <> 'stockholm'
+    where district_code not in (select district_code from core.dim_district where kind = 'city')
     group by reporting_quarter
 )
 
@@ -34,5 +34,5 @@ select
 from totals as city
 inner join districts
     on city.reporting_quarter = districts.reporting_quarter
-where city.district_code = 'stockholm'
+where city.district_code in (select district_code from core.dim_district where kind = 'city')
 order by quarter

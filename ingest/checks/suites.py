@@ -27,6 +27,7 @@ from ingest.contracts import (
     versions_of,
 )
 from ingest.findings import Severity
+from ingest.organisation import own_words
 from ingest.quarters import Quarter
 
 ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
@@ -127,6 +128,7 @@ def _read_suite(dataset: str) -> tuple[dict[str, Any], ...]:
     starts = [Quarter.parse(change.valid_from) for change in load_contracts()[dataset].changes]
     for entry in entries:
         require_starts([entry["meta"]], starts, entry["meta"]["code"])
+        entry["meta"]["message_sv"] = own_words(entry["meta"]["message_sv"])
     return tuple(entries)
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
+
+from ingest.districts import load_districts
+from ingest.organisation import load_organisation
 
 NEEDED = 6
 """Different characters that a password needs besides what is common."""
@@ -17,9 +21,8 @@ stockholm göteborg malmö uppsala sverige sweden svensk stad staden kommun stad
 socialtjänst social socialförvaltningen omsorg barn unga familj uppföljning followup portal portalen
 älskling älskar iloveyou love sunshine solsken monkey dragon football fotboll hockey baseball princess prinsessa batman
 superman shadow starwars pokemon computer dator internet kaffe sommaren hammarby aik djurgården
-bromma enskede årsta vantör farsta hägersten liljeholmen hässelby vällingby kungsholmen norrmalm rinkeby kista skarpnäck
-skärholmen spånga tensta södermalm älvsjö östermalm järva innerstaden
 """
+"""Beside them the words of the organisation's and its units' names."""
 _ROWS_OF_KEYS = ("abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "01234567890", "1qaz2wsx3edc4rfv")
 _SHORTEST_RUN = 3
 _WRITTEN_FOR = str.maketrans("013457@$!", "oieastasi")
@@ -46,7 +49,13 @@ def _any_of(pieces: set[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(one) for one in sorted(pieces, key=lambda one: (-len(one), one))))
 
 
-_WORD = _any_of({_bare(word) for word in _WORDS.split()})
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    names = [load_organisation().name, *(unit.name for unit in load_districts().districts)]
+    places = (word for name in names for word in re.findall(r"\w+", name) if len(word) > _SHORTEST_RUN)
+    return _any_of({_bare(word) for word in (*_WORDS.split(), *places)})
+
+
 _RUN = _any_of(_runs())
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
@@ -62,8 +71,9 @@ def is_guessable(password: str, name: str) -> bool:
     own_part = _any_of({one for one in own if one} or {"\0"})
     text = _bare(password)
     lefts = []
+    word = _word()
     for written in (text, text.translate(_WRITTEN_FOR)):
-        for order in ((_YEAR, _WORD, _RUN), (_YEAR, _RUN, _WORD)):  # a run may reach into a word, and the other way
+        for order in ((_YEAR, word, _RUN), (_YEAR, _RUN, word)):  # a run may reach into a word, and the other way
             left = own_part.sub(" ", written)
             for common in order:
                 left = common.sub(" ", left)

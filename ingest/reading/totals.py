@@ -20,8 +20,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ingest.contracts import EXPECTATIONS, Contract
-from ingest.districts import load_districts, read_seed
+from ingest.districts import load_districts
 from ingest.folding import fold
+from ingest.organisation import load_organisation
+from ingest.organisation_tables import read_seed
 from ingest.reading.byte_columns import is_without_letters, matching
 
 BoolArray = npt.NDArray[np.bool_]
@@ -40,7 +42,7 @@ _MAYBE = (
 """What may hold one of the words, in bytes of any encoding; `_verdict` decides."""
 _MAYBE_FIGURES = (
     rf"{_MAYBE}|snitt|medel|medi|mean|avera|avg|diff|skill|ndring|ning|andel|procent|kvot|ratio|max|min|gst|avvik|index"
-    r"|gnos|budget|m.{1,2}l|utfall|rega|fjol|riket|stad|stockholm|kommun|l.{1,2}net|region|sverige|ntligt?"
+    r"|gnos|budget|m.{1,2}l|utfall|rega|fjol|riket|stad|kommun|l.{1,2}net|region|sverige|ntligt?"
 )
 """The same, and what may hold a word for a mean or share, or for the city: sought in the column of a row's own name."""
 _MAYBE_READ = re.compile(_MAYBE.replace(r"\xce\xa3|\xe2\x88\x91", "\u03a3|\u03c3|\u2211"))
@@ -77,6 +79,21 @@ def _declared() -> _Words:
 
 
 @lru_cache(maxsize=1)
+def _of_the_whole() -> frozenset[str]:
+    """Words of the organisation's name and code: all units together."""
+    whole = load_organisation()
+    return frozenset(_words(f"{whole.name} {whole.code}"))
+
+
+@lru_cache(maxsize=1)
+def _maybe_figures() -> str:
+    """`_MAYBE_FIGURES`, and the longer words of the organisation's name: no letter beyond ASCII has the same bytes."""
+    whole = load_organisation()
+    words = re.findall(r"\w{4,}", f"{whole.name} {whole.code}".lower())
+    return "|".join([_MAYBE_FIGURES, *(re.sub(r"[^a-z0-9]", ".{1,2}", word) for word in sorted(set(words)))])
+
+
+@lru_cache(maxsize=1)
 def _places() -> frozenset[str]:
     """Folded names and codes of all units and areas, word by word."""
     registry = load_districts()
@@ -107,7 +124,7 @@ def _values(contract: Contract) -> frozenset[str]:
 @lru_cache(maxsize=128)
 def _known(contract: Contract) -> frozenset[str]:
     """Words that a total's label may hold beside the total's word."""
-    return _declared().whole | _places() | _values(contract)
+    return _declared().whole | _of_the_whole() | _places() | _values(contract)
 
 
 def _words(text: str) -> list[str]:
@@ -160,13 +177,13 @@ def _verdict(
 def _of_others(words: Sequence[str], contract: Contract) -> int:
     """1 for a label that begins with a word for a mean, share or difference, or is nothing but known words and one of
     these or of those for the city; else 0."""
-    declared = _declared()
-    if contract.dataset not in declared.counted or not set(words) & (declared.figures | declared.wider):
+    declared, wider = _declared(), _declared().wider | _of_the_whole()
+    if contract.dataset not in declared.counted or not set(words) & (declared.figures | wider):
         return 0
     if words[0] in declared.figures and len(words[0]) >= _LEAST_LETTERS:
         return 1
     if not set(words) & declared.figures:  # `Stockholms stad`, but `Stockholms ungdomsmottagning` is a clinic
-        return int(set(words) <= declared.wider | declared.fillers | declared.every)
+        return int(set(words) <= wider | declared.fillers | declared.every)
     known = _known(contract) | declared.figures | declared.fillers | declared.every
     return int(all(word in known or _PERIOD.fullmatch(word) for word in words))
 
@@ -232,7 +249,7 @@ def totals_rows(table: pa.Table, contract: Contract, encoding: str) -> TotalsRow
         if is_without_letters(cells):
             continue
         is_name = key in contract.row_key and contract.column(key).type == "text"
-        maybe = cells.filter(pa.array(matching(cells, _MAYBE_FIGURES if is_name else _MAYBE)))
+        maybe = cells.filter(pa.array(matching(cells, _maybe_figures() if is_name else _MAYBE)))
         if not len(maybe):
             continue
         texts = {cell: cell.decode(encoding) for cell in pc.unique(maybe).to_pylist()}

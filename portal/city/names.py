@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from followup import deciding
-from ingest.districts import read_seed
 from ingest.ledger import decisions
+from ingest.organisation_tables import read_seed
 from portal.city import working
 from portal.city.asked import one_line
 from portal.city.said import fault_of

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.districts import District, read_seed
+from ingest.districts import District
+from ingest.organisation import whole_code
+from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
 from ingest.settings import Settings
 from publish.labels import label
 from publish.serving.snapshot import FILE_NAME
 from publish.warehouse import open_warehouse
 
-_CITY = "stockholm"
 _COUNTS = {
     "cases": ("mart_case_flow", "cases", "inkommen"),
     "investigations": ("mart_case_flow", "investigations", "avgjord"),
@@ -97,7 +98,7 @@ def own_figures(settings: Settings, unit: District, quarter: Quarter) -> OwnFigu
     city: dict[str, float] = {}
     if released is not None:
         with suppress(duckdb.Error), duckdb.connect(str(released), read_only=True) as release:
-            city = _figures(release, "published", _CITY, quarter)
+            city = _figures(release, "published", whole_code(), quarter)
 
     def figure(name: str, shown: str, *, is_share: bool) -> OwnFigure:
         return OwnFigure(shown, is_share, now.get(name), before.get(name), city.get(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -19,11 +19,14 @@ from followup.swedish import quarter_name as quarter_name
 from followup.swedish import unit_name as unit_name
 from ingest.districts import load_districts
 from ingest.ledger.portal_users import PortalUser, Role
+from ingest.organisation import own_words
 from ingest.persons.number_search import reads_as_number
 from portal.context import portal_of
+from portal.pages.own_words import OwnWordsLoader, page_in_own_words
 from portal.security.visit import Visit, visit_of
 
 _FOLDER = Path(__file__).parent
+_OF_FIGURES = "figures/"
 ROLES = {
     Role.OFFICER: "handläggare",
     Role.CITY: "stadens team",
@@ -48,7 +51,9 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
 def render(template: str, **context: Any) -> str:
     """A template as text."""
-    return _ENVIRONMENT.get_template(template).render(**context)
+    made = _ENVIRONMENT.get_template(template).render(**context)
+    # pages of figures hold no text that a user wrote, and sentences that are put together from parts
+    return page_in_own_words(made) if template.startswith(_OF_FIGURES) else made
 
 
 def _shared(request: Request, visit: Visit | None) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _shared(request: Request, visit: Visit | None) -> dict[str, Any]:
     user = visit.user if visit is not None else None
     return {
         "user": user,
-        "role": ROLES[user.role] if user is not None else None,
+        "role": own_words(ROLES[user.role]) if user is not None else None,
         "csrf_token": (visit_of(request).csrf_token or "") if visit is not None else "",
         "path": request.url.path,
         "nav": navigation(user, request.url.path, portal.own.figures_are_open),
@@ -111,7 +116,7 @@ def shown_again(text: str) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=OwnWordsLoader(_FOLDER),
         autoescape=select_autoescape(("html", "svg", "xml"), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

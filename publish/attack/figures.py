@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ingest.organisation import whole_code
+
 TOTAL = "alla"
 """The code of a dimension that a figure is not cut by."""
 QUARTER, ROLLING, YEAR = "kvartal", "rullande_ar", "ar"
@@ -59,7 +61,7 @@ class Declared:
     """(cases, persons): persons are counted once, so they do not add up."""
     stocks: frozenset[str] = frozenset()
     """Measures of a day: they do not add up over periods."""
-    city: str = "stockholm"
+    city: str = field(default_factory=whole_code)
     current: Mapping[str, str] = field(default_factory=dict)
     """A unit that was merged, and the unit that it belongs to today."""
     divisions: tuple[str, str] = ("as_submitted", "today")

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from ingest.findings import count_with_noun
+from ingest.organisation import load_organisation, own_words
 from ingest.settings import Settings
 from publish.catalogue.described import Described, Table
 from publish.catalogue.pages import START
@@ -31,7 +32,6 @@ _EU = "http://publications.europa.eu/resource/authority"
 SWEDISH = f"{_EU}/language/SWE"
 SOCIETY = f"{_EU}/data-theme/SOCI"
 QUARTERLY = f"{_EU}/frequency/QUARTERLY"
-STOCKHOLM = "http://sws.geonames.org/2673730/"
 TITLE = "Uppföljning av stöd till barn, unga och föräldrar"
 _CODES = "dimensioner"
 _FORMATS = {"csv": ("csv", "text/csv", "CSV"), "parquet": ("parquet", "application/vnd.apache.parquet", "Parquet")}
@@ -57,8 +57,8 @@ def catalogue(described: Described, settings: Settings) -> dict[str, Any]:
         "@type": "dcat:Catalog",
         "dcterms:title": _swedish(TITLE),
         "dcterms:description": _swedish(
-            f"{described.notice} Öppna tabeller om stöd till barn, unga och deras föräldrar i Stockholms stad, utan "
-            f"uppgifter om enskilda. Utgåva {described.release_id}.".strip()
+            f"{described.notice} Öppna tabeller om stöd till barn, unga och deras föräldrar i "
+            f"{load_organisation().name}, utan uppgifter om enskilda. Utgåva {described.release_id}.".strip()
         ),
         "dcterms:publisher": _publisher(settings, base),
         "dcterms:license": {"@id": CC0},
@@ -88,6 +88,7 @@ def _dataset(table: Table, described: Described, settings: Settings, base: str) 
 
 def _dimensions(tables: list[Table], described: Described, settings: Settings, base: str) -> dict[str, Any]:
     said = f"{described.notice} Koder och namn som tabellerna hänvisar till: stadsdelar, kvartal, insatser, orsaker."
+    said = own_words(said)
     return _common(_CODES, "Dimensioner och kodlistor", said.strip(), settings, base) | {
         "dcterms:accrualPeriodicity": {"@id": QUARTERLY},
         "dcat:keyword": [_swedish(table.label.lower()) for table in tables],
@@ -97,6 +98,7 @@ def _dimensions(tables: list[Table], described: Described, settings: Settings, b
 
 def _common(identifier: str, title: str, said: str, settings: Settings, base: str) -> dict[str, Any]:
     page = START if identifier == _CODES else page_of(identifier, load_views())
+    place = load_organisation().place
     found: dict[str, Any] = {
         "@id": f"{base}#{identifier}",
         "@type": "dcat:Dataset",
@@ -105,7 +107,7 @@ def _common(identifier: str, title: str, said: str, settings: Settings, base: st
         "dcterms:description": _swedish(said),
         "dcterms:publisher": {"@id": f"{base}#utgivare"},
         "dcterms:language": {"@id": SWEDISH},
-        "dcterms:spatial": {"@id": STOCKHOLM},
+        **({"dcterms:spatial": {"@id": place}} if place is not None else {}),
         "dcat:theme": {"@id": SOCIETY},
         "dcat:landingPage": {"@id": f"{base}{SITE}/{page}"},
     }

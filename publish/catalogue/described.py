@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.contracts import load_contracts
+from ingest.organisation import own_words
 from ingest.quarters import Quarter
 from publish.catalogue.manifest import Manifest
 from publish.labels import label, load_terms
@@ -324,7 +325,7 @@ def _unit(column: str, kind: str) -> str:
 def _adds_up(column: str, kind: str, *, is_additive: bool) -> str:
     if kind != "integer" or not is_additive or column.endswith("_days"):
         return "nej"
-    return "över stadsdelar och koder, inte över kvartal" if column in STOCKS else "ja"
+    return own_words("över stadsdelar och koder, inte över kvartal") if column in STOCKS else "ja"
 
 
 def _codes(

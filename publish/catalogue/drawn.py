@@ -9,8 +9,10 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.organisation import own_words
 from publish.views.declared import Chart, View
 
+_TEXTS = frozenset({"title", "note", "interval"})
 _FILE = Path(__file__).with_suffix(".yml")
 
 
@@ -48,4 +50,5 @@ def load_drawn() -> dict[str, Drawn]:
         ValidationError: the file says what no chart has.
     """
     listed = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return {base: Drawn.model_validate(one) for base, one in listed.items()}
+    said = {base: {**one, **{key: own_words(one[key]) for key in _TEXTS & one.keys()}} for base, one in listed.items()}
+    return {base: Drawn.model_validate(one) for base, one in said.items()}

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from ingest.organisation import own_words
 from publish.catalogue.charts import Drawing, Mark
 from publish.catalogue.drawn import Drawn, load_drawn
 from publish.serving.release_file import ReleaseFile, sql_literal
@@ -209,7 +210,7 @@ def _city(view: View, rows: list[Row]) -> tuple[str, float] | None:
     if column not in {one.name for one in view.columns}:
         return None
     found = {row[column] for row in rows if row[column] is not None}
-    return ("Hela staden", float(found.pop())) if len(found) == 1 else None
+    return (own_words("Hela staden"), float(found.pop())) if len(found) == 1 else None
 
 
 def _chosen(view: View, marks: list[Mark], notes: list[str], *, ascending: bool) -> tuple[Mark, ...]:

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from ingest.findings import count_with_noun
+from ingest.organisation import own_words
 from publish.catalogue.breaks import Break
 from publish.catalogue.charts import Drawing, legend, shown_as, svg
 from publish.catalogue.described import ABOUT, Column, Described, Table
@@ -267,7 +268,9 @@ def _periods(said: str, periods: Sequence[str]) -> str:
 def _breaks(site: Site) -> Page:
     items = "".join(f"<li>{escape(one.in_words)}</li>" for one in site.breaks)
     listed = (
-        f"<ul>{items}</ul>" if items else "<p>Inga stadsdelar har slagits ihop till och med utgåvans sista kvartal.</p>"
+        f"<ul>{items}</ul>"
+        if items
+        else own_words("<p>Inga stadsdelar har slagits ihop till och med utgåvans sista kvartal.</p>")
     )
     spans = "".join(
         f'<tr><td>{escape(table.label)}</td><td class="day">{table.first_day}</td>'
@@ -289,7 +292,7 @@ def _breaks(site: Site) -> Page:
     rules = "".join(f"<li>{escape(', '.join(dict.fromkeys(of)))}: {escape(why)}</li>" for why, of in by_why.items())
     changed = f"<h2>Ändrade regler</h2><ul>{rules}</ul>" if rules else ""
     body = (
-        f"<h1>Avbrott i serierna</h1><h2>Stadsdelar</h2>{listed}{markdown(_texts()['breaks'], level=3)}"
+        f"<h1>Avbrott i serierna</h1><h2>{own_words('Stadsdelar')}</h2>{listed}{markdown(_texts()['breaks'], level=3)}"
         f"{changed}{periods}"
     )
     return Page(BREAKS, "Avbrott i serierna", body)

@@ -104,7 +104,7 @@ class Group:
     Attributes:
         family: measures that count the same records (`avslutad` of `avslutad.offered`). They share a salt: were each
             measure drawn anew by itself, those that stay would say what a corrected record is not.
-        unit: district code or `stockholm`.
+        unit: district code, or that of the whole.
         basis: `as_submitted` or `today`.
         period_kind: `kvartal`, `rullande_ar` or `ar`.
         period: `2018Q3`, `2018`.

@@ -12,8 +12,9 @@ import duckdb
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
+from ingest.organisation import whole_code
 from publish.marts.dimensions import TOTAL
-from publish.release.keyed import CITY, TODAY
+from publish.release.keyed import TODAY
 
 DECLARED = Path(__file__).with_name("own_rows.yml")
 
@@ -122,11 +123,11 @@ def require_own_unit(connection: duckdb.DuckDBPyConnection, code: str) -> str:
         units = connection.execute(
             "select district_code from warehouse.core.dim_district where district_code = current_district_code "
             "and district_code <> ? order by 1",
-            [CITY],
+            [whole_code()],
         ).fetchall()
         raise ExtractRefused(f"there is no unit {code}; there are {', '.join(unit for (unit,) in units)}")
     label, current = found
-    if code == CITY:
+    if code == whole_code():
         raise ExtractRefused(f"{code} is the city: an extract is of one unit")
     if current != code:
         raise ExtractRefused(f"{code} is part of {current} today: extract --district {current}, which has its rows too")

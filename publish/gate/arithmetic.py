@@ -12,7 +12,8 @@ from typing import Any
 
 import duckdb
 
-CITY = "stockholm"
+from ingest.organisation import whole_code
+
 LEAST_REPORTED = 5
 """A total below this is reported as fewer than it."""
 
@@ -80,11 +81,11 @@ def city_is_sum(marts: Marts, table: str, by: Sequence[str], measures: Sequence[
 
     Args:
         marts: the warehouse.
-        table: a mart with a row for the city, `stockholm`.
+        table: a mart with rows for the whole.
         by: its columns that cut it, beside district, division and period.
         measures: counts that add up over districts; null counts as 0.
     """
-    sign = f"case when district_code = '{CITY}' then 1 else -1 end"
+    sign = f"case when district_code = '{whole_code()}' then 1 else -1 end"
     sums = ", ".join(f"sum({sign} * coalesce({_name(m)}, 0)) as {_name(m)}" for m in measures)
     counted = ", ".join(f"count(*) filter ({_name(m)} <> 0)" for m in measures)
     keys = ", ".join(["district_basis", "reporting_quarter", "period_kind", *map(_name, by)])
@@ -93,7 +94,7 @@ def city_is_sum(marts: Marts, table: str, by: Sequence[str], measures: Sequence[
         f"group by reporting_quarter having {' or '.join(f'max(abs({_name(m)})) <> 0' for m in measures)} order by 1"
     )
     return [
-        Break(CITY, quarter, f"{measure}: the city is not the sum of its districts in {cuts} cuts")
+        Break(whole_code(), quarter, f"{measure}: the city is not the sum of its districts in {cuts} cuts")
         for quarter, *counts in found
         for measure, cuts in zip(measures, counts, strict=True)
         if cuts
@@ -123,7 +124,7 @@ def no_jump(
         with totals as (
             select district_code, reporting_quarter, sum({_name(measure)})::bigint as total
             from marts.{_name(table)}
-            where period_kind = 'kvartal' and district_basis = 'as_submitted' and district_code <> '{CITY}'
+            where period_kind = 'kvartal' and district_basis = 'as_submitted' and district_code <> '{whole_code()}'
                 and not is_survivors_only
                 and {" and ".join(chosen)}
             group by district_code, reporting_quarter

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.contracts import load_contracts
+from ingest.organisation import own_words
 from publish.labels import label, load_terms
 from publish.marts.declared import DeclarationError
 from publish.policy import problems
@@ -91,7 +92,7 @@ class Dimension(BaseModel):
         for term in self.glossary:
             swedish = load_terms()[term].swedish
             yield term, swedish[:1].upper() + swedish[1:]
-        yield from self.codes.items()
+        yield from ((code, own_words(said)) for code, said in self.codes.items())
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.organisation import whole_code
 from publish.attack.attack import Beside, attack
 from publish.attack.cells import Waiting
 from publish.attack.figures import Declared, Figures
@@ -27,7 +28,7 @@ from publish.release.choosing import cuts_of
 from publish.release.coordinates import keys_of
 from publish.release.deriving import Published
 from publish.release.groups import counted_in
-from publish.release.keyed import CITY, Flags, Rows
+from publish.release.keyed import Flags, Rows
 from publish.release.known import relations_known
 from publish.release.making import Made
 from publish.release.periods import QUARTER, TOTAL, quarters_in
@@ -135,7 +136,7 @@ def attack_figures(
         on_sample=on_sample,
     )
     units = {published.names[unit][code] for code in np.unique(published.codes[:, unit])} - {
-        CITY,
+        whole_code(),
         *known.current.values(),
     }
     measured = measured_of(report, policy, len(units))
@@ -210,7 +211,7 @@ class _Scope:
 def _scope(made: Made, random: np.random.Generator) -> _Scope:
     """Five quarters in a row, with each year and rolling year that is their sum: two years that overlap differ by the
     first and the last of them."""
-    units = sorted({one.group.unit for one in made.decided} - {CITY})
+    units = sorted({one.group.unit for one in made.decided} - {whole_code()})
     periods = {(one.group.period_kind, one.group.period) for one in made.decided if one.salt}
     quarters = sorted(name for kind, name in periods if kind == QUARTER)
     start = int(random.integers(max(len(quarters) - QUARTERS + 1, 1)))

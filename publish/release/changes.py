@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from ingest.organisation import whole_code
 from publish.cell_keys.keys import Group
 from publish.cell_keys.sketch import mixed, sketches
 from publish.marts.declared import Measures, family_of
 from publish.release.choosing import cuts_of
 from publish.release.coordinates import keys_of, mark, modular
 from publish.release.groups import Counted, counted_in, key_sums
-from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, KeyedMart, Rows
+from publish.release.keyed import AS_SUBMITTED, TODAY, KeyedMart, Rows
 from publish.release.periods import QUARTER, quarters_in
 
 
@@ -68,9 +69,9 @@ def parts_of(groups: Collection[Group], successors: Mapping[str, str]) -> dict[G
     for group in groups:
         kind, period = group.period_kind, group.period
         ways: list[list[Group]] = []
-        if group.unit == CITY:
+        if group.unit == whole_code():
             units = together[group.family, group.basis, kind, period]
-            ways.append([one for one in units if one.unit != CITY])
+            ways.append([one for one in units if one.unit != whole_code()])
         elif group.basis == TODAY:
             reported = together.get((group.family, AS_SUBMITTED, kind, period), [])
             ways.append([one for one in reported if successors.get(one.unit, one.unit) == group.unit])

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ingest.organisation import whole_code
 from publish.cell_keys.keys import Group
 from publish.marts.declared import Measures, family_of
 from publish.policy import CellKeyPolicy
 from publish.release.choosing import is_hidden
 from publish.release.coordinates import Uints, keys_of, mark, mark_of_place, marks_of, modular
 from publish.release.groups import Counted, counted_in, key_sums
-from publish.release.keyed import AS_SUBMITTED, CITY, TODAY, Flags, Ints, Place, Rows
+from publish.release.keyed import AS_SUBMITTED, TODAY, Flags, Ints, Place, Rows
 from publish.release.periods import QUARTER, Period, quarters_in
 
 Index = npt.NDArray[np.integer[Any]]
@@ -183,7 +184,7 @@ class Coherence:
 
     def _moves(self, place: Place, is_stock: bool) -> list[Place]:
         """The places that one is part of: the city, the unit of today, the years. Always as many, itself for none."""
-        found = [Place(CITY, place.basis, place.period)]
+        found = [Place(whole_code(), place.basis, place.period)]
         is_reported = place.basis == AS_SUBMITTED
         unit = self._successors.get(place.unit, place.unit)
         found.append(Place(unit, TODAY, place.period) if is_reported else place)

@@ -9,11 +9,12 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from ingest.organisation import whole_code
 from publish.cell_keys.ptable import PTable
 from publish.derive.comparing import Compared, Form, Page, compare, ranks, share_limits, sidak_z
 from publish.derive.exact import Noise, count_deviations
 from publish.release.deriving import Published
-from publish.release.keyed import CITY, Flags, Rows
+from publish.release.keyed import Flags, Rows
 from publish.release.periods import QUARTER
 
 Floats = npt.NDArray[np.float64]
@@ -82,7 +83,7 @@ def compare_districts(
     listed = {name: np.full(len(rows), None, dtype=object) for name in ("funnel_position", "districts_outside")}
     for (_, kind, _, _), members in pages.items():
         page = np.array(members)
-        city = next((row for row in members if units[row] == CITY), None)
+        city = next((row for row in members if units[row] == whole_code()), None)
         if city is None:
             continue
         compared, others = page[among[page]], page[page != city]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
+from ingest.organisation import whole_code
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
-from publish.release.keyed import CITY
 from publish.serving.release_file import name as quoted
 from publish.serving.series_breaks import COLUMNS, TABLE
 
@@ -32,7 +32,7 @@ def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dic
         ).fetchall()
         there = {str(code): str(said) for code, said in rows}
         found |= {code: there[code] for code in found if code in there}
-        more = sorted(there.keys() - found.keys(), key=lambda code: (code == CITY, _in_swedish(there[code])))
+        more = sorted(there.keys() - found.keys(), key=lambda code: (code == whole_code(), _in_swedish(there[code])))
         found |= {code: there[code] for code in more}
     return found
 

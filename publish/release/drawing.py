@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ingest.organisation import whole_code
 from publish.cell_keys.keys import NOTHING, CellKeys, Group, measure_ids, shared_salts
 from publish.cell_keys.noise import publish_counts
 from publish.cell_keys.ptable import PTable
 from publish.marts.declared import Measures, family_of
 from publish.release.groups import Counted, by_measure, counted_in, key_sums
-from publish.release.keyed import AS_SUBMITTED, CITY, Ints, Place, Rows
+from publish.release.keyed import AS_SUBMITTED, Ints, Place, Rows
 from publish.release.periods import rank_of
 
 Salts = Mapping[Group, int]
@@ -41,7 +42,8 @@ class Drawing:
         self._secret, self._ptable = secret, ptable
         self._ids = measure_ids(measures.measures)
         places = {place for rows in marts for place in rows.places[1]}
-        ranks = {place: (*rank_of(place.period), place.unit == CITY, place.basis != AS_SUBMITTED) for place in places}
+        whole = whole_code()
+        ranks = {place: (*rank_of(place.period), place.unit == whole, place.basis != AS_SUBMITTED) for place in places}
         numbers = {rank: number for number, rank in enumerate(sorted(set(ranks.values())))}
         self._ranks = {place: numbers[rank] for place, rank in ranks.items()}
         self._counted = [list(counted_in(rows)) for rows in marts]

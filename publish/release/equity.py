@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ingest.organisation import whole_code
 from publish.cell_keys.ptable import PTable
 from publish.derive.comparing import share_limits
 from publish.derive.durations import mean_deviations
@@ -16,7 +17,6 @@ from publish.derive.grouped import mean_variance, median_variances
 from publish.derive.intervals import Z, count_limits, deviation_variances
 from publish.release.compared import Days, compare_districts, texts
 from publish.release.deriving import Published
-from publish.release.keyed import CITY
 from publish.release.periods import ROLLING, TOTAL
 
 Key = tuple[str, str, str, str]
@@ -190,7 +190,7 @@ class _Sources:
         found, row = self._marts["mart_waiting_times"], totals[key]
         n, value = float(found.counts["wait_n"][row]), float(found.numbers[f"{statistic}_days"][row])
         summed = value * n if statistic == "wait_mean" else 0.0
-        city = totals.get((CITY, *key[1:]))
+        city = totals.get((whole_code(), *key[1:]))
         if city is None or np.isnan(value):
             return _Value(summed, n, value, _TOO_FEW, _TOO_FEW)
         days = self._varying(found, city, n, statistic)

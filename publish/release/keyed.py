@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.organisation import whole_code
 from publish.cell_keys.keys import Group
 from publish.marts.declared import Mart
 from publish.release.periods import TOTAL, YEAR, Period, period_of
@@ -24,7 +25,6 @@ Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 SCHEMA = "keyed"
-CITY = "stockholm"
 AS_SUBMITTED, TODAY = "as_submitted", "today"
 
 
@@ -134,7 +134,7 @@ class Rows:
         else:
             units, unit_names, bases, basis_names = (
                 np.zeros(rows, np.int32),
-                [CITY],
+                [whole_code()],
                 np.zeros(rows, np.int32),
                 [AS_SUBMITTED],
             )

@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from ingest.organisation import whole_code
 from publish.attack.figures import Declared, Flow, PublishedTable
 from publish.marts.declared import Mart, Measures
 from publish.policy import Policy
 from publish.release.deriving import Published
-from publish.release.keyed import AS_SUBMITTED, CITY, Flags, Rows
+from publish.release.keyed import AS_SUBMITTED, Flags, Rows
 from publish.release.periods import TOTAL
 
 
@@ -43,7 +44,7 @@ def relations_known(
         flows=tuple(Flow(one.stock, one.came, one.went, frozenset(one.dimensions)) for one in measures.flows),
         distinct=measures.distinct,
         stocks=frozenset(measures.stocks),
-        city=CITY,
+        city=whole_code(),
         current=merged,
         sensitive=frozenset(name for mart in declared.values() for name in mart.sensitive),
         least_whole=policy.cell_keys.too_few,
@@ -110,6 +111,6 @@ def _units_of(marts: Mapping[str, tuple[Published, Flags]]) -> dict[str, frozens
     for found, chosen in marts.values():
         numbers, places = found.rows.places
         for number in np.flatnonzero(np.bincount(numbers[chosen], minlength=1)).tolist() if len(places) else ():
-            if places[number].basis == AS_SUBMITTED and places[number].unit != CITY:
+            if places[number].basis == AS_SUBMITTED and places[number].unit != whole_code():
                 units.setdefault(":".join(places[number].period), set()).add(places[number].unit)
     return {period: frozenset(found) for period, found in units.items()}

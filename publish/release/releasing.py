@@ -21,6 +21,7 @@ from ingest.ledger.draws import released_draws
 from ingest.ledger.quarter_revisions import sealed_for_readers
 from ingest.ledger.releases import ReleaseRow
 from ingest.noise_secret import noise_secret
+from ingest.organisation import own_words
 from ingest.persons.keys import load_keys
 from ingest.settings import Settings
 from publish.catalogue.manifest import ManifestMissing, load_manifest
@@ -355,7 +356,9 @@ def findings_of(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
         Finding("Små antal (1–4) bland de prövade", f"{report.bounds.cells}"),
         Finding("Av dem kända exakt", said("exact", "")),
         Finding(f"Av dem kända på färre än {width} när", said("narrower", " %", 2)),
-        Finding("Andra stadsdelars små antal, kända exakt för den som kan sina egna", said("insider_exact", "")),
+        Finding(
+            own_words("Andra stadsdelars små antal, kända exakt för den som kan sina egna"), said("insider_exact", "")
+        ),
         Finding(f"Av dem kända på färre än {width} när bara för den som kan sina egna", said("insider", " %", 2)),
         Finding(
             "Små antal gissade rätt av den som lägger ihop alla uppgifter, mot den som bara ser uppgiften själv",
@@ -366,8 +369,8 @@ def findings_of(attacked: Attacked, policy: Policy) -> tuple[Finding, ...]:
             said("averaging", " procentenheter", 1),
         ),
         Finding(
-            "Slutsatser om ett barn som är säkrare än 90 %, där stadens andelar ger mindre än 80 %, "
-            f"av {attributes.groups} möjliga",
+            own_words("Slutsatser om ett barn som är säkrare än 90 %, där stadens andelar ger mindre än 80 %, ")
+            + f"av {attributes.groups} möjliga",
             said("sure", " %", 2),
         ),
         Finding("Tomma rader som avslöjar att någon finns", said("rows", "")),

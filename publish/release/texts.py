@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from ingest.organisation import own_words
 from publish.labels import label, load_terms, split_ending
 from publish.marts.declared import Mart, load_marts
 from publish.marts.dimensions import load_dimensions
@@ -42,7 +44,14 @@ class Texts(BaseModel):
 @lru_cache(maxsize=1)
 def load_texts() -> Texts:
     """The texts of `texts.yml`."""
-    return Texts.model_validate(yaml.safe_load(TEXTS_FILE.read_text(encoding="utf-8")))
+    return Texts.model_validate(_of_ours(yaml.safe_load(TEXTS_FILE.read_text(encoding="utf-8"))))
+
+
+def _of_ours(declared: Any) -> Any:
+    """All texts in the words of the organisation; names of columns and tables are keys, and stay."""
+    if isinstance(declared, dict):
+        return {key: _of_ours(value) for key, value in declared.items()}
+    return own_words(declared) if isinstance(declared, str) else declared
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +63,7 @@ def swedish_pages() -> dict[str, str]:
 def parts_of(file: Path) -> dict[str, str]:
     """The parts of a Markdown file by their headings of the second level, each one word."""
     parts = re.split(r"^## (\w+)\n", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return {name: own_words(text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def own_text(table: str, column: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from ingest.organisation import own_words
 from publish.labels import label
 from publish.marts.declared import load_marts
 from publish.marts.dimensions import load_dimensions
@@ -74,7 +75,7 @@ def in_words(policy: CellKeyPolicy) -> str:
         "least": policy.least_changed,
         **{str(statistic): least for statistic, least in policy.minimum_n.items()},
     }
-    return " ".join(text.format(**values) for text in (DEVIATION, CAPPED, TOO_FEW, SHIFTED))
+    return " ".join(own_words(text).format(**values) for text in (DEVIATION, CAPPED, TOO_FEW, SHIFTED))
 
 
 def notice_of(warehouse: duckdb.DuckDBPyConnection) -> str:
@@ -276,7 +277,7 @@ def _write_about(target: duckdb.DuckDBPyConnection, policy: CellKeyPolicy, headi
         "variance": f"{policy.variance:g}",
         "too_few": str(policy.too_few),
         "how_to_read": in_words(policy),
-        "not_there": NOT_THERE.format(few=policy.too_few),
+        "not_there": own_words(NOT_THERE).format(few=policy.too_few),
         "is_synthetic": {SYNTHETIC: "true", PARTLY_SYNTHETIC: "partly"}.get(notice, "false"),
         "notice": notice,
     }

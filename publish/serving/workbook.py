@@ -18,6 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import xlsxwriter
 
+from ingest.organisation import own_words
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile, ServedTable, ServingError, name
 from publish.serving.series_breaks import notes_on, series_breaks
@@ -297,7 +298,7 @@ def _write_readme(sheet: Any, styles: _Styles, release: ReleaseFile, sheets: lis
         ("Antal", release.about.get("how_to_read", "")),
         ("Vad som inte finns", release.about.get("not_there", "")),
         ("Tomma celler", _EMPTY),
-        ("Bladen", _USE),
+        ("Bladen", own_words(_USE)),
     ):
         for at, sentence in enumerate(sentences(text)):
             write(("" if at else heading, styles.strong), (words.said(sentence), styles.text))
@@ -358,7 +359,7 @@ class _Headings:
         def heading(found: re.Match[str]) -> str:
             name = found[1] or found[2]
             if name.startswith(CITY) and name not in known:
-                return "”Hela staden”"
+                return own_words("”Hela staden”")
             return f"”{known.get(name) or label(name) or name}”"
 
         text = re.sub(r"`([^`]+)`|\b(is_capped|too_few)\b", heading, text)

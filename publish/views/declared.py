@@ -18,6 +18,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ingest.organisation import own_words, whole_code
 from publish.marts.declared import DeclarationError, load_marts
 from publish.marts.dimensions import Reference, load_dimensions
 from publish.policy import load_policy, problems
@@ -144,19 +145,19 @@ class _Column(_Declared):
     absent_when: str | None = None
 
     def columns(self) -> Iterator[ViewColumn]:
-        said = self.explanation.strip()
-        yield ViewColumn(self.name, self.label, said, self.kind, self.dimension, self.absent_when)
+        label, said = own_words(self.label), own_words(self.explanation.strip())
+        yield ViewColumn(self.name, label, said, self.kind, self.dimension, self.absent_when)
         if self.interval:
             limits = (("lag", "undre", "Undre"), ("hog", "övre", "Övre"))
             for ending, word, first in limits:
                 text = f"{first} gränsen för 95 procents säkerhet."
                 name = f"{self.name}_{ending}"
-                yield ViewColumn(name, f"{self.label}, {word} gräns", text, self.kind, None, self.absent_when)
+                yield ViewColumn(name, f"{label}, {word} gräns", text, self.kind, None, self.absent_when)
         if self.city:
             yield ViewColumn(
                 f"{CITY}{self.name}",
-                f"Hela staden, {self.label[:1].lower() + self.label[1:]}",
-                "Samma mått för hela staden.",
+                own_words(f"Hela staden, {label[:1].lower() + label[1:]}"),
+                own_words("Samma mått för hela staden."),
                 # the same on every row: a sum of it is wrong
                 "whole" if self.kind == "count" else self.kind,
                 None,
@@ -259,10 +260,10 @@ def _views(base: str, declared: _View, sql: str) -> Iterator[View]:
         name = base if kind == declared.periods[0] else f"{base}{_ENDINGS[kind]}"
         yield View(
             name=name,
-            title=f"{declared.title}, {_BY[kind]}",
-            question=declared.question,
-            how_to_read=declared.how_to_read.strip(),
-            traps=declared.traps.strip(),
+            title=f"{own_words(declared.title)}, {_BY[kind]}",
+            question=own_words(declared.question),
+            how_to_read=own_words(declared.how_to_read.strip()),
+            traps=own_words(declared.traps.strip()),
             query=re.sub(rf"\b{base}\b", name, declared.query.strip()),
             chart=Chart(**declared.chart.model_dump()),
             sources=declared.sources,
@@ -298,11 +299,12 @@ def _in_words(sql: str, columns: tuple[ViewColumn, ...], declared: _View, kind: 
             of_release[f"{column.name}_ordning"] = f"{alias}.sort_order as {column.name}_ordning"
     by = ", ".join(order[name] for name in (PERIOD, *declared.key) if name in order)
     inner = sql.strip().rstrip(";").replace("cap_of_policy()", str(load_policy().cell_keys.all_of_n_percent / 100))
-    return (
+    made = (
         f"select {', '.join(shown)}\nfrom (\n{inner}\n) as rows\n"
         + "\n".join(joined)
         + f"\nwhere rows.{PERIOD_KIND} = '{kind}'\norder by {by}\n"
     )
+    return made.replace("whole_code()", f"'{whole_code()}'")
 
 
 def _release(sources: tuple[str, ...]) -> str:
@@ -316,7 +318,7 @@ def _whole_city(declared: _View) -> str:
 
     The city has a total only where no district's time is left to wait for: so that it is there says as much.
     """
-    total = "district_code = 'stockholm' and district_basis = 'today' and cut = 'total'"
+    total = "district_code = whole_code() and district_basis = 'today' and cut = 'total'"
     asked = declared.whole_city or dict.fromkeys(declared.sources, total)
     each = (
         f"exists (select 1 from published.{mart} as whole where whole.period_kind = rows.{PERIOD_KIND} "

@@ -8,4 +8,4 @@ select
     participants as deltagare,
     is_provisional as preliminar
 from published.mart_activities
-where district_basis = 'today' and cut = 'activity_type+theme' and district_code <> 'stockholm'
+where district_basis = 'today' and cut = 'activity_type+theme' and district_code <> whole_code()

@@ -61,7 +61,7 @@ select
 from by_cohort as district
 left join by_cohort as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and district.period_kind = city.period_kind
         and district.period = city.period
-where district.district_code <> 'stockholm'
+where district.district_code <> whole_code()

@@ -20,7 +20,7 @@ select
 from published.mart_re_referral as district
 left join published.mart_re_referral as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'child_heard_answer'
         and district.period_kind = city.period_kind
@@ -28,4 +28,4 @@ left join published.mart_re_referral as city
         and district.child_heard_answer = city.child_heard_answer
 where
     district.district_basis = 'today' and district.cut = 'child_heard_answer'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

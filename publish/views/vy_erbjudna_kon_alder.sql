@@ -19,7 +19,7 @@ select
 from published.mart_case_flow as district
 left join published.mart_case_flow as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'age_band+sex'
         and city.cohort_basis = 'avslutad'
@@ -29,7 +29,7 @@ left join published.mart_case_flow as city
         and district.age_band = city.age_band
 left join published.mart_case_flow as whole
     on
-        whole.district_code = 'stockholm'
+        whole.district_code = whole_code()
         and whole.district_basis = 'today'
         and whole.cut = 'total'
         and whole.cohort_basis = 'avslutad'
@@ -37,4 +37,4 @@ left join published.mart_case_flow as whole
         and district.period = whole.period
 where
     district.district_basis = 'today' and district.cut = 'age_band+sex' and district.cohort_basis = 'avslutad'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

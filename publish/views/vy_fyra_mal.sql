@@ -46,7 +46,7 @@ ripe as (
     from goals as district
     left join goals as city
         on
-            city.district_code = 'stockholm'
+            city.district_code = whole_code()
             and district.period_kind = city.period_kind
             and district.period = city.period
 )
@@ -101,7 +101,7 @@ inner join ripe
         and district.period = ripe.period
 left join goals as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and district.period_kind = city.period_kind
         and district.period = city.period
-where district.district_code <> 'stockholm'
+where district.district_code <> whole_code()

@@ -114,7 +114,7 @@ from (
             and listed.period = own.period
     left join whole as of_city
         on
-            of_city.district_code = 'stockholm'
+            of_city.district_code = whole_code()
             and listed.period_kind = of_city.period_kind
             and listed.period = of_city.period
 ) as listed
@@ -126,7 +126,7 @@ left join started as district
         and listed.intervention_code = district.intervention_code
 left join started as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and listed.period_kind = city.period_kind
         and listed.period = city.period
         and listed.intervention_code = city.intervention_code
@@ -136,4 +136,4 @@ left join free
         and listed.period_kind = free.period_kind
         and listed.period = free.period
         and listed.intervention_code = free.intervention_code
-where listed.district_code <> 'stockholm'
+where listed.district_code <> whole_code()

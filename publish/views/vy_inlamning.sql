@@ -13,4 +13,4 @@ select
     attempts as forsok,
     open_queries as oppna_fragor
 from published.mart_submission_status
-where district_basis = 'today' and cut = 'dataset' and district_code <> 'stockholm'
+where district_basis = 'today' and cut = 'dataset' and district_code <> whole_code()

@@ -21,7 +21,7 @@ select
 from published.mart_service_interventions as district
 left join published.mart_service_interventions as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'intervention_code+sex'
         and district.period_kind = city.period_kind
@@ -30,4 +30,4 @@ left join published.mart_service_interventions as city
         and district.sex = city.sex
 where
     district.district_basis = 'today' and district.cut = 'intervention_code+sex'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

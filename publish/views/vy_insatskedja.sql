@@ -14,4 +14,4 @@ select
 from published.mart_intervention_chain as district
 where
     district.district_basis = 'today' and district.cut = 'sex'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

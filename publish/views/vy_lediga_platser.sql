@@ -30,4 +30,4 @@ inner join elsewhere
         and needed.period_kind = elsewhere.period_kind
         and needed.period = elsewhere.period
         and needed.intervention_code = elsewhere.intervention_code
-where needed.district_basis = 'today' and needed.seats_district_code = 'alla' and needed.district_code <> 'stockholm'
+where needed.district_basis = 'today' and needed.seats_district_code = 'alla' and needed.district_code <> whole_code()

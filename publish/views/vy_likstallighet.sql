@@ -24,7 +24,7 @@ with measured as (
         outer_funnel_low,
         outer_funnel_high
     from published.mart_equity
-    where district_basis = 'today' and district_code <> 'stockholm'
+    where district_basis = 'today' and district_code <> whole_code()
 )
 
 select

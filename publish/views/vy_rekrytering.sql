@@ -25,7 +25,7 @@ select
 from published.mart_recruitment as district
 left join published.mart_recruitment as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'intervention_code'
         and city.cohort_basis = 'planerad'
@@ -34,4 +34,4 @@ left join published.mart_recruitment as city
         and district.intervention_code = city.intervention_code
 where
     district.district_basis = 'today' and district.cut = 'intervention_code' and district.cohort_basis = 'planerad'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

@@ -10,4 +10,4 @@ select
     routines_missing as saknas,
     is_provisional as preliminar
 from published.mart_routines
-where district_basis = 'today' and cut = 'directed_at+unit_kind' and district_code <> 'stockholm'
+where district_basis = 'today' and cut = 'directed_at+unit_kind' and district_code <> whole_code()

@@ -13,7 +13,7 @@ with flow as (
         max(case when cohort_basis = 'avslutad' then districts_expected end) as stadsdelar_forvantade,
         bool_or(is_provisional) as preliminar
     from published.mart_case_flow
-    where district_code = 'stockholm' and district_basis = 'today' and cut = 'total'
+    where district_code = whole_code() and district_basis = 'today' and cut = 'total'
     group by period_kind, period
 ),
 
@@ -29,7 +29,7 @@ goals as (
         max(case when indicator_code = 'completion_rate' then rate end) as andel_fullfoljda
     from published.mart_goal_indicators
     where
-        district_code = 'stockholm' and district_basis = 'today' and cut = 'total'
+        district_code = whole_code() and district_basis = 'today' and cut = 'total'
         and indicator_code in ('within_60_days_rate', 're_referral_rate_365', 'acceptance_rate', 'completion_rate')
     group by period_kind, period
 )
@@ -65,21 +65,21 @@ from flow
 left join goals on flow.period_kind = goals.period_kind and flow.period = goals.period
 left join published.mart_service_interventions as service
     on
-        service.district_code = 'stockholm'
+        service.district_code = whole_code()
         and service.district_basis = 'today'
         and service.cut = 'total'
         and flow.period_kind = service.period_kind
         and flow.period = service.period
 left join published.mart_outpatient_care as outpatient
     on
-        outpatient.district_code = 'stockholm'
+        outpatient.district_code = whole_code()
         and outpatient.district_basis = 'today'
         and outpatient.cut = 'total'
         and flow.period_kind = outpatient.period_kind
         and flow.period = outpatient.period
 left join published.mart_youth_clinic as clinic
     on
-        clinic.district_code = 'stockholm'
+        clinic.district_code = whole_code()
         and clinic.district_basis = 'today'
         and clinic.cut = 'total'
         and flow.period_kind = clinic.period_kind

@@ -19,7 +19,7 @@ select
 from published.mart_support_groups as district
 left join published.mart_support_groups as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'directed_at'
         and district.period_kind = city.period_kind
@@ -27,4 +27,4 @@ left join published.mart_support_groups as city
         and district.directed_at = city.directed_at
 where
     district.district_basis = 'today' and district.cut = 'directed_at'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

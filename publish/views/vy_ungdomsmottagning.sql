@@ -16,7 +16,7 @@ select
 from published.mart_youth_clinic as district
 left join published.mart_youth_clinic as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'clinic_age_band+sex'
         and district.period_kind = city.period_kind
@@ -25,4 +25,4 @@ left join published.mart_youth_clinic as city
         and district.clinic_age_band = city.clinic_age_band
 where
     district.district_basis = 'today' and district.cut = 'clinic_age_band+sex'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

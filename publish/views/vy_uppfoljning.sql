@@ -61,8 +61,8 @@ select
 from followed as district
 left join followed as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and district.insatsform = city.insatsform
         and district.period_kind = city.period_kind
         and district.period = city.period
-where district.district_code <> 'stockholm'
+where district.district_code <> whole_code()

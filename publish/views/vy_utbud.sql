@@ -92,7 +92,7 @@ left join languages
         and district.intervention_code = languages.intervention_code
 left join published.mart_supply as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'intervention_code'
         and district.period_kind = city.period_kind
@@ -100,4 +100,4 @@ left join published.mart_supply as city
         and district.intervention_code = city.intervention_code
 where
     district.district_basis = 'today' and district.cut = 'intervention_code'
-    and district.district_code <> 'stockholm'
+    and district.district_code <> whole_code()

@@ -21,10 +21,10 @@ select
 from published.mart_waiting_times as district
 left join published.mart_waiting_times as city
     on
-        city.district_code = 'stockholm'
+        city.district_code = whole_code()
         and city.district_basis = 'today'
         and city.cut = 'total'
         and district.wait_kind = city.wait_kind
         and district.period_kind = city.period_kind
         and district.period = city.period
-where district.district_basis = 'today' and district.cut = 'total' and district.district_code <> 'stockholm'
+where district.district_basis = 'today' and district.cut = 'total' and district.district_code <> whole_code()

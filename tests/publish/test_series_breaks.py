@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from ingest.districts import read_seed
+from ingest.organisation_tables import read_seed
 from ingest.settings import ROOT
 from portal.figures.released import open_release
 from portal.figures.sections import Content, Section, with_breaks

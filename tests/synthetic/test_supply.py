@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from readback import City, Row, quarter, read_city
 
-from ingest.districts import read_seed
+from ingest.organisation_tables import read_seed
 from synthetic.city import draw_city
 
 SUPPORT = ("missbruk", "psykisk_funktionsnedsattning", "vald")

@@ -16,13 +16,13 @@ with units as (
     union all
 
     select
-        'stockholm' as district_code,
-        'Stockholms stad' as district_label,
+        {{ whole_code() }} as district_code,
+        {{ whole_name() }} as district_label,
         'city' as kind,
         min(valid_from) as valid_from,
         null as valid_to,
         null as successor_code,
-        'stockholm' as current_district_code
+        {{ whole_code() }} as current_district_code
     from {{ ref('districts') }}
 )
 

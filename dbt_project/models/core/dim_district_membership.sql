@@ -36,6 +36,6 @@ union all
 
 select
     district_code,
-    'stockholm' as counts_in_code,
+    {{ whole_code() }} as counts_in_code,
     'both' as counts_in_basis
 from current_units

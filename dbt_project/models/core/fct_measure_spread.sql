@@ -7,7 +7,7 @@ with city as (
         value as city_value,
         unit_variance as city_variance
     from {{ ref('fct_district_measure') }}
-    where district_code = 'stockholm' and value is not null
+    where district_code = {{ whole_code() }} and value is not null
 ),
 
 -- each district is weighted by the inverse of its chance variance: the city's variance divided by the district's size

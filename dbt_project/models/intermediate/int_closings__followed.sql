@@ -1,7 +1,7 @@
 with city as (
     select as_of_date
     from {{ ref('int_district_datasets__dated') }}
-    where district_code = 'stockholm' and dataset = 'arenden'
+    where district_code = {{ whole_code() }} and dataset = 'arenden'
 ),
 
 investigations as (

@@ -74,7 +74,7 @@ placed as (
 
 city as (
     select
-        'stockholm' as district_code,
+        {{ whole_code() }} as district_code,
         dataset,
         min(first_quarter) as first_quarter,
         min(newest_quarter) as newest_quarter

@@ -12,7 +12,7 @@ with opened as (
         least(cases.as_of_date, coalesce(city.as_of_date, cases.as_of_date)) as followed_until_date
     from {{ ref('int_cases__in_force') }} as cases
     left join {{ ref('int_district_datasets__dated') }} as city
-        on city.district_code = 'stockholm' and city.dataset = 'arenden'
+        on city.district_code = {{ whole_code() }} and city.dataset = 'arenden'
     where cases.is_investigation_opened and cases.investigation_start_date is not null
 ),
 

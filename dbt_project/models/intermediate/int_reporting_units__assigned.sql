@@ -20,7 +20,7 @@ where members.is_current
 union
 
 select
-    'stockholm' as district_code,
+    {{ whole_code() }} as district_code,
     bases.district_basis,
     districts.district_code as reporting_code
 from {{ ref('districts') }} as districts

@@ -97,14 +97,14 @@ left join {{ ref('fct_measure_comparison') }} as comparison
     on limited.measure_key = comparison.measure_key
 left join {{ ref('fct_measure_spread') }} as spread
     on
-        limited.district_code = 'stockholm'
+        limited.district_code = {{ whole_code() }}
         and limited.district_basis = spread.district_basis
         and limited.reporting_quarter = spread.reporting_quarter
         and limited.is_year = spread.is_year
         and limited.measure = spread.measure
 left join outliers
     on
-        limited.district_code = 'stockholm'
+        limited.district_code = {{ whole_code() }}
         and limited.district_basis = outliers.district_basis
         and limited.reporting_quarter = outliers.reporting_quarter
         and limited.is_year = outliers.is_year

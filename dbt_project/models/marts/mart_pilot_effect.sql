@@ -151,7 +151,7 @@ completeness as (
     inner join {{ ref('fct_completeness') }} as files
         on
             estimated.dataset = files.dataset
-            and files.district_code = 'stockholm'
+            and files.district_code = {{ whole_code() }}
             and files.district_basis = 'as_submitted'
             and not files.is_year
             and files.reporting_quarter between estimated.first_counted_quarter and estimated.last_counted_quarter

@@ -12,7 +12,7 @@ with units as (
     from {{ ref('dim_district_membership') }} as memberships
     inner join {{ district_bases() }}
         on memberships.counts_in_basis in ('both', bases.district_basis)
-    where memberships.counts_in_code <> 'stockholm'
+    where memberships.counts_in_code <> {{ whole_code() }}
 ),
 
 unit_stock as (
@@ -163,7 +163,7 @@ select
 from mart_rows
 left join {{ ref('fct_completeness') }} as completeness
     on
-        completeness.district_code = 'stockholm'
+        completeness.district_code = {{ whole_code() }}
         and mart_rows.district_basis = completeness.district_basis
         and mart_rows.reporting_quarter = completeness.reporting_quarter
         and not completeness.is_year

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingest.organisation import whole_code
 from portal.figures.choices import (
     Asked,
     Choice,
@@ -180,7 +181,7 @@ def _citys_offers(asked: Asked, period: Period) -> dict[tuple[str, str], Value]:
     """The city's shares by labels of sex and age: their intervals are in the mart only."""
     columns = ("sex", "age_band", "offer_rate", "offer_rate_low", "offer_rate_high")
     where = {
-        "district_code": "stockholm",
+        "district_code": whole_code(),
         "district_basis": "today",
         "cut": "age_band+sex",
         "cohort_basis": "avslutad",

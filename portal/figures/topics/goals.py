@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingest.organisation import whole_code
 from portal.figures.choices import Asked, Period, district_choice, period_choice, period_of
 from portal.figures.comparing import Measure, compared, section
 from portal.figures.findings import Value, of_heard
@@ -163,7 +164,7 @@ def _of_city(asked: Asked, kind: str, code: str) -> dict[str, Value]:
     rate = "re_referral_rate_365"
     columns = ("child_heard_answer", rate, f"{rate}_low", f"{rate}_high")
     where = {
-        "district_code": "stockholm",
+        "district_code": whole_code(),
         "district_basis": "today",
         "cut": "child_heard_answer",
         "period_kind": kind,

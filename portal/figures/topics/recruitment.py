@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingest.organisation import whole_code
 from portal.figures.choices import Asked, Period, district_choice, period_choice, period_of
 from portal.figures.comparing import picture_of
 from portal.figures.findings import Compared, Value, differ, difference
@@ -64,7 +65,7 @@ def cancelled_of(asked: Asked, period: Period, rows: list[Row]) -> Compared:
         kind="rate",
         saying="{where} ställdes {value} av grupperna in",
         what="andelen inställda grupper",
-        city=found.get("stockholm", {}).get(_RATE),
+        city=found.get(whole_code(), {}).get(_RATE),
         values=tuple(values),
         is_tested=False,
         is_quarter=period.kind == "kvartal",
