@@ -31,6 +31,8 @@ from ingest.ledger.uploads import find_upload, waiting_since
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.maintenance.reimporting import unrecorded_originals
 from ingest.mappings.documents import mistakes_in
+from ingest.organisation import load_organisation
+from ingest.organisation_tables import check_tables
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
@@ -58,7 +60,10 @@ class DoctorFinding:
 
 def run_doctor(settings: Settings) -> list[DoctorFinding]:
     """Run every check. What is wrong never raises. Changes nothing, but makes an empty ledger where there is none."""
-    found = [_clock(settings), _keys(settings), _contracts(), *_volumes(settings)]
+    organisation = _organisation(settings)
+    if not organisation.is_good:  # without units nothing else can be looked at
+        return [organisation]
+    found = [_clock(settings), organisation, _keys(settings), _contracts(), *_volumes(settings)]
     try:
         ledger = Ledger(settings.ledger)
     except LedgerError as error:
@@ -103,6 +108,17 @@ def make_local_folders(settings: Settings) -> list[str]:
             make_folder(folder.parent, folder.name)
             made.append(code)
     return made
+
+
+def _organisation(settings: Settings) -> DoctorFinding:
+    try:
+        whole = load_organisation()
+        check_tables(whole)
+        registry, quarter = load_districts(), Quarter.of(settings.now_date()).previous()
+    except SettingsError as error:
+        return DoctorFinding("organisation", False, str(error))
+    report = len(registry.valid_in(quarter))
+    return DoctorFinding("organisation", True, f"{whole.name} ({whole.code}): {report} units report {quarter}")
 
 
 def _clock(settings: Settings) -> DoctorFinding:

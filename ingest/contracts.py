@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_
 
 from ingest.districts import load_districts
 from ingest.folding import fold
+from ingest.organisation import own_words
 from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
 from ingest.settings import DECLARED
@@ -237,12 +238,22 @@ class Contract(BaseModel):
         return self._code_lists[key]
 
 
+def _in_own_words(declared: Any) -> Any:
+    """What is declared, with its Swedish texts (`…_sv`) in the words of the organisation."""
+    if isinstance(declared, Mapping):
+        return {
+            key: own_words(value) if isinstance(value, str) and str(key).endswith("_sv") else _in_own_words(value)
+            for key, value in declared.items()
+        }
+    return [_in_own_words(one) for one in declared] if isinstance(declared, list) else declared
+
+
 @lru_cache(maxsize=1)
 def _shared_lists() -> dict[str, dict[str, Code]]:
     """The lists of code_lists.yml, by name."""
     declared = yaml.safe_load((EXPECTATIONS / "code_lists.yml").read_text(encoding="utf-8"))
     return {
-        name: {code: Code.model_validate(entry) for code, entry in entries.items()}
+        name: {code: Code.model_validate(_in_own_words(entry)) for code, entry in entries.items()}
         for name, entries in declared.items()
     }
 
@@ -367,7 +378,7 @@ def read_contract(path: Path, since: str | None = ALL) -> Contract:
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
         _require_versions(declared)
-        return Contract.model_validate(_in_version(declared, since))
+        return Contract.model_validate(_in_own_words(_in_version(declared, since)))
     except (yaml.YAMLError, ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ContractError(f"{path}: {error}") from error
 

@@ -1,20 +1,52 @@
 """The dbt project with another organisation's tables in it.
 
 dbt writes each seed's SQL to the place of the seed's file below its target folder. Of a file outside the project that
-place is the file itself: so tables from elsewhere are copied into a project, and never read where they are.
+place is the file itself: so tables from elsewhere are copied into a project, and never read where they are. The copy's
+limits of flags are for as many units as the organisation has.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 from pathlib import Path
 
+import numpy as np
+from scipy import stats
+
 from followup.build.snapshot import project_digest
+from ingest.districts import load_districts
 from ingest.organisation import organisation_folder
+from publish.derive.comparing import DRAWN_IN
 
 _OWN = "organisation"
 _PREFIX = "project-"
+_FEWEST, _OF_THE_SEED, _FLAGS_OF_CHANCE = 4, 20, 0.01
+
+
+def flag_levels(units: int) -> bytes:
+    """The seed `flag_levels` for as many units as may be compared, and at least as many as ours is for.
+
+    Of K districts the one in place r needs a probability below 0.01 r/K (docs/decisions/0059): two-sided quantiles of
+    the normal distribution, and of Student's with K − 2⌈0.1 (K − 1)⌉ − 1 degrees of freedom.
+
+    Args:
+        units: the largest K; the smallest is 4.
+
+    Returns:
+        CSV.
+    """
+    lines = ["districts,place,chance,normal_limit,student_limit"]
+    for districts in range(_FEWEST, max(units, _OF_THE_SEED) + 1):
+        places = np.arange(1, districts + 1)
+        chances = _FLAGS_OF_CHANCE * places / districts
+        left = districts - 2 * math.ceil(DRAWN_IN * (districts - 1) - 1e-9) - 1
+        limits = zip(places, chances, stats.norm.isf(chances / 2), stats.t.isf(chances / 2, left), strict=True)
+        lines += [
+            f"{districts},{place},{chance:.12f},{normal:.6f},{student:.6f}" for place, chance, normal, student in limits
+        ]
+    return "\n".join([*lines, ""]).encode()
 
 
 def project_of_organisation(project: Path, folder: Path) -> Path:
@@ -43,6 +75,7 @@ def project_of_organisation(project: Path, folder: Path) -> Path:
     for path in own.iterdir():
         if path.is_file():
             shutil.copyfile(path, new / _OWN / path.name)
+    (new / "seeds" / "flag_levels.csv").write_bytes(flag_levels(len(load_districts().districts)))
     try:
         new.replace(copy)
     except OSError:

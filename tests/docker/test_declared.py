@@ -115,7 +115,7 @@ def test_volumes_and_secrets_are_declared(compose: dict[str, Any]) -> None:
     on_the_host = {FILLED[name] for name in ("FOLLOWUP_INBOX_DIR", "FOLLOWUP_PUBLISHED_DIR", "FOLLOWUP_KEYS_DIR")}
     assert {name for name in mounted if not name.startswith("./")} - on_the_host - {""} == set(compose["volumes"])
     for path in (name for name in mounted if name.startswith("./")):
-        assert (ROOT / path).is_file()
+        assert (ROOT / path).exists()
     assert {name for s in compose["services"].values() for name in s.get("secrets", [])} == set(compose["secrets"])
 
 
@@ -271,9 +271,9 @@ def test_our_settings_are_ones_that_we_know(compose: dict[str, Any]) -> None:
 def test_an_installation_can_set_everything_but_what_the_containers_fix(compose: dict[str, Any]) -> None:
     given = {name for name in compose["services"]["worker"]["environment"] if name.startswith("FOLLOWUP_")}
     known = Settings.variables() | MailSettings.variables()
-    # districts.yml is mounted, the clock is the real one, and what builds store is under home
+    # districts.yml and the organisation are mounted, the clock is the real one, and what builds store is under home
     assert known - given == {
-        *("FOLLOWUP_DISTRICTS", "FOLLOWUP_NOW", "FOLLOWUP_PARSED"),
+        *("FOLLOWUP_DISTRICTS", "FOLLOWUP_ORGANISATION", "FOLLOWUP_NOW", "FOLLOWUP_PARSED"),
         *("FOLLOWUP_AIRFLOW_HOME", "FOLLOWUP_POSTGRES_HOME"),  # of an Airflow without containers
         *("FOLLOWUP_MAIL_PASSWORD", "FOLLOWUP_MAIL_CA_FILE"),  # the password is a file; the image has its certificates
     }
@@ -333,3 +333,15 @@ def test_the_image_installs_the_lock_and_nothing_else() -> None:
     assert "apt-get" not in image
     assert "--require-hashes --requirement requirements-spark.txt" in of_spark
     assert of_spark.rstrip().endswith("\nFROM followup")  # what is built without a target
+
+
+def test_a_pod_of_kubernetes_mounts_what_a_worker_mounts(compose: dict[str, Any]) -> None:
+    template = yaml.safe_load((ROOT / "docker" / "pod_template.yml").read_text(encoding="utf-8"))
+    (container,) = template["spec"]["containers"]
+    assert container["name"] == "base", "the executor looks for this one"
+    mounted = {one["mountPath"]: one.get("readOnly", False) for one in container["volumeMounts"]}
+    worker = {target: mode == "ro" for target, (_, mode) in _mounts(compose["services"]["worker"]).items()}
+    assert worker.items() <= mounted.items()
+    assert mounted.keys() - worker.keys() == {"/run/secrets"}
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in template["spec"]["volumes"]}
+    assert container["image"] == compose["services"]["worker"]["image"]
