@@ -263,7 +263,9 @@ def test_changed_seed_and_contract_are_in_the_copy(place: Place, tmp_path: Path)
     with changed_declarations(Settings(), folder) as environment:
         copy = Path(environment["FOLLOWUP_DECLARED_IN"])
         assert "UTB-099" in (copy / "expectations" / "utbud" / "suite.json").read_text(encoding="utf-8")
-        assert len((copy / "dbt_project/organisation/intervention_aliases.csv").read_text(encoding="utf-8").split()) == 1
+        assert (
+            len((copy / "dbt_project/organisation/intervention_aliases.csv").read_text(encoding="utf-8").split()) == 1
+        )
 
 
 def test_new_query_is_asked_once_when_the_contract_is_put_in_use(place: Place, tmp_path: Path, deployed: Any) -> None:

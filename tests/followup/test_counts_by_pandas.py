@@ -20,6 +20,7 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from followup.build.building import build
+from ingest.organisation import OWN
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter, quarters_between
 from ingest.receiving import receive
@@ -52,8 +53,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def seed(name: str) -> pd.DataFrame:
-    """A seed of the project."""
-    return pd.read_csv(ROOT / "dbt_project" / "seeds" / f"{name}.csv", keep_default_na=False)
+    """A seed of the project, or a table of its organisation."""
+    folder = "organisation" if name in OWN else "seeds"
+    return pd.read_csv(ROOT / "dbt_project" / folder / f"{name}.csv", keep_default_na=False)
 
 
 def stored(settings: Settings, dataset: str) -> pd.DataFrame:

@@ -145,7 +145,7 @@ def cases(settings: Settings) -> pd.DataFrame:
     )
     last_day = newest["reporting_quarter"].map({str(q): pd.Timestamp(q.end) for q in quarters})
     newest["as_of"] = last_day.where(is_open & (last_day < AS_OF), AS_OF)
-    areas = pd.read_csv(ROOT / "dbt_project" / "seeds" / "areas.csv", dtype=str, keep_default_na=False)
+    areas = pd.read_csv(ROOT / "dbt_project" / "organisation" / "areas.csv", dtype=str, keep_default_na=False)
     newest = newest.merge(
         areas.rename(columns={"area_code": "omrade"})[["district_code", "omrade", "socioeconomic", "pilot_from"]],
         on=["district_code", "omrade"],

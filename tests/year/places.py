@@ -44,7 +44,7 @@ def copy_of_project(to: Path) -> Path:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, to / name)
     for name in ("districts.csv", "district_successions.csv"):
-        path = to / "dbt_project" / "seeds" / name
+        path = to / "dbt_project" / "organisation" / name
         text = path.read_text(encoding="utf-8")
         for before, after in MOVED:
             text = text.replace(before, after)

@@ -48,7 +48,7 @@ def _refused(message: str) -> typer.Exit:
 
 def _known_district(code: str) -> str:
     if load_districts().get(code) is None:
-        raise typer.BadParameter(f"{code} is no district; see dbt_project/seeds/districts.csv")
+        raise typer.BadParameter(f"{code} is no district; see districts.csv of the organisation")
     return code
 
 

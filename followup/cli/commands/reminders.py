@@ -109,7 +109,7 @@ def add(unit: UnitArgument, address: AddressArgument) -> None:
     from ingest.ledger.contacts import add_contact
 
     if load_districts().get(unit) is None:
-        raise typer.BadParameter(f"there is no unit {unit!r}: see dbt_project/seeds/districts.csv")
+        raise typer.BadParameter(f"there is no unit {unit!r}: see districts.csv of the organisation")
     try:
         checked = checked_address(address)
     except ValueError as error:

@@ -75,7 +75,7 @@ def _unit(code: str | None, quarter: Quarter | None) -> District | None:
         return None
     unit = load_districts().get(code)
     if unit is None:
-        raise typer.BadParameter(f"{code} is no district; see dbt_project/seeds/districts.csv")
+        raise typer.BadParameter(f"{code} is no district; see districts.csv of the organisation")
     if quarter is not None and not unit.is_valid_in(quarter):
         until = f" to {unit.valid_to}" if unit.valid_to else ""
         raise typer.BadParameter(f"{code} does not report for {quarter}: it is valid from {unit.valid_from}{until}")
