@@ -84,7 +84,8 @@ def _rules_of(dataset: str, words: DatasetWords) -> set[str]:
     """Rules that refuse a file for a word that the mapping knows."""
     from ingest.checks.suites import load_rules
 
-    coded = {word.column for word in (*words.codes, *words.columns, *words.empties, *words.dates)}
+    coded = {word.column for word in words.codes} | {word.column for word in words.columns}
+    coded |= {word.column for word in words.empties} | {word.column for word in words.dates}
     return set(_OF_HEADERS) | {rule.code for rule in load_rules(dataset) if set(rule.columns) & coded}
 
 

@@ -26,6 +26,7 @@ from followup.cli.commands import (
     ledger,
     locking,
     mapping,
+    person,
     preview,
     releases,
     reminders,
@@ -279,6 +280,7 @@ reminders.register(app)
 city_decisions.register(app)
 expiring.register(app)
 mapping.register(app)
+person.register(app)
 templates.register(app)
 preview.register(app)
 contract.register(app)

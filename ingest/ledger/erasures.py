@@ -62,6 +62,12 @@ def record_erasure(ledger: Ledger, kind: str, now: datetime, original_count: int
     empty_write_ahead_log(ledger)
 
 
+def record_person_extract(ledger: Ledger, rows: int, submissions: int) -> None:
+    """Note in the log of acts that what is stored of one person was looked up: how much, never of whom."""
+    with ledger.engine.begin() as connection:
+        add_act(connection, "person.extracted", f"{rows} rows of {submissions} submissions")
+
+
 def is_erased_since(ledger: Ledger, moment: datetime) -> bool:
     """Whether rows or originals were erased at a moment or later. Both times are the system's, UTC without zone."""
     with ledger.reading() as connection:

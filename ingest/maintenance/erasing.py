@@ -137,7 +137,7 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
         NotAPersonNumber: it reads as none.
         LeaseBusy: a district's files are being taken in.
     """
-    person_keys, digits = _keys_of(number, intake.keys, now)
+    person_keys, digits = keys_of_person(number, intake.keys, now)
     contracts = load_contracts()
     submissions = [s for s in intake.ledger.submissions() if s.original_path or s.parquet_path]
     originals: set[str] = set()
@@ -147,7 +147,7 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
             on_file(place, len(submissions), found.district_code)
         with intake.lease(found.district_code):
             contract = contracts.get(found.dataset or "")
-            parted = _rows_of(intake, found, contract, person_keys)
+            parted = parted_rows(intake, found, contract, person_keys)
             is_stored = bool(found.original_path) and found.original_erased_at is None
             if (
                 is_stored
@@ -156,7 +156,7 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
                     parted is not None
                     or (
                         found.parquet_path is None
-                        and _may_hold(intake, intake.settings.home / found.original_path, digits)
+                        and may_hold(intake, intake.settings.home / found.original_path, digits)
                     )
                 )
             ):
@@ -170,7 +170,7 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
                 files, rows = files + 1, rows + gone.num_rows
             elif contract is not None and contract.about_persons:
                 _repair_interrupted(intake, found)
-    unknown = _erase_unknown(intake, lambda path: _may_hold(intake, path, digits))
+    unknown = _erase_unknown(intake, lambda path: may_hold(intake, path, digits))
     spooled = _erase_spooled(intake, digits)
     record_erasure(intake.ledger, "person", now, len(originals) + unknown, rows)
     return Erased(len(originals) + unknown, files, rows, unknown, spooled)
@@ -186,7 +186,7 @@ def _erase_spooled(intake: IntakeContext, digits: str) -> int:
             if not spool.is_whole(upload_id):
                 continue
             try:
-                is_to_go = _may_be_in(spool.read(upload_id, intake.keys)[1], digits)
+                is_to_go = may_be_in(spool.read(upload_id, intake.keys)[1], digits)
             except DamagedSpool:
                 is_to_go = spool.is_whole(upload_id)  # not taken in meanwhile
             if is_to_go:
@@ -196,7 +196,7 @@ def _erase_spooled(intake: IntakeContext, digits: str) -> int:
     return gone
 
 
-def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
+def keys_of_person(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
     """The person's keys under every version of the wrapping key, and the last ten digits of the number."""
     found: set[str] = set()
     text = plain_number("".join(number.split()))
@@ -210,7 +210,7 @@ def _keys_of(number: str, keys: Keys, now: datetime) -> tuple[set[str], str]:
     return found, re.sub(r"\D", "", text)[-10:]
 
 
-def _rows_of(
+def parted_rows(
     intake: IntakeContext, found: Submission, contract: Contract | None, person_keys: set[str]
 ) -> tuple[pa.Table, pa.Table] | None:
     """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
@@ -227,13 +227,9 @@ def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, l
     """Rewrite a submission's file without the person's rows, and remove queries, findings and explanations of those."""
     assert found.parquet_path is not None
     path = intake.settings.home / found.parquet_path
-    names = ["match_person_key" if name == "person" else name for name in contract.row_key]
-    parts = zip(*(gone[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
     place = queries_path(intake.settings.home, found.district_code, found.submission_id)
     queries = read_queries(place)
-    # of queries that an older version of ours wrote, the rows' keys are made otherwise
-    asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=gone["source_row_number"].combine_chunks()))
-    keys = sorted({*row_keys(contract, intake.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
+    keys = keys_of_rows(intake, contract, gone, queries)
     queries = queries.filter(pc.invert(pc.is_in(queries["row_key"], value_set=pa.array(keys, pa.string()))))
     write_queries(place, queries)
     explained = [one for one in explanations_of(intake.ledger, found.submission_id) if one.row_key not in set(keys)]
@@ -246,6 +242,15 @@ def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, l
         row_keys=keys,
         open_query_count=open_count(queries, explained),
     )
+
+
+def keys_of_rows(intake: IntakeContext, contract: Contract, rows: pa.Table, queries: pa.Table) -> list[str]:
+    """The keys under which rows are asked about and explained; `queries` are those of their submission."""
+    names = ["match_person_key" if name == "person" else name for name in contract.row_key]
+    parts = zip(*(rows[name].cast(pa.string()).fill_null("").to_pylist() for name in names), strict=True)
+    # of queries that an older version of ours wrote, the rows' keys are made otherwise
+    asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=rows["source_row_number"].combine_chunks()))
+    return sorted({*row_keys(contract, intake.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
 
 
 def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
@@ -269,7 +274,7 @@ def _remove_feedback(intake: IntakeContext, found: Submission) -> None:
         path.unlink(missing_ok=True)
 
 
-def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
+def may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
     """Whether an original whose rows are not stored holds the number, or can't be shown not to."""
     try:
         raw = decrypt_original(path, original_id(str(path)), intake.keys)
@@ -277,10 +282,10 @@ def _may_hold(intake: IntakeContext, path: Path, digits: str) -> bool:
         return False
     except DamagedOriginal:
         return True
-    return _may_be_in(raw, digits)
+    return may_be_in(raw, digits)
 
 
-def _may_be_in(raw: bytes, digits: str) -> bool:
+def may_be_in(raw: bytes, digits: str) -> bool:
     """Whether a file holds the number, or can't be shown not to."""
     if raw[:2] != b"PK" and len(raw) <= _SEARCHED_AT_MOST and digits in numbers_in(raw.decode(errors="replace")):
         return True

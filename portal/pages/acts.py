@@ -24,6 +24,7 @@ ACTIONS = {
     "mail.sent": "skickade brev",
     "mail.unsure": "brev kan ha kommit fram eller inte",
     "mapping.set": "satte översättning av en enhets ord",
+    "person.extracted": "sökte fram en persons uppgifter (registerutdrag)",
     "password.rehashed": "lösenordets skydd förnyades",
     "password.set": "satte lösenord",
     "quarter.locked": "låste kvartal",

@@ -20,7 +20,7 @@ COMMANDS = {
     "erase-expired",
     "protect", "audit", "release", "extract", "service", "keys", "audit-log", "user", "token",
     "remind", "contact", "quarter", "mapping", "contract",
-    "metrics", "ledger", "backup", "restore",
+    "metrics", "ledger", "backup", "restore", "person",
 }  # fmt: skip
 
 
