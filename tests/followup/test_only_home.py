@@ -56,6 +56,7 @@ COMMANDS = {
     "mapping set": ("{out}/mapping.yml",),
     "mapping show": ("alvsjo",),
     "mapping suggest": ("{out}/alvsjo_arenden_2018Q1.csv",),
+    "person extract": ("--out", "{out}/utdrag.html"),
     "metrics": ("--out", "{out}/followup.prom"),
     "preview": ("{out}/alvsjo_arenden_2018Q1.csv",),
     "protect": ("{out}/none.csv", "--out", "{out}/safe.csv"),
