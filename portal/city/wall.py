@@ -15,6 +15,7 @@ from followup.status import DAYS_UNTIL_LOCK, StatusLine, status_in
 from ingest.contracts import load_contracts
 from ingest.ledger import decisions
 from ingest.ledger.decisions import LockException
+from ingest.organisation import load_organisation
 from ingest.quarters import Quarter, quarters_between
 from portal.city.asked import quarter_or_newest
 from portal.city.said import DONE
@@ -74,8 +75,10 @@ def _broken(name: str) -> str:
 
 
 @router.get("/staden")
-def wall(request: Request, user: CityUser, kvartal: str = "", lage: str = "", sagt: str = "") -> Response:
-    """The wall of a quarter; with `lage` only units that have a cell in that state."""
+def wall(
+    request: Request, user: CityUser, kvartal: str = "", lage: str = "", grupp: str = "", sagt: str = ""
+) -> Response:
+    """The wall of a quarter; with `lage` only units that have a cell in that state, with `grupp` those of a group."""
     portal = portal_of(request)
     quarter = quarter_or_newest(portal, kvartal)
     status = status_in(portal.ledger, portal.settings, quarter)
@@ -83,6 +86,8 @@ def wall(request: Request, user: CityUser, kvartal: str = "", lage: str = "", sa
         one for one in decisions.open_exceptions(portal.ledger, portal.today) if one.reporting_quarter == str(quarter)
     ]
     lines = [*status.lines, *_refused_only(status.lines, quarter, portal)]
+    groups = {group.name: frozenset(group.units) for group in load_organisation().groups}
+    lines = [line for line in lines if grupp not in groups or line.district_code in groups[grupp]]
     counts = Counter(map(state_of, lines))
     chosen = lage if lage in STATES else ""
     units = list(_rows(portal, quarter, lines, exceptions, chosen))
@@ -104,6 +109,8 @@ def wall(request: Request, user: CityUser, kvartal: str = "", lage: str = "", sa
         total=len(lines),
         open_queries=sum(line.open_queries for line in lines),
         chosen=chosen,
+        groups=list(groups),
+        group=grupp if grupp in groups else "",
         datasets=[(_broken(dataset_name(name)), dataset_name(name)) for name in load_contracts()],
         units=units,
         unnamed=[

@@ -220,6 +220,10 @@ def districts_present(marts: Marts, table: str, dataset: str, at_least: int) -> 
     return [Break(district, quarter, f"no row, although {dataset} is in force") for district, quarter in found]
 
 
+_MOST_NAMED = 20
+"""Units that one finding names."""
+
+
 def files_in_force(marts: Marts, dataset: str) -> list[Break]:
     """Quarters for which districts lack a file of the dataset in force although its deadline has passed."""
     found = marts.rows(
@@ -227,7 +231,13 @@ def files_in_force(marts: Marts, dataset: str) -> list[Break]:
         "where dataset = ? and is_expected and not is_in_force and state <> 'vantas' group by 1 order by 1",
         [dataset],
     )
-    return [Break(None, quarter, f"no {dataset} in force from {', '.join(codes)}") for quarter, codes in found]
+    return [Break(None, quarter, f"no {dataset} in force from {_listed(codes)}") for quarter, codes in found]
+
+
+def _listed(codes: list[str]) -> str:
+    """The first units, and how many more."""
+    more = len(codes) - _MOST_NAMED
+    return ", ".join(codes[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 KINDS: dict[str, Callable[..., list[Break]]] = {

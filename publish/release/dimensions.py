@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
-from ingest.organisation import whole_code
+from ingest.organisation import own_words, whole_code
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
 from publish.serving.release_file import name as quoted
 from publish.serving.series_breaks import COLUMNS, TABLE
@@ -22,6 +22,9 @@ PERIODS = {
 """Tables of periods, as they are in the warehouse."""
 
 
+_UNITS = "dim_district"
+
+
 def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dict[str, str]:
     """Code → label, in the order in which they are shown: `alla` first, the whole city last."""
     found = dimension.known()
@@ -30,7 +33,9 @@ def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dic
         rows = warehouse.execute(
             f"select distinct {dimension.key}, {label} from warehouse.core.{dimension.warehouse.table}"
         ).fetchall()
-        there = {str(code): str(said) for code, said in rows}
+        # names of units are theirs; the others are texts of ours
+        ours = (lambda said: said) if dimension.warehouse.table == _UNITS else own_words
+        there = {str(code): ours(str(said)) for code, said in rows}
         found |= {code: there[code] for code in found if code in there}
         more = sorted(there.keys() - found.keys(), key=lambda code: (code == whole_code(), _in_swedish(there[code])))
         found |= {code: there[code] for code in more}
@@ -91,6 +96,8 @@ def _breaks(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterato
     rows = pa.table({column: pa.array([], pa.string()) for column in COLUMNS})
     if known is not None and known[0]:  # else a warehouse from before there were breaks
         rows = _crossed(target, tables) or rows
+        why = pa.array([own_words(str(text)) for text in rows["why_sv"].to_pylist()], pa.string())
+        rows = rows.set_column(COLUMNS.index("why_sv"), "why_sv", why)
     yield TABLE, "mart, broken_measure, reporting_quarter", rows
 
 

@@ -284,7 +284,7 @@ class _Making:
             until_quarter=until,
             notice=notice,
             how_to_read=in_words(policy),
-            not_there=NOT_THERE.format(few=policy.too_few),
+            not_there=own_words(NOT_THERE).format(few=policy.too_few),
             tables=tuple(_shown(made, name, count) for name, count in rows.items() if name in made.marts),
             figures=sum(
                 int(chosen.sum()) * len(made.marts[name].rows.mart.person_counts)

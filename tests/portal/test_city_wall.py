@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from browsing import Browser, Place, text_of
@@ -10,7 +12,9 @@ from city_filled import HOSTILE, City, city, submission_id
 
 from followup.status import StatusLine
 from ingest.ledger import decisions
+from ingest.organisation import DEFAULT, FILE
 from ingest.quarters import Quarter
+from ingest.settings import ORGANISATION
 from portal.city.reminders import reminder_of
 
 __all__ = ["city"]
@@ -157,3 +161,25 @@ def test_newest_quarter_is_shown_first_and_the_ones_around_are_linked(place: Pla
     shown(bo, "/staden?kvartal=2018Q2")
     assert 'rel="next"' not in bo.shown
     assert place.app.portal.newest_quarter == Quarter(2018, 1)
+
+
+def test_units_of_a_group_can_be_shown_alone(bo: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the organisation has groups: 290 units on one page are too many to look over."""
+    assert 'name="grupp"' not in shown_html(bo, "/staden")
+    folder = tmp_path / "organisation"
+    shutil.copytree(DEFAULT, folder)
+    with (folder / FILE).open("a", encoding="utf-8") as declared:
+        declared.write('\n[[groups]]\nname = "Västerort & Söderort"\nunits = ["bromma", "farsta"]\n')
+    monkeypatch.setenv(ORGANISATION, str(folder))
+    text = shown(bo, "/staden?grupp=V%C3%A4sterort+%26+S%C3%B6derort")
+    assert "Bromma" in text and "Farsta" in text and "Kungsholmen" not in text
+    assert sum(counts_of(bo.shown).values()) == 2 * 9
+    assert "lage=late&amp;grupp=V%C3%A4sterort%20%26%20S%C3%B6derort" in bo.shown
+    text = shown(bo, "/staden?grupp=V%C3%A4sterort+%26+S%C3%B6derort&lage=refused")
+    assert "Bromma" in text and "Farsta" not in text
+    assert "Kungsholmen" in shown(bo, "/staden?grupp=Ingen+s%C3%A5dan")
+
+
+def shown_html(browser: Browser, address: str) -> str:
+    shown(browser, address)
+    return browser.shown
