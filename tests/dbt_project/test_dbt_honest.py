@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ import pytest
 from dbt_built import PROJECT, Warehouse
 from scipy import stats
 
+from followup.build.project_copy import flag_levels
 from publish.derive.comparing import Page, compare
 from publish.derive.exact import Noise
 
@@ -45,11 +47,11 @@ class City:
         """`fct_measure_comparison` of these sums of districts."""
         known = pd.DataFrame({"measure": list(forms), "measure_form": list(forms.values()), "is_high_better": True})
         known = known.assign(dataset="arenden", numerator_over_year="summa", denominator_over_year="summa")
-        codes = [*DISTRICTS, "stockholm"]
-        kinds = pd.DataFrame({"district_code": codes, "kind": ["district"] * len(DISTRICTS) + ["city"]})
+        units = sorted({*DISTRICTS, *sums["district_code"]})
+        kinds = pd.DataFrame({"district_code": [*units, "stockholm"], "kind": ["district"] * len(units) + ["city"]})
         members = pd.concat(
-            pd.DataFrame({"district_code": DISTRICTS, "counts_in_code": into, "counts_in_basis": "today"})
-            for into in (DISTRICTS, "stockholm")
+            pd.DataFrame({"district_code": units, "counts_in_code": into, "counts_in_basis": "today"})
+            for into in (units, "stockholm")
         )
         years = pd.DataFrame({"reporting_quarter": [""], "member_quarter": [""], "is_last_quarter": [True]})
         files = pd.DataFrame(
@@ -82,7 +84,7 @@ def sums_of(measure: str, numerator: np.ndarray, denominator: np.ndarray, **more
     return pd.DataFrame(
         {
             "measure": measure,
-            "district_code": np.tile(DISTRICTS[:districts], quarters),
+            "district_code": np.tile([f"d{n:02}" for n in range(districts)], quarters),
             "reporting_quarter": np.repeat(QUARTERS[:quarters], districts),
             "numerator": numerator.ravel().astype(float),
             "denominator": np.broadcast_to(denominator, numerator.shape).ravel().astype(float),
@@ -218,6 +220,26 @@ def test_published_comparisons_without_deviations_are_the_models(drawn_city: Cit
         assert found["funnel_position"].tolist() == made.positions.tolist(), (measure, quarter)
     assert len(models) > 1000
     assert models.loc[models["funnel_position"] == "over", "district_code"].eq(DISTRICTS[3]).sum() == len(some)
+
+
+def test_a_country_flags_those_who_differ_as_its_release_does(
+    drawn_city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """290 units of very different sizes; the project's own limits of flags end at 20."""
+    rng = np.random.default_rng(290)
+    sizes = np.maximum(20, rng.lognormal(4.5, 1, 290)).astype(int)
+    share = np.where(np.arange(290) % 50 == 7, 0.75, 0.4)
+    sizes[share > 0.5] = 200
+    rows = sums_of("apart", rng.binomial(sizes, share, (1, 290)), sizes)
+    without = drawn_city.compared(rows, {"apart": "andel"})
+    assert without["funnel_position"].isna().all()
+    monkeypatch.setattr(drawn_city, "levels", pd.read_csv(io.BytesIO(flag_levels(290))))
+    found = drawn_city.compared(rows, {"apart": "andel"}).set_index("district_code").loc[rows["district_code"]]
+    values, city = rows["numerator"].to_numpy() / sizes, rows["numerator"].sum() / sizes.sum()
+    made = compare(Page("andel", values, sizes, city, city * (1 - city), np.zeros(290), True, Noise()))
+    assert found["funnel_position"].tolist() == made.positions.tolist()
+    assert set(np.flatnonzero(found["funnel_position"] == "over")) == set(np.flatnonzero(share > 0.5))
+    assert (found["funnel_position"] == "under").sum() == 0
 
 
 def test_the_levels_of_flags_are_those_of_benjamini_and_hochberg() -> None:
