@@ -65,3 +65,20 @@ def test_metricflow_s_lock_names_no_index_holds_hashes_and_has_our_dbt_and_duckd
     ours = {name: found[2] for name, entry in entries(root).items() if (found := PIN.match(entry))}
     same = ["dbt-core", "dbt-duckdb", "dbt-adapters", "dbt-semantic-interfaces", "duckdb"]
     assert {name: theirs[name] for name in same} == {name: ours[name] for name in same}, "run: make lock-metrics"
+
+
+def test_sparks_lock_names_no_index_holds_hashes_and_has_all_of_ours(root: Path) -> None:
+    """Its environment and image run the same code: what one of ours needs, lineage for one, must be there too."""
+    text = (root / "requirements-spark.txt").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("-") or "://" in line] == []
+    listed = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert len(listed) > 300 and all("--hash=sha256:" in entry for entry in listed)
+    theirs = {(canonical(found[1]), found[2]) for found in PIN.finditer(text)}
+    newer_python = re.compile(r"python_full_version (?:>= '3\.12'|== '3\.13)")
+    ours = {
+        (canonical(found[1]), found[2])
+        for found in PIN.finditer((root / "requirements.txt").read_text(encoding="utf-8"))
+        if not newer_python.search(found.string[found.start() : found.string.index("\n", found.start())])
+    }
+    assert ours - theirs == set(), "run: make lock-spark"
+    assert {name for name, _ in theirs - ours} == {"dbt-spark", "py4j", "pyspark", "sqlparams"}
