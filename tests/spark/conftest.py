@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,17 +26,26 @@ def _settings_for_small_tables(tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Built]:
-    """Builds a city by its name on both engines; with data tests and unit tests on Spark."""
-    done: dict[str, Built] = {}
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds a city by its name on DuckDB."""
 
+    @cache
+    def build(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        return build_on_duckdb(CITIES[name](folder / "inputs"), folder / "duckdb")
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, on_duckdb: Callable[[str], Path]) -> Callable[[str], Built]:
+    """Builds a city by its name on both engines; with data tests on Spark. Unit tests are no city's: one runs them."""
+
+    @cache
     def build(name: str) -> Built:
-        if name not in done:
-            folder = tmp_path_factory.mktemp(name)
-            inputs = CITIES[name](folder / "inputs")
-            done[name] = Built(
-                build_on_duckdb(inputs, folder / "duckdb"), *build_on_spark(inputs, folder / "spark", MASTER)
-            )
-        return done[name]
+        folder = tmp_path_factory.mktemp(name)
+        kinds = ("data", "unit") if name == "small" else ("data",)
+        spark, outcomes = build_on_spark(CITIES[name](folder / "inputs"), folder / "spark", MASTER, tests=kinds)
+        return Built(on_duckdb(name), spark, outcomes)
 
     return build

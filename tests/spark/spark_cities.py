@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -156,6 +156,11 @@ def _run(
     return warehouse, outcomes
 
 
+_TESTS = {
+    "data": ["test", "--exclude-resource-type", "unit_test"],
+    # one at a time: dbt makes a temporary view by the model's name for each
+    "unit": ["test", "--select", "test_type:unit", "--threads", "1"],
+}
 BUILD = ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type"]
 
 
@@ -169,20 +174,15 @@ def build_on_spark(
     folder: Path,
     master: str,
     *,
-    tests: bool = True,
+    tests: Collection[str] = (),
     on_node: Callable[[str], None] | None = None,
     options: Mapping[str, str] = OF_TESTS,
 ) -> tuple[Path, dict[tuple[str, str], str]]:
-    """The city's warehouse on Spark, and the outcome of each node: models, data tests, unit tests.
+    """The city's warehouse on Spark, and the outcome of each node: models, and tests of the kinds `data` and `unit`.
 
     `options` are Spark's settings, by default those for tables of a few rows.
     """
-    # unit tests one at a time: dbt makes a temporary view by the model's name for each
-    tested = [
-        ["test", "--exclude-resource-type", "unit_test"],
-        ["test", "--select", "test_type:unit", "--threads", "1"],
-    ]
-    commands = [[*BUILD, "test"], *(tested if tests else [])]
+    commands = [[*BUILD, "test"], *(_TESTS[kind] for kind in tests)]
     return _run(SparkEngine(master, options), inputs, folder, commands, on_node)
 
 

@@ -102,6 +102,16 @@ def test_a_build_that_fails_leaves_the_last_good_marts(
     assert place.warehouse.read_bytes() == file and figures(place) == before
 
 
+def test_a_build_is_good_though_lineage_knows_no_session(
+    place: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenLineage's provider refuses dbt's connection to a session; the log says that no event was sent."""
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__TYPE", "file")
+    monkeypatch.setenv("OPENLINEAGE__TRANSPORT__LOG_FILE_PATH", str(tmp_path / "events.jsonl"))
+    assert build(place, force=True).status == "built"
+    assert "lineage events were not sent: NotImplementedError" in caplog.text
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path

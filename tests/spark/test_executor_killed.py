@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spark_cities import CITIES, Built, build_on_spark, differing_tables
+from spark_cities import CITIES, build_on_spark, differing_tables
 
 MASTER = os.environ.get("SPARK_CLUSTER", "local-cluster[2,1,2048]")
 
@@ -35,7 +35,7 @@ def executors() -> list[int]:
     return found
 
 
-def test_an_executor_is_killed_and_the_marts_are_the_same(built: Callable[[str], Built], tmp_path: Path) -> None:
+def test_an_executor_is_killed_and_the_marts_are_the_same(on_duckdb: Callable[[str], Path], tmp_path: Path) -> None:
     killed: list[int] = []
 
     def kill_one(node: str) -> None:
@@ -46,7 +46,7 @@ def test_an_executor_is_killed_and_the_marts_are_the_same(built: Callable[[str],
             killed.append(there[0])
 
     inputs = CITIES["small"](tmp_path / "inputs")
-    warehouse, outcomes = build_on_spark(inputs, tmp_path / "built", MASTER, tests=False, on_node=kill_one)
+    warehouse, outcomes = build_on_spark(inputs, tmp_path / "built", MASTER, on_node=kill_one)
     assert killed
     assert {key: how for key, how in outcomes.items() if how not in ("success", "pass", "no-op")} == {}
-    assert differing_tables(warehouse, built("small").duckdb) == {}
+    assert differing_tables(warehouse, on_duckdb("small")) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from installations import MASTER
-from spark_cities import CITIES, Built, build_on_duckdb, build_on_spark, differing_tables
+from spark_cities import CITIES, build_on_duckdb, build_on_spark, differing_tables
 
 from followup.build.freezing import frozen_models
 from followup.build.snapshot import PROJECT
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.timeout(3600)
 THROUGH = "2020Q1"
 
 
-def test_frozen_rows_are_in_every_model_that_takes_them(built: Callable[[str], Built], tmp_path: Path) -> None:
+def test_frozen_rows_are_in_every_model_that_takes_them(on_duckdb: Callable[[str], Path], tmp_path: Path) -> None:
     """Their figures are changed after the freeze, so that they can't be taken for what is computed."""
     models = frozen_models(PROJECT)
     assert len(models) > 9
     inputs = CITIES["drawn_1"](tmp_path / "inputs")
-    with duckdb.connect(str(built("drawn_1").duckdb), read_only=True) as warehouse:
+    with duckdb.connect(str(on_duckdb("drawn_1")), read_only=True) as warehouse:
         for schema, model in models:
             changed = [
                 name
@@ -40,7 +40,7 @@ def test_frozen_rows_are_in_every_model_that_takes_them(built: Callable[[str], B
             inputs.frozen.append((model, path, THROUGH))
     # no data tests: the figures are wrong, and these say so
     duck = build_on_duckdb(inputs, tmp_path / "duckdb")
-    spark, outcomes = build_on_spark(inputs, tmp_path / "spark", MASTER, tests=False)
+    spark, outcomes = build_on_spark(inputs, tmp_path / "spark", MASTER)
     assert {key: how for key, how in outcomes.items() if how not in ("success", "pass", "no-op")} == {}
     assert differing_tables(spark, duck) == {}
     with duckdb.connect(str(spark), read_only=True) as connection:
@@ -50,7 +50,7 @@ def test_frozen_rows_are_in_every_model_that_takes_them(built: Callable[[str], B
             ).fetchone()
             rows = connection.execute(f"select count(*) from '{tmp_path / model}.parquet'").fetchone()
             assert stored == rows, model
-    moved = set(differing_tables(spark, built("drawn_1").duckdb))
+    moved = set(differing_tables(spark, on_duckdb("drawn_1")))
     assert {f"marts.{model}" for schema, model in models if schema == "keyed"} - {
         "marts.mart_submission_status"
     } <= moved

@@ -27,13 +27,13 @@ def test_all_tables_are_the_same(built: Callable[[str], Built], city: str) -> No
 
 
 @pytest.mark.parametrize("city", CITIES)
-def test_all_models_data_tests_and_unit_tests_pass_on_spark(built: Callable[[str], Built], city: str) -> None:
+def test_all_models_and_tests_pass_on_spark(built: Callable[[str], Built], city: str) -> None:
     outcomes = built(city).outcomes
     assert {key: how for key, how in outcomes.items() if how not in ("success", "pass", "no-op")} == {}
     counts = Counter(kind for kind, _ in outcomes)
     assert counts["model"] > 100
     assert counts["test"] > 150
-    assert counts["unit_test"] > 80
+    assert city != "small" or counts["unit_test"] > 80
 
 
 def test_a_changed_figure_is_found(built: Callable[[str], Built], tmp_path: Path) -> None:
