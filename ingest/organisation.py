@@ -61,7 +61,7 @@ class Organisation(BaseModel):
         contact: whom readers of a release may ask.
         place: address of the place in the catalogue of a release; None leaves it out.
         words: word of our Swedish texts → this organisation's own, form by form, in lower case.
-        municipality_codes: unit → the four digits of a municipality; empty where units are none.
+        municipality_codes: unit, or the whole → the four digits of a municipality; empty where none is one.
         groups: may be none.
     """
 

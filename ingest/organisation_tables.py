@@ -105,7 +105,8 @@ def _check_units(folder: Path, organisation: Organisation, units: Mapping[str, R
         )
     named = [unit for group in organisation.groups for unit in group.units]
     for place, codes in (("groups", named), ("municipality_codes", list(organisation.municipality_codes))):
-        unknown = next((code for code in codes if code not in units), None)
+        known = units.keys() | ({organisation.code} if place == "municipality_codes" else set())
+        unknown = next((code for code in codes if code not in known), None)
         if unknown is not None:
             raise OrganisationError(f"{folder / FILE}: {place}: {unknown} is no unit in districts.csv")
     for name, column in (

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from ingest.organisation import own_words, whole_code
+from ingest.organisation import load_organisation, own_words, whole_code
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile, read_release
 
@@ -62,6 +62,8 @@ RE_REFERRAL = (
     Field("andel", "number", "Ej återaktualiserade, procent med en decimal."),
 )
 """Not back within a year, as the national key figure counts: closed in the first half of the year before."""
+MUNICIPALITY = Field("kommunkod", "string", "Kommunens nationella kod; tom för det som inte är en kommun.")
+"""Last, where the organisation declares codes of its units."""
 HALF_YEARS = (
     "Antalen i ej_ateraktualiserade är summor av två kvartals visade antal, så deras avvikelser läggs ihop. Andelen är "
     f"kvoten mellan de två summorna; {TOO_FEW} betyder att den bygger på för få."
@@ -95,8 +97,7 @@ def make_exports(release_file: Path) -> list[Export]:
             Export(
                 "ej_ateraktualiserade",
                 "Ej återaktualiserade inom ett år (KKiK)",
-                RE_REFERRAL,
-                tuple(_re_referral(connection, release)),
+                *_with_municipalities(RE_REFERRAL, _re_referral(connection, release)),
             ),
         ]
 
@@ -144,6 +145,17 @@ def _resource(export: Export) -> dict[str, Any]:
         "encoding": "utf-8",
         "schema": {"fields": fields, "missingValues": ["", TOO_FEW]},
     }
+
+
+def _with_municipalities(
+    fields: tuple[Field, ...], rows: Iterable[tuple[object, ...]]
+) -> tuple[tuple[Field, ...], tuple[tuple[object, ...], ...]]:
+    """Fields and rows with the national code of each row's `omrade`; as they are where no unit has one."""
+    codes = load_organisation().municipality_codes
+    if not codes:
+        return fields, tuple(rows)
+    at = [field.name for field in fields].index("omrade")
+    return (*fields, MUNICIPALITY), tuple((*row, codes.get(str(row[at]), "")) for row in rows)
 
 
 def _services(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -> Iterable[tuple[object, ...]]:

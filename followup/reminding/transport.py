@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from followup.reminding.settings import MailSettings, Tls
+from ingest.organisation import own_words
 from ingest.settings import SettingsError
 
 
@@ -45,7 +46,7 @@ def message_of(
         at: when it is sent.
     """
     assert settings.sender is not None
-    sender = Address(settings.sender_name, addr_spec=settings.sender)
+    sender = Address(own_words(settings.sender_name), addr_spec=settings.sender)
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = tuple(Address(addr_spec=one) for one in recipients)

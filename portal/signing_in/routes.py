@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from ingest.ledger import sessions
 from ingest.ledger.acts import system_now
 from ingest.ledger.portal_users import PortalUser, Role
+from ingest.organisation import own_words
 from ingest.persons.number_search import reads_as_number
 from ingest.portal_login.signing_in import SignInMustWait, SignInRefused, Try, sign_in
 from portal.context import portal_of
@@ -54,7 +55,7 @@ def sign_in_form(request: Request, back: str, status: int = 200, error: str = ""
     """The page with name and password, and what was wrong."""
     request.state.visit = with_visitor(visit_of(request))
     own = portal_of(request).own
-    elsewhere = own.oidc_label if portal_of(request).oidc is not None else None
+    elsewhere = own_words(own.oidc_label) if portal_of(request).oidc is not None else None
     response = page(
         request, "signing_in/sign_in.html", status=status, error=error, back=local_address(back) or "",
         elsewhere=elsewhere,

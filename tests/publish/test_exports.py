@@ -151,7 +151,27 @@ def test_what_is_no_release_is_refused(tmp_path: Path) -> None:
 
 def test_the_page_about_exports_explains_every_field(root: Path = Path(__file__).parents[2]) -> None:
     page = (root / "docs" / "exports.md").read_text(encoding="utf-8")
-    from publish.exports import RE_REFERRAL, SERVICES
+    from publish.exports import MUNICIPALITY, RE_REFERRAL, SERVICES
 
-    for field in (*SERVICES, *RE_REFERRAL):
+    for field in (*SERVICES, *RE_REFERRAL, MUNICIPALITY):
         assert f"| `{field.name}` |" in page
+
+
+def test_codes_of_municipalities_are_there_where_the_organisation_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest.settings import ORGANISATION
+    from synthetic.country.writing import municipalities, write_country
+
+    first, second = (one.code for one in municipalities()[:2])
+    goals = [
+        (f"2018Q{number}", district, "re_referral_kkik_0_12", 50, 60)
+        for number in (1, 2)
+        for district in ("riket", first, second)
+    ]
+    path = _release(tmp_path / "r.duckdb", goals=goals)
+    assert "kommunkod" not in [field.name for field in make_exports(path)[1].fields]
+    monkeypatch.setenv(ORGANISATION, str(write_country(tmp_path, 2)))
+    export = make_exports(path)[1]
+    assert export.fields[-1].name == "kommunkod"
+    assert {(row[1], row[-1]) for row in export.rows} == {(first, "3101"), (second, "3102"), ("riket", "")}
