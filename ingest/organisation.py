@@ -25,7 +25,7 @@ DEFAULT = DECLARED / "dbt_project" / "organisation"
 DRAWN = "_organisation"
 """Folder of an organisation that `followup demo-data` writes beside the drop locations; no unit's."""
 FILE = "organisation.toml"
-"""No YAML: dbt would take it for its own, as it lies beside seeds."""
+"""No YAML: dbt would take it for its own, as it does all YAML beside seeds."""
 OWN = ("districts", "district_successions", "areas", "population", "intervention_aliases")
 """The tables of an organisation, by their files' stems."""
 UNIT_CODE = r"[a-z0-9]+(-[a-z0-9]+)*"

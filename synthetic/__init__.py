@@ -1,1 +1,1 @@
-"""The synthetic city: fourteen districts whose files look like what districts send, drawn by seed and never real."""
+"""The synthetic city, or country: units whose files look like what units send, drawn by seed and never real."""

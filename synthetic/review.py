@@ -87,7 +87,7 @@ def draw_review(out: Path, districts: tuple[str, ...] = ("hasselby-vallingby",),
         seed: not negative.
 
     Raises:
-        KeyError: a district is none of the fourteen.
+        KeyError: a district is none of those drawn.
     """
     rng = stream(seed, _STEP)
     people = People()

@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from ingest.organisation import deployed_folder
 from ingest.settings import Settings, SettingsError
 
 
@@ -22,6 +23,7 @@ def followup_environment() -> dict[str, str]:
     found["FOLLOWUP_DISTRICTS"] = str(settings.districts.absolute())
     found["FOLLOWUP_PUBLISHED"] = str(settings.published.absolute())
     places = {
+        "ORGANISATION": deployed_folder() if settings.organisation is not None else None,
         "PUBLISH_LOGINS": settings.publish_logins,
         "PARSED": settings.parsed,
         "BACKUP_LOGIN": settings.backup_login,

@@ -122,7 +122,9 @@ def test_settings_are_passed_on_as_absolute_paths(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FOLLOWUP_INBOX", "sftp://drop.example/in")
     monkeypatch.setenv("FOLLOWUP_NOW", "@clock")
     monkeypatch.setenv("FOLLOWUP_PUBLISHED", "some/published")
+    monkeypatch.setenv("FOLLOWUP_ORGANISATION", "some/organisation")
     found = followup_environment()
+    assert found["FOLLOWUP_ORGANISATION"] == str(tmp_path / "some" / "organisation")
     assert found["FOLLOWUP_HOME"] == str(tmp_path / "some" / "home")
     assert found["FOLLOWUP_INBOX"] == "sftp://drop.example/in"
     assert found["FOLLOWUP_NOW"] == f"@{tmp_path / 'clock'}"
