@@ -173,16 +173,22 @@ class People:
 
         A child keeps its running number for as long as it stays with a district, and gets a new one in another.
         """
-        without = np.unique(persons[self._rows["id_kind"][persons] >= RESERV])
-        place = np.full(self.count, -1)
-        place[persons[::-1]] = districts[::-1]
-        moved = without[self._rows["lop_district"][without] != place[without]]
-        for district in np.unique(place[moved]):
-            here = moved[place[moved] == district]
-            self._rows["lop"][here] = self._last_lop[district] + 1 + np.arange(here.size)
-            self._rows["lop_district"][here] = district
-            self._last_lop[district] += here.size
-        return np.where(self._rows["id_kind"][persons] >= RESERV, self._rows["lop"][persons], 0)
+        found: Ints = np.zeros(persons.size, dtype="int64")
+        left = np.flatnonzero(self._rows["id_kind"][persons] >= RESERV)
+        while left.size:  # a child with cases of two districts in one quarter has a number in each
+            place = np.full(self.count, -1)
+            place[persons[left][::-1]] = districts[left][::-1]
+            without = np.unique(persons[left])
+            moved = without[self._rows["lop_district"][without] != place[without]]
+            for district in np.unique(place[moved]):
+                here = moved[place[moved] == district]
+                self._rows["lop"][here] = self._last_lop[district] + 1 + np.arange(here.size)
+                self._rows["lop_district"][here] = district
+                self._last_lop[district] += here.size
+            is_here = districts[left] == place[persons[left]]
+            found[left[is_here]] = self._rows["lop"][persons[left[is_here]]]
+            left = left[~is_here]
+        return found
 
 
 def _days_in(month: Ints) -> Ints:

@@ -9,7 +9,7 @@ import pytest
 from readback import quarter, read_person
 
 from synthetic.draws import day_number
-from synthetic.people import SAMORDNING, NumberSpaceFull, People, age_years, full_numbers
+from synthetic.people import SAMORDNING, SKYDDAD, NumberSpaceFull, People, age_years, full_numbers
 
 
 def add(people: People, count: int) -> None:
@@ -64,3 +64,17 @@ def test_nobody_turns_21_because_a_month_is_full() -> None:
     people.add(np.random.default_rng(1), receipt=receipt, age_days=np.full(9000, 7600), family=np.arange(9000))
     by_number = people.rows[people.rows["id_kind"] <= SAMORDNING]
     assert set(age_years(by_number["birth"], receipt[: by_number.size])) == {20}
+
+
+def test_a_child_with_cases_of_two_districts_has_a_running_number_of_its_own_in_each() -> None:
+    people, size = People(), 3
+    day = np.full(size, 17_600)
+    people.add(
+        np.random.default_rng(1), receipt=day, age_days=np.full(size, 3000), family=people.new_families(size),
+        id_kind=np.full(size, SKYDDAD),
+    )  # fmt: skip
+    persons, districts = np.array([0, 1, 0, 2, 0]), np.array([3, 4, 4, 4, 3])
+    numbers = people.running_numbers(persons, districts)
+    pairs = dict(zip(zip(persons.tolist(), districts.tolist(), strict=True), numbers.tolist(), strict=True))
+    assert numbers[0] == numbers[4] and min(numbers) > 0
+    assert len({(district, number) for (_, district), number in pairs.items()}) == len(pairs)
