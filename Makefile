@@ -13,6 +13,9 @@ WORKERS ?= 2
 # What ruff looks at: every folder that may hold Python.
 PYTHON_FOLDERS := $(wildcard ingest publish synthetic followup portal dags bi tests benchmarks tools)
 
+# A program that mounts small disks of its own: nobody else sees them, and nothing stays mounted.
+ALONE = unshare $$([ "$$(id -u)" = 0 ] && echo -m || echo -rm)
+
 # These run in .venv-superset, with packages that .venv lacks.
 BI_MODULES := $(filter-out bi/superset/browser.py bi/superset/accessible.py,$(wildcard bi/superset/*.py))
 
@@ -22,7 +25,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
 
-.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics test-spark bench-spark lock-spark lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api drill test-attack test-cluster test-year kill-portal lock clean clean-data
+.PHONY: help setup demo test test-system test-bi bi test-portal screenshots test-metrics test-spark bench-spark lock-spark lock-bi lock-metrics lock-audit sbom licences audit-packages check lint types sql imports parse docs up down bench fuzz fuzz-api drill test-attack test-cluster test-year test-kills test-full-disk test-freeze kill-portal lock clean clean-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,7 +126,17 @@ test-cluster: setup test-system ## a quarter on the services of docker-compose.y
 test-year: setup test-system ## a year with every trouble beside a quiet one, all figures the same: SEED=7 (minutes)
 	@$(PY) tests/year --seed $(or $(SEED),7)
 
-drill: setup ## back up a synthetic city, restore it, compare all; after a rotation and an erasing too (minutes)
+test-kills: setup test-system ## kill every type of process at drawn steps, run it again, compare: ROUNDS=50 SEED=7 (minutes)
+	@$(PY) tests/kills --rounds $(or $(ROUNDS),50) --seed $(or $(SEED),7)
+
+test-full-disk: setup ## fill the disk at many points of receive, build, publish, backup and restore: POINTS="0 0.5 0.9" (minutes)
+	@$(ALONE) $(PY) tests/followup/full_disk.py receive,build,publish $(or $(POINTS),0 0.02 0.1 0.2 0.35 0.5 0.65 0.8 0.9 0.97)
+	@$(ALONE) $(PY) tests/followup/backup_full_disk.py - $(or $(POINTS),0 0.02 0.1 0.2 0.35 0.5 0.65 0.8 0.9 0.97)
+
+test-freeze: setup ## freeze and erase the oldest of eight synthetic quarters: all figures and the release as before (minutes)
+	@$(PY) tests/followup/freeze_rehearsal.py
+
+drill: setup test-system ## back up a synthetic city, restore it, compare all; after a rotation and an erasing too (minutes)
 	@$(PY) tests/followup/drill.py
 
 test-attack: setup ## attack the releases of many random cities: CITIES=500 SEED=0 FIRST=0

@@ -2,8 +2,9 @@
 
     PYTHONPATH=tests unshare -rm python tests/followup/backup_full_disk.py PLACE 0 0.3 0.9
 
-PLACE is an installation of `backed_up.py` with one backup; it is not changed. At each level the command ends with exit
-code 3 and one sentence, the backups that were there are whole, and with room the same command ends right.
+PLACE is an installation of `backed_up.py` with one backup, which is not changed, or `-`: then one is made. At each
+level the command ends with exit code 3 and one sentence, the backups that were there are whole, and with room the same
+command ends right.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from backed_up import BackedUpPlace, files_of
+from backed_up import BackedUpPlace, files_of, prepared
 from full_disk import PLENTY, Disk
+from full_disk import prepared as before
 
 from followup.backup.backing_up import verify
 from followup.cli.main import app
@@ -76,10 +78,15 @@ def restoring(place: BackedUpPlace, disk: Disk, shares: list[float]) -> None:
         assert files_of(home, *STORED) == files_of(place.root / "whole", *STORED)
 
 
-def main(origin: Path, shares: list[float]) -> None:
+def main(origin: Path | None, shares: list[float]) -> None:
     with tempfile.TemporaryDirectory(prefix="backup-full-disk-") as folder:
         root = Path(folder) / "place"
-        shutil.copytree(origin, root, symlinks=True)
+        if origin is None:
+            received = before("build", Path(folder) / "made")
+            prepared(received).back_up()
+            received.root.rename(root)
+        else:
+            shutil.copytree(origin, root, symlinks=True)
         disk = Disk(Path(folder) / "disk")
         try:
             backing_up(BackedUpPlace(root), disk, shares)
@@ -89,4 +96,4 @@ def main(origin: Path, shares: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [float(share) for share in sys.argv[2:]])
+    main(None if sys.argv[1] == "-" else Path(sys.argv[1]), [float(share) for share in sys.argv[2:]])
