@@ -10,10 +10,12 @@ import json
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from ingest.acting_user import current_actor
 from ingest.settings import Settings
@@ -28,9 +30,16 @@ def at_hand(**ids: str) -> Iterator[None]:
     """Name what a block works with, in each record that it logs: `submission`, `upload`."""
     token = _AT_HAND.set({**(_AT_HAND.get() or {}), **ids})
     try:
-        yield
+        with _in_airflow(ids):
+            yield
     finally:
         _AT_HAND.reset(token)
+
+
+def _in_airflow(ids: dict[str, str]) -> AbstractContextManager[None]:
+    """Name the same in the logs of Airflow's tasks: it writes what structlog has at hand, beside the run."""
+    structlog = sys.modules.get("structlog.contextvars")  # where Airflow runs us it is there; nobody else needs it
+    return nullcontext() if structlog is None else cast(Any, structlog).bound_contextvars(**ids)
 
 
 class JsonLines(logging.Formatter):

@@ -18,8 +18,11 @@ import duckdb
 from ingest.organisation import load_organisation, own_words, whole_code
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile, read_release
+from publish.serving.series_breaks import notes_on, series_breaks
 
 FOLDER = "exports"
+SOURCES = ("mart_service_interventions", "mart_goal_indicators")
+"""The marts that exports are made of."""
 TOO_FEW = ".."
 """Instead of a share of too few, as in official statistics: not available."""
 _TOTAL = "alla"
@@ -129,7 +132,9 @@ def write_exports(release_file: Path, folder: Path) -> tuple[Path, ...]:
 
 def description(release: ReleaseFile) -> str:
     """What every reader of the exports must know, in Swedish."""
-    parts = (release.notice, f"Utgåva {release.release_id}.", release.about.get("how_to_read"), HALF_YEARS)
+    with release.reading() as connection:
+        breaks = notes_on(series_breaks(connection, release), SOURCES)
+    parts = (release.notice, f"Utgåva {release.release_id}.", release.about.get("how_to_read"), HALF_YEARS, *breaks)
     return " ".join(part for part in parts if part)
 
 

@@ -25,6 +25,7 @@ from publish.extract.workbook import About, write_workbook
 from publish.gate.passing import MartsMissing
 from publish.release.writing import SYNTHETIC, notice_of
 from publish.serving.folder import releases_folder
+from publish.serving.series_breaks import crossed
 from publish.warehouse import reading_warehouse
 
 FOLDER = "extracts"
@@ -100,11 +101,13 @@ def _made(
         notice = notice_of(connection)
         when = settings.now().astimezone(CITY_TIME).strftime("%Y-%m-%d kl. %H.%M")
         written = temporary / "extract.xlsx"
+        marts = chosen_marts(connection)
+        breaks = tuple(crossed(connection, "warehouse.marts", [mart.name for mart in marts]))
         rows = write_workbook(
             written,
-            About(unit, when, notice),
+            About(unit, when, notice, breaks),
             connection,
-            chosen_marts(connection),
+            marts,
             code,
             temporary=temporary,
             on_step=on_step,

@@ -20,6 +20,7 @@ from publish.labels import label, load_terms
 from publish.marts.declared import load_marts
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, TOTAL, load_dimensions, said_of_cut
 from publish.release.dimensions import labels_of
+from publish.serving.series_breaks import SeriesBreak
 
 READ_ME = Path(__file__).with_name("read_me_sv.md")
 MOST_ROWS = 1_048_575
@@ -36,11 +37,13 @@ _OPTIONS = {
 
 @dataclass(frozen=True)
 class About:
-    """What the first sheet says: the unit, the moment of the marts in words, and a notice (empty for real data)."""
+    """What the first sheet says: the unit, the moment of the marts in words, a notice (empty for real data), and the
+    breaks that its tables' series cross."""
 
     unit: str
     when: str
     notice: str
+    breaks: tuple[SeriesBreak, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,17 @@ def column_heading(column: str) -> str:
     return label(column) or column
 
 
-def _write_read_me(sheet: Worksheet, formats: _Formats, about: About) -> None:
-    sheet.set_column(0, 0, 110)
+def read_me_lines(about: About) -> list[str]:
+    """What the first sheet says, its title first."""
     named = {name: column_heading(name) for name in (CUT, "period_kind")}
     text = READ_ME.read_text(encoding="utf-8").format(unit=about.unit, when=about.when, **named)
-    title, *lines = text.splitlines()
-    written = [(title, formats.title), *((line, formats.text) for line in (*lines, *_left_out()))]
+    return [*text.splitlines(), *_left_out(), *_broken(about)]
+
+
+def _write_read_me(sheet: Worksheet, formats: _Formats, about: About) -> None:
+    sheet.set_column(0, 0, 110)
+    title, *lines = read_me_lines(about)
+    written = [(title, formats.title), *((line, formats.text) for line in lines)]
     if about.notice:
         written.insert(0, (about.notice, formats.title))
     for row, (line, form) in enumerate(written):
@@ -158,6 +166,14 @@ def _left_out() -> Iterator[str]:
             by_reason.setdefault(why, []).append(column_heading(what))
         for why, names in by_reason.items():
             yield f"• {named}, {why}: {', '.join(names)}."
+
+
+def _broken(about: About) -> Iterator[str]:
+    """A line per table whose series a break crosses."""
+    if about.breaks:
+        yield "Avbrott i serierna"
+    for one in about.breaks:
+        yield f"• {label(one.mart) or one.mart}: {one.in_words}"
 
 
 def _write_columns(sheet: Worksheet, formats: _Formats, marts: list[ChosenMart]) -> None:

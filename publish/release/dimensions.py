@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow as pa
 from ingest.organisation import own_words, whole_code
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
 from publish.serving.release_file import name as quoted
-from publish.serving.series_breaks import COLUMNS, TABLE
+from publish.serving.series_breaks import BREAK_FIELDS, COLUMNS, TABLE, crossed
 
 PERIODS = {
     "dim_quarter": "reporting_quarter, quarter_label, calendar_year, quarter_number, sort_order, quarter_start_date, "
@@ -89,32 +90,12 @@ def dimension_tables(target: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
 
 
 def _breaks(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Iterator[tuple[str, str, pa.Table]]:
-    """The breaks that series of the release cross: the mart has quarters before and since. The table may be empty."""
-    known = target.execute(
-        "select count(*) from duckdb_tables() where database_name = 'warehouse' and table_name = ?", [TABLE]
-    ).fetchone()
-    rows = pa.table({column: pa.array([], pa.string()) for column in COLUMNS})
-    if known is not None and known[0]:  # else a warehouse from before there were breaks
-        rows = _crossed(target, tables) or rows
-        why = pa.array([own_words(str(text)) for text in rows["why_sv"].to_pylist()], pa.string())
-        rows = rows.set_column(COLUMNS.index("why_sv"), "why_sv", why)
+    """The breaks that series of the release cross; the table may be empty."""
+    rows = pa.Table.from_pylist(
+        [asdict(one) for one in crossed(target, "release.published", tables)],
+        pa.schema([(column, pa.string()) for column in BREAK_FIELDS]),
+    ).rename_columns(list(COLUMNS))
     yield TABLE, "mart, broken_measure, reporting_quarter", rows
-
-
-def _crossed(target: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> pa.Table | None:
-    marts = {str(mart) for (mart,) in target.execute(f"select distinct mart from warehouse.core.{TABLE}").fetchall()}
-    spans = " union all ".join(
-        f"select '{mart}' as mart, min(reporting_quarter) as first, max(reporting_quarter) as last "
-        f"from release.published.{mart}"
-        for mart in sorted(marts & set(tables))
-    )
-    if not spans:
-        return None
-    return target.execute(
-        f"select {', '.join(f'b.{column}' for column in COLUMNS)} from warehouse.core.{TABLE} as b "
-        f"join ({spans}) as s on b.mart = s.mart and s.first < b.reporting_quarter and b.reporting_quarter <= s.last "
-        "order by all"
-    ).to_arrow_table()
 
 
 def _rows(target: duckdb.DuckDBPyConnection, dimension: Dimension, labels: Mapping[str, str]) -> pa.Table:

@@ -6,10 +6,11 @@ A release's table `dim_break` has the breaks that its own series cross; it is em
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import duckdb
 
+from ingest.organisation import own_words
 from publish.labels import label
 from publish.serving.release_file import ReleaseFile
 
@@ -51,6 +52,38 @@ def series_breaks(connection: duckdb.DuckDBPyConnection, release: ReleaseFile) -
         return ()
     found = connection.execute(f"select {', '.join(COLUMNS)} from {release.relation(table)} order by all").fetchall()
     return tuple(SeriesBreak(*map(str, row)) for row in found)
+
+
+BREAK_FIELDS = tuple(field.name for field in fields(SeriesBreak))
+"""A break's fields, in the order of the table's columns."""
+
+
+def crossed(connection: duckdb.DuckDBPyConnection, schema: str, tables: Iterable[str]) -> list[SeriesBreak]:
+    """The breaks that series of some marts cross: the mart has quarters before and since.
+
+    Args:
+        connection: with the warehouse attached as `warehouse`; one from before there were breaks has none.
+        schema: where the marts are looked at: `release.published`, `warehouse.marts`.
+        tables: those that are there.
+    """
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where database_name = 'warehouse' and table_name = ?", [TABLE]
+    ).fetchone()
+    if known is None or not known[0]:
+        return []
+    broken = {str(one) for (one,) in connection.execute(f"select distinct mart from warehouse.core.{TABLE}").fetchall()}
+    spans = " union all ".join(
+        f"select '{mart}' as mart, min(reporting_quarter) as first, max(reporting_quarter) as last from {schema}.{mart}"
+        for mart in sorted(broken & set(tables))
+    )
+    if not spans:
+        return []
+    found = connection.execute(
+        f"select {', '.join(f'b.{column}' for column in COLUMNS)} from warehouse.core.{TABLE} as b "
+        f"join ({spans}) as s on b.mart = s.mart and s.first < b.reporting_quarter and b.reporting_quarter <= s.last "
+        "order by all"
+    ).fetchall()
+    return [SeriesBreak(*map(str, row[:3]), own_words(str(row[3]))) for row in found]
 
 
 def notes_on(found: Iterable[SeriesBreak], marts: Iterable[str]) -> tuple[str, ...]:

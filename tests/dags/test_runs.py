@@ -5,6 +5,7 @@ One Airflow for the whole file; the tests go in order, as one story.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,12 +20,14 @@ import duckdb
 import pytest
 from migrated_airflow import migrated_airflow
 
+from followup.backup.sealing import make_backup_key
 from followup.local.airflow_client import AirflowClient, Run
 from followup.local.orchestrator import Orchestrator
 from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, acts
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
+from ingest.settings import Settings
 from synthetic.city import draw_city
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "followup"))
@@ -107,8 +110,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         "FOLLOWUP_KEYS": str(root / "keys.json"),
         "FOLLOWUP_NOW": f"@{root / 'clock'}",
         "FOLLOWUP_DISTRICTS": str(root / "districts.yml"),
+        "FOLLOWUP_BACKUP_URL": str(root / "backups"),
+        "FOLLOWUP_BACKUP_KEY": str(root / "backup_key.json"),
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "6",
     }
+    (root / "backups").mkdir()
+    make_backup_key(Settings.model_validate({"home": root / "home", "FOLLOWUP_BACKUP_KEY": root / "backup_key.json"}))
     orchestrator = Orchestrator(migrated_airflow(root / "airflow"), environment)
     orchestrator.start()
     try:
@@ -174,6 +181,15 @@ def test_what_tasks_did_is_logged_as_done_by_their_runs(place: Installation) -> 
     }
 
 
+def test_lines_of_a_task_s_log_name_their_run_and_submission(place: Installation) -> None:
+    logs = (place.root / "airflow" / "logs" / "tasks").glob("**/task_id=receive_district/**/*.log")
+    lines = [json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+    taken_in = [one for one in lines if one.get("logger") == "ingest.taking_in"]
+    with closing(Ledger(f"sqlite:///{place.home / 'ledger.sqlite'}")) as ledger:
+        assert {one["submission"] for one in taken_in} == {one.submission_id for one in ledger.submissions()}
+    assert {one["run_id"] for one in taken_in} <= {run.run_id for run in place.client.runs("collect_submissions")}
+
+
 def test_the_event_carries_district_and_quarter(place: Installation) -> None:
     events = place.client.call("GET", "assets/events", limit=50)["asset_events"]
     key = f"{REACHABLE}|2018Q1"
@@ -200,7 +216,6 @@ def test_with_nothing_new_nothing_is_announced_or_built(place: Installation) -> 
 
 def test_what_the_command_line_took_in_is_announced_too(place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     from ingest.receiving import receive_district
-    from ingest.settings import Settings
 
     place.set_clock(SECOND)
     place.send(REACHABLE, SECOND)
@@ -271,6 +286,19 @@ def test_what_tasks_hand_on_is_codes_only(place: Installation) -> None:
         "district": REACHABLE,
         "changed": [f"{REACHABLE}|2018Q1"],
     }
+
+
+def test_backup_trial_of_the_contract_and_erasing_run_to_their_ends(place: Installation) -> None:
+    asked: dict[str, dict[str, object]] = {
+        "back_up": {}, "apply_contract": {"figures": False, "dataset": "utbud"}, "erase_expired": {"dry_run": True},
+    }  # fmt: skip
+    runs = {dag_id: place.client.trigger(dag_id, conf) for dag_id, conf in asked.items()}
+    ended = {dag_id: place.client.wait(dag_id, run_id, seconds=180) for dag_id, run_id in runs.items()}
+    assert {dag_id: run.state for dag_id, run in ended.items()} == dict.fromkeys(asked, "success")
+    assert place.tasks(ended["apply_contract"]) == {"try_contract": "success", "record_again": "skipped"}
+    assert list((place.root / "backups" / "sets").iterdir())
+    log = next((place.root / "airflow" / "logs" / "tasks").glob("**/task_id=try_contract/**/*.log"))
+    assert f"{len(place.in_force()) // len(load_contracts())} submissions in force: " in log.read_text(encoding="utf-8")
 
 
 def test_a_scheduler_that_is_killed_is_started_again_and_the_log_says_so(place: Installation) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,33 @@ from ingest.ledger.store import Build
 from ingest.settings import ROOT, Settings
 from portal.api.problems import TITLES
 
+FIRES = {
+    "FollowupLedgerDown": {"followup_ledger_up": "0"},
+    "FollowupMetricsOld": {"followup_metrics_made_timestamp_seconds": "-7200"},
+    "FollowupDiskNearlyFull": {
+        'followup_disk_free_bytes{place="home"}': "9e9",
+        'followup_disk_size_bytes{place="home"}': "1e11",
+    },
+    "FollowupBuildFailing": {"followup_build_failing": "1"},
+    "FollowupMartsOld": {"followup_unbuilt_age_seconds": "22000"},
+    "FollowupReleaseOld": {"followup_release_age_seconds": "11000000"},
+    "FollowupAuditBlocked": {"followup_blocked_audits": "1"},
+    "FollowupReleaseWaits": {'followup_releases{state="proposed"}': "1"},
+    "FollowupFilesMissing": {'followup_expected_files{state="missing"}': "2", "followup_deadline_passed": "1"},
+    "FollowupFilesRefused": {"followup_refused_files": "1", "followup_deadline_passed": "1"},
+    "FollowupQueueStuck": {"followup_queue_age_seconds": "1000"},
+    "FollowupMailNotSent": {'followup_mails{state="unsure"}': "1"},
+}
+"""Alert → series that raise it, and all others are as on a good day."""
+GOOD_DAY = {
+    "followup_ledger_up": "1", "followup_metrics_made_timestamp_seconds": "0+900x400",
+    'followup_disk_free_bytes{place="home"}': "5e10", 'followup_disk_size_bytes{place="home"}': "1e11",
+    "followup_build_failing": "0", "followup_unbuilt_age_seconds": "0", "followup_release_age_seconds": "86400",
+    "followup_blocked_audits": "0", 'followup_releases{state="proposed"}': "0",
+    'followup_expected_files{state="missing"}': "0", "followup_refused_files": "0", "followup_deadline_passed": "1",
+    "followup_queue_age_seconds": "10", 'followup_mails{state="unsure"}': "0",
+    'followup_mails{state="refused"}': "0",
+}  # fmt: skip
 ALERTS = ROOT / "docker" / "prometheus" / "alerts.yml"
 PAGE = ROOT / "docs" / "alerts.md"
 
@@ -120,3 +149,40 @@ def test_every_error_code_has_a_page() -> None:
     assert [name for name in TITLES if f"| `{name}` | " not in page] == []
     codes = [*file_rules(), *(rule.code for dataset in load_contracts() for rule in load_rules(dataset))]
     assert [code for code in codes if f"\n| {code} " not in listed] == []
+
+
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("there is no promtool here: sudo apt-get install prometheus")
+    return found
+
+
+def test_every_alert_has_series_that_raise_it() -> None:
+    (group,) = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    assert [rule["alert"] for rule in group["rules"]] == list(FIRES)
+
+
+def test_prometheus_s_own_tool_reads_the_rules_and_raises_each_alert_by_itself(promtool: str, tmp_path: Path) -> None:
+    """After four days in which only one alert's series are bad, that alert is raised, and no other."""
+
+    def tested(bad: dict[str, str], raised: list[str]) -> dict[str, Any]:
+        series = {**GOOD_DAY, **bad}
+        firing = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": "4d"}
+        samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in raised]
+        return {
+            "interval": "15m",
+            "input_series": [
+                {"series": name, "values": value if "x" in value else f"{value}+0x400"}
+                for name, value in series.items()
+            ],
+            "promql_expr_test": [{**firing, "exp_samples": samples}],
+        }
+
+    tests = [tested({}, []), *(tested(bad, [name]) for name, bad in FIRES.items())]
+    whole = {"rule_files": [str(ALERTS)], "evaluation_interval": "15m", "tests": tests}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(whole), encoding="utf-8")
+    for command in (["check", "rules", str(ALERTS)], ["test", "rules", str(tmp_path / "tests.yml")]):
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

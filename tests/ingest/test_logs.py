@@ -52,3 +52,11 @@ def test_record_names_the_dag_run_and_only_the_kind_of_an_exception(logged: Any)
     assert (first["run"], first["upload"], first["submission"]) == ("collect_submissions manual__1", "u1", "s1")
     assert first["exception"] == "ValueError" and "9824" not in json.dumps(first)
     assert "upload" not in second and second["run"] != first["run"]
+
+
+def test_airflow_s_task_logs_name_the_submission_too() -> None:
+    from structlog.contextvars import get_contextvars
+
+    with at_hand(submission="s1"):
+        assert get_contextvars()["submission"] == "s1"
+    assert "submission" not in get_contextvars()

@@ -16,11 +16,13 @@ from portal.figures.released import open_release
 from portal.figures.sections import Content, Section, with_breaks
 from publish.catalogue.manifest import Manifest
 from publish.catalogue.write import write_site
+from publish.exports import description
+from publish.extract.workbook import About, read_me_lines
 from publish.labels import label
 from publish.marts.declared import load_marts
 from publish.release.dimensions import dimension_tables
 from publish.serving import read_release
-from publish.serving.series_breaks import SeriesBreak, notes_on, series_breaks
+from publish.serving.series_breaks import SeriesBreak, crossed, notes_on, series_breaks
 from publish.views.declared import load_views
 from tests.publish.views_drawn import draw
 
@@ -119,6 +121,32 @@ def test_break_is_said_on_the_pages_of_its_figures_and_on_that_of_breaks(broken:
     assert said in pages["avbrott.html"]
     assert said in pages["vy/vy_utbud.html"] and said not in pages["vy/vy_grupper.html"]
     assert f"Avbrott i serien för {label('completion_rate')} från" in pages["vy/vy_fyra_mal.html"]
+
+
+def test_exports_say_the_breaks_of_their_tables(broken: Path) -> None:
+    said = description(read_release(broken / "release.duckdb"))
+    assert f"Avbrott i serien för {label('completion_rate')} från och med 2025 kv 3. Andra insatser." in said
+    assert LAW not in said  # of a table that no export is made of
+
+
+@pytest.mark.parametrize(("quarters", "count"), [(["2025Q2", "2025Q3"], 1), (["2025Q3", "2026Q1"], 0), ([], 0)])
+def test_an_extract_s_first_sheet_says_the_breaks_that_its_series_cross(quarters: list[str], count: int) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "attach ':memory:' as warehouse; create schema warehouse.core; create schema warehouse.marts"
+        )
+        assert crossed(connection, "warehouse.marts", ["mart_supply"]) == []  # from before there were breaks
+        columns = "mart varchar, broken_measure varchar, reporting_quarter varchar, why_sv varchar"
+        connection.execute(f"create table warehouse.core.dim_break ({columns})")
+        connection.executemany("insert into warehouse.core.dim_break values (?, ?, ?, ?)", BREAKS)
+        connection.execute("create table warehouse.marts.mart_supply (reporting_quarter varchar)")
+        for one in quarters:
+            connection.execute("insert into warehouse.marts.mart_supply values (?)", [one])
+        found = crossed(connection, "warehouse.marts", ["mart_supply"])
+    lines = read_me_lines(About("Farsta", "nu", "", tuple(found)))
+    assert len(found) == count
+    assert ("Avbrott i serierna" in lines) == (count == 1)
+    assert (f"• Utbud: Avbrott i serien från och med 2025 kv 3. {LAW}" in lines) == (count == 1)
 
 
 def test_release_without_breaks_says_nothing_of_them(tmp_path: Path) -> None:
