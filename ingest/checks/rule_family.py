@@ -6,11 +6,9 @@ in the frame's attrs.
 
 from __future__ import annotations
 
-import logging
 import os
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs each function that it registers
 
 from typing import Any, ClassVar
 

@@ -30,6 +30,7 @@ from ingest.findings import Severity
 from ingest.organisation import own_words
 from ingest.quarters import Quarter
 
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs each metric and function as it is imported
 ABOUT_ABSENT_ROWS = "expect_open_rows_to_be_carried_on"
 """The one kind whose rows are those of another file: the previous quarter's."""
 _COLUMN_ARGUMENTS = (
@@ -234,7 +235,6 @@ _ONE_AT_A_TIME = threading.RLock()
 def engine() -> tuple[Any, Any]:
     """Great Expectations' module and a batch definition over frames in memory; made once per process (about 3 s)."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it logs every metric that it registers
     import great_expectations as gx
 
     import ingest.checks.expectations  # noqa: F401  (registers the family)

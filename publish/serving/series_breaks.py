@@ -83,7 +83,7 @@ def crossed(connection: duckdb.DuckDBPyConnection, schema: str, tables: Iterable
         f"join ({spans}) as s on b.mart = s.mart and s.first < b.reporting_quarter and b.reporting_quarter <= s.last "
         "order by all"
     ).fetchall()
-    return [SeriesBreak(*map(str, row[:3]), own_words(str(row[3]))) for row in found]
+    return [SeriesBreak(str(mart), str(one), str(quarter), own_words(str(why))) for mart, one, quarter, why in found]
 
 
 def notes_on(found: Iterable[SeriesBreak], marts: Iterable[str]) -> tuple[str, ...]:
