@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,21 @@ class _Cells:
     is_new: Flags
 
 
+@dataclass(frozen=True, eq=False)
+class _Links:
+    """Parts of one column's cells, by one way of being a part.
+
+    Attributes:
+        part: of each the number of its figure.
+        whole: the number of its whole's coordinates.
+        is_new: whether the part's group is drawn now.
+    """
+
+    part: Index
+    whole: Uints
+    is_new: Flags
+
+
 class Coherence:
     """What the cells of a release are parts of."""
 
@@ -95,23 +111,34 @@ class Coherence:
     def apply(self, shown: Sequence[Mapping[str, Ints]]) -> None:
         """Set to 0, of the counts of each mart as drawn or held, what is part of a published 0."""
         cells, value = self._cells(shown)
+        small = value <= 2 * self._greatest
+        known = _Keys([one.key[small[one.figure]] for one in cells])
+        links = [link for one in cells for link in self._links(one, value, known)]
         new = value == 0
         while new.any():
             fresh = _Keys([one.key[new[one.figure] & ~one.is_held] for one in cells])
             held = _Keys([one.key[new[one.figure] & one.is_held] for one in cells])
             new = np.zeros(len(value), np.bool_)
-            for one in cells:
-                counts = value[one.figure]
-                near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~one.is_held).astype(np.int32)
-                for whole in self._wholes_of(one, near):
-                    is_part = fresh.has(whole)
-                    if held:
-                        is_part |= ~one.is_new[near] & held.has(whole)
-                    new[one.figure[near[is_part]]] = True
+            for link in links:
+                is_part = fresh.has(link.whole)
+                if held:
+                    is_part |= ~link.is_new & held.has(link.whole)
+                new[link.part[is_part]] = True
             new &= value > 0
             value[new] = 0
         for one in cells:
             shown[one.mart][one.column][one.rows] = value[one.figure]
+
+    def _links(self, cells: _Cells, value: Ints, known: _Keys) -> Iterator[_Links]:
+        """The small cells that may be part of another small one: only what is small can be 0 in the end."""
+        counts = value[cells.figure]
+        near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~cells.is_held).astype(np.int32)
+        own = cells.key[near]
+        # what has the same coordinates in another mart is a whole as well
+        for number, whole in enumerate(chain((own,), self._wholes_of(cells, near))):
+            at = np.flatnonzero(known.may_have(whole) & ((whole != own) | (number == 0)))
+            if len(at):
+                yield _Links(cells.figure[near[at]], whole[at], cells.is_new[near[at]])
 
     def _cells(self, shown: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
         """All cells that can be published and count somebody, or did where they are held; the value of each figure."""
@@ -207,9 +234,14 @@ class _Keys:
     def __len__(self) -> int:
         return len(self._sorted)
 
+    def may_have(self, keys: Uints) -> Flags:
+        """Which of some numbers are in it, and some of those that are not: quick."""
+        found: Flags = self._seen[keys & self._lowest]
+        return found
+
     def has(self, keys: Uints) -> Flags:
         """Which of some numbers are in it."""
-        found: Flags = self._seen[keys & self._lowest]
+        found = self.may_have(keys)
         likely = np.flatnonzero(found)
         if not len(likely):
             return found
