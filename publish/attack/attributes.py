@@ -144,10 +144,12 @@ def _by_outcome(
 def _expected(size: Floats, share: Floats, shown: Counts, capped: Flags | None, deviation: Deviation) -> Floats:
     """The expected true counts behind published ones. Before: a part of the group that is the city's share of it, more
     or less, as units differ."""
-    whole, of_city = (one.ravel()[:, None] for one in np.broadcast_arrays(size, np.clip(share, 1e-4, 1 - 1e-4)))
+    whole, of_city = (one.ravel() for one in np.broadcast_arrays(size, np.clip(share, 1e-4, 1 - 1e-4)))
     flat, counts = shown.ravel(), np.arange(deviation.top + 1)
     number = np.rint(np.minimum(whole, 10 * deviation.top))
-    prior = betabinom.pmf(counts, number, LIKE_CITY * of_city, LIKE_CITY * (1 - of_city)) + 1e-9
+    pairs, pair = np.unique(number + 1j * of_city, return_inverse=True)  # many groups have the same
+    number, of_city = pairs.real[:, None], pairs.imag[:, None]
+    prior = (betabinom.pmf(counts, number, LIKE_CITY * of_city, LIKE_CITY * (1 - of_city)) + 1e-9)[pair]
     likelihood = deviation.of(flat)
     if capped is not None and capped.any():
         likelihood = np.where(capped.ravel()[:, None], deviation.at_least(flat + 1), likelihood)
