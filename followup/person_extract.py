@@ -12,12 +12,17 @@ from typing import Any
 
 from ingest.contracts import Contract, load_contracts
 from ingest.districts import load_districts
+from ingest.findings import count_with_noun
 from ingest.maintenance.finding_person import FoundPerson, OfSubmission
 from ingest.settings import CITY_TIME, Settings
 
 FOLDER = "extracts"
 """In the home: no backup has it."""
-_STATES = {"accepted": "godkänd, ersatt av en nyare fil", "refused": "avvisad", "withdrawn": "återkallad"}
+_STATES = {
+    "accepted": "Filen är godkänd, och ersatt av en nyare fil.",
+    "refused": "Filen är avvisad.",
+    "withdrawn": "Filen är återkallad.",
+}
 _STORED = {
     "birth_date": "Födelsedatum",
     "is_birth_date_exact": "Födelsedatumet är exakt",
@@ -75,7 +80,9 @@ def _parts(found: FoundPerson, now: datetime, settings: Settings) -> Iterator[st
         "här: raderna är sparade med en pseudonym i stället. Den som lämnar ut utdraget kontrollerar vem det "
         "gäller.</p>\n"
     )
-    yield f"<h2>Sammanfattning</h2>\n<ul><li>{found.rows} rader i {len(found.submissions)} filer</li>"
+    rows = count_with_noun(found.rows, "rad", "rader")
+    files = count_with_noun(len(found.submissions), "fil", "filer")
+    yield f"<h2>Sammanfattning</h2>\n<ul><li>{rows} i {files}</li>"
     quarters = sorted({one.submission.reporting_quarter or "okänt" for one in found.submissions})
     units = sorted({_unit(one.submission.district_code) for one in found.submissions})
     yield f"<li>Kvartal: {escape(', '.join(map(_quarter, quarters)) or 'inga')}</li>"
@@ -98,8 +105,8 @@ def _of_submission(one: OfSubmission) -> Iterator[str]:
     contract = load_contracts().get(sent.dataset or "")
     what = contract.short_title_sv if contract is not None else "Fil vars namn inte säger vad den är"
     title = f"{what}, {_quarter(sent.reporting_quarter or 'okänt')}, {_unit(sent.district_code)}"
-    state = "gäller nu" if one.is_in_force else _STATES.get(sent.state, sent.state)
-    yield f"<h2>{escape(title)}</h2>\n<p>Inlämnad {sent.submitted_at:%Y-%m-%d} (UTC). Filen är {escape(state)}.</p>\n"
+    state = "Filen gäller nu." if one.is_in_force else _STATES.get(sent.state, f"Filen är {sent.state}.")
+    yield f"<h2>{escape(title)}</h2>\n<p>Inlämnad {sent.submitted_at:%Y-%m-%d} (UTC). {escape(state)}</p>\n"
     if one.has_original:
         yield "<p>Filen som enheten skickade är sparad krypterad, med personnumret.</p>\n"
     if not one.rows:
@@ -108,7 +115,7 @@ def _of_submission(one: OfSubmission) -> Iterator[str]:
         yield "<table>"
         for name, value in row.cells.items():
             if value is not None:
-                label, said = escape(_label(name, contract)), _said(name, value, contract)
+                label, said = escape(_label(name, contract)), _said(name, value, contract, sent.district_code)
                 yield f'<tr><th scope="row">{label}</th><td>{said}</td></tr>'
         yield "</table>\n"
     if one.explanations:
@@ -140,14 +147,14 @@ def _label(name: str, contract: Contract | None) -> str:
     return names.get(name, name)
 
 
-def _said(name: str, value: Any, contract: Contract | None) -> str:
+def _said(name: str, value: Any, contract: Contract | None, district_code: str) -> str:
     """A value in words: the label of a code, ja or nej."""
     if isinstance(value, bool):
         return "ja" if value else "nej"
     column = next((one for one in contract.columns if one.name == name), None) if contract is not None else None
     if contract is None or column is None or column.type not in ("code", "code_list"):
         return escape(str(value))
-    codes = contract.code_list(name, "")
+    codes = contract.code_list(name, district_code)
     labels = dict(zip(codes.codes, codes.labels, strict=True))
     return escape(", ".join(labels.get(part, part) for part in str(value).split("|")))
 
