@@ -179,6 +179,8 @@ class Cluster:
             source, _, target = declared.partition(":")
             if target.startswith("/app/ingest/districts.yml"):
                 found["FOLLOWUP_DISTRICTS"] = str(ROOT / source)
+            if target.startswith("/app/dbt_project/organisation"):
+                found["FOLLOWUP_ORGANISATION"] = str(ROOT / source)
         return found | self.more
 
     def _port(self, what: str) -> int:
