@@ -14,10 +14,11 @@ from contextlib import contextmanager, nullcontext
 
 import uvicorn
 
+from ingest.districts import load_districts
 from ingest.failures import in_sentences
 from ingest.file_permissions import close_home, go_private
 from ingest.logs import TEXT, start_logging
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 from portal.app import make_app
 from portal.serving import server_options
 from portal.settings import PortalSettings
@@ -74,13 +75,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     try:
         settings, own = Settings(), PortalSettings()
+        load_districts()  # without units every page would fail, and every worker
         start_logging(settings, logging.INFO)
         close_home(settings.home)
         log.info("serving %s on %s port %s", own.url, own.host, own.port)
         with nullcontext() if chosen.no_workers else workers():
             serve(settings, own)
     except Exception as error:
-        sentences = in_sentences(error)
+        sentences = [str(error)] if isinstance(error, SettingsError) else in_sentences(error)
         if not sentences:
             raise
         for sentence in sentences:
