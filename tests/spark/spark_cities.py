@@ -108,7 +108,7 @@ def _drawn_episode(random: Random, unit: str, quarter: str, number: int, people:
     name, person = f"e{unit[:2]}{quarter}-{number}", f"p{random.randrange(people)}"
     decided = _days(quarter, random, 30)
     if random.randrange(2):
-        return episode(name, person, str(decided), regi=random.choice(["egen", "extern"]))
+        return episode(name, person, str(decided), regi=random.choice(["egen", "upphandlad"]))
     started = decided + timedelta(days=random.randrange(20))
     return ended_episode(
         name, person, str(decided), str(started), str(started + timedelta(days=random.randrange(1, 30)))
