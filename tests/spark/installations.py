@@ -22,8 +22,6 @@ _SMALL = """
 spark.sql.codegen.wholeStage      false
 spark.sql.codegen.factoryMode     NO_CODEGEN
 spark.sql.shuffle.partitions      2
-spark.driver.extraJavaOptions     -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-spark.executor.extraJavaOptions   -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 """
 """Spark's settings for tables of a few rows: compiling Java code for each query takes longer than the query."""
 
