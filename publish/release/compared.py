@@ -82,6 +82,7 @@ def compare_districts(
     numbers = {name: np.full(len(rows), np.nan) for name in ("city_value", "gap", *OF_DISTRICTS, *OF_THE_CITY)}
     listed = {name: np.full(len(rows), None, dtype=object) for name in ("funnel_position", "districts_outside")}
     for (_, kind, _, _), members in pages.items():
+        members = sorted(members, key=units.__getitem__)  # sums of fractions must not follow the warehouse's order
         page = np.array(members)
         city = next((row for row in members if units[row] == whole_code()), None)
         if city is None:

@@ -14,7 +14,7 @@ from publish.derive.exact import Noise, count_deviations, row_variances
 from publish.derive.grouped import grouped_medians, mean_variance, median_variances
 from publish.marts.declared import load_marts
 from publish.policy import load_policy
-from publish.release.compared import OF_DISTRICTS, rank_fill_rates
+from publish.release.compared import OF_DISTRICTS, OF_THE_CITY, rank_fill_rates
 from publish.release.deriving import Published
 from publish.release.equity import BANDS, EXACT, GOALS, RATES, WAITS, derive_equity
 from publish.release.keyed import Rows
@@ -183,6 +183,24 @@ def test_equity_is_of_published_rates_and_compares_districts_only() -> None:
     assert found.numbers["coefficient_of_variation"][4] == pytest.approx(deviation / mean)
     assert np.isnan(found.numbers["districts_compared"][:4]).all()
     assert found.too_few.tolist() == [False, False, True, False, False]
+
+
+def test_a_comparison_is_the_same_to_the_last_bit_in_whatever_order_the_warehouse_has_its_rows() -> None:
+    units = [*(f"unit{number:02}" for number in range(14)), "stockholm"]
+    wholes = [4000.0 + 371 * number for number in range(14)]
+    numbers = [(7.0 + number * number % 11, whole) for number, whole in enumerate(wholes)]
+    numbers.append((sum(one for one, _ in numbers), sum(wholes)))
+    shown = []
+    for order in (list(range(15)), [*range(14, -1, -1)], np.random.default_rng(3).permutation(15).tolist()):
+        found = equity_rows(
+            "collaboration_activities_per_1000", "per_1000", [units[at] for at in order],
+            [numbers[at] for at in order], "ar",
+        )  # fmt: skip
+        derive_equity(found, {}, set(units[:14]), PTABLE)
+        back = np.argsort(order)
+        shown.append({name: found.numbers[name][back].tobytes() for name in (*OF_DISTRICTS, *OF_THE_CITY)})
+        assert found.numbers["between_variance"][back][14] > 0
+    assert shown[0] == shown[1] == shown[2]
 
 
 def test_equity_of_what_is_no_person_is_exact_and_without_a_figure_there_is_no_row() -> None:
