@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ingest.organisation import whole_code
-
 TOTAL = "alla"
 """The code of a dimension that a figure is not cut by."""
 QUARTER, ROLLING, YEAR = "kvartal", "rullande_ar", "ar"
@@ -61,7 +59,8 @@ class Declared:
     """(cases, persons): persons are counted once, so they do not add up."""
     stocks: frozenset[str] = frozenset()
     """Measures of a day: they do not add up over periods."""
-    city: str = field(default_factory=whole_code)
+    city: str = "stockholm"
+    """The unit that is the sum of all."""
     current: Mapping[str, str] = field(default_factory=dict)
     """A unit that was merged, and the unit that it belongs to today."""
     divisions: tuple[str, str] = ("as_submitted", "today")

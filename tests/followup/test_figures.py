@@ -11,6 +11,10 @@ from rich.console import Console
 from followup.local.figures import groups_table, release_table
 
 RECRUITMENT = """
+create schema core;
+create table core.dim_district as select * from (
+    values ('stockholm', 'city'), ('farsta', 'district'), ('bromma', 'district')
+) as units (district_code, kind);
 create schema marts;
 create table marts.mart_recruitment (
     district_code varchar, district_basis varchar, reporting_quarter varchar, cohort_basis varchar,

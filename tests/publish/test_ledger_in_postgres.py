@@ -339,22 +339,21 @@ def test_sessions_of_processes_at_once_are_all_there_and_all_end_when_the_user_i
     together, said = fork.Barrier(AT_ONCE), fork.SimpleQueue()
 
     def sign_in_twice(number: int) -> None:
-        ended = "fine"
+        ended, own = "fine", Ledger(url)
         try:
-            own = Ledger(url)
             together.wait()
             for _ in range(2):
                 given = Try("anna", "right", Browser(f"192.0.2.{number}", "x\0y"))
                 token = sign_in(own, passwords, given, times, now).token
                 if find(own, token, times, now + timedelta(minutes=2)) is None:
                     ended = "signed out"
-            if number == 0:
-                disable_user(own, user, now)
-            own.close()
-        except SignInRefused:
+        except SignInRefused:  # disabled by now, or too many tries at once
             ended = "refused"
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
             ended = f"{type(error).__name__}: {error}"
+        if number == 0:
+            disable_user(own, user, now)
+        own.close()
         said.put(ended)
 
     processes = [fork.Process(target=sign_in_twice, args=(number,)) for number in range(AT_ONCE)]
