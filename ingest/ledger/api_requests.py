@@ -52,9 +52,11 @@ def begin(ledger: Ledger, token_id: int, key: str, now: datetime) -> Answer | No
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         row = {"token_id": token_id, "key_hash": _hash(key), "created_at": now, **claim}
         adding = dialect.insert(api_request).values(**row).on_conflict_do_nothing().returning(api_request.c.token_id)
-        if connection.execute(adding).first() is not None:
-            return None
-        found = connection.execute(sa.select(api_request).where(*_is(token_id, key)).with_for_update()).one()
+        found = None
+        while found is None:  # the other request may have given up just now
+            if connection.execute(adding).first() is not None:
+                return None
+            found = connection.execute(sa.select(api_request).where(*_is(token_id, key)).with_for_update()).first()
         if found.status is not None:
             return Answer(found.request_hash, found.status, found.answer)
         if not is_free(found.claimed_by, found.claim_until, now):

@@ -105,7 +105,7 @@ def reserve(ledger: Ledger, keys: Sequence[Key], now: datetime) -> timedelta | N
             return wait
     with ledger.engine.connect() as connection, connection.begin() as transaction:
         for key in _in_order(keys):
-            _add_if_missing(connection, key, now)
+            _hold(connection, key, now)
         if wait := _longest_wait(connection, keys, now, is_changing=True):
             transaction.rollback()
             return wait
@@ -185,7 +185,10 @@ def _longest_wait(
     return longest or None
 
 
-def _add_if_missing(connection: sa.Connection, key: Key, now: datetime) -> None:
+def _hold(connection: sa.Connection, key: Key, now: datetime) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"kind": key.kind, "key_hash": key.key_hash, "failures": 0, "tried_at": now}
-    connection.execute(dialect.insert(login_attempt).values(**row).on_conflict_do_nothing())
+    adding = dialect.insert(login_attempt).values(**row)
+    # an update that changes nothing holds the row: left as it is, another process may remove it before it is read
+    held = adding.on_conflict_do_update(index_elements=["kind", "key_hash"], set_={"kind": adding.excluded.kind})
+    connection.execute(held)

@@ -6,6 +6,8 @@ import multiprocessing
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,15 +26,16 @@ from ingest.ledger import (
     api_tokens,
     decisions,
     leases,
+    login_attempts,
     uploads,
 )
 from ingest.ledger.claims import Claim, ClaimLost, end_claimed
 from ingest.ledger.leases import holder_here
-from ingest.ledger.login_attempts import LIMITS
+from ingest.ledger.login_attempts import LIMITS, name_key
 from ingest.ledger.opening import shown_location
 from ingest.ledger.portal_users import Role, add_user, disable_user
 from ingest.ledger.sessions import Browser, SessionTimes, find, sessions
-from ingest.ledger.tables import installation, portal_session
+from ingest.ledger.tables import api_token, installation, portal_session
 from ingest.ledger.tables import lease as lease_table
 from ingest.ledger.uploads import Upload
 from ingest.portal_login.passwords import Cost, Passwords
@@ -326,6 +329,46 @@ def test_guesses_of_processes_at_once_are_no_more_than_the_limit_and_one_name_is
     assert Counter(one.action for one in acts.acts(ledger)) == {"user.added": 1, "login.refused": free}
     assert acts.verify(ledger).holds
     ledger.close()
+
+
+def during_the_first_insert(ledger: Ledger, act: Callable[[], object]) -> threading.Thread:
+    """Act beside the next connection that inserts, right after it has: it may have to wait for its end."""
+    beside = threading.Thread(target=act)
+
+    def begin(*given: Any) -> None:
+        if str(given[2]).startswith("INSERT") and not beside.ident:
+            beside.start()
+            beside.join(timeout=0.5)
+
+    sa.event.listen(ledger.engine, "after_cursor_execute", begin)
+    return beside
+
+
+def test_what_another_process_removes_between_adding_and_reading_stops_nobody(url: str) -> None:
+    ledger, other, now = Ledger(url), Ledger(url), datetime(2026, 3, 2)
+    key = name_key(ledger, "anna")
+    assert login_attempts.reserve(ledger, [key], now) is None
+
+    def forget() -> None:
+        with other.engine.begin() as connection:
+            login_attempts.forget_name(connection, key)
+
+    beside = during_the_first_insert(ledger, forget)
+    assert login_attempts.reserve(ledger, [key], now) is None
+    beside.join()
+    ledger.close()
+
+    ledger, token = Ledger(url), 1
+    made = {"token_hash": "0", "name": "x", "district_code": "farsta", "scopes": "read", "created_by": "x"}
+    with ledger.engine.begin() as connection:
+        connection.execute(api_token.insert().values(token_id=token, created_at=now, expires_at=now, **made))
+    assert api_requests.begin(ledger, token, "key", now) is None
+    beside = during_the_first_insert(ledger, lambda: api_requests.give_up(other, token, "key"))
+    with suppress(api_requests.AnsweredElsewhere):  # of SQLite, where the other had to wait
+        assert api_requests.begin(ledger, token, "key", now) is None
+    beside.join()
+    for one in (ledger, other):
+        one.close()
 
 
 def test_sessions_of_processes_at_once_are_all_there_and_all_end_when_the_user_is_disabled(url: str) -> None:
