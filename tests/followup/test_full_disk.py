@@ -1,4 +1,4 @@
-"""Receiving, building and publishing on a disk that fills up: a few points of the sweep in `full_disk.py`."""
+"""Receiving, building and publishing on a disk that fills up, at some points; `make test-full-disk` takes more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from city import built_city, drawn_files, received_city
 
 @pytest.mark.parametrize(
     ("commands", "points"),
-    [("receive", ["0.35", "0.8"]), ("build,publish", ["0.02", "0.6"])],
+    [("receive", ["0.35", "0.8"]), ("build,publish", ["0.6"])],
 )
 def test_commands_on_a_full_disk_say_so_lose_nothing_and_are_finished_by_the_next_run(
     commands: str, points: list[str]
@@ -29,4 +29,4 @@ def test_commands_on_a_full_disk_say_so_lose_nothing_and_are_finished_by_the_nex
         check=False, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert done.stdout.count(": 3 ") == 2 * len(commands.split(",")), done.stdout
+    assert done.stdout.count(": 3 ") == len(points) * len(commands.split(",")), done.stdout
