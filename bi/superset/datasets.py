@@ -12,7 +12,7 @@ from typing import Any
 
 from charts import Chart, Column, Columns, greatest, sort_column
 
-from ingest.districts import read_seed
+from ingest.organisation_tables import read_seed
 from publish.labels import label
 from publish.serving.series_breaks import EVERY_MEASURE
 from publish.views.declared import View, load_views
