@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 
-from ingest.districts import read_seed
+from ingest.organisation_tables import read_seed
 from publish.views.declared import load_views
 
 VIEWS = {view.name: view for view in load_views()}
