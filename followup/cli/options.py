@@ -161,6 +161,19 @@ def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def ask_for_person_number() -> str:
+    """Ask for a person's number at the terminal, twice, and show nothing of it.
+
+    Raises:
+        typer.BadParameter: there is no terminal; a number in a pipe would be in a file or a history.
+    """
+    if not is_terminal():
+        raise typer.BadParameter("there is no terminal to ask for the number at: run it at one")
+    return str(
+        typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
+    )
+
+
 def quarter_of(text: str | Quarter) -> Quarter:
     """Read an option's quarter.
 

@@ -50,6 +50,8 @@ class PublishedTable:
 class Declared:
     """What readers know of the figures beside the figures."""
 
+    city: str
+    """The unit that is the sum of all."""
     parts: tuple[tuple[str, str], ...] = ()
     """(whole, part): of the same records."""
     parents: Mapping[str, str] = field(default_factory=dict)
@@ -59,8 +61,6 @@ class Declared:
     """(cases, persons): persons are counted once, so they do not add up."""
     stocks: frozenset[str] = frozenset()
     """Measures of a day: they do not add up over periods."""
-    city: str = "stockholm"
-    """The unit that is the sum of all."""
     current: Mapping[str, str] = field(default_factory=dict)
     """A unit that was merged, and the unit that it belongs to today."""
     divisions: tuple[str, str] = ("as_submitted", "today")

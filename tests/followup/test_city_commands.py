@@ -145,7 +145,7 @@ def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
     place = built_city().copy(tmp_path / "p")
     for name, value in place.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("followup.cli.commands.city_decisions.is_terminal", lambda: True)
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     drawn = drawn_files() / "alvsjo" / "alvsjo_arenden_2018Q1.csv"
     number = re.findall(rb"\d{8}-\d{4}", drawn.read_bytes())[0].decode()
     before = _cases(place)

@@ -351,7 +351,7 @@ def test_a_question_that_nobody_answers_is_wrong_usage_and_an_interrupted_one_a_
 ) -> None:
     assert "no terminal" in run("erase", "--originals", expect=2)
     assert "no terminal" in run("erase", "--person", expect=2)
-    monkeypatch.setattr("followup.cli.commands.city_decisions.is_terminal", lambda: True)
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     assert "interrupted" in run("erase", "--person", expect=3)
 
 

@@ -120,7 +120,10 @@ def test_document_is_written_and_read_back_the_same_and_versions_differ_by_it() 
     one = mapping({"utredning_slut": ["saknas", "-", 'a "b"']}, DATES)
     assert read_mapping(as_yaml(one).encode()) == one
     assert one != mapping({"utredning_slut": ["saknas"]}, DATES) and one.words_of("arenden").count == 6
-    lists = b"unit: bromma\nvalid_from: 2018Q1\ndatasets: {arenden: {empty: {orsak: saknas}, dates: {inkom_datum: '\xc3\x85\xc3\x85MMDD '}}}"  # noqa: E501  (one line as a person may write it)
+    lists = (
+        b"unit: bromma\nvalid_from: 2018Q1\n"
+        b"datasets: {arenden: {empty: {orsak: saknas}, dates: {inkom_datum: '\xc3\x85\xc3\x85MMDD '}}}"
+    )
     words = read_mapping(lists).words_of("arenden")
     assert words.empties == (EmptyWord("orsak", "saknas"),) and words.dates == (DateForm("inkom_datum", "ååmmdd"),)
 

@@ -90,7 +90,7 @@ def typed(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Instal
     for name, value in places.items():
         monkeypatch.setenv(f"FOLLOWUP_{name}", str(installation.root / value))
     monkeypatch.setenv("FOLLOWUP_NOW", "2018-12-01T08:00:00")
-    monkeypatch.setattr("followup.cli.commands.person.is_terminal", lambda: True)
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: True)
     return installation
 
 
@@ -139,6 +139,6 @@ def test_a_number_that_is_not_found_is_said_so_and_no_file_is_written(typed: Ins
 
 
 def test_a_number_in_a_pipe_is_not_asked_for(typed: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("followup.cli.commands.person.is_terminal", lambda: False)
+    monkeypatch.setattr("followup.cli.options.is_terminal", lambda: False)
     done = CliRunner().invoke(app, ["person", "extract"], input=f"{NUMBER}\n")
     assert done.exit_code == 2 and "no terminal" in " ".join(done.output.replace("│", " ").split())

@@ -12,7 +12,7 @@ from followup import deciding
 from followup.cli import output
 from followup.cli.commands.backup import remind_of_backups
 from followup.cli.marts import rebuild_marts
-from followup.cli.options import Exit, console, errors, is_agreed, is_terminal, quarter_of
+from followup.cli.options import Exit, ask_for_person_number, console, errors, is_agreed, quarter_of
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
@@ -320,9 +320,7 @@ def _erase_person(settings: Settings) -> Exit:
     from ingest.maintenance.erasing import NotAPersonNumber, erase_person
     from ingest.recording import open_intake
 
-    if not is_terminal():  # a number in a pipe would be in a file or a history
-        raise typer.BadParameter("there is no terminal to ask for the number at: run it at one")
-    number = typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
+    number = ask_for_person_number()
     with open_intake(settings) as intake:
         try:
             with output.progress(errors) as bar:

@@ -9,7 +9,7 @@ import typer
 
 from followup import deciding
 from followup.cli import output
-from followup.cli.options import Exit, console, errors, is_terminal
+from followup.cli.options import Exit, ask_for_person_number, console, errors
 from ingest.settings import Settings
 
 person_app = typer.Typer(help="What is stored of one person.", no_args_is_help=True)
@@ -48,9 +48,7 @@ def extract(
     settings = Settings()
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} is there already and is never overwritten")
-    if not is_terminal():  # a number in a pipe would be in a file or a history
-        raise typer.BadParameter("there is no terminal to ask for the number at: run it at one")
-    number = typer.prompt("Personnummer (nothing is shown while you type)", hide_input=True, confirmation_prompt=True)
+    number = ask_for_person_number()
     with open_intake(settings) as intake:
         try:
             with output.progress(errors) as bar:

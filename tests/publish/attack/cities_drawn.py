@@ -122,7 +122,7 @@ def attacked(true, secret, deviation=None, **declared):
     """Figures of a release, its relations, and the true count of each cell."""
     deviation = deviation or Deviation()
     figures = Figures.from_table(release(true, drawn(true, secret, deviation)))
-    system = relations_of(figures, Declared(**declared), deviation)
+    system = relations_of(figures, Declared("stockholm", **declared), deviation)
     return figures, system, system.cells.true_of(truth(true))
 
 
@@ -142,7 +142,7 @@ def exact(*row, **cut):
 def interval(rows, wanted, known=(), **declared):
     """The bounds that follow of one cell, by relations and by linear programs."""
     figures = Figures.from_table(pa.Table.from_pylist(rows))
-    system = relations_of(figures, Declared(**declared), Deviation())
+    system = relations_of(figures, Declared("stockholm", **declared), Deviation())
     codes = np.array([[figures.code(column, name) for column, name in zip(figures.columns, wanted, strict=True)]])
     cell = system.cells.find(codes.astype(np.int16))
     mine = {int(system.cells.cell_of_row[row]): count for row, count in known}

@@ -12,7 +12,9 @@ from publish.attack.likelihood import Deviation
 from publish.attack.samples import families_of, samples
 
 MEASURES = ("concluded", "offered", "accepted")
-DECLARED = Declared(parts=(("concluded", "offered"), ("offered", "accepted")), sensitive=frozenset({"reason"}))
+DECLARED = Declared(
+    "stockholm", parts=(("concluded", "offered"), ("offered", "accepted")), sensitive=frozenset({"reason"})
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,6 @@ def test_samples_take_turns_and_keep_to_their_size(city):
 def test_families_join_what_flows_and_persons_link():
     rows = {"stock", "came", "went", "persons", "cases", "alone"}
     figures = Figures(("measure",), (tuple(sorted(rows)),), *(np.zeros((0, 1)),) * 4)
-    declared = Declared(flows=(Flow("stock", ("came",), ("went",)),), distinct=(("cases", "persons"),))
+    declared = Declared("stockholm", flows=(Flow("stock", ("came",), ("went",)),), distinct=(("cases", "persons"),))
     joined = [frozenset({"alone"}), frozenset({"came", "stock", "went"}), frozenset({"cases", "persons"})]
     assert families_of(figures, declared) == joined

@@ -15,7 +15,9 @@ Q1 = "2018Q1"
 
 
 def cells_of(rows, **declared):
-    return relations_of(Figures.from_table(pa.Table.from_pylist(rows)), Declared(**declared), Deviation()).cells
+    return relations_of(
+        Figures.from_table(pa.Table.from_pylist(rows)), Declared("stockholm", **declared), Deviation()
+    ).cells
 
 
 def true_of(cells, counts):
