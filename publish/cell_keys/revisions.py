@@ -78,6 +78,7 @@ def decide(
     parts: Parts | None = None,
     least_changed: int = 1,
     gone: Set[Group] = frozenset(),
+    unfinished: Set[Group] = frozenset(),
 ) -> list[Decided]:
     """What a release does with each group.
 
@@ -98,23 +99,30 @@ def decide(
             the others. So the changes of those that wait must be none, or as many together.
         gone: of units that are part of another in today's division: they never wait. Beside the unit that they are
             part of now, their figures would be counted twice; as reported they are published as before.
+        unfinished: published groups that can't be made anew now, as files are missing: they wait, whatever is counted.
 
     Returns:
         Every group of `salts` and `earlier`, in order.
     """
     past, sketches = _past_of(earlier), sketches or {}
     there = {group: known for group, known in past.items() if group not in gone}
-    too_few = _too_few(salts, there, sketches, parts or {}, least_changed)
+    unfinished = {group for group in unfinished if past.get(group, _NO_PAST).last}
+    too_few = _too_few(salts, there, sketches, parts or {}, least_changed, unfinished)
     groups = sorted(salts.keys() | past.keys(), key=lambda group: (_together(group), group))
     decided: list[Decided] = []
     for _, found in groupby(groups, key=_together):
         some = [(group, salts.get(group, NOTHING), past.get(group, _NO_PAST)) for group in found]
         is_spent = any(
-            wanted not in (NOTHING, *known.salts) and len(known.salts) >= cap and group not in too_few
+            wanted not in (NOTHING, *known.salts) and len(known.salts) >= cap and group not in too_few | unfinished
             for group, wanted, known in some
         )
         waits = {group for group, _, _ in some if (is_spent and not is_yearly_revision) or group in too_few}
-        decided += [_of_one(*one, sketches.get(one[0], b""), is_held=one[0] in waits - gone) for one in some]
+        decided += [
+            _held(group, known)
+            if group in unfinished
+            else _of_one(group, wanted, known, sketches.get(group, b""), is_held=group in waits - gone)
+            for group, wanted, known in some
+        ]
     return sorted(_numbered(decided, earlier, sealed), key=lambda one: one.group)
 
 
@@ -165,7 +173,12 @@ def _past_of(earlier: Sequence[Draw]) -> dict[Group, _Past]:
 
 
 def _too_few(
-    salts: Mapping[Group, int], past: Mapping[Group, _Past], sketches: Mapping[Group, bytes], parts: Parts, least: int
+    salts: Mapping[Group, int],
+    past: Mapping[Group, _Past],
+    sketches: Mapping[Group, bytes],
+    parts: Parts,
+    least: int,
+    unfinished: Set[Group],
 ) -> set[Group]:
     """Published groups that wait as too few of their records, or of those of their parts that wait, have changed."""
     changed: dict[Group, int] = {}
@@ -176,7 +189,7 @@ def _too_few(
             is_known = (sketch or wanted == NOTHING) and (known.sketch or last == NOTHING)
             found = changed_at_least(known.sketch, sketch) if is_known else None
             changed[group] = least if found is None else max(found, 1)
-    waiting = {group for group, records in changed.items() if records < least}
+    waiting = {group for group, records in changed.items() if records < least or group in unfinished}
     # a sum of sums comes after what it is the sum of
     for group in sorted(changed.keys() & parts.keys(), key=lambda one: (len(_all_parts(one, parts)), one)):
         for those in parts[group]:
@@ -197,12 +210,16 @@ def _of_one(group: Group, wanted: int, known: _Past, sketch: bytes, *, is_held: 
     if not known.salts:
         return Decided(group, "first", wanted, 1, sketch=sketch)
     if is_held:
-        return Decided(group, "held", known.last or NOTHING, count)
+        return _held(group, known)
     if wanted == NOTHING:
         return Decided(group, "emptied", NOTHING, count)
     if wanted in known.salts:
         return Decided(group, "returned", wanted, count, sketch=sketch)
     return Decided(group, "anew", wanted, count + 1, sketch=sketch)
+
+
+def _held(group: Group, known: _Past) -> Decided:
+    return Decided(group, "held", known.last or NOTHING, len(known.salts))
 
 
 def _numbered(decided: Iterable[Decided], earlier: Sequence[Draw], sealed: Collection[Period]) -> list[Decided]:

@@ -24,6 +24,7 @@ from publish.release.approving import FILE_NAME, ReleaseRefused, proposal_folder
 from publish.release.attacking import Attacked, attack_figures, long_form, measures_of
 from publish.release.deriving import Published
 from publish.release.groups import salts_of
+from publish.release.held import unfinished
 from publish.release.keyed import Flags, Rows, keyed_warehouse, merged_units, read_mart
 from publish.release.known import relations_known
 
@@ -42,7 +43,7 @@ def audit_release(
     """Attack the figures of a release's file.
 
     The true counts, by which the attacks are scored, are those of the warehouse now. Groups of figures whose content
-    has changed since they were drawn help to find others, and nothing is scored by them.
+    has changed since they were drawn, or can't be counted now, help to find others, and nothing is scored by them.
 
     Args:
         settings: the installation's.
@@ -75,6 +76,7 @@ def audit_release(
     counted = {name: _all_of(read[name].rows) for name in stored}
     now = salts_of(read.values(), measures, secret)
     changed = [group for group in now.keys() | drawn.keys() if now.get(group, NOTHING) != drawn.get(group, NOTHING)]
+    changed += unfinished([one.rows for one in read.values()], file)
     published, _ = long_form(stored, declared, release_id)
     _, truth = long_form(counted, declared, release_id)
     policy = policy or load_policy()

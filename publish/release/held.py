@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from publish.marts.declared import family_of
 from publish.release.deriving import Published
 from publish.release.groups import by_measure, counted_in
 from publish.release.keyed import Flags, Ints, Place, Rows
+from publish.release.periods import QUARTER
 
 Index = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -112,6 +113,29 @@ def hold(rows: Rows, held: Collection[Group], current: Path | None) -> Held:
     return Held(together, columns, table, found)
 
 
+def unfinished(marts: Sequence[Rows], current: Path | None) -> set[Group]:
+    """Groups that can't be made anew: a mart shows figures of them, and has no row there now that can be published.
+
+    A file was taken back, or another is expected. Some of these families may be counted by other marts, or hold too few
+    records to be taken away. So the place waits as a whole, as it is published: a row of which one family waited and
+    another was empty would show a 0 that is not true.
+
+    Args:
+        marts: their rows that can be published now.
+        current: the file of the current release; None where there is none.
+    """
+    found: set[Group] = set()
+    if current is None:
+        return found
+    for rows in marts:
+        if rows.mart.period is None or "district_code" not in rows.mart.keys:
+            continue
+        families = {family_of(measure) for measure in rows.mart.measures()}
+        for place in _current_places(current, rows) - set(rows.places[1]):
+            found |= {place.group(family) for family in families}
+    return found
+
+
 def _group(place: Place, measure: str) -> Group:
     return place.group(family_of(measure))
 
@@ -120,17 +144,35 @@ def _current_rows(current: Path, rows: Rows, places: Collection[tuple[str, str, 
     """The current release's rows of a mart in these places."""
     mart = rows.mart
     with duckdb.connect(str(current), read_only=True) as connection:
-        there = connection.execute(
-            "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [_PUBLISHED, mart.mart]
-        ).fetchone()
-        if there is None:
+        if not _is_shown(connection, mart.mart):
             return pa.table({})
         query = f"select * from {_PUBLISHED}.{mart.mart}"
         if mart.period is not None and "district_code" in mart.keys:
-            kinds = "period_kind, period" if rows.has("period_kind") else f"'kvartal', {mart.period}"
             listed = ", ".join("({}, {}, {}, {})".format(*(_text(part) for part in one)) for one in sorted(places))
-            query += f" where (district_code, district_basis, {kinds}) in ({listed})"
+            query += f" where ({_place_columns(rows)}) in ({listed})"
         return connection.execute(query).to_arrow_table()
+
+
+def _current_places(current: Path, rows: Rows) -> set[Place]:
+    """The places of which the current release has a row of a mart."""
+    with duckdb.connect(str(current), read_only=True) as connection:
+        if not _is_shown(connection, rows.mart.mart):
+            return set()
+        query = f"select distinct {_place_columns(rows)} from {_PUBLISHED}.{rows.mart.mart}"
+        return {
+            Place(str(unit), str(basis), (str(kind), str(period)))
+            for unit, basis, kind, period in connection.execute(query).fetchall()
+        }
+
+
+def _is_shown(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    return connection.execute(query, [_PUBLISHED, mart]).fetchone() is not None
+
+
+def _place_columns(rows: Rows) -> str:
+    kinds = "period_kind, period" if rows.has("period_kind") else f"'{QUARTER}', {rows.mart.period}"
+    return f"district_code, district_basis, {kinds}"
 
 
 def _text(value: str) -> str:

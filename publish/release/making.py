@@ -23,7 +23,7 @@ from publish.release.deriving import Method, Published, derive
 from publish.release.drawing import Drawing
 from publish.release.equity import derive_equity
 from publish.release.groups import published_groups, salts_of
-from publish.release.held import Held, hold
+from publish.release.held import Held, hold, unfinished
 from publish.release.keyed import TODAY, Flags, KeyedMart, Rows, keyed_warehouse, merged_units, read_mart
 from publish.release.periods import quarters_in
 from publish.release.pilot import derive_pilot_effect
@@ -112,6 +112,8 @@ def make(
     wanted = published_groups(read)
     groups = {group: salt for group, salt in salts.items() if group in wanted}
     sketches = sketches_of(read, measures, secret)
+    known = {group_of(draw) for draw in earlier}
+    gone = {one for one in known if one.basis == TODAY and one.unit in successors}
     decided = decide(
         groups,
         _masked(earlier, secret),
@@ -119,9 +121,10 @@ def make(
         sealed=sealed_periods(groups, locked),
         is_yearly_revision=is_yearly_revision,
         sketches=sketches,
-        parts=parts_of({*groups, *(group_of(draw) for draw in earlier)}, successors),
+        parts=parts_of({*groups, *known}, successors),
         least_changed=policy.least_changed,
-        gone={one for one in map(group_of, earlier) if one.basis == TODAY and one.unit in successors},
+        gone=gone,
+        unfinished=unfinished([one.rows for one in read], current) - gone,
     )
     decided = _masked(decided, secret)
     is_held = {one.group for one in decided if one.decision == "held"}

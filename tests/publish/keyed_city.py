@@ -131,11 +131,11 @@ def write_warehouse(
     path: Path,
     given: Iterable[Case],
     *,
-    incomplete: Sequence[tuple[str, str]] = (),
+    incomplete: Sequence[tuple[str, ...]] = (),
     merged: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the keyed marts of the cases; `incomplete` quarters (district or city, quarter) can still change, and
-    `merged` districts are part of another one today."""
+    """Write the keyed marts of the cases; `incomplete` quarters (district or city, quarter; of one mart: with its name)
+    can still change, and `merged` districts are part of another one today."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema keyed; create schema core")
@@ -216,8 +216,9 @@ def _mart(
     cuts: str,
     counts: dict[str, str],
     rates: Sequence[str],
-    incomplete: Sequence[tuple[str, str]],
+    incomplete: Sequence[tuple[str, ...]],
 ) -> None:
+    incomplete = [(unit, quarter) for unit, quarter, *marts in incomplete if name in (marts or [name])]
     sets = cuts.replace("(", "(unit, quarter, ").replace(", )", ")")
     reported = ", ".join(
         f"count(*) filter (where {condition})::integer as {count}, "

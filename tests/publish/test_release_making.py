@@ -213,6 +213,38 @@ def test_a_unit_that_is_part_of_another_now_is_not_counted_beside_it_in_todays_d
     assert decided == {"emptied"}
 
 
+def test_a_place_that_is_incomplete_again_waits_as_a_whole(city: City) -> None:
+    few = [case for case in cases(60) if not case.name.startswith("farsta-2018Q2")]
+    few += cases(12, districts=["farsta"], quarters=["2018Q2"])
+    places = [("bromma", "2018Q2"), ("farsta", "2018Q2"), ("stockholm", "2018Q2")]  # many records, and fewer than 30
+
+    def shown(made: Made) -> list[Figure]:
+        columns = [(name, column) for name, mart in MARTS.items() for column in (*mart.person_counts, *mart.rates)]
+        return [figures(made, mart, column) for mart, column in columns]
+
+    before = shown(city.release(few))
+    for _ in range(2):
+        waiting = city.release([case for case in few if case.quarter != "2018Q2"])  # their files are taken back
+        assert {(one.group.unit, one.group.period) for one in waiting.decided if one.decision == "held"} == {*places}
+        assert shown(waiting) == before
+    waiting = city.release(few, incomplete=places)
+    assert shown(waiting) == before and {one.decision for one in waiting.decided} == {"same", "held"}
+    assert {one.decision for one in city.release(few).decided} == {"same"}
+
+
+def test_a_place_that_one_mart_lacks_waits_in_all_marts_that_count_its_families(city: City) -> None:
+    given = cases(60)
+    before = city.release(given)
+    changed = many_changed(given, "bromma-2018Q2", 40, is_offered=True)
+    after = city.release(changed, incomplete=[("bromma", "2018Q2", "mart_re_referral")])
+    for mart, column in (("mart_case_flow", "offered"), ("mart_re_referral", "concluded")):
+        place = [of(figures(made, mart, column), "bromma", "2018Q2") for made in (before, after)]
+        assert place[0] == place[1] and any(place[0].values())
+    assert of(figures(before, "mart_case_flow", "offered"), "farsta", "2018Q2") == of(
+        figures(after, "mart_case_flow", "offered"), "farsta", "2018Q2"
+    )
+
+
 def test_what_ripens_does_not_draw_anew_what_was_settled(city: City) -> None:
     given = cases(60)
     before = city.release(given)

@@ -170,6 +170,15 @@ def test_group_that_is_emptied_is_a_change_and_no_draw() -> None:
     assert city.release({BROMMA: 2})[BROMMA].draws == 2
 
 
+def test_a_group_that_cannot_be_made_anew_waits_and_the_others_go_on() -> None:
+    city = City()
+    city.release({BROMMA: 1, FARSTA: 2, CITY: 3, CARE: 4})
+    found = decide({FARSTA: 5, CARE: 4}, city.draws, cap=3, sealed=SEALED, unfinished={BROMMA, CITY, CARE, YEAR})
+    assert said({one.group: one for one in found}) == {BROMMA: "held", CITY: "held", CARE: "held", FARSTA: "anew"}
+    assert {one.group: one.salt for one in found} == {BROMMA: 1, FARSTA: 5, CITY: 3, CARE: 4}
+    assert [one.group for one in found if one.has_changed] == [FARSTA]
+
+
 def test_change_of_a_sealed_period_is_a_numbered_revision() -> None:
     city = City()
     assert not revisions(city.release({BROMMA: 1, CARE: 1, YEAR: 1}).values())  # the first figures revise nothing
