@@ -145,7 +145,8 @@ def main() -> int:
         if broken := {name: one[name] for name in LIMITS if one[name]}:
             sys.stdout.write(f"city {number} of seed {given.seed}: {broken}\n")
         if found["cities"] % 25 == 0:
-            sys.stdout.write(f"{found['cities']} of {given.cities} cities\n")
+            so_far = ", ".join(f"{name} {count}" for name, count in found.items() if name != "cities")
+            sys.stdout.write(f"{found['cities']} of {given.cities} cities: {so_far}\n")
         sys.stdout.flush()
     for name, count in found.items():
         sys.stdout.write(f"{name}: {count}\n")
