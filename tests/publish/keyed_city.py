@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from publish.marts.declared import Mart, Measures
 from publish.policy import Policy, load_policy
@@ -127,6 +128,16 @@ _CUTS = (
 )
 
 
+_RECORD = pa.schema(
+    [
+        *((name, pa.string()) for name in ("reported", "current", "quarter", "sex", "age_band")),
+        *((name, pa.string()) for name in ("reason_side", "reason_code")),
+        *((name, pa.bool_()) for name in ("offered", "followed", "returned")),
+        ("key", pa.uint64()),
+    ]
+)
+
+
 def write_warehouse(
     path: Path,
     given: Iterable[Case],
@@ -141,18 +152,19 @@ def write_warehouse(
         connection.execute("create schema keyed; create schema core")
         given, merged = list(given), merged or {}
         _dimensions(connection, sorted({*DISTRICTS, *(one.district for one in given), *merged.values()}), merged)
-        connection.execute(
-            "create table record (reported varchar, current varchar, quarter varchar, sex varchar, age_band varchar, "
-            "reason_side varchar, reason_code varchar, offered boolean, followed boolean, returned boolean, "
-            "key ubigint)"
-        )
-        rows = [
-            [unit, merged.get(unit, unit), one.quarter, one.sex, one.age_band,
-             "barn" if one.reason_code == "vald" else "vuxna", one.reason_code, one.is_offered, one.is_followed,
-             one.is_followed and one.is_returned, one.key()]
-            for one in given for unit in (one.district, "stockholm")
-        ]  # fmt: skip
-        connection.executemany("insert into record values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        records = pa.Table.from_pylist(
+            [
+                {"reported": unit, "current": merged.get(unit, unit), "quarter": one.quarter, "sex": one.sex,
+                 "age_band": one.age_band, "reason_side": "barn" if one.reason_code == "vald" else "vuxna",
+                 "reason_code": one.reason_code, "offered": one.is_offered, "followed": one.is_followed,
+                 "returned": one.is_followed and one.is_returned, "key": one.key()}
+                for one in given for unit in (one.district, "stockholm")
+            ],
+            _RECORD,
+        )  # fmt: skip
+        connection.register("given", records)
+        connection.execute("create table record as from given")
+        connection.unregister("given")
         _mart(connection, "mart_case_flow", ["reason_side", "reason_code", "sex", "age_band"], _CUTS, {
             "concluded": "true", "offered": "offered", "offer_rate_denominator": "true",
             "offer_rate_numerator": "offered",
