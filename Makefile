@@ -120,7 +120,7 @@ bench-spark: setup ## DuckDB and Spark at scales 1, 10 and 100: SCALES="1 10" (i
 	@tools/setup.sh spark
 	@.venv-spark/bin/python benchmarks/spark_scales.py $(or $(SCALES),1 10 100)
 
-test-cluster: setup test-system ## a quarter on the services of docker-compose.yml, natively, while parts of it are killed (minutes)
+test-cluster: setup test-system ## the services of docker-compose.yml, natively: each by itself, and a quarter while parts are killed (minutes)
 	@$(PY) -m pytest -vv -s -o timeout=3000 $(or $(ARGS),tests/cluster)
 
 test-year: setup test-system ## a year with every trouble beside a quiet one, all figures the same: SEED=7 (minutes)

@@ -150,25 +150,12 @@ def prepared(what: str, root: Path) -> Place:
     return place
 
 
-def start_from(root: Path, files: Path, before: Path, after: Path) -> None:
-    """Fill an empty folder with what is drawn and run otherwise.
-
-    Args:
-        root: the folder.
-        files: those that were dropped.
-        before: an installation in which the commands before the first one have been run on them.
-        after: the same after that command.
-    """
-    for name, folder in (("drawn", files), ("before", before), ("after", after)):
-        shutil.copytree(folder, root / name, symlinks=True)
-
-
 def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None], *, is_quick: bool = False) -> None:
     """Run a command with room for these shares of what it writes; AssertionError where not all is as it must be.
 
     Args:
         what: which of `COMMANDS`.
-        root: an empty folder, or one in which the command before this one was tried or that `start_from` filled.
+        root: an empty folder, or one in which the command before this one was tried.
         points: the shares.
         tell: is given a line for each.
         is_quick: whether the command is run again, with room, after the last point alone.
@@ -186,12 +173,9 @@ def sweep(what: str, root: Path, points: list[float], tell: Callable[[str], None
     words = [*command, str(place.inbox)] if what == "receive" else command
     disk.start_from(before.root)
     at_first, after = disk.used(), root / "after"
-    if after.exists():
-        disk.start_from(after)
-    else:
-        clean = run(place, words)
-        assert clean.code == 0, clean
-        shutil.copytree(place.root, after, symlinks=True)
+    clean = run(place, words)
+    assert clean.code == 0, clean
+    shutil.copytree(place.root, after, symlinks=True)
     written, wanted = disk.used() - at_first, state(place) if what == "receive" else {}
     figures = None if what == "receive" else readers_figures(place, what)
     tell(f"{what} writes {written} bytes")
@@ -236,15 +220,12 @@ if __name__ == "__main__":
     parser.add_argument("commands", help="receive, build or publish; several, one after the other, as build,publish")
     parser.add_argument("shares", type=float, nargs="+", help="of what the command writes, such as 0 0.5 0.9")
     parser.add_argument("--quick", action="store_true", help="run it again after the last point alone")
-    parser.add_argument("--start", type=Path, nargs=3, help="folders: files, an installation before and after them")
     chosen = parser.parse_args()
     for module in IMPORTED:
         importlib.import_module(module)
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="full-disk-") as folder:
         try:
-            if chosen.start:
-                start_from(Path(folder), *chosen.start)
             for name in chosen.commands.split(","):
                 sweep(name, Path(folder), chosen.shares, _print, is_quick=chosen.quick)
         finally:

@@ -83,9 +83,8 @@ def test_build_killed_while_dbt_writes_or_around_the_swap_ends_as_undisturbed(tm
     expected = marts(built_city().home / "warehouse.duckdb", "marts")
     received = received_city().copy(tmp_path / "received")
     upcoming, built = received.home / "warehouse.next.duckdb", received.home / "warehouse.duckdb"
-    for size in (1, 3_000_000):
-        assert kill_when(received, ["build"], upcoming, size)
-        assert not built.exists()
+    assert kill_when(received, ["build"], upcoming, 3_000_000)
+    assert not built.exists()
     assert kill_when(received, ["build"], built, 1)
     received.followup("build")
     assert marts(built, "marts") == expected
