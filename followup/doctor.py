@@ -264,8 +264,11 @@ def _backups(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
         message = "it was interrupted: run the same followup restore again"
         found.append(DoctorFinding("restore", False, message))
     if settings.backup_url is None:
-        is_real = any(not one.is_synthetic for one in ledger.in_force())
+        held = ledger.in_force()
+        is_real = any(not one.is_synthetic for one in held)
         message = "none is made: see FOLLOWUP_BACKUP_URL in docs/runbook.md" if is_real else "none, of synthetic data"
+        if not held:
+            message = "none yet: set FOLLOWUP_BACKUP_URL before the first file is received, see docs/runbook.md"
         return [*found, DoctorFinding("backups", not is_real, message)]
     try:
         seen = look_at_backups(settings, ledger)

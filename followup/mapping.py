@@ -25,13 +25,11 @@ class SetMapping:
     Attributes:
         is_new: False where the version in use says the same: nothing was changed.
         refused: files refused for what the mapping may settle, to be checked again.
-        in_force: submissions in force that were read by other words than the mapping's.
     """
 
     mapping: UnitMapping
     is_new: bool
     refused: tuple[Submission, ...]
-    in_force: tuple[Submission, ...]
 
 
 def read_checked(path: Path, ledger: Ledger | None = None) -> UnitMapping:
@@ -52,7 +50,7 @@ def set_mapping(intake: IntakeContext, mapping: UnitMapping) -> SetMapping:
     """Set a mapping from `read_checked`; safe to repeat.
 
     Returns:
-        What was set, and which files are to be read again.
+        What was set, and which refused files are to be checked again; after them look at `read_otherwise`.
 
     Raises:
         MappingRefused: it can't be used.
@@ -64,7 +62,7 @@ def set_mapping(intake: IntakeContext, mapping: UnitMapping) -> SetMapping:
     with intake.lease(unit):
         before = mapping_in_use(ledger, unit, mapping.valid_from)
         done = add_mapping(ledger, mapping, now_naive(intake.settings))
-    return SetMapping(done, done != before, tuple(_refused(ledger, done)), tuple(_read_otherwise(ledger, unit)))
+    return SetMapping(done, done != before, tuple(_refused(ledger, done)))
 
 
 def _refused(ledger: Ledger, mapping: UnitMapping) -> list[Submission]:
@@ -89,8 +87,8 @@ def _rules_of(dataset: str, words: DatasetWords) -> set[str]:
     return set(_OF_HEADERS) | {rule.code for rule in load_rules(dataset) if set(rule.columns) & coded}
 
 
-def _read_otherwise(ledger: Ledger, unit: str) -> list[Submission]:
-    """What is in force of a unit and was read by other words than are in use now."""
+def read_otherwise(ledger: Ledger, unit: str) -> list[Submission]:
+    """What is in force of a unit, was read by other words than are in use now, and can be read again."""
     found = []
     for one in ledger.in_force(district=unit):
         if one.dataset not in load_contracts() or one.reporting_quarter is None:

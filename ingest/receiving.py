@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingest.districts import DropLocation, load_districts, load_drop_locations
 from ingest.feedback_files import FEEDBACK_ENDINGS, feedback_path
@@ -139,10 +140,7 @@ def _give_feedback_and_clear(run: ReceivingRun, file: WaitingFile, submission: S
     A later run does it again when this one was interrupted.
     """
     intake = run.intake
-    for ending in FEEDBACK_ENDINGS:
-        stored = feedback_path(intake.settings, submission.district_code, submission.submission_id, ending)
-        name = f"{submission.source_file_name}.{ending}"
-        _leave_feedback(run, name, stored.read_bytes() if stored.exists() else None)
+    _leave_answers(run, submission)
     if submission.state == "accepted":
         for again in recheck_after(intake, submission):
             if again.submission.district_code == submission.district_code:
@@ -152,6 +150,13 @@ def _give_feedback_and_clear(run: ReceivingRun, file: WaitingFile, submission: S
     else:
         run.source.set_aside(file)
     intake.ledger.mark_cleared(submission.submission_id)
+
+
+def _leave_answers(run: ReceivingRun, submission: Submission) -> None:
+    for ending in FEEDBACK_ENDINGS:
+        stored = feedback_path(run.intake.settings, submission.district_code, submission.submission_id, ending)
+        name = f"{submission.source_file_name}.{ending}"
+        _leave_feedback(run, name, stored.read_bytes() if stored.exists() else None)
 
 
 def _leave_feedback(run: ReceivingRun, name: str, content: bytes | None) -> None:
@@ -169,12 +174,17 @@ def _leave_feedback(run: ReceivingRun, name: str, content: bytes | None) -> None
 
 
 def _finish_interrupted(run: ReceivingRun, waiting: list[WaitingFile]) -> list[WaitingFile]:
-    """Clear files that an earlier run recorded but was killed before clearing; return the others."""
-    unfinished = {
-        (s.source_file_name, s.source_file_sha256): s for s in run.intake.ledger.uncleared(run.source.district_code)
-    }
-    if not unfinished:
+    """Clear files that an earlier run recorded but was killed before clearing; return the others.
+
+    Files that were checked again since get their new answer: of each name the newest.
+    """
+    uncleared = run.intake.ledger.uncleared(run.source.district_code)
+    if not uncleared:
         return waiting
+    again = [one for one in uncleared if Path(one.original_path).stem not in ("", one.submission_id)]
+    for submission in {one.source_file_name: one for one in sorted(again, key=lambda one: one.sequence)}.values():
+        _leave_answers(run, submission)
+    unfinished = {(one.source_file_name, one.source_file_sha256): one for one in uncleared if one not in again}
     left = []
     for file in waiting:
         shown = shown_name(file.name)
@@ -191,7 +201,7 @@ def _finish_interrupted(run: ReceivingRun, waiting: list[WaitingFile]) -> list[W
             _give_feedback_and_clear(run, file, recorded)
         else:
             left.append(file)
-    for submission in unfinished.values():
+    for submission in uncleared:
         run.intake.ledger.mark_cleared(submission.submission_id)
     return left
 

@@ -120,7 +120,8 @@ class Arrival:
     Attributes:
         raw: its bytes; of a file too large to be read only the beginning.
         size_bytes, checksum: of the whole file.
-        original_path: where the encrypted original is already, under home, when it is checked again.
+        original_path: where the encrypted original is already, under home.
+        is_checked_again: its unit has had another answer to it, and the next run of receiving leaves the new one.
         submitted_at: with zone.
         sequence: the least that the submission gets, when it had one before.
         upload: the claim on the upload that it is, when it came by the portal: nothing waits in a drop location.
@@ -135,6 +136,7 @@ class Arrival:
     submitted_at: datetime
     is_too_large: bool = False
     original_path: str | None = None
+    is_checked_again: bool = False
     sequence: int = 0
     upload: Claim | None = None
 
@@ -259,7 +261,8 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
             original_path=original_path,
             parquet_path=parquet_path,
             parquet_sha256=parquet_checksum,
-            is_source_cleared=arrival.original_path is not None or arrival.upload is not None,
+            is_source_cleared=not arrival.is_checked_again
+            and (arrival.original_path is not None or arrival.upload is not None),
             open_query_count=open_queries,
             mapping_version=report.used_words.version if report.used_words is not None else None,
         ),

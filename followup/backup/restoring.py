@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from followup.backup.backing_up import OnStep
 from followup.backup.contents import RESTORING
 from followup.backup.location import BackupLocation, location_of
-from followup.backup.sealing import load_backup_key
+from followup.backup.sealing import DamagedObject, load_backup_key
 from followup.backup.sets import BackupSet, StoredFile, named_sets, read_ledger, read_pieces, read_set
 from ingest.failures import StorageFailure
 from ingest.file_permissions import make_folder
@@ -44,7 +44,7 @@ class Restored:
 
     Attributes:
         files, size: how many, and their bytes.
-        left_out: what the set lacks, for it was missing or damaged when the backup was made.
+        left_out: what the set lacks: it was missing or damaged when the backup was made, or is by now in the backups.
         erased_since: how many persons were erased after the set was made, by the newest set; they are back.
     """
 
@@ -88,8 +88,9 @@ def restore(
         on_step: called with number, total and name of each file.
 
     Raises:
-        RestoreRefused: the place is not empty, the set is not there, or the key file is missing or another's.
-        BackupLocationFailed, DamagedObject: the backups can't be read.
+        RestoreRefused: the place is not empty, the set is not there or its ledger damaged, or the key file is missing
+            or another's.
+        BackupLocationFailed, DamagedObject: the backups, or the set's own list of files, can't be read.
         SettingsError: no place or key is set.
         LedgerError, OSError: the ledger or a file can't be written.
     """
@@ -100,15 +101,19 @@ def restore(
             _require_empty_ledger(settings)
         else:
             _require_empty(settings, made)
-        copied = read_ledger(place, made)
+        copied = _ledger_of(place, made)
         _require_keys(settings, copied, without_keys)
         files = () if is_only_ledger else made.files
         home = make_folder(settings.home.absolute())
         if not is_only_ledger:
             write_whole(home / RESTORING, json.dumps({"set": made.name}).encode())
+        damaged = []
         for number, file in enumerate(files, start=1):
             on_step(number, len(files), file.path)
-            _bring_back(place, file, _target(settings, file))
+            try:
+                _bring_back(place, file, _root(settings, file))
+            except DamagedObject:  # all that is whole comes back: earlier sets have the same object
+                damaged.append(file)
         on_step(None, None, "the ledger")
         if is_unused(settings.ledger):
             import_ledger(settings.ledger, copied, made.name)
@@ -118,7 +123,8 @@ def restore(
         if not is_only_ledger:
             (home / RESTORING).unlink()
         return Restored(
-            made.name, place.shown, len(files), sum(file.size for file in files), made.left_out,
+            made.name, place.shown, len(files) - len(damaged), sum(file.size for file in files if file not in damaged),
+            (*made.left_out, *(file.path for file in damaged)),
             newest.erased_persons - made.erased_persons,
         )  # fmt: skip
 
@@ -132,6 +138,16 @@ def _chosen(place: BackupLocation, set_name: str | None) -> tuple[BackupSet, Bac
         raise RestoreRefused(f"there is no set {set_name} at {place.shown}: `followup backup --list` names them")
     made = read_set(place, set_name or names[-1])
     return made, made if made.name == names[-1] else read_set(place, names[-1])
+
+
+def _ledger_of(place: BackupLocation, made: BackupSet) -> LedgerExport:
+    try:
+        return read_ledger(place, made)
+    except DamagedObject:
+        raise RestoreRefused(
+            f"the ledger in the set {made.name} is damaged or missing: choose an earlier one with --set "
+            "(`followup backup --list`)"
+        ) from None
 
 
 def _require_empty(settings: Settings, made: BackupSet) -> None:
@@ -186,16 +202,17 @@ def _require_keys(settings: Settings, copied: LedgerExport, without_keys: bool) 
         raise RestoreRefused(f"{settings.keys} holds other keys than this backup's: put back the right key file first")
 
 
-def _target(settings: Settings, file: StoredFile) -> Path:
-    """Where a file goes. Nobody opens a release before the link leads to it."""
-    return (settings.home.absolute() if file.root == "home" else releases_folder(settings)) / file.path
+def _root(settings: Settings, file: StoredFile) -> Path:
+    """The folder that a file goes into. Nobody opens a release before the link leads to it."""
+    return settings.home.absolute() if file.root == "home" else releases_folder(settings)
 
 
-def _bring_back(place: BackupLocation, file: StoredFile, target: Path) -> None:
-    """Write a file whole, unless it is there already."""
+def _bring_back(place: BackupLocation, file: StoredFile, root: Path) -> None:
+    """Write a file whole, unless it is there already; folders below the root are for their owner alone."""
+    target = root / file.path
     if target.is_file() and target.stat().st_size == file.size and sha256_of(target) == file.sha256:
         return
-    make_folder(target.parent)
+    make_folder(root, *target.parent.relative_to(root).parts)
     temporary = target.with_name(f".{target.name}.tmp")
     digest = hashlib.sha256()
     try:
@@ -207,7 +224,7 @@ def _bring_back(place: BackupLocation, file: StoredFile, target: Path) -> None:
             os.fsync(handle.fileno())
         os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
         if digest.hexdigest() != file.sha256:
-            raise RestoreRefused(f"{file.path} in the backup is not what was backed up: choose another set")
+            raise DamagedObject(f"{file.path} in the backup is not what was backed up")
         temporary.replace(target)
     except OSError as error:
         error.filename = error.filename or str(target)

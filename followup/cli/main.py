@@ -242,7 +242,6 @@ def doctor(
     from followup import permissions
     from followup.doctor import make_local_folders, run_doctor
     from ingest.persons.keys import make_keys as write_keys
-    from ingest.receiving import districts_to_visit
 
     settings = Settings()
     if make_keys:
@@ -259,10 +258,7 @@ def doctor(
         )
     if make_folders:
         made = make_local_folders(settings)
-        there = len(districts_to_visit(settings))
-        console.print(
-            f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}; {there} in all", soft_wrap=True
-        )
+        console.print(f"{len(made)} drop folders made: {', '.join(made) or 'all were there'}", soft_wrap=True)
     if fix_modes:
         left = permissions.fix_modes(settings)
         not_ours = f": {len(left)} belong to another user, {left[0]} among them" if left else ""

@@ -360,7 +360,7 @@ def _status_table(quarter: str, lines: Sequence[StatusLine]) -> Table:
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        padding=0,  # so that at 80 columns no word of a cell is cut
     )
     table.add_column("district", no_wrap=True)
     for dataset in datasets:

@@ -135,7 +135,8 @@ def _line(one: StatusLine, withdrawn: int) -> ReportLine:
 def summary_of(report: Completeness) -> str:
     """The report in a sentence."""
     quarter = Quarter.parse(report.quarter)
-    units = f"{len(report.complete_units)} av {counted(len(report.units), 'enhet', 'enheter')} är kompletta"
+    complete = len(report.complete_units)
+    units = f"{complete} av {counted(len(report.units), 'enhet', 'enheter')} är komplett{'a' * (complete != 1)}"
     counts = [
         (sum(not line.is_in_force for line in report.lines), "fil saknas", "filer saknas"),
         (sum(line.refused for line in report.lines) + report.unnamed, "fil togs inte in", "filer togs inte in"),
@@ -179,7 +180,8 @@ def left_in_words(line: ReportLine) -> str:
     if line.withdrawn:
         said.append(f"{counted(line.withdrawn, 'version', 'versioner')} är återkallad{'e' * (line.withdrawn > 1)}")
     if line.unanswered:
-        said.append(f"{line.unanswered} av {counted(line.queries, 'fråga', 'frågor')} är obesvarade")
+        many = "e" * (line.unanswered > 1)
+        said.append(f"{line.unanswered} av {counted(line.queries, 'fråga', 'frågor')} är obesvarad{many}")
     if not said:
         return ""
     force = "" if line.version is None else f"version {line.version} gäller, "

@@ -135,8 +135,9 @@ def letter_to_city(
         rest = {code: left for code, left in found.items() if left.count}
         total += sum(left.count for left in rest.values())
         is_past, units = today > quarter.deadline, counted(len(found), "enhet", "enheter")
+        done = len(found) - len(rest)
         parts.append(
-            f"{quarter_name(quarter).capitalize()}: {len(found) - len(rest)} av {units} är klara. "
+            f"{quarter_name(quarter).capitalize()}: {done} av {units} är klar{'a' * (done != 1)}. "
             f"Sista dagen {'var' if is_past else 'är'} {day(quarter.deadline)}."
         )
         if rest:

@@ -91,6 +91,7 @@ def check_again(intake: IntakeContext, earlier: Submission) -> Submission:
         is_synthetic=earlier.is_synthetic,
         submitted_at=earlier.submitted_at.replace(tzinfo=UTC),
         original_path=earlier.original_path,
+        is_checked_again=True,
     )
     circumstances = circumstances_of(intake.settings, intake.keys, intake.ledger, name, earlier.district_code)
     with at_hand(submission=next_submission(intake.ledger, arrival)[1]):

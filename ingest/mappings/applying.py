@@ -46,7 +46,10 @@ class UsedCells:
 
 @dataclass(frozen=True)
 class UsedWords:
-    """The version of a mapping that a file was read by, and what of it the file used. All texts are the mapping's."""
+    """The version of a mapping that a file was read by, and what of it the file used. All texts are the mapping's.
+
+    One that is tried before it is set has version 0.
+    """
 
     version: int
     columns: tuple[UsedColumn, ...] = ()
@@ -66,7 +69,8 @@ class UsedWords:
             if cells.forms:
                 lines.append(f"I kolumnen {cells.label} läses datum som {' eller '.join(cells.forms)}.")
         if lines:
-            lines.append(f"Så säger version {self.version} av översättningen för er enhet. Stämmer det inte? Säg till.")
+            said = f"version {self.version} av översättningen" if self.version else "den översättning som provas"
+            lines.append(f"Så säger {said} för er enhet. Stämmer det inte? Säg till.")
         return lines
 
     def as_json(self) -> dict[str, Any]:

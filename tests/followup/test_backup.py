@@ -25,6 +25,7 @@ from followup.backup.backing_up import back_up, verify
 from followup.backup.restoring import restore, restored_settings
 from followup.backup.sets import named_sets
 from followup.doctor import run_doctor
+from ingest.file_permissions import find_open_to_others
 from ingest.ledger import Ledger
 from ingest.ledger.acts import system_now
 from ingest.ledger.uploads import new_id
@@ -253,6 +254,25 @@ def test_a_damaged_object_is_found_and_sent_again(place: BackedUpPlace) -> None:
     assert "0 damaged" in place.run("backup", "--verify")
     (place.backups / "objects" / sample.pieces[0].name).write_bytes(b"cut")
     assert place.back_up().sent_objects == 2  # its size alone says it
+
+
+def test_a_damaged_object_does_not_stop_a_restore_of_all_that_is_whole(place: BackedUpPlace) -> None:
+    made = place.sets()[0]
+    sample, lost = (next(one for one in made.files if one.path.startswith(f"feedback/{x}")) for x in ("alvsjo", "norr"))
+    damage(place.backups / "objects" / sample.pieces[0].name)
+    (place.backups / "objects" / lost.pieces[0].name).unlink()
+    printed = place.run("restore", "--to", str(place.root / "back"), "--no-build", code=1)
+    for file in (sample, lost):
+        assert f"missing or damaged in the backup: {file.path}" in printed
+    back = {str(path.relative_to(place.root / "back")) for path in (place.root / "back").rglob("*") if path.is_file()}
+    wanted = {one.path for one in made.files if one.root == "home"}
+    assert wanted - back == {sample.path, lost.path}
+    assert not (place.root / "back" / ".restoring").exists()
+    open_folders = [path for path in find_open_to_others([place.root / "back"]) if path.is_dir()]
+    assert all("published" in str(path) for path in open_folders)  # what readers open
+    damage(place.backups / "objects" / next(one for one in made.tables if one.pieces).pieces[0].name)
+    printed = place.run("restore", "--to", str(place.root / "other"), "--no-build", code=3)
+    assert f"the ledger in the set {made.name} is damaged or missing: choose an earlier one with --set" in printed
 
 
 def test_a_damaged_set_keeps_the_objects_that_it_may_need(place: BackedUpPlace) -> None:

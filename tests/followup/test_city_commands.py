@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -10,9 +11,15 @@ from pathlib import Path
 import duckdb
 import pytest
 from city import Place, built_city, drawn_files, received_city
+from rich.console import Console
 from typer.testing import CliRunner
 
 from followup.cli.main import app
+from followup.cli.output import Format, print_status
+from followup.status import StatusLine, SubmissionStatus
+from ingest.contracts import load_contracts
+from ingest.districts import load_districts
+from ingest.quarters import Quarter
 
 Run = Callable[..., str]
 """Runs one command in this process; returns what it printed, white space folded."""
@@ -98,6 +105,7 @@ def test_withdrawal_in_a_locked_quarter_needs_an_exception_too(place: Place, fol
         (("withdraw", "zzzz", "--why", "x"), "no submission begins"),
         (("exception", "open", "-q", "2018Q1", "--district", "atlantis", "--why", "x"), "no district"),
         (("reprocess", "--dataset", "moln"), "no dataset"),
+        (("reprocess", "--district", "moln"), "no district"),
         (("exception", "open", "-q", "2018Q1", "--district", "alvsjo", "--until", "i går", "--why", "x"), "--until"),
         (("alias", "add", "Soffan", "--means", "rad_och_stöd"), "rad_och_stod"),
         (("alias", "add", "komet", "--means", "abc"), "own code"),
@@ -133,10 +141,10 @@ def test_name_is_added_and_the_refused_file_comes_in(place: Place, followup: Run
     path.write_bytes(original.replace("Rådgivningssamtal".encode("cp1252"), b"Kafferummet"))
     assert "1 refused" in followup("receive", "--inbox", str(place.inbox), expect=1)
     printed = followup("alias", "add", "Kafferummet", "--means", "rad_och_stod", "--district", "norrmalm")
-    assert "1 refused files were checked again; 1 are in force now" in printed
+    assert "Checked again: 1; in force now: 1." in printed
     assert line(place, followup, "norrmalm", "serviceinsatser")["version"] == 2
     assert "Kafferummet = rad_och_stod" in followup("alias", "list")
-    assert "0 refused files" in followup("reprocess")
+    assert "Checked again: 0" in followup("reprocess")
 
 
 def test_person_typed_at_a_prompt_is_gone_from_rows_marts_and_originals(
@@ -186,3 +194,33 @@ def test_audit_log_shows_what_this_module_did_and_is_whole(place: Place, followu
     followup("audit-log", "verify", "--noted", noted)
     assert "noted hash is not in the log" in followup("audit-log", "verify", "--noted", "f" * 64, expect=1)
     followup("audit-log", "verify", "--noted", "x", expect=2)
+
+
+def test_no_word_of_a_quarters_table_is_cut_at_80_columns() -> None:
+    units = [one.code for one in load_districts().valid_in(Quarter(2018, 1))]
+    found = [
+        StatusLine("2018Q1", unit, dataset, "in_force", 1, is_on_time=False)
+        for unit in units
+        for dataset in load_contracts()
+    ]
+    console = Console(width=80, file=io.StringIO())
+    print_status(console, SubmissionStatus(tuple(found), ()), Format.text)
+    table = console.file.getvalue().split("v2: version in force")[0]
+    assert table.count("late") == len(found) == 14 * 9 and "hagersten-liljeholmen" in table
+
+
+def test_a_proposed_mapping_is_never_written_over_and_is_tried_as_a_draft(
+    followup: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "norrmalm_serviceinsatser_2018Q1.csv"
+    raw = (drawn_files() / "norrmalm" / name).read_bytes()
+    Path(name).write_bytes(raw.replace(b"Insats;", b"Er insats;", 1))
+    followup("mapping", "suggest", name, "--out", "own.yml")
+    Path("own.yml").write_text(
+        "unit: norrmalm\nvalid_from: 2018Q1\ndatasets:\n  serviceinsatser:\n    columns:\n      Er insats: insats\n"
+    )
+    edited = Path("own.yml").read_text()
+    assert "is there already" in followup("mapping", "suggest", name, "--out", "own.yml", expect=2)
+    assert Path("own.yml").read_text() == edited
+    assert "Så säger den översättning som provas för er enhet." in followup("check", "--mapping", "own.yml", name)

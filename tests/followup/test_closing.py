@@ -87,6 +87,7 @@ def complete(city: City) -> None:
 def test_report_says_per_unit_and_dataset_what_is_left_and_nothing_of_the_files(city: City) -> None:
     city.submit("bromma", "arenden", "refused")
     city.submit("bromma", "utbud", query_count=5, open_query_count=3)
+    city.submit("alvsjo", "utbud", query_count=1, open_query_count=1)
     city.submit("farsta", None, "refused")
     with closing(city.ledger) as ledger:
         gone = ledger.in_force(district="alvsjo", dataset="grupper")[0]
@@ -94,9 +95,10 @@ def test_report_says_per_unit_and_dataset_what_is_left_and_nothing_of_the_files(
         report = completeness_in(ledger, Settings(), QUARTER)
     said = in_swedish(report)
     assert "Kvartal 1 2018: 12 av 14 enheter är kompletta. 3 filer saknas, 2 filer togs inte in" in said
-    assert "1 fil är återkallad, 3 frågor är obesvarade" in said
+    assert "1 fil är återkallad, 4 frågor är obesvarade" in said
     assert "Bromma:\n- Ärenden: version 1 gäller, 1 fil togs inte in\n" in said
-    assert "version 2 gäller, 3 av 5 frågor är obesvarade" in said
+    assert "version 2 gäller, 3 av 5 frågor är obesvarade\n" in said
+    assert "version 2 gäller, 1 av 1 fråga är obesvarad\n" in said
     assert "saknas, 1 version är återkallad" in said
     assert "1 fil gick inte att känna igen på namnet." in said
     for part in (HOSTILE, "20050505", "calc", "ARE-001"):

@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from workbook_files import workbook
 
 from followup.doctor import run_doctor
-from followup.mapping import set_mapping
+from followup.mapping import read_otherwise, set_mapping
 from ingest.checking import CheckReport, Circumstances, check_file
 from ingest.contracts import LocalName, load_contracts
 from ingest.feedback import as_json, as_text
@@ -255,7 +255,8 @@ def put(installation: Installation, found: UnitMapping, *, reread: bool = False)
     """Set a mapping, and check again what it asks for."""
     with open_intake(installation.settings) as intake:
         done = set_mapping(intake, found)
-        return reprocess(intake, [*done.refused, *(done.in_force if reread else ())])
+        new = reprocess(intake, done.refused)
+        return new + (reprocess(intake, read_otherwise(intake.ledger, DISTRICT)) if reread else [])
 
 
 def test_setting_a_mapping_lets_the_refused_file_in_at_its_own_time(installation: Installation) -> None:
@@ -267,6 +268,13 @@ def test_setting_a_mapping_lets_the_refused_file_in_at_its_own_time(installation
     assert new.is_on_time and new.submitted_at == refused.submitted_at
     assert acts(installation.ledger())[-2].action == "mapping.set"
     assert put(installation, mapping()) == []  # the same again changes nothing
+    answer = installation.root / "inbox" / DISTRICT / "aterkoppling" / f"{NAME}.txt"
+    assert "TAS INTE IN" in answer.read_text(encoding="utf-8")
+    receive_district(installation.settings, DISTRICT)  # leaves the new answer, and once only
+    assert "läses som ”orsak”" in answer.read_text(encoding="utf-8") and "TAS INTE IN" not in answer.read_text("utf-8")
+    answer.unlink()
+    receive_district(installation.settings, DISTRICT)
+    assert not answer.exists()
     assert [one.version for one in mappings(installation.ledger())] == [1]
 
 
@@ -304,8 +312,7 @@ def test_files_in_force_are_read_again_when_that_is_asked_for(installation: Inst
     wrong = submit(installation, unit_file(own_row()))
     assert read_rows(installation.settings.home, wrong)["kon"].to_pylist() == ["man"]
     assert put(installation, mapping()) == []
-    with open_intake(installation.settings) as intake:
-        assert [one.submission_id for one in set_mapping(intake, mapping()).in_force] == [wrong.submission_id]
+    assert [one.submission_id for one in read_otherwise(installation.ledger(), DISTRICT)] == [wrong.submission_id]
     (new,) = put(installation, mapping(), reread=True)
     assert (new.state, new.version, new.mapping_version) == ("accepted", 2, 2)
     assert read_rows(installation.settings.home, new)["kon"].to_pylist() == ["kvinna"]

@@ -6,6 +6,7 @@ import pytest
 
 from followup.backup.contents import BY_THE_LEDGER, MADE_AGAIN
 from ingest.contracts import load_contracts
+from ingest.feedback_files import FEEDBACK_ENDINGS
 from ingest.ledger.api_tokens import Scope
 from ingest.settings import Settings
 from portal.data_protection.__main__ import FOLDER, pages
@@ -41,11 +42,25 @@ def test_every_column_of_every_dataset_is_in_the_record(made: dict[str, str]) ->
 
 
 def test_every_place_of_an_installation_has_its_row(made: dict[str, str]) -> None:
-    places = {*BY_THE_LEDGER, *MADE_AGAIN, "landing", "ledger.sqlite", "warehouse.duckdb", "nycklar"}
+    places = {*BY_THE_LEDGER, *MADE_AGAIN, "closings", "landing", "ledger.sqlite", "warehouse.duckdb", "nycklar"}
     wanted = places - MADE_BY_BUILDS - OTHERS
     rows = made["konsekvensbedomning.md"].partition("|---|---|---|---|---|\n")[2].partition("\n\n")[0]
     assert {line.split(" | ")[0].strip("| ") for line in rows.splitlines()} >= wanted
     assert all(len(line.split(" | ")) == 5 for line in rows.splitlines())
+
+
+def test_papers_say_that_an_answers_workbook_has_rows_about_children(made: dict[str, str]) -> None:
+    assert "xlsx" in FEEDBACK_ENDINGS
+    assert "arbetsboken har också rader om barn" in made["konsekvensbedomning.md"]
+    (line,) = (one for one in made["informationsklassning.md"].splitlines() if one.startswith("| Svar till enheterna"))
+    (rows,) = (one for one in made["informationsklassning.md"].splitlines() if one.startswith("| Rader med pseudonym"))
+    assert line.split(" | ")[2] == rows.split(" | ")[2] == "4"
+    assert "aldrig barnens rader" not in made["behorighetsmatris.md"]
+    assert "ser inga rader" not in made["registerforteckning.md"]
+
+
+def test_erasing_by_age_is_named_by_the_command_that_does_it_all(made: dict[str, str]) -> None:
+    assert "`followup erase-expired --yes`" in made["radering-och-registerutdrag.md"]
 
 
 def test_every_setting_that_says_how_long_is_named_with_its_default(made: dict[str, str]) -> None:

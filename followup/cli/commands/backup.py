@@ -177,7 +177,9 @@ def restore(
     what = "its ledger" if only_ledger else f"{done.files} files, {_megabytes(done.size)}, and the ledger"
     print_line(f"Backup {done.name} is restored to {settings.home}: {what}. Nobody is signed in to the portal.")
     for path in done.left_out:
-        errors.print(f"was missing or damaged in the backup: {path}", style="red", markup=False, soft_wrap=True)
+        errors.print(f"missing or damaged in the backup: {path}", style="red", markup=False, soft_wrap=True)
+    if done.left_out:
+        errors.print("All else is restored: `followup doctor` says what mends these.", soft_wrap=True)
     if done.erased_since:
         errors.print(
             f"[red]{done.erased_since} persons were erased after this backup: erase them again (`followup erase "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -226,8 +227,9 @@ def reprocess(
 
     with open_intake(Settings()) as intake:
         refused = open_refusals(
-            intake.ledger, district=district, dataset=_known_dataset(dataset),
-            quarter=None if quarter is None else str(quarter), rules=[one.upper() for one in rule or ()],
+            intake.ledger, district=None if district is None else _known_district(district),
+            dataset=_known_dataset(dataset), quarter=None if quarter is None else str(quarter),
+            rules=[one.upper() for one in rule or ()],
         )  # fmt: skip
         if submission is not None:
             wanted = _find_submission(intake.ledger, submission)
@@ -238,8 +240,8 @@ def reprocess(
             raise typer.Exit(Exit.REFUSED)
 
 
-def reprocess_and_print(intake: IntakeContext, refused: list[Submission]) -> int:
-    """Check refused files again and print the outcome of each; returns how many are still refused."""
+def reprocess_and_print(intake: IntakeContext, refused: Collection[Submission]) -> int:
+    """Check files again and print the outcome of each; returns how many are still refused."""
     from ingest.maintenance.reprocessing import reprocess as check_again
 
     with output.progress(errors) as bar:
@@ -247,7 +249,7 @@ def reprocess_and_print(intake: IntakeContext, refused: list[Submission]) -> int
     still = [one for one in done if one.state != "accepted"]
     for one in done:
         console.print(f"  {one.state}: {one.district_code} {one.source_file_name}", markup=False, highlight=False)
-    console.print(f"{len(done)} refused files were checked again; {len(done) - len(still)} are in force now.")
+    console.print(f"Checked again: {len(done)}; in force now: {len(done) - len(still)}.", highlight=False)
     return len(still)
 
 

@@ -48,7 +48,7 @@ def suggest(
     quarter: Annotated[
         Quarter | None, typer.Option("--quarter", "-q", parser=quarter_of, metavar="YYYYQn", help="Likewise.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there instead of printing it.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it into this new file.")] = None,
 ) -> None:
     """Propose a mapping from one of the unit's files: by names, code lists, dates and numbers. Nothing is stored.
 
@@ -77,7 +77,11 @@ def suggest(
     if out is None:
         typer.echo(document, nl=False)
     else:
-        out.write_text(document, encoding="utf-8")
+        try:
+            with out.open("x", encoding="utf-8") as new:
+                new.write(document)
+        except FileExistsError:
+            raise typer.BadParameter(f"{out} is there already: what you have changed in it stays") from None
         console.print(f"Proposed in {out}: read it, then `followup mapping set {out}`.", markup=False, soft_wrap=True)
 
 
@@ -89,7 +93,7 @@ def set_from_file(
     ] = False,
 ) -> None:
     """Set a unit's mapping from its quarter on, and check the files that were refused for it again."""
-    from followup.mapping import read_checked, set_mapping
+    from followup.mapping import read_checked, read_otherwise, set_mapping
     from ingest.recording import open_intake
 
     with open_intake(Settings()) as intake:
@@ -99,15 +103,17 @@ def set_from_file(
             raise refused_mapping(error) from None
         done = set_mapping(intake, mapping)
         console.print(_line(done.mapping) + ("" if done.is_new else ": it was in use already"), highlight=False)
-        again = [*done.refused, *(done.in_force if reread else ())]
-        if again:
-            reprocess_and_print(intake, again)
-        if done.in_force and not reread:
+        if done.refused:
+            reprocess_and_print(intake, done.refused)
+        left = read_otherwise(intake.ledger, mapping.district_code)  # not what a file that came in now has followed
+        if left and reread:
+            reprocess_and_print(intake, left)
+        elif left:
             console.print(
-                f"{len(done.in_force)} files in force were read by other words, and are unchanged; with --reread they "
-                "are read again:", highlight=False, soft_wrap=True,
+                "Files in force that were read by other words, and are unchanged; with --reread they are read again:",
+                highlight=False, soft_wrap=True,
             )  # fmt: skip
-            for one in done.in_force:
+            for one in left:
                 console.print(f"  {one.submission_id}  {one.source_file_name}", markup=False, highlight=False)
 
 
@@ -143,4 +149,4 @@ def _line(mapping: UnitMapping) -> str:
     words = sum(one.count for _, one in mapping.datasets)
     datasets = ", ".join(name for name, _ in mapping.datasets) or "no dataset"
     unit, number = mapping.district_code, mapping.version
-    return f"{unit}: version {number}, from {mapping.valid_from}: {words} words in {datasets}"
+    return f"{unit}: version {number}, from {mapping.valid_from}: {words} word{'s' * (words != 1)} in {datasets}"

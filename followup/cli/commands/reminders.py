@@ -43,6 +43,7 @@ def remind(
     from followup.reminding.reminders import due_today
     from followup.reminding.reminders import remind as remind_all
     from followup.reminding.settings import load_mail_settings
+    from ingest.ledger.outbox import waiting_mail
 
     settings, mail = Settings(), load_mail_settings()
     with closing(Ledger(settings.ledger)) as ledger:
@@ -51,10 +52,11 @@ def remind(
             return
         if dry_run:
             due = due_today(settings, mail, ledger)
-            for one in due.mails:
+            waiting = [one for one in waiting_mail(ledger) if one.last_day >= settings.now_date()]
+            for one in (*waiting, *due.mails):
                 _print_mail(one)
             _print_without(due.without_contact)
-            print_line(f"{len(due.mails)} mails would be sent.")
+            print_line(f"Mails that would be sent: {len(waiting) + len(due.mails)}.")
         if not mail.is_set_up:
             print_line("No mail is set up: set FOLLOWUP_MAIL_HOST and FOLLOWUP_MAIL_SENDER (docs/runbook.md).")
         if dry_run or not mail.is_set_up:
@@ -72,7 +74,7 @@ def remind(
         errors.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(Exit.FAILED)
     if not (outcome.sent or outcome.refused or outcome.unsure):
-        print_line("Nobody is to be reminded today.")
+        print_line("Nobody is left to be reminded today.")
     if outcome.refused:
         raise typer.Exit(Exit.REFUSED)
 
