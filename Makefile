@@ -116,9 +116,9 @@ test-spark: setup ## small cities on Apache Spark and on DuckDB: every table, te
 	@tools/setup.sh spark
 	@.venv-spark/bin/python -m pytest -o timeout=3600 -n 0 $(or $(ARGS),tests/spark)
 
-bench-spark: setup ## DuckDB and Spark at scales 1, 10 and 100: SCALES="1 10" (its own .venv-spark)
+bench-spark: setup ## DuckDB and Spark at scales 1, 10 and 100: SCALES="1 10", LIMIT=seconds of each (its own .venv-spark)
 	@tools/setup.sh spark
-	@.venv-spark/bin/python benchmarks/spark_scales.py $(or $(SCALES),1 10 100)
+	@LIMIT=$(LIMIT) .venv-spark/bin/python benchmarks/spark_scales.py $(or $(SCALES),1 10 100)
 
 test-cluster: setup test-system ## the services of docker-compose.yml, natively: each by itself, and a quarter while parts are killed (minutes)
 	@$(PY) -m pytest -vv -s -o timeout=3000 $(or $(ARGS),tests/cluster)

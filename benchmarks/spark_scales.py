@@ -1,14 +1,16 @@
 """Both engines on drawn cities of growing size: seconds, CPU seconds, memory (`make bench-spark`, in .venv-spark).
 
-    python benchmarks/spark_scales.py 1 10 100
+    LIMIT=1800 python benchmarks/spark_scales.py 1 10 100
 
 Each build is a process of its own, with what it starts counted in: models and seeds, no tests. Memory is the largest
 sum of resident memory seen; shared pages count once per process. To draw the rows is counted in, the same for both.
+A build that does not end within LIMIT seconds is stopped: the size is not reached, and larger ones are not tried.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,51 +53,69 @@ def _usage(root: int) -> tuple[float, int]:
     return sum(int(stat[11]) + int(stat[12]) for stat in known) / ticks, sum(int(stat[21]) for stat in known) * page
 
 
-def measure(engine: str, scale: int) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and GiB of one build."""
+def measure(engine: str, scale: int, limit: float) -> tuple[float, float, float, bool]:
+    """Seconds, CPU seconds and GiB of one build, and whether it ended within `limit` seconds; else it is stopped."""
     with tempfile.TemporaryDirectory() as folder:
         began, cpu, memory = time.monotonic(), 0.0, 0
         said = Path(folder) / "stderr"
         with said.open("wb") as handle:
-            running = subprocess.Popen([sys.executable, __file__, "--one", engine, str(scale), folder], stderr=handle)
-        while running.poll() is None:
-            now, resident = _usage(running.pid)
-            cpu, memory = max(cpu, now), max(memory, resident)
-            time.sleep(0.5)
-        if running.returncode:
+            running = subprocess.Popen(
+                [sys.executable, __file__, "--one", engine, str(scale), folder], stderr=handle, start_new_session=True
+            )
+        try:
+            while running.poll() is None and time.monotonic() - began < limit:
+                now, resident = _usage(running.pid)
+                cpu, memory = max(cpu, now), max(memory, resident)
+                time.sleep(0.5)
+            seconds, ended = time.monotonic() - began, running.poll() is not None
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)  # with the Java that it started
+                running.wait()
+        if ended and running.returncode:
             raise SystemExit(f"{engine} at scale {scale} failed:\n{said.read_text()[-3000:]}")
-        return time.monotonic() - began, cpu, memory / (1 << 30)
+        return seconds, cpu, memory / (1 << 30), ended
 
 
-def main(scales: list[int]) -> None:
-    """Print a line per engine and scale, and where the lines would cross."""
-    found: dict[str, list[tuple[float, float, float]]] = {"duckdb": [], "spark": []}
+def main(scales: list[int], limit: float) -> None:
+    """Print a line per engine and scale, and where the lines would cross. Each build has `limit` seconds."""
+    ended: dict[str, list[tuple[int, float]]] = {"duckdb": [], "spark": []}
+    too_large: dict[str, int] = {}
     cores = os.cpu_count() or 1
     print(
-        f"{cores} cores, load {os.getloadavg()[0]:.1f} before: seconds say little where others work too, CPU seconds do"
+        f"{cores} cores, load {os.getloadavg()[0]:.1f} before: seconds say little where others work too, CPU seconds "
+        f"do. A build is stopped after {limit:.0f} s."
     )
-    print("engine   scale     cases  seconds  CPU s    GiB  growth of CPU s")
-    for scale in scales:
-        for engine, lines in found.items():
-            lines.append(measure(engine, scale))
-            seconds, cpu, memory = lines[-1]
-            growth = f"{cpu / lines[-2][1]:.1f}×" if len(lines) > 1 else ""
-            cases = ROWS_AT_ONE * scale * FILES_OF_CASES
-            print(f"{engine:8} {scale:5} {cases:9,} {seconds:8.1f} {cpu:6.0f} {memory:6.2f}  {growth}", flush=True)
-    if len(scales) > 1:
-        print(_crossing(scales, {engine: [cpu for _, cpu, _ in lines] for engine, lines in found.items()}, cores))
+    print("engine   scale     cases  seconds  CPU s    GiB  growth of CPU s", flush=True)
+    for scale in sorted(scales):
+        for engine, lines in ended.items():
+            shown = f"{engine:8} {scale:5} {ROWS_AT_ONE * scale * FILES_OF_CASES:9,}"
+            if engine in too_large:
+                print(f"{shown}  not tried: scale {too_large[engine]} was not reached", flush=True)
+                continue
+            seconds, cpu, memory, in_time = measure(engine, scale, limit)
+            if in_time:
+                said = f"{cpu / lines[-1][1]:.1f}×" if lines else ""
+                lines.append((scale, cpu))
+            else:
+                said, too_large[engine] = "not reached: stopped here", scale
+            print(f"{shown} {seconds:8.1f} {cpu:6.0f} {memory:6.2f}  {said}", flush=True)
+    if all(len(lines) > 1 for lines in ended.values()):
+        print(_crossing(ended, cores))
+    else:
+        print("No estimate of where the lines cross: it takes two scales that both engines reach.")
 
 
-def _crossing(scales: list[int], cpu: dict[str, list[float]], cores: int) -> str:
+def _crossing(ended: dict[str, list[tuple[int, float]]], cores: int) -> str:
     """Where Spark on more cores would take the seconds of DuckDB on these: by straight lines through CPU seconds."""
     line = {}
-    for engine, seconds in cpu.items():
-        slope = max((seconds[-1] - seconds[-2]) / (scales[-1] - scales[-2]), 0)
-        line[engine] = (seconds[-1] - slope * scales[-1], slope)
+    for engine, ((smaller, before), (larger, cpu)) in ((engine, lines[-2:]) for engine, lines in ended.items()):
+        slope = max((cpu - before) / (larger - smaller), 0)
+        line[engine] = (cpu - slope * larger, slope)
     (start_duckdb, duckdb), (start_spark, spark) = line["duckdb"], line["spark"]
     said = [
-        "Estimate. Ground: straight lines through the CPU seconds of the two largest scales. What Spark takes for any "
-        "size does not spread over more cores; the rest does evenly, and no network slows it. "
+        "Estimate. Ground: straight lines through the CPU seconds of the two largest scales that each engine reached. "
+        "What Spark takes for any size does not spread over more cores; the rest does evenly, no network slows it. "
         f"DuckDB has this machine's {cores} cores."
     ]
     for times in (1, 4, 16):
@@ -110,4 +130,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         build(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
     else:
-        main([int(scale) for scale in sys.argv[1:]] or [1, 10, 100])
+        main([int(scale) for scale in sys.argv[1:]] or [1, 10, 100], float(os.environ.get("LIMIT") or 1800))
