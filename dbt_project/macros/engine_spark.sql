@@ -148,10 +148,13 @@
 {% materialization table, adapter='spark' %}
     {%- set table = this.incorporate(type='table') -%}
     {{- run_hooks(pre_hooks) -}}
-    {%- set sql = with_frozen_rows(model.compiled_code) -%}
+    {%- set steps = [] -%}
+    {%- set sql = with_stored_steps(model.compiled_code, steps) if model.fqn[1] == 'marts' else model.compiled_code -%}
+    {%- set sql = with_frozen_rows(sql) -%}
     {%- if model.fqn[1] == 'marts' -%}
         {%- set keyed = this.incorporate(path={'schema': 'keyed'}, type='table') -%}
         {%- do create_spark_table(keyed, in_order_of_units(sql)) -%}
+        {%- for step in steps -%} {%- do run_query('drop table ' ~ step) -%} {%- endfor -%}
         {%- do assert_private_columns_are_named_so(keyed) -%}
         {%- do create_spark_table(table, in_order_of_units(contract_as_spark_types(keyed)), 'main') -%}
     {%- elif config.get('contract').enforced -%}
@@ -198,6 +201,25 @@
     {%- do create_spark_table(this, sql, 'main') -%}
     {{- return({'relations': [this.incorporate(type='table')]}) -}}
 {% endmaterialization %}
+
+{#-
+    Spark computes a CTE again wherever it is named, and plans a query of all these copies: minutes for a few rows. So a
+    mart's CTEs that are named more than once are stored as tables, each made from those before it, until the mart is made.
+    They are found by their layout: `name as (` and its `)` begin a line. `stored` gets the tables.
+-#}
+{% macro with_stored_steps(sql, stored) -%}
+    {%- set so_far = namespace(sql=sql) -%}
+    {%- for name in modules.re.findall('(?m)^(?:with )?(\\w+) as \\($', sql) -%}
+        {%- if modules.re.findall('\\b(?:from|join)\\s+' ~ name ~ '\\b', so_far.sql) | length > 1 -%}
+            {%- set table = this.incorporate(path={'schema': 'steps', 'identifier': model.name ~ '__' ~ name}, type='table') -%}
+            {%- set step = modules.re.search('(?ms)^(?:with )?' ~ name ~ ' as \\(\\n(.*?)\\n\\)', so_far.sql) -%}
+            {%- do create_spark_table(table, so_far.sql[:step.end()] ~ '\nselect * from ' ~ name, 'step_' ~ name) -%}
+            {%- do stored.append(table) -%}
+            {%- set so_far.sql = so_far.sql[:step.start(1)] ~ '    select * from ' ~ table ~ so_far.sql[step.end(1):] -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(so_far.sql) -}}
+{%- endmacro %}
 
 {#- Makes a table from a query; an old one is dropped first. `name` is that of the statement, as dbt asks for `main`. -#}
 {% macro create_spark_table(table, sql, name='all_columns') -%}
@@ -293,6 +315,8 @@
 {% macro spark__create_schema(relation) -%}
     {%- call statement('create_schema') -%} create schema if not exists {{ relation.schema }} {%- endcall -%}
     {%- if relation.schema == 'marts' -%}
-        {%- call statement('create_keyed') -%} create schema if not exists keyed {%- endcall -%}
+        {%- for name in ('keyed', 'steps') -%}
+            {%- call statement('create_' ~ name) -%} create schema if not exists {{ name }} {%- endcall -%}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -122,6 +122,10 @@ CITIES: dict[str, Callable[[Path], Inputs]] = {
 }
 
 
+_PARSED: dict[str, tuple[bytes, Manifest]] = {}
+"""dbt's target → the project as dbt parsed it, and what is distilled of it: what differs by build is read later."""
+
+
 def _run(
     engine: Engine,
     inputs: Inputs,
@@ -130,6 +134,7 @@ def _run(
     on_node: Callable[[str], None] | None = None,
 ) -> tuple[Path, dict[tuple[str, str], str]]:
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest as ParsedProject
 
     outcomes: dict[tuple[str, str], str] = {}
 
@@ -148,10 +153,16 @@ def _run(
     place += ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none", "--quiet"]
     place += ["--target", engine.target, "--vars", json.dumps(variables), "--no-partial-parse"]
     with engine.session(warehouse, inputs.folder, folder / "marts"):
+        if engine.target not in _PARSED:
+            outcome = dbtRunner().invoke(["parse", *place])
+            assert outcome.success, outcome.exception
+            described = distil(json.loads((folder / "target" / "manifest.json").read_bytes()))
+            _PARSED[engine.target] = (folder / "target" / "partial_parse.msgpack").read_bytes(), described
+        packed, described = _PARSED[engine.target]
         for command in commands:
-            outcome = dbtRunner(callbacks=[on_event]).invoke([*command, *place])
+            runner = dbtRunner(manifest=ParsedProject.from_msgpack(packed), callbacks=[on_event])
+            outcome = runner.invoke([*command, *place, "--no-write-json"])
             assert outcome.exception is None, outcome.exception
-        described: Manifest = distil(json.loads((folder / "target" / "manifest.json").read_bytes()))
         engine.complete(warehouse, described)
     return warehouse, outcomes
 

@@ -79,6 +79,48 @@ def test_each_build_has_a_folder_of_its_own_and_one_file_points_to_it(
     assert not (place.half_done / "build" / "spark").exists()
 
 
+_NAMED_TWICE = """
+-- the mart of the small project, with CTEs that are named more than once
+with cases as (
+    select district_code, reporting_quarter, person_key, source_row_number
+    from {{ ref('fct_case') }}
+),
+
+quarters as (
+    select distinct
+        reporting_quarter as quarter,
+        cast(left(reporting_quarter, 4) as int) * 4 + cast(right(reporting_quarter, 1) as int) as number
+    from cases
+)
+
+select
+    district_code, reporting_quarter, 'kvartal' as period_kind,
+    cast(count(distinct person_key) as int) as persons,
+    cast(sum(source_row_number) as {{ key_type() }}) as persons__key
+from cases
+group by all
+union all
+select cases.district_code, years.quarter, 'rullande_ar', cast(count(distinct cases.person_key) as int),
+    cast(0 as {{ key_type() }})
+from quarters as years
+inner join quarters as members on members.number between years.number - 3 and years.number
+inner join cases on cases.reporting_quarter = members.quarter
+group by all
+"""
+
+
+def test_steps_that_are_named_twice_are_stored_until_the_mart_is_made(
+    place: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = figures(place)  # DuckDB's
+    project = write_spark_project(tmp_path / "in_steps", mart_persons_sql=_NAMED_TWICE)
+    use_project(monkeypatch, project, tmp_path / "parsed_in_steps")
+    build(place, force=True)
+    assert figures(place) == before
+    steps = place.home / PARQUET_FOLDER / in_place(place) / "steps.db"
+    assert steps.is_dir() and list(steps.iterdir()) == []
+
+
 def test_the_folder_before_goes_when_rows_were_erased_since(place: Settings) -> None:
     build(place, force=True)
     with closing(Ledger(place.ledger)) as ledger:
