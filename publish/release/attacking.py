@@ -30,7 +30,7 @@ from publish.release.deriving import Published
 from publish.release.groups import counted_in
 from publish.release.keyed import Flags, Rows
 from publish.release.known import relations_known
-from publish.release.making import Made
+from publish.release.making import Made, give_back
 from publish.release.periods import QUARTER, TOTAL, quarters_in
 
 QUARTERS, UNITS = 5, 2
@@ -85,6 +85,7 @@ def attack_release(
     scope = None if is_full else _scope(made, random)
     found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
     published, truth = long_form(found, declared, release_id, scope)
+    give_back()
     known = relations_known(found, declared, measures, policy, made.successors)
     more = beside(found, random, folder, secret)
     waiting = measures_of((one.group for one in made.decided if one.decision == "held"), published)

@@ -111,8 +111,7 @@ class Coherence:
     def apply(self, shown: Sequence[Mapping[str, Ints]]) -> None:
         """Set to 0, of the counts of each mart as drawn or held, what is part of a published 0."""
         cells, value = self._cells(shown)
-        small = value <= 2 * self._greatest
-        known = _Keys([one.key[small[one.figure]] for one in cells])
+        known = _Keys([one.key for one in cells])
         links = [link for one in cells for link in self._links(one, value, known)]
         new = value == 0
         while new.any():
@@ -141,7 +140,7 @@ class Coherence:
                 yield _Links(cells.figure[near[at]], whole[at], cells.is_new[near[at]])
 
     def _cells(self, shown: Sequence[Mapping[str, Ints]]) -> tuple[list[_Cells], Ints]:
-        """All cells that can be published and count somebody, or did where they are held; the value of each figure."""
+        """The small cells that can be published and count somebody, or did where they are held; each figure's value."""
         by_draw: dict[str, list[tuple[int, Counted]]] = {}
         hidden = [is_hidden(rows, counts, self._too_few) for rows, counts in zip(self._marts, shown, strict=True)]
         for number, rows in enumerate(self._marts):
@@ -162,9 +161,12 @@ class Coherence:
             figure = figure.astype(np.int32)
             value = np.zeros(len(together), np.int64)
             start = sum(map(len, values))
-            for one, own in zip(cells, np.split(figure, np.cumsum([len(one.rows) for one in cells])[:-1]), strict=True):
+            figures = np.split(figure, np.cumsum([len(one.rows) for one in cells])[:-1])
+            for one, own in zip(cells, figures, strict=True):
                 value[own] = shown[one.mart][one.column][one.rows]
-                made.append(replace(one, figure=own + np.int32(start)))
+            is_small = value <= 2 * self._greatest
+            for one, own in zip(cells, figures, strict=True):
+                made.append(_small(replace(one, figure=own + np.int32(start)), is_small[own]))
             values.append(value)
         return made, np.concatenate(values)
 
@@ -219,6 +221,12 @@ class Coherence:
         years = self._years.get(name, []) if kind == QUARTER and not is_stock else []
         most = max((len(one) for one in self._years.values()), default=0)
         return found + [Place(place.unit, place.basis, year) for year in years] + [place] * (most - len(years))
+
+
+def _small(cells: _Cells, chosen: Flags) -> _Cells:
+    """Those that can be 0, or part of a 0: a fourth are larger, and would fill memory."""
+    names = ("rows", "figure", "key", "is_held", "is_new")
+    return replace(cells, **{name: getattr(cells, name)[chosen] for name in names})
 
 
 class _Keys:

@@ -56,6 +56,14 @@ class Made:
         """Groups whose correction waits."""
         return [one.group for one in self.decided if one.decision == "held"]
 
+    def forget_rates(self) -> None:
+        """Make room: rates and their limits are in the release's file, and no attack looks at them."""
+        for found in self.marts.values():
+            for name in found.rows.mart.rates:
+                for end in ("", "_low", "_high"):
+                    found.numbers.pop(f"{name}{end}", None)
+        give_back()
+
     def quarters(self) -> list[str]:
         """The quarters of which counts of persons are published."""
         periods = {(one.group.period_kind, one.group.period) for one in self.decided if one.salt}
@@ -131,12 +139,12 @@ def make(
     held = [hold(one.rows, is_held, current) for one in read]
     del read
     made = _figures(held, measures, decided, Method(policy, ptable, secret), districts, successors, on_step)
-    _give_back()
+    give_back()
     return made
 
 
-def _give_back() -> None:
-    """Return freed memory to the system: half a gigabyte that the attack would otherwise use beside its own."""
+def give_back() -> None:
+    """Return freed memory to the system: some hundred megabytes that what follows would use beside its own."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:
         trim(0)
@@ -177,8 +185,12 @@ def _figures(
         method.policy,
     )
     counts = [one.counts(drawn) for one, drawn in zip(held, drawing.counts(), strict=True)]
+    give_back()
     coherence.apply(counts)
+    del coherence  # a third of all memory
     shifts = drawing.shifts()
+    del drawing
+    give_back()
     marts: dict[str, Published] = {}
     for place, (one, shift) in enumerate(zip(held, shifts, strict=True)):
         name = one.rows.mart.mart

@@ -198,11 +198,13 @@ class _Making:
             alike = replace(alike, warnings=warnings, notice=notice)
             return no_other(self.settings, self.ledger, same, alike, self._waits(approve), self.now, self.on_step)
         self.on_step(None, None, "attacking")
+        shown = tuple(_shown(made, name, count) for name, count in rows.items() if name in made.marts)
+        made.forget_rates()
         seed = seed_of(made, self.policy, secret)
         attacked = attack_release(
             made, self.declared, self.measures, self.policy, self.number, seed=seed, folder=staged, secret=secret
         )
-        certificate = self._certify(made, attacked, rows, until, notice, notes)
+        certificate = self._certify(made, attacked, shown, until, notice, notes)
         if attacked.breaches:
             shutil.rmtree(staged)
             self._block(certificate)
@@ -271,7 +273,7 @@ class _Making:
         self,
         made: Made,
         attacked: Attacked,
-        rows: dict[str, int],
+        tables: tuple[TableShown, ...],
         until: str,
         notice: str,
         notes: tuple[RevisionNote, ...],
@@ -285,7 +287,7 @@ class _Making:
             notice=notice,
             how_to_read=in_words(policy),
             not_there=own_words(NOT_THERE).format(few=policy.too_few),
-            tables=tuple(_shown(made, name, count) for name, count in rows.items() if name in made.marts),
+            tables=tables,
             figures=sum(
                 int(chosen.sum()) * len(made.marts[name].rows.mart.person_counts)
                 for name, chosen in made.chosen.items()

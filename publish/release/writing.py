@@ -55,6 +55,8 @@ NOT_THERE = (
     "läget mot gränserna bara där minst fyra stadsdelar jämförs; väntetid till föräldrautbildning har placering men "
     "inga gränser. Rullande år finns bara som totaler, efter en uppdelning i taget, och efter kön och ålder."
 )
+MEMORY = "400MB"
+"""Of the writer, beside the figures that it writes; what is above goes to the disk early."""
 LABELLED = {
     "district_code": "dim_district",
     "reason_code": "dim_reason",
@@ -103,7 +105,7 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
     counts: dict[str, int] = {}
     words = in_words(policy)
     with keyed_warehouse(warehouse) as target:
-        target.execute(f"attach {sql_literal(path)} as release")
+        target.execute(f"set memory_limit = '{MEMORY}'; attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
         notice = notice_of(target)
         labels = {column: labels_of(target, load_dimensions()[table]) for column, table in LABELLED.items()}
