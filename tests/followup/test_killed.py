@@ -79,12 +79,10 @@ def kill_when(place: Place, command: list[str], moment: Path, size: int) -> bool
     return False
 
 
-def test_build_killed_while_dbt_writes_or_around_the_swap_ends_as_undisturbed(tmp_path: Path) -> None:
+def test_build_killed_around_the_swap_ends_as_undisturbed(tmp_path: Path) -> None:
     expected = marts(built_city().home / "warehouse.duckdb", "marts")
     received = received_city().copy(tmp_path / "received")
     upcoming, built = received.home / "warehouse.next.duckdb", received.home / "warehouse.duckdb"
-    assert kill_when(received, ["build"], upcoming, 3_000_000)
-    assert not built.exists()
     assert kill_when(received, ["build"], built, 1)
     received.followup("build")
     assert marts(built, "marts") == expected
