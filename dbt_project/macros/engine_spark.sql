@@ -205,14 +205,15 @@
 {#-
     Spark computes a CTE again wherever it is named, and plans a query of all these copies: minutes for a few rows. So a
     mart's CTEs that are named more than once are stored as tables, each made from those before it, until the mart is made.
-    They are found by their layout: `name as (` and its `)` begin a line. `stored` gets the tables.
+    They are found by their layout: `name as (` and its `)` begin a line; others stay as they are. `stored` gets the tables.
 -#}
 {% macro with_stored_steps(sql, stored) -%}
     {%- set so_far = namespace(sql=sql) -%}
     {%- for name in modules.re.findall('(?m)^(?:with )?(\\w+) as \\($', sql) -%}
-        {%- if modules.re.findall('\\b(?:from|join)\\s+' ~ name ~ '\\b', so_far.sql) | length > 1 -%}
+        {%- set body = '((?:(?!^(?:with )?\\w+ as \\($).)*?)' -%}
+        {%- set step = modules.re.search('(?ms)^(?:with )?' ~ name ~ ' as \\(\\n' ~ body ~ '\\n\\)', so_far.sql) -%}
+        {%- if step and modules.re.findall('\\b(?:from|join)\\s+' ~ name ~ '\\b', so_far.sql) | length > 1 -%}
             {%- set table = this.incorporate(path={'schema': 'steps', 'identifier': model.name ~ '__' ~ name}, type='table') -%}
-            {%- set step = modules.re.search('(?ms)^(?:with )?' ~ name ~ ' as \\(\\n(.*?)\\n\\)', so_far.sql) -%}
             {%- do create_spark_table(table, so_far.sql[:step.end()] ~ '\nselect * from ' ~ name, 'step_' ~ name) -%}
             {%- do stored.append(table) -%}
             {%- set so_far.sql = so_far.sql[:step.start(1)] ~ '    select * from ' ~ table ~ so_far.sql[step.end(1):] -%}
