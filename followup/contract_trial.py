@@ -192,15 +192,18 @@ def changed_declarations(settings: Settings, folder: Path) -> Iterator[dict[str,
         The environment.
 
     Raises:
-        NoSuchDeclaration: a file is none of a contract, a suite, a shared list or a seed.
+        NoSuchDeclaration: a file is none of a contract, a suite, a shared list or a seed; or there is no file.
     """
+    changed = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not changed:
+        raise NoSuchDeclaration(f"{folder} holds no file: put the changed ones there, laid out as in expectations/")
     with temporary_folder(settings.half_done.absolute() / "declared") as copy:
         for name in ("expectations", "dbt_project"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("target", "logs"))
         for path in organisation_folder().iterdir():
             if path.is_file():
                 shutil.copyfile(path, copy / "dbt_project" / "organisation" / path.name)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in changed:
             if path.relative_to(folder).parts[0] != MAPPINGS:  # these are no part of what is declared
                 shutil.copyfile(path, _counterpart(copy, path.relative_to(folder)))
         yield {**os.environ, DECLARED_IN: str(copy), "FOLLOWUP_PARSED": str(copy / "parsed")}

@@ -254,6 +254,15 @@ def test_file_that_lies_over_nothing_is_named(place: Place, tmp_path: Path) -> N
     assert not (place.home / "declared").exists()
 
 
+def test_folder_without_files_is_not_taken_for_the_contract_in_use(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "changes" / "utbud").mkdir(parents=True)
+    with (
+        pytest.raises(NoSuchDeclaration, match="holds no file"),
+        changed_declarations(Settings(), tmp_path / "changes"),
+    ):
+        pass
+
+
 def test_changed_seed_and_contract_are_in_the_copy(place: Place, tmp_path: Path) -> None:
     folder = with_rule(tmp_path / "changes", "query")
     (folder / "seeds").mkdir()
