@@ -131,7 +131,7 @@ class Coherence:
     def _links(self, cells: _Cells, value: Ints, known: _Keys) -> Iterator[_Links]:
         """The small cells that may be part of another small one: only what is small can be 0 in the end."""
         counts = value[cells.figure]
-        near = np.flatnonzero((counts > 0) & (counts <= 2 * self._greatest) & ~cells.is_held).astype(np.int32)
+        near = np.flatnonzero((counts > 0) & ~cells.is_held).astype(np.int32)
         own = cells.key[near]
         # what has the same coordinates in another mart is a whole as well
         for number, whole in enumerate(chain((own,), self._wholes_of(cells, near))):

@@ -127,12 +127,11 @@ def unfinished(marts: Sequence[Rows], current: Path | None) -> set[Group]:
     found: set[Group] = set()
     if current is None:
         return found
-    for rows in marts:
-        if rows.mart.period is None or "district_code" not in rows.mart.keys:
-            continue
-        families = {family_of(measure) for measure in rows.mart.measures()}
-        for place in _current_places(current, rows) - set(rows.places[1]):
-            found |= {place.group(family) for family in families}
+    with duckdb.connect(str(current), read_only=True) as connection:
+        for rows in filter(_is_by_place, marts):
+            families = {family_of(measure) for measure in rows.mart.measures()}
+            for place in _current_places(connection, rows) - set(rows.places[1]):
+                found |= {place.group(family) for family in families}
     return found
 
 
@@ -147,27 +146,30 @@ def _current_rows(current: Path, rows: Rows, places: Collection[tuple[str, str, 
         if not _is_shown(connection, mart.mart):
             return pa.table({})
         query = f"select * from {_PUBLISHED}.{mart.mart}"
-        if mart.period is not None and "district_code" in mart.keys:
+        if _is_by_place(rows):
             listed = ", ".join("({}, {}, {}, {})".format(*(_text(part) for part in one)) for one in sorted(places))
             query += f" where ({_place_columns(rows)}) in ({listed})"
         return connection.execute(query).to_arrow_table()
 
 
-def _current_places(current: Path, rows: Rows) -> set[Place]:
+def _current_places(connection: duckdb.DuckDBPyConnection, rows: Rows) -> set[Place]:
     """The places of which the current release has a row of a mart."""
-    with duckdb.connect(str(current), read_only=True) as connection:
-        if not _is_shown(connection, rows.mart.mart):
-            return set()
-        query = f"select distinct {_place_columns(rows)} from {_PUBLISHED}.{rows.mart.mart}"
-        return {
-            Place(str(unit), str(basis), (str(kind), str(period)))
-            for unit, basis, kind, period in connection.execute(query).fetchall()
-        }
+    if not _is_shown(connection, rows.mart.mart):
+        return set()
+    query = f"select distinct {_place_columns(rows)} from {_PUBLISHED}.{rows.mart.mart}"
+    return {
+        Place(str(unit), str(basis), (str(kind), str(period)))
+        for unit, basis, kind, period in connection.execute(query).fetchall()
+    }
 
 
 def _is_shown(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
     query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
     return connection.execute(query, [_PUBLISHED, mart]).fetchone() is not None
+
+
+def _is_by_place(rows: Rows) -> bool:
+    return rows.mart.period is not None and "district_code" in rows.mart.keys
 
 
 def _place_columns(rows: Rows) -> str:

@@ -173,15 +173,19 @@ class KeyedMart:
 
 
 @contextmanager
-def keyed_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def keyed_warehouse(path: Path, *, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that reads the marts of a warehouse, with what is read held in memory.
+
+    Args:
+        path: of the warehouse.
+        memory: the most that the connection takes, as DuckDB writes it.
 
     Raises:
         WarehouseFailed: the warehouse can't be read.
     """
     with reading_warehouse(path), duckdb.connect() as connection:
         quoted = str(path).replace("'", "''")
-        connection.execute("set timezone = 'UTC'; set threads = 2; set memory_limit = '1GB'")
+        connection.execute(f"set timezone = 'UTC'; set threads = 2; set memory_limit = '{memory}'")
         connection.execute(f"attach '{quoted}' as warehouse (read_only)")
         yield connection
 

@@ -104,8 +104,8 @@ def write_release(path: Path, warehouse: Path, made: Made, policy: CellKeyPolicy
     """
     counts: dict[str, int] = {}
     words = in_words(policy)
-    with keyed_warehouse(warehouse) as target:
-        target.execute(f"set memory_limit = '{MEMORY}'; attach {sql_literal(path)} as release")
+    with keyed_warehouse(warehouse, memory=MEMORY) as target:
+        target.execute(f"attach {sql_literal(path)} as release")
         target.execute("create schema release.published")
         notice = notice_of(target)
         labels = {column: labels_of(target, load_dimensions()[table]) for column, table in LABELLED.items()}
