@@ -44,6 +44,7 @@ from publish.warehouse import PARQUET_FOLDER, is_damaged
 _FAILED = frozenset({"error", "fail", "runtime error"})
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _STORAGE_ERROR = re.compile(r"\b(IO|FATAL|INTERNAL|Out of Memory|Serialization|TransactionContext) Error|\[Errno \d+\]")
+_MANIFEST = "manifest.json"
 """In a node's message: storage failed, not the model or the data."""
 
 
@@ -297,6 +298,8 @@ def _run_dbt(
     nodes = tuple(done.values())
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
+    if outcome.success and described is None:
+        return nodes, f"dbt wrote no whole {_MANIFEST} to {folder / 'target'}; run this again", None
     if not outcome.success and not any(node.status in _FAILED for node in nodes):
         return (
             nodes,
@@ -373,17 +376,20 @@ def _store_parsed(target: Path, parsed: Path) -> Manifest | None:
     """Store what dbt has parsed, and its distilled manifest, and remove those of older files of the project.
 
     Returns:
-        The manifest; None where dbt could not parse the project.
+        The manifest; None where dbt could not parse the project, or not write all of it.
     """
-    new, manifest = target / "partial_parse.msgpack", target / "manifest.json"
-    if not (new.exists() and manifest.exists()):
+    new, manifest = target / "partial_parse.msgpack", target / _MANIFEST
+    try:
+        described = distil(json.loads(manifest.read_bytes()))
+    except (FileNotFoundError, ValueError):  # cut off: the disk is full
+        return None
+    if not new.exists():
         return None
     parsed.parent.mkdir(parents=True, exist_ok=True)
     digest = parsed.name.partition("-")[0]
     for old in (*parsed.parent.glob("*.msgpack"), *parsed.parent.glob("*.json")):
         if not old.name.startswith(digest):
             old.unlink(missing_ok=True)
-    described = distil(json.loads(manifest.read_bytes()))
     write_whole(parsed.with_suffix(".json"), described.model_dump_json().encode())
     write_whole(parsed, new.read_bytes())
     return described

@@ -13,6 +13,7 @@ from city import DISTRICTS, Place, built_city, drawn_files, received_city
 from small_project import use_project, write_project
 
 from followup.build.building import BuildFailed, build
+from ingest.failures import StorageFailure
 from ingest.settings import Settings
 from publish.catalogue.manifest import load_manifest, manifest_file
 from publish.gate.passing import check_marts, pass_gate
@@ -153,3 +154,21 @@ def test_a_project_that_has_moved_is_parsed_anew(
     use_project(monkeypatch, tmp_path / "after", parsed)
     assert build(settings(received), force=True).status == "built"
     assert len(list(parsed.glob("*.msgpack"))) == 2
+
+
+def test_a_description_that_dbt_cannot_write_fails_the_build_in_words_and_the_next_one_makes_it_anew(
+    received: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: what lies there is no description."""
+    use_project(monkeypatch, write_project(tmp_path / "project"), tmp_path / "parsed")
+    written = received.home / "build" / "target" / "manifest.json"
+
+    def let_no_more_be_written(_: object) -> None:
+        written.unlink()
+        written.symlink_to("/proc/version")  # text, and nobody can write to it
+
+    with pytest.raises((BuildFailed, StorageFailure)):
+        build(settings(received), on_node=let_no_more_be_written)
+    assert not (received.home / "warehouse.duckdb").exists()
+    written.unlink()
+    assert build(settings(received)).status == "built"
