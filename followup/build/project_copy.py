@@ -13,12 +13,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from followup.build.snapshot import project_digest
 from ingest.districts import load_districts
 from ingest.organisation import organisation_folder
-from publish.derive.comparing import DRAWN_IN
 
 _OWN = "organisation"
 _PREFIX = "project-"
@@ -37,6 +35,11 @@ def flag_levels(units: int) -> bytes:
     Returns:
         CSV.
     """
+    # here, as it takes longer than all else that a build imports, and only another organisation's builds need it
+    from scipy import stats
+
+    from publish.derive.comparing import DRAWN_IN
+
     lines = ["districts,place,chance,normal_limit,student_limit"]
     for districts in range(_FEWEST, max(units, _OF_THE_SEED) + 1):
         places = np.arange(1, districts + 1)
