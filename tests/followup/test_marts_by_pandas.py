@@ -15,10 +15,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from marts_only import build_marts
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.regression.linear_model import WLS
 
-from followup.build.building import build
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter, quarters_between
 from ingest.receiving import receive
@@ -123,7 +123,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         {"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": "2020-02-10T08:00:00"}
     )
     receive(found, inbox=str(root / "inbox"))
-    build(found)
+    build_marts(found)
     return found
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from marts_only import build_marts
 
 from followup.build import building
-from followup.build.building import build
 from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys
@@ -113,7 +113,7 @@ def reviewed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = Settings.model_validate({"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": now})
     receipt = receive(settings, inbox=str(root / "inbox"))
     assert {file.state for district in receipt.districts for file in district.files} == {"accepted"}
-    build(settings)
+    build_marts(settings)
     return Reviewed(settings, unit)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from city import Place, draw, marts, settle
 from killing import run, spread
+from marts_only import build_marts
 from typer.testing import CliRunner
 
-from followup.build.building import build, build_file
-from followup.build.snapshot import take_snapshot
+from followup.build.building import build
 from followup.cli.main import app
-from ingest.ledger import Ledger
 from ingest.ledger.rotations import rotations_under_way
 from ingest.originals import decrypt_original, original_version
 from ingest.persons.keys import load_keys
@@ -118,9 +116,7 @@ def test_marts_count_the_same_under_new_keys_and_hold_no_old_ones(copy: Place) -
     settings = Settings.model_validate(
         {"home": copy.home, "keys": copy.root / "keys.json", "FOLLOWUP_NOW": "2018-04-10T08:00:00"}
     )
-    with closing(Ledger(settings.ledger)) as ledger:
-        snapshot = take_snapshot(settings, ledger)
-    build_file(settings, snapshot, settings.warehouse, copy.root / "first", with_tests=False)
+    build_marts(settings)
     before, old = marts(settings.warehouse, "marts"), persons_in(settings.warehouse)
     assert old and sum(map(len, before.values())) > 1000
     assert "2 is in use" in followup(copy, *ROTATE, "--persons")
