@@ -34,6 +34,7 @@ class Installation:
     def followup(self, *command: str) -> str:
         environment = {
             "FOLLOWUP_HOME": str(self.root / "home"),
+            "FOLLOWUP_INBOX": str(self.root.parent / "inbox"),
             "FOLLOWUP_KEYS": str(self.root / "keys.json"),
             "FOLLOWUP_PUBLISHED": str(self.root / "published"),
             "FOLLOWUP_NOW": f"{int(LAST[:4]) + 1}-01-25T08:00:00",
