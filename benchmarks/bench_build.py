@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ import duckdb
 import yaml
 
 from followup.build.engines.engine import memory_allowed
-from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
+from followup.build.rows_at_hand import build_inputs
+from followup.build.snapshot import PROJECT, take_snapshot
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys
 from ingest.settings import Settings
@@ -101,19 +103,17 @@ def timed(command: list[str], environment: dict[str, str]) -> Cost:
 
 def compiled(settings: Settings) -> list[Statement]:
     """The models and tests of a build, compiled against the built warehouse, parents first."""
-    ledger = Ledger(settings.ledger)
-    try:
-        variables = write_snapshot(take_snapshot(settings, ledger), settings, settings.home / "build")
-    finally:
-        ledger.close()
+    with closing(Ledger(settings.ledger)) as ledger:
+        snapshot = take_snapshot(settings, ledger)
     target = settings.home / "compiled"
-    arguments = ["compile", "--vars", json.dumps(variables), "--project-dir", str(PROJECT), "--profiles-dir"]
-    arguments += [str(PROJECT), "--target-path", str(target), "--log-path", str(target), "--quiet"]
-    # dbt holds the warehouse open as long as its process lives.
-    timed(
-        [str(Path(sys.executable).with_name("dbt")), *arguments],
-        {**os.environ, "FOLLOWUP_WAREHOUSE": str(settings.warehouse)},
-    )
+    with build_inputs(settings, snapshot, settings.home / "build") as variables:
+        arguments = ["compile", "--vars", json.dumps(variables), "--project-dir", str(PROJECT), "--profiles-dir"]
+        arguments += [str(PROJECT), "--target-path", str(target), "--log-path", str(target), "--quiet"]
+        # dbt holds the warehouse open as long as its process lives.
+        timed(
+            [str(Path(sys.executable).with_name("dbt")), *arguments],
+            {**os.environ, "FOLLOWUP_WAREHOUSE": str(settings.warehouse)},
+        )
     manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     nodes = {
         key: node

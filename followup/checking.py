@@ -15,6 +15,7 @@ from ingest.ledger import Ledger
 from ingest.naming import read_name
 from ingest.persons.keys import load_keys, throwaway_keys
 from ingest.recording import circumstances_of, require_current_keys
+from ingest.row_files import row_files
 from ingest.settings import MEGABYTE, Settings
 from ingest.storing import write_whole
 
@@ -60,7 +61,7 @@ def check_paths(
                 circumstances = replace(circumstances, mapping=mapping)
             report = check_file(raw, name, circumstances)
             if ledger is not None:
-                report = with_explained(with_changes(report, ledger, settings.home, keys), ledger, keys)
+                report = with_explained(with_changes(report, ledger, row_files(settings), keys), ledger, keys)
             reports.append((path, report))
     finally:
         if ledger is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from dataclasses import dataclass
@@ -36,8 +35,10 @@ from ingest.organisation_tables import check_tables
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
+from ingest.row_files import row_files
 from ingest.settings import Settings, SettingsError
 from ingest.spooling import Spool
+from ingest.storing import has_rows_as_stored
 from publish.serving import ServingError, describe_database, has_database
 from publish.serving.folder import current_folder, read_identity, releases_folder
 from publish.serving.readers import hindrances, readers, wrongly_set
@@ -218,8 +219,7 @@ def _rotation(ledger: Ledger) -> list[DoctorFinding]:
 def _files(settings: Settings, ledger: Ledger) -> DoctorFinding:
     wrong = []
     for found in ledger.in_force():
-        path = settings.home / (found.parquet_path or "")
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != found.parquet_sha256:
+        if not has_rows_as_stored(row_files(settings), found):
             wrong.append(found.submission_id)
     if wrong:
         return DoctorFinding(

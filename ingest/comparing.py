@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from ingest.checking import CheckReport
 from ingest.contracts import Contract, load_contracts
-from ingest.failures import in_words
+from ingest.failures import StorageFailure, in_words
 from ingest.ledger import Ledger, Submission
 from ingest.persons.keys import Keys, fingerprint
 from ingest.row_changes import Changes, compare_rows
-from ingest.storing import DamagedRows, Provenance, read_rows, rows_to_store
+from ingest.row_files import RowFiles
+from ingest.storing import Provenance, read_rows, rows_to_store
 
 log = logging.getLogger(__name__)
 
 
 def with_changes(
-    report: CheckReport, ledger: Ledger, home: Path, keys: Keys, *, is_replacing: bool = False
+    report: CheckReport, ledger: Ledger, files: RowFiles, keys: Keys, *, is_replacing: bool = False
 ) -> CheckReport:
     """Add to a report what its file would change, if it would be taken in and a version is in force already.
 
@@ -37,9 +37,9 @@ def with_changes(
     if not in_force or (contract.about_persons and not _are_keyed_alike(in_force[0], ledger, keys)):
         return report
     try:
-        changes = _compare(report, contract, in_force[0], home)
+        changes = _compare(report, contract, in_force[0], files)
         return replace(report, changes=replace(changes, is_replacing=is_replacing))
-    except (DamagedRows, OSError, pa.ArrowException, duckdb.Error) as error:
+    except (StorageFailure, OSError, pa.ArrowException, duckdb.Error) as error:
         why = in_words(error) or type(error).__name__
         log.warning("%s: can't be compared with the version in force: %s", name.shown, why)
         return report
@@ -51,8 +51,8 @@ def _are_keyed_alike(current: Submission, ledger: Ledger, keys: Keys) -> bool:
     return is_same_version and ledger.claim("person_keys", fingerprint(keys)) == fingerprint(keys)
 
 
-def _compare(report: CheckReport, contract: Contract, current: Submission, home: Path) -> Changes:
+def _compare(report: CheckReport, contract: Contract, current: Submission, files: RowFiles) -> Changes:
     assert report.table is not None
     nowhere = Provenance("", "", "", "", datetime.fromtimestamp(0, UTC).replace(tzinfo=None))
     after = rows_to_store(report.table, contract, nowhere)
-    return compare_rows(read_rows(home, current), after, contract, current.version or 0)
+    return compare_rows(read_rows(files, current), after, contract, current.version or 0)

@@ -6,7 +6,6 @@ Only what is in force counts. A district that replaced others looks back at its 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ingest.conforming import ConformedTable
 from ingest.districts import load_districts
 from ingest.ledger import Ledger, Submission
 from ingest.quarters import Quarter
+from ingest.row_files import RowFiles
 from ingest.sentinels import DATE_BAD, DATE_EMPTY, EMPTY
 from ingest.storing import read_rows
 
@@ -60,7 +60,7 @@ class Past:
     """Access to the files in force before and beside one submission."""
 
     ledger: Ledger
-    home: Path
+    files: RowFiles
     district_code: str
     quarter: Quarter
 
@@ -80,7 +80,7 @@ class Past:
         ]
         if not chosen:
             return None
-        tables = [read_rows(self.home, found, columns) for found in chosen if found.parquet_path]
+        tables = [read_rows(self.files, found, columns) for found in chosen if found.parquet_path]
         plain = [table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])) for table in tables]
         return pa.concat_tables(plain)
 

@@ -78,11 +78,11 @@ def _recheck(intake: IntakeContext, found: Submission) -> Rechecked | None:
     """Run the rules over several files again for one submission in force, and store what they find now."""
     if found.dataset is None or found.reporting_quarter is None or found.parquet_path is None:
         return None
-    home, ledger = intake.settings.home, intake.ledger
+    home, files, ledger = intake.settings.home, intake.rows, intake.ledger
     quarter = Quarter.parse(found.reporting_quarter)
     contract = load_contracts(quarter)[found.dataset]
-    table = _stored(read_rows(home, found), contract, intake, found.district_code)
-    history = look_back(found.dataset, table, Past(ledger, home, found.district_code, quarter))
+    table = _stored(read_rows(files, found), contract, intake, found.district_code)
+    history = look_back(found.dataset, table, Past(ledger, files, found.district_code, quarter))
     rules = load_rules(contract)
     about = {rule.code for rule in rules if rule.needs is not None}
     skipped = {rule.code for rule in rules if rule.needs is None or rule.needs not in history.known}

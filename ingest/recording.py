@@ -28,8 +28,9 @@ from ingest.naming import FileName
 from ingest.originals import Sent, encrypt_original
 from ingest.persons.keys import Keys, fingerprint, load_keys
 from ingest.queries import queries_of, queries_path, write_queries
+from ingest.row_files import RowFiles, row_files, row_name
 from ingest.settings import CITY_TIME, Settings, SettingsError
-from ingest.storing import Provenance, rows_to_store, write_rows, write_whole
+from ingest.storing import Provenance, rows_to_store, store_rows, write_whole
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class IntakeContext:
     settings: Settings
     keys: Keys
     ledger: Ledger
+
+    @property
+    def rows(self) -> RowFiles:
+        """Where validated rows are."""
+        return row_files(self.settings)
 
     @contextmanager
     def lease(self, district_code: str, wait_seconds: float = 120.0) -> Iterator[None]:
@@ -150,7 +156,7 @@ def circumstances_of(
         return Circumstances(keys, today, settings.max_file_megabytes, undocumented=settings.undocumented_interventions)
     past, is_locked, mapping = None, False, None
     if district_code is not None and name.dataset is not None and name.quarter is not None:
-        past = Past(ledger, settings.home, district_code, name.quarter)
+        past = Past(ledger, row_files(settings), district_code, name.quarter)
         is_locked = is_closed_to(ledger, district_code, name.dataset, name.quarter, today)
         mapping = mapping_in_use(ledger, district_code, name.quarter)
     return Circumstances(
@@ -223,10 +229,10 @@ def record(intake: IntakeContext, arrival: Arrival, report: CheckReport) -> Subm
             sealed = beside.submit(encrypt_original, original, arrival.raw, submission_id, intake.keys, sent)
             original_path = str(original.relative_to(settings.home))
         if report.accepted and report.table is not None and contract is not None and name.quarter is not None:
-            target = settings.validated / contract.dataset / str(name.quarter) / district / f"{submission_id}.parquet"
+            parquet_path = row_name(contract.dataset, str(name.quarter), district, f"{submission_id}.parquet")
             provenance = Provenance(submission_id, district, str(name.quarter), arrival.checksum, submitted_at)
-            parquet_checksum = write_rows(target, rows_to_store(report.table, contract, provenance))
-            parquet_path = str(target.relative_to(settings.home))
+            rows = rows_to_store(report.table, contract, provenance)
+            parquet_checksum = store_rows(intake.rows, parquet_path, rows)
             queries = queries_of(report, contract, intake.keys)
             write_queries(queries_path(settings.home, district, submission_id), queries)
             earlier = earlier_explanations(ledger, district, contract.dataset, name.quarter) if queries.num_rows else []

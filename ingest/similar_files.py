@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +28,7 @@ from ingest.name_guesses import quarter_in, unit_in
 from ingest.quarters import Quarter
 from ingest.reading.headers import column_place
 from ingest.reading.tables import RawTable
+from ingest.row_files import RowFiles
 from ingest.sentinels import DATE_BAD, day_number
 from ingest.sketching import MOST_HASHES, Sketch, read_sketch
 from ingest.storing import damaged_rows
@@ -103,9 +103,9 @@ def rows_in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
 
 
 @lru_cache(maxsize=8192)
-def _sketch_in(path: Path, checksum: str, dataset: str) -> Sketch:
+def _sketch_in(files: RowFiles, name: str, checksum: str, dataset: str) -> Sketch:
     """The sketch of a stored file, which never changes under its checksum."""
-    return read_sketch(path, load_contracts()[dataset])
+    return read_sketch(files.source(name), load_contracts()[dataset])
 
 
 def _family(district_code: str) -> set[str]:
@@ -130,9 +130,8 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
         if other.parquet_path is None or (is_own and contract.dataset in SAME_FROM_QUARTER_TO_QUARTER):
             continue
         limit = _OWN.get(contract.dataset, _COUNTS) if is_own else _OTHER_UNITS
-        path = past.home / other.parquet_path
         try:
-            theirs = _sketch_in(path, other.parquet_sha256 or "", contract.dataset)
+            theirs = _sketch_in(past.files, other.parquet_path, other.parquet_sha256 or "", contract.dataset)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             is_of_disk = isinstance(error, OSError) and error.errno not in (
                 None,
@@ -140,7 +139,7 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
                 errno.ENOTDIR,
                 errno.EISDIR,
             )
-            log.warning("%s", (in_words(error) if is_of_disk else None) or damaged_rows(past.home, other))
+            log.warning("%s", (in_words(error) if is_of_disk else None) or damaged_rows(past.files, other))
             continue
         share, bits, rows = rows_in_common(mine, theirs)
         if share >= limit.share and rows >= limit.rows and bits >= LEAST_BITS:

@@ -206,13 +206,13 @@ def with_sketch(rows: pa.Table, contract: Contract) -> pa.Table:
     return rows.replace_schema_metadata(sketch_of(_stored_cells(rows, contract), contract).as_footer())
 
 
-def read_sketch(path: Path, contract: Contract) -> Sketch:
-    """The sketch of a stored file: from its metadata, or from its rows where an older one has none.
+def read_sketch(source: Path | pa.BufferReader, contract: Contract) -> Sketch:
+    """The sketch of a stored file, or of its content: from its metadata, or from its rows where an older one has none.
 
     Raises:
         OSError, pyarrow.ArrowException: the file can't be read.
     """
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(source) as file:
         footer = (file.schema_arrow.metadata or {}).get(FOOTER)
         if footer is not None:
             return _from_footer(footer)

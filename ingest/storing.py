@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from ingest.failures import StorageFailure
 from ingest.ledger import Submission
 from ingest.sentinels import DATE_BAD
 from ingest.sketching import Sketch, SketchColumn, sketch_of
+
+if TYPE_CHECKING:
+    from ingest.row_files import RowFiles  # which writes files by this module
 
 _UNFINISHED = ".tmp"
 
@@ -225,42 +229,64 @@ def write_rows(path: Path, rows: pa.Table) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_rows(
-    home: Path, found: Submission, columns: list[str] | None = None, *, is_as_stored: bool = True
-) -> pa.Table:
-    """The stored rows of an accepted submission.
+def store_rows(files: RowFiles, name: str, rows: pa.Table) -> str:
+    """Put the rows of a submission in place under a name; returns the file's SHA-256, hexadecimal.
+
+    Raises:
+        StorageFailure, OSError: they can't be written.
+    """
+    content = as_parquet(rows)
+    files.write(name, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def stored_content(files: RowFiles, found: Submission, *, is_as_stored: bool = True) -> bytes:
+    """The bytes of the file with the rows of an accepted submission.
 
     Args:
-        home: the installation's.
+        files: where rows are.
         found: whose.
-        columns: only these.
         is_as_stored: whether the file must be byte for byte what the ledger says; changed ones may be readable too.
 
     Raises:
-        DamagedRows: its file is missing, is not what was stored, or can't be read.
-        OSError: the disk or its rights are at fault.
+        DamagedRows: its file is missing or is not what was stored.
+        StorageFailure, OSError: the place of the rows, the disk or its rights are at fault.
     """
-    path = home / (found.parquet_path or "")
+    name = found.parquet_path or ""
     try:
-        content = path.read_bytes()
-        if is_as_stored and hashlib.sha256(content).hexdigest() != found.parquet_sha256:
-            raise damaged_rows(home, found)
-        return pq.read_table(pa.BufferReader(content), columns=columns)
+        content = files.read(name)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise damaged_rows(home, found) from None
-    except (OSError, pa.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            error.filename = error.filename or str(path)
-            raise
-        raise damaged_rows(home, found) from None
+        raise damaged_rows(files, found) from None
+    except OSError as error:
+        error.filename = error.filename or str(files.local(name) or name)
+        raise
+    if is_as_stored and hashlib.sha256(content).hexdigest() != found.parquet_sha256:
+        raise damaged_rows(files, found)
+    return content
 
 
-def damaged_rows(home: Path, found: Submission) -> DamagedRows:
+def read_rows(
+    files: RowFiles, found: Submission, columns: list[str] | None = None, *, is_as_stored: bool = True
+) -> pa.Table:
+    """The stored rows of an accepted submission; of all columns or only these.
+
+    Raises:
+        DamagedRows: its file is missing, is not what was stored, or can't be read.
+        StorageFailure, OSError: as `stored_content`.
+    """
+    content = stored_content(files, found, is_as_stored=is_as_stored)
+    try:
+        return pq.read_table(pa.BufferReader(content), columns=columns)
+    except (OSError, pa.ArrowException):
+        raise damaged_rows(files, found) from None
+
+
+def damaged_rows(files: RowFiles, found: Submission) -> DamagedRows:
     """The error for a submission whose rows are missing or damaged."""
-    state = "damaged" if (home / (found.parquet_path or "")).is_file() else "missing"
+    state = "damaged" if files.is_there(found.parquet_path or "") else "missing"
     return DamagedRows(
         f"the rows of submission {found.submission_id} ({found.district_code} {found.dataset} "
-        f"{found.reporting_quarter}) are {state}: {found.parquet_path} in FOLLOWUP_HOME; "
+        f"{found.reporting_quarter}) are {state}: {found.parquet_path} {files.shown}; "
         f"`followup restore-rows {found.submission_id}` stores them again from the original"
     )
 
@@ -271,14 +297,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def has_rows_as_stored(home: Path, found: Submission) -> bool:
+def has_rows_as_stored(files: RowFiles, found: Submission) -> bool:
     """Whether the file of an accepted submission's rows is there, byte for byte as it was stored.
 
     Raises:
-        OSError: the disk or its rights are at fault.
+        StorageFailure, OSError: the place of the rows, the disk or its rights are at fault.
     """
-    path = home / (found.parquet_path or "")
+    name = found.parquet_path or ""
+    path = files.local(name)
     try:
-        return sha256_of(path) == found.parquet_sha256
+        actual = sha256_of(path) if path is not None else hashlib.sha256(files.read(name)).hexdigest()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False
+    return actual == found.parquet_sha256

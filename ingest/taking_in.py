@@ -51,7 +51,8 @@ def prepare(intake: IntakeContext, district_code: str) -> None:
         require_ledger_not_lost(settings, ledger)
         mark_begun(ledger)
     own = [folder / district_code for folder in (settings.landing, settings.feedback, settings.home / "queries")]
-    remove_unfinished([*own, *settings.validated.glob(f"*/*/{district_code}")])
+    remove_unfinished(own)
+    intake.rows.remove_unfinished(district_code)
 
 
 def checksum_of(raw: bytes) -> str:
@@ -87,7 +88,7 @@ def check_arrived(
 ) -> CheckReport:
     """Check a file as it is checked when it is taken in, and compare it with the version in force."""
     report = check_file(raw, name, circumstances_of(intake.settings, intake.keys, intake.ledger, name, district_code))
-    return with_changes(report, intake.ledger, intake.settings.home, intake.keys, is_replacing=is_replacing)
+    return with_changes(report, intake.ledger, intake.rows, intake.keys, is_replacing=is_replacing)
 
 
 def take_in(

@@ -35,6 +35,7 @@ from ingest.ledger.acts import system_now, verify  # noqa: E402
 from ingest.ledger.portal_users import Role, add_user  # noqa: E402
 from ingest.originals import decrypt_original, original_id  # noqa: E402
 from ingest.portal_login.passwords import Passwords  # noqa: E402
+from ingest.row_files import row_files  # noqa: E402
 from ingest.storing import has_rows_as_stored  # noqa: E402
 from portal.handover.tidying import tidy  # noqa: E402
 from portal.settings import PortalSettings  # noqa: E402
@@ -215,9 +216,10 @@ class Run:
             raise Violated("an upload says something else than its submission")
         if {one.state for one in uploads} - {"accepted", "refused", "failed"}:
             raise Violated(f"states: {Counter(one.state for one in uploads)}")
+        files = row_files(settings)
         for one in submissions:
             raw = decrypt_original(settings.home / one.original_path, original_id(one.original_path), self.office.keys)
-            if len(raw) != one.size_bytes or (one.state == "accepted" and not has_rows_as_stored(settings.home, one)):
+            if len(raw) != one.size_bytes or (one.state == "accepted" and not has_rows_as_stored(files, one)):
                 raise Violated(f"files of submission {one.submission_id}")
         versions = Counter((one.district_code, one.dataset, one.version) for one in submissions if one.version)
         if versions and max(versions.values()) > 1:

@@ -7,10 +7,13 @@ already. Each object is read back when it is written.
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from followup.backup.contents import Wanted, published_folder, wanted_files
 from followup.backup.location import BackupLocation, location_of
@@ -31,6 +34,7 @@ from followup.backup.sets import (
 from ingest.ledger import Ledger
 from ingest.ledger.acts import add_act, system_now
 from ingest.ledger.exporting import LedgerExport, export_ledger
+from ingest.row_files import RowFiles
 from ingest.settings import Settings, SettingsError
 
 PIECE_BYTES = 32 << 20
@@ -116,11 +120,11 @@ class _Sending:
             OSError: it can't be read.
         """
         try:
-            with wanted.source.open("rb") as handle:
+            with _opened(wanted) as (handle, changed_ns):
                 digest, pieces, first = hashlib.sha256(), [], handle.read(PIECE_BYTES)
                 if wanted.sha256 is not None and len(first) < PIECE_BYTES:  # then nothing else is sent
                     _require(hashlib.sha256(first).hexdigest() == wanted.sha256)
-                content, size, found = first, 0, wanted.source.stat()
+                content, size = first, 0
                 while content:
                     digest.update(content)
                     size += len(content)
@@ -132,9 +136,19 @@ class _Sending:
         checksum = digest.hexdigest()
         _require(wanted.sha256 in (None, checksum))
         return StoredFile(
-            root=wanted.root, path=wanted.path, size=size, sha256=checksum, mtime_ns=found.st_mtime_ns,
+            root=wanted.root, path=wanted.path, size=size, sha256=checksum, mtime_ns=changed_ns,
             pieces=tuple(pieces),
         )  # fmt: skip
+
+
+@contextmanager
+def _opened(wanted: Wanted) -> Iterator[tuple[BinaryIO, int]]:
+    """A file, and when it was changed: nanoseconds since 1970, 0 where nothing says it."""
+    if isinstance(wanted.source, RowFiles):
+        yield io.BytesIO(wanted.source.read(wanted.path)), 0
+        return
+    with wanted.source.open("rb") as handle:
+        yield handle, wanted.source.stat().st_mtime_ns
 
 
 def _require(is_so: bool) -> None:

@@ -16,6 +16,7 @@ from ingest.feedback_files import FEEDBACK_ENDINGS, feedback_path
 from ingest.ledger.exporting import LedgerExport
 from ingest.ledger.uploads import ENDED
 from ingest.queries import queries_path
+from ingest.row_files import RowFiles, row_files
 from ingest.settings import Settings
 from ingest.spooling import Spool
 from publish.release.approving import FILE_NAME, proposal_folder
@@ -50,14 +51,14 @@ class Wanted:
 
     Attributes:
         root, path: see StoredFile.
-        source: where it is.
+        source: where it is; where rows are not on a disk, these files.
         sha256: what the ledger says of it.
         is_required: whether the ledger names it, so that it must be there.
     """
 
     root: Root
     path: str
-    source: Path
+    source: Path | RowFiles
     sha256: str | None = None
     is_required: bool = False
 
@@ -87,14 +88,14 @@ def published_folder(settings: Settings, copied: LedgerExport) -> Path | None:
 
 
 def _of_submissions(settings: Settings, copied: LedgerExport) -> Iterator[Wanted]:
-    home, originals = settings.home, set[str]()
+    home, rows, originals = settings.home, row_files(settings), set[str]()
     for found in copied.rows("submission"):
         district, submission_id = str(found["district_code"]), str(found["submission_id"])
         if found["original_path"] and found["original_erased_at"] is None:
             originals.add(str(found["original_path"]))
         if found["parquet_path"]:
             path = str(found["parquet_path"])
-            yield Wanted("home", path, home / path, str(found["parquet_sha256"]), is_required=True)
+            yield Wanted("home", path, rows.local(path) or rows, str(found["parquet_sha256"]), is_required=True)
             yield _in_home(settings, queries_path(home, district, submission_id))
         for ending in FEEDBACK_ENDINGS:
             yield _in_home(settings, feedback_path(settings, district, submission_id, ending))

@@ -25,18 +25,18 @@ from typing import Any
 from followup.build.engines import engine_of
 from followup.build.lineage import is_configured, send_lineage
 from followup.build.project_copy import project_of_organisation
-from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot, write_snapshot
+from followup.build.rows_at_hand import build_inputs
+from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
 from ingest.ledger import Ledger
 from ingest.ledger.erasures import is_erased_since
 from ingest.ledger.store import Build
-from ingest.maintenance.reducing import damaged_frozen_files
 from ingest.maintenance.reimporting import require_ledger_not_lost
 from ingest.organisation import load_organisation, organisation_folder
 from ingest.organisation_tables import check_tables
 from ingest.settings import Settings
-from ingest.storing import DamagedRows, damaged_rows, has_rows_as_stored, write_whole
+from ingest.storing import write_whole
 from publish.catalogue import manifest as catalogue
 from publish.catalogue.manifest import Manifest, distil, keep_manifest, manifest_file
 from publish.warehouse import PARQUET_FOLDER, is_damaged
@@ -190,21 +190,6 @@ def _require_one_key_version(snapshot: Snapshot) -> None:
         raise BuildFailed((), f"persons in force are keyed under several key versions ({sorted(versions)})")
 
 
-def _require_rows_as_stored(settings: Settings, snapshot: Snapshot) -> None:
-    """Raise DamagedRows where a file is not what was stored: dbt may still read it, and give other figures."""
-    damaged = damaged_frozen_files(settings.home, snapshot.frozen)
-    if damaged:
-        raise DamagedRows(
-            f"frozen figures are missing or damaged: {', '.join(damaged)} in FOLLOWUP_HOME; the rows that they were "
-            "made of are erased, so restore them from a backup"
-        )
-    wrong = [found for found in snapshot.in_force if not has_rows_as_stored(settings.home, found)]
-    if wrong:
-        first = damaged_rows(settings.home, wrong[0])
-        others = ", ".join(found.submission_id for found in wrong[1:])
-        raise DamagedRows(f"{first} (the same holds for {others})" if others else str(first))
-
-
 def build_file(
     settings: Settings,
     snapshot: Snapshot,
@@ -235,12 +220,13 @@ def build_file(
         StorageFailure: dbt could not write or read.
     """
     _require_one_key_version(snapshot)
-    _require_rows_as_stored(settings, snapshot)
     check_tables(load_organisation())
     engine = engine_of(settings)
     engine.remove(warehouse)
-    variables = write_snapshot(snapshot, settings, folder)
-    with engine.session(warehouse, folder, marts or folder / PARQUET_FOLDER):
+    with (
+        build_inputs(settings, snapshot, folder) as variables,
+        engine.session(warehouse, folder, marts or folder / PARQUET_FOLDER),
+    ):
         parsed = _parsed_file(settings, warehouse, engine.target)
         project = project_of_organisation(PROJECT, parsed.parent)
         arguments = [*_dbt_arguments(project, variables, folder, with_tests), "--target", engine.target]

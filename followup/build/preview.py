@@ -92,7 +92,7 @@ def preview_content(
     _require_received_rows(settings)
     with open_intake(settings) as intake:
         report = check_file(raw, name, circumstances_of(settings, intake.keys, intake.ledger, name, name.district))
-        report = with_changes(report, intake.ledger, settings.home, intake.keys)
+        report = with_changes(report, intake.ledger, intake.rows, intake.keys)
         if not report.accepted or name.dataset is None or name.quarter is None or name.district is None:
             return Preview(report, False, None, ())
         in_force = intake.ledger.in_force(district=name.district, dataset=name.dataset, quarter=str(name.quarter))

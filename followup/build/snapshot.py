@@ -19,7 +19,7 @@ from ingest.ledger.store import newest_accepted
 from ingest.organisation import load_organisation, organisation_folder
 from ingest.quarters import Quarter
 from ingest.settings import DECLARED, Settings
-from ingest.storing import empty_table
+from ingest.storing import empty_table, sha256_of
 
 PROJECT = DECLARED / "dbt_project"
 
@@ -107,15 +107,15 @@ def take_snapshot(settings: Settings, ledger: Ledger) -> Snapshot:
     return Snapshot(tuple(submissions), tuple(in_force), as_of, newest_frozen(ledger))
 
 
-def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict[str, str]:
-    """Write what dbt reads into a folder, and return the variables that dbt needs.
+def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path, rows: Mapping[str, Path]) -> dict[str, str]:
+    """Write what dbt reads into a folder, and return the variables that dbt needs. `rows`: name → file.
 
     Returns:
         The variables of `write_inputs`, and the whole's `whole_code` and `whole_name`.
     """
     in_force = {s.submission_id for s in snapshot.in_force}
     names = {field.name for field in fields(Submission)} & set(SUBMISSIONS_SCHEMA.names)
-    rows = [
+    submissions = [
         {
             **{name: value for name, value in asdict(s).items() if name in names},
             "is_in_force": s.submission_id in in_force,
@@ -124,7 +124,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         for s in snapshot.submissions
     ]
     files = [
-        (found.dataset, found.reporting_quarter, settings.home / found.parquet_path)
+        (found.dataset, found.reporting_quarter, rows[found.parquet_path], found.parquet_sha256 or "")
         for found in snapshot.in_force
         if found.dataset is not None and found.parquet_path is not None
     ]
@@ -133,7 +133,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
         through = snapshot.frozen.through_quarter
         frozen = [(file.model, settings.home / file.path, through) for file in snapshot.frozen.files]
     whole = load_organisation()
-    return write_inputs(folder, rows, files, snapshot.as_of, frozen) | {
+    return write_inputs(folder, submissions, files, snapshot.as_of, frozen) | {
         "whole_code": whole.code,
         "whole_name": whole.name,
     }
@@ -142,7 +142,7 @@ def write_snapshot(snapshot: Snapshot, settings: Settings, folder: Path) -> dict
 def write_inputs(
     folder: Path,
     submissions: Iterable[Mapping[str, Any]],
-    files: Iterable[tuple[str, str | None, Path]],
+    files: Iterable[tuple[str, str | None, Path, str]],
     as_of: str,
     frozen: Iterable[tuple[str, Path, str]] = (),
 ) -> dict[str, str]:
@@ -152,7 +152,7 @@ def write_inputs(
         folder: for `submissions.parquet`, `files.parquet` (a typed empty file of each dataset first), `clock.parquet`,
             `frozen.parquet`.
         submissions: a row each, as in SUBMISSIONS_SCHEMA.
-        files: (dataset, quarter, Parquet file) of each submission in force.
+        files: (dataset, quarter, Parquet file, its SHA-256) of each submission in force.
         as_of: the date that the build takes for today, ISO.
         frozen: (model, Parquet file of its frozen rows, the last quarter of these).
 
@@ -161,16 +161,17 @@ def write_inputs(
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    named: list[tuple[str, str | None, Path]] = []
+    named: list[tuple[str, str | None, Path, str]] = []
     for dataset, contract in load_contracts().items():
         empty = folder / f"empty_{dataset}.parquet"
         pq.write_table(empty_table(contract), empty)
-        named.append((dataset, None, empty))
+        named.append((dataset, None, empty, sha256_of(empty)))
     named.extend(files)
     listed = {
-        "dataset": [dataset for dataset, _, _ in named],
-        "reporting_quarter": pa.array([quarter for _, quarter, _ in named], pa.string()),
-        "file": [str(path.absolute()) for _, _, path in named],
+        "dataset": [dataset for dataset, *_ in named],
+        "reporting_quarter": pa.array([quarter for _, quarter, *_ in named], pa.string()),
+        "file": [str(path.absolute()) for _, _, path, _ in named],
+        "sha256": [checksum for *_, checksum in named],
         "place": list(range(len(named))),
     }
     pq.write_table(pa.table(listed), folder / "files.parquet")

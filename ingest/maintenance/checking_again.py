@@ -81,7 +81,7 @@ def _checked(
 ) -> CheckedAgain:
     quarter = Quarter.parse(found.reporting_quarter or "")
     contract = load_contracts(quarter)[found.dataset or ""]
-    past = Past(intake.ledger, intake.settings.home, found.district_code, quarter)
+    past = Past(intake.ledger, intake.rows, found.district_code, quarter)
     try:
         report = read_again(intake, found, past, words)
     except (NotRestorable, DamagedOriginal) as error:

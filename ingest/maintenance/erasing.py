@@ -37,7 +37,7 @@ from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, wri
 from ingest.recording import IntakeContext
 from ingest.sketching import with_sketch
 from ingest.spooling import DamagedSpool, Spool
-from ingest.storing import read_rows, write_rows
+from ingest.storing import read_rows, store_rows, stored_content
 
 _MEMBER_AT_MOST = 400_000_000
 """Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
@@ -216,7 +216,7 @@ def parted_rows(
     """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
     if contract is None or not contract.about_persons or found.parquet_path is None:
         return None
-    rows = read_rows(intake.settings.home, found, is_as_stored=False)  # an erasing that was cut off left others
+    rows = read_rows(intake.rows, found, is_as_stored=False)  # an erasing that was cut off left others
     held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
     if not pc.any(held).as_py():
         return None
@@ -226,7 +226,6 @@ def parted_rows(
 def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
     """Rewrite a submission's file without the person's rows, and remove queries, findings and explanations of those."""
     assert found.parquet_path is not None
-    path = intake.settings.home / found.parquet_path
     place = queries_path(intake.settings.home, found.district_code, found.submission_id)
     queries = read_queries(place)
     keys = keys_of_rows(intake, contract, gone, queries)
@@ -236,7 +235,7 @@ def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, l
     record_rows_removed(
         intake.ledger,
         found.submission_id,
-        parquet_sha256=write_rows(path, with_sketch(left, contract)),
+        parquet_sha256=store_rows(intake.rows, found.parquet_path, with_sketch(left, contract)),
         row_count=left.num_rows,
         row_numbers=gone["source_row_number"].to_pylist(),
         row_keys=keys,
@@ -257,10 +256,10 @@ def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
     """Record a rewritten file in the ledger, where a run was interrupted before recording it."""
     if found.parquet_path is None:
         return
-    path = intake.settings.home / found.parquet_path
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = stored_content(intake.rows, found, is_as_stored=False)
+    actual = hashlib.sha256(content).hexdigest()
     if actual != found.parquet_sha256:
-        rows = pq.read_metadata(path).num_rows
+        rows = pq.read_metadata(pa.BufferReader(content)).num_rows
         queries = read_queries(queries_path(intake.settings.home, found.district_code, found.submission_id))
         explained = explanations_of(intake.ledger, found.submission_id)
         record_rows_removed(

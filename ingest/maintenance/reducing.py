@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from ingest.maintenance.rotating import person_submissions
 from ingest.queries import queries_path
 from ingest.recording import IntakeContext
 from ingest.sketching import with_sketch
-from ingest.storing import read_rows, sha256_of, write_rows
+from ingest.storing import read_rows, sha256_of, store_rows
 
 _KEYS = ("person_key", "match_person_key")
 
@@ -68,29 +68,29 @@ def write_reduced(intake: IntakeContext, erased_quarter: str) -> tuple[list[Redu
         if not parted.is_in_force:
             reduced.append(Reduced(found.submission_id, None, None))
             continue
-        path = intake.settings.home / reduced_path(found, erased_quarter)
+        name = reduced_name(found, erased_quarter)
         contract = load_contracts()[found.dataset or ""]
-        checksum = write_rows(path, with_sketch(left, contract))
-        reduced.append(Reduced(found.submission_id, str(path.relative_to(intake.settings.home)), checksum))
+        checksum = store_rows(intake.rows, name, with_sketch(left, contract))
+        reduced.append(Reduced(found.submission_id, name, checksum))
     return reduced, rows
 
 
-def reduced_path(found: Submission, erased_quarter: str) -> Path:
-    """Path of a submission's reduced file, under home. A rotation of keys knows it by its name and removes it."""
+def reduced_name(found: Submission, erased_quarter: str) -> str:
+    """Name of a submission's reduced file. A rotation of keys knows it by its name and removes it."""
     name = f"{found.submission_id}.k{found.person_key_version}x{erased_quarter}.parquet"
-    return Path(found.parquet_path or "").with_name(name)
+    return str(PurePosixPath(found.parquet_path or "").with_name(name))
 
 
 def _parted(intake: IntakeContext, erased_quarter: str) -> Iterator[tuple[Reduction, pa.Table]]:
     """Each submission of which rows go, with the rows that stay."""
-    home, submissions = intake.settings.home, person_submissions(intake)
+    files, submissions = intake.rows, person_submissions(intake)
     in_force = {found.submission_id for found in newest_accepted(intake.ledger.submissions())}
     later = [found for found in submissions if (found.reporting_quarter or "") > erased_quarter]
-    seen_later = {name: _distinct(read_rows(home, found, [name])[name] for found in later) for name in _KEYS}
+    seen_later = {name: _distinct(read_rows(files, found, [name])[name] for found in later) for name in _KEYS}
     for found in submissions:
         if found in later:
             continue
-        rows = read_rows(home, found)
+        rows = read_rows(files, found)
         if found.submission_id not in in_force:
             yield Reduction(found, rows.num_rows, 0, is_in_force=False), rows.slice(0, 0)
             continue

@@ -34,7 +34,6 @@ from ingest.storing import (
     has_rows_as_stored,
     read_rows,
     rows_to_store,
-    write_whole,
 )
 
 
@@ -75,16 +74,16 @@ def restore_rows(intake: IntakeContext, found: Submission) -> Restored:
     """
     if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
         raise ChangeRefused(f"submission {found.submission_id} is {found.state}: it has no rows to restore")
-    home = intake.settings.home
+    files = intake.rows
     with intake.lease(found.district_code):
-        if has_rows_as_stored(home, found):
+        if has_rows_as_stored(files, found):
             return Restored(False, True, found.row_count, found.row_count, queries=_queries_again(intake, found))
         rows = _rows_again(intake, found)
         content = as_parquet(rows)
         checksum = hashlib.sha256(content).hexdigest()
         is_same = checksum == found.parquet_sha256
         differing = 0 if is_same else rows_differing(intake, found, rows)
-        write_whole(home / found.parquet_path, content)
+        files.write(found.parquet_path, content)
         if not is_same:
             record_rows_restored(intake.ledger, found.submission_id, checksum, rows.num_rows)
         queries = _queries_again(intake, found)
@@ -102,7 +101,7 @@ def _queries_again(intake: IntakeContext, found: Submission) -> int | None:
         if read_queries(path).num_rows or not found.query_count:
             return None
     ledger = intake.ledger
-    past = Past(ledger, intake.settings.home, found.district_code, Quarter.parse(found.reporting_quarter or ""))
+    past = Past(ledger, intake.rows, found.district_code, Quarter.parse(found.reporting_quarter or ""))
     report = read_again(intake, found, past)
     if report.table is None:
         raise NotRestorable(f"the queries of submission {found.submission_id} can't be made again: withdraw it")
@@ -180,7 +179,7 @@ def read_again(
 def rows_differing(intake: IntakeContext, found: Submission, rows: pa.Table) -> int | None:
     """How many of the new rows are not in the file that is there now; None when it can't be read."""
     try:
-        before = read_rows(intake.settings.home, found, is_as_stored=False)
+        before = read_rows(intake.rows, found, is_as_stored=False)
     except DamagedRows:
         return None
     columns = ", ".join(f'"{name}"' for name in rows.column_names if name in before.column_names)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count, groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +38,7 @@ from ingest.persons.keys import load_keys, replace_keys, with_original_key, with
 from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped
 from ingest.recording import IntakeContext
 from ingest.spooling import Spool
-from ingest.storing import DamagedRows, read_rows, write_rows
+from ingest.storing import DamagedRows, read_rows, store_rows
 
 _PERSON_COLUMNS = ("person_key", "match_person_key")
 OnStep = Callable[[int, int, str], None]
@@ -201,7 +201,7 @@ def _write_rekeyed(intake: IntakeContext, version: int, on_step: OnStep | None) 
     Raises:
         RotationRefused: one of these is in force.
     """
-    home, keys, submissions = intake.settings.home, intake.keys.person_keys, person_submissions(intake)
+    files, keys, submissions = intake.rows, intake.keys.person_keys, person_submissions(intake)
     in_force = {found.submission_id for found in newest_accepted(submissions)}
     rekeyed, damaged = [], []
     for number, found in enumerate(submissions, start=1):
@@ -210,12 +210,12 @@ def _write_rekeyed(intake: IntakeContext, version: int, on_step: OnStep | None) 
         if on_step is not None:
             on_step(number, len(submissions), found.district_code)
         try:
-            rows = _rewrapped_rows(read_rows(home, found), keys[found.person_key_version or 0], keys[version])
+            rows = _rewrapped_rows(read_rows(files, found), keys[found.person_key_version or 0], keys[version])
         except (DamagedRows, WrongWrapping):
             damaged += [found.submission_id] if found.submission_id in in_force else []
             continue
-        path = (home / (found.parquet_path or "")).with_name(f"{found.submission_id}.k{version}.parquet")
-        rekeyed.append(Rekeyed(found.submission_id, str(path.relative_to(home)), write_rows(path, rows)))
+        name = str(PurePosixPath(found.parquet_path or "").with_name(f"{found.submission_id}.k{version}.parquet"))
+        rekeyed.append(Rekeyed(found.submission_id, name, store_rows(files, name, rows)))
     if damaged:
         raise RotationRefused(
             f"the rows of {len(damaged)} submissions in force are missing or damaged: `followup restore-rows "
@@ -242,14 +242,12 @@ def remove_unrecorded_files(intake: IntakeContext) -> None:
     """Remove the files of rows about persons that the ledger does not name (any more): of another version than it says,
     or with rows that were erased since."""
     about = {name for name, contract in load_contracts().items() if contract.about_persons}
-    home, validated = intake.settings.home, intake.settings.validated
-    for found in intake.ledger.submissions():
-        if found.dataset not in about or found.reporting_quarter is None:
-            continue
-        folder = validated / found.dataset / found.reporting_quarter / found.district_code
-        for other in (folder / f"{found.submission_id}.parquet", *folder.glob(f"{found.submission_id}.k*")):
-            if found.parquet_path is None or other != home / found.parquet_path:
-                other.unlink(missing_ok=True)
+    known = {found.submission_id: found for found in intake.ledger.submissions() if found.dataset in about}
+    for name in [name for dataset in sorted(about) for name in intake.rows.names(dataset)]:
+        submission_id, _, ending = PurePosixPath(name).name.partition(".")
+        found = known.get(submission_id)
+        if found is not None and name != found.parquet_path and (ending == "parquet" or ending.startswith("k")):
+            intake.rows.remove(name)
 
 
 def _rotate_originals(intake: IntakeContext, version: int, on_step: OnStep | None) -> tuple[int, list[str]]:
@@ -291,17 +289,17 @@ def unused_versions(intake: IntakeContext) -> dict[str, tuple[int, ...]]:
 
 def _versions_in_validated(intake: IntakeContext) -> set[int]:
     found: set[int] = set()
-    for path in intake.settings.validated.glob("**/*.parquet"):
+    for name in intake.rows.names():
         with suppress(pa.ArrowInvalid, FileNotFoundError):
-            if (key := _first_person(path)) is not None:
+            if (key := _first_person(intake.rows.source(name))) is not None:
                 texts = pa.array([key], pa.string())
                 found |= {v for v, wrapping in intake.keys.person_keys.items() if unwrapped(wrapping, texts)[1][0]}
     return found
 
 
-def _first_person(path: Path) -> str | None:
+def _first_person(source: Path | pa.BufferReader) -> str | None:
     """The first person key in a file of rows; None where it holds none."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(source) as file:
         if _PERSON_COLUMNS[0] not in file.schema_arrow.names:
             return None
         for batch in file.iter_batches(columns=[_PERSON_COLUMNS[0]]):

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from followup.build.snapshot import write_inputs
 from ingest.contracts import load_contracts
 from ingest.quarters import Quarter
-from ingest.storing import stored_schema
+from ingest.storing import sha256_of, stored_schema
 
 Row = Mapping[str, Any]
 
@@ -142,7 +142,8 @@ class Inputs:
     def write(self) -> dict[str, str]:
         """Write the Parquet files and return the dbt variables that point at them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        files = [(s.dataset, s.quarter, self._write_rows(s)) for s in self.submissions if s.in_force]
+        paths = [(s.dataset, s.quarter, self._write_rows(s)) for s in self.submissions if s.in_force]
+        files = [(*one, sha256_of(one[2])) for one in paths]
         rows = [_ledger_row(s) for s in self.submissions]
         return write_inputs(self.folder, rows, files, self.as_of_date, self.frozen)
 

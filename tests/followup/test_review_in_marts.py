@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 from marts_only import build_marts
 
 from followup.build import building
-from followup.build.snapshot import PROJECT, take_snapshot, write_snapshot
+from followup.build.rows_at_hand import build_inputs
+from followup.build.snapshot import PROJECT, take_snapshot
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys
 from ingest.receiving import receive
@@ -74,18 +76,16 @@ def district_review(settings: Settings, folder: Path) -> str:
 
     parsed, _ = building._read_parsed(building._parsed_file(settings, settings.warehouse))
     assert parsed is not None, "the build has stored it"
-    ledger = Ledger(settings.ledger)
-    try:
-        variables = write_snapshot(take_snapshot(settings, ledger), settings, folder)
-    finally:
-        ledger.close()
+    with closing(Ledger(settings.ledger)) as ledger:
+        snapshot = take_snapshot(settings, ledger)
     os.environ["FOLLOWUP_WAREHOUSE"] = str(settings.warehouse)
     where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     try:
-        outcome = dbtRunner(manifest=parsed).invoke(
-            ["--quiet", "compile", "--select", "district_review", *where, "--vars", json.dumps(variables)]
-        )
+        with build_inputs(settings, snapshot, folder) as variables:
+            outcome = dbtRunner(manifest=parsed).invoke(
+                ["--quiet", "compile", "--select", "district_review", *where, "--vars", json.dumps(variables)]
+            )
     finally:
         environment = DuckDBConnectionManager._ENV
         DuckDBConnectionManager.close_all_connections()

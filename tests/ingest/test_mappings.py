@@ -28,6 +28,7 @@ from ingest.naming import read_name
 from ingest.quarters import Quarter
 from ingest.receiving import receive_district
 from ingest.recording import open_intake
+from ingest.row_files import row_files
 from ingest.storing import read_rows
 
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -291,7 +292,7 @@ def test_each_quarter_is_read_by_the_version_that_is_valid_for_it(installation: 
     installation.now = "2019-01-10T08:00"
     old = submit(installation, unit_file(own_row(orsak="bostad", kon="2")))
     assert (old.state, old.mapping_version) == ("accepted", 3)
-    rows = read_rows(installation.settings.home, old)
+    rows = read_rows(row_files(installation.settings), old)
     assert rows["kon"].to_pylist() == ["kvinna"]
 
 
@@ -310,12 +311,12 @@ def test_same_file_is_taken_in_again_when_it_would_be_read_otherwise(installatio
 def test_files_in_force_are_read_again_when_that_is_asked_for(installation: Installation) -> None:
     put(installation, mapping(codes={**CODES, "kon": {"1": "man", "2": "man"}}))
     wrong = submit(installation, unit_file(own_row()))
-    assert read_rows(installation.settings.home, wrong)["kon"].to_pylist() == ["man"]
+    assert read_rows(row_files(installation.settings), wrong)["kon"].to_pylist() == ["man"]
     assert put(installation, mapping()) == []
     assert [one.submission_id for one in read_otherwise(installation.ledger(), DISTRICT)] == [wrong.submission_id]
     (new,) = put(installation, mapping(), reread=True)
     assert (new.state, new.version, new.mapping_version) == ("accepted", 2, 2)
-    assert read_rows(installation.settings.home, new)["kon"].to_pylist() == ["kvinna"]
+    assert read_rows(row_files(installation.settings), new)["kon"].to_pylist() == ["kvinna"]
 
 
 def test_rows_are_restored_by_the_version_that_judged_them(installation: Installation) -> None:

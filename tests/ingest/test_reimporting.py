@@ -28,6 +28,7 @@ from ingest.persons.keys import load_keys
 from ingest.queries import SCHEMA, DamagedQueries, queries_path, read_queries, write_queries
 from ingest.receiving import receive, receive_district
 from ingest.recording import open_intake
+from ingest.row_files import row_files
 from ingest.storing import has_rows_as_stored
 
 NAME = "bromma_arenden_2018Q3.csv"
@@ -95,12 +96,12 @@ def test_an_original_of_the_first_format_is_still_read(installation: Installatio
 @pytest.mark.parametrize("how", ["missing", "cut off", "changed"])
 def test_rows_are_stored_again_byte_for_byte(how: str, installation: Installation) -> None:
     found = sent(installation, NAME)
-    path, home = rows_file(installation, found), installation.settings.home
+    path = rows_file(installation, found)
     before = path.read_bytes()
     path.unlink()
     if how != "missing":
         path.write_bytes(before[:-9] if how == "cut off" else before[:50] + b"\xff" * 9 + before[59:])
-    assert not has_rows_as_stored(home, found)
+    assert not has_rows_as_stored(row_files(installation.settings), found)
     assert restore(installation, found) == Restored(True, True, 1, 1)
     assert path.read_bytes() == before and installation.ledger().submissions() == [found]
     assert not restore(installation, found).is_written
@@ -117,7 +118,7 @@ def test_rows_that_are_read_otherwise_today_are_counted_and_recorded(installatio
     done = restore(installation, found)
     assert (done.is_same, done.rows, done.differing) == (False, 1, 1)
     (now,) = installation.ledger().submissions()
-    assert has_rows_as_stored(installation.settings.home, now)
+    assert has_rows_as_stored(row_files(installation.settings), now)
     assert (now.submission_id, now.version) == (found.submission_id, found.version)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -36,9 +37,9 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     sources, used = {}, set()
     for (dataset, quarter), files in _listed(inputs).items():
-        compacted = cache / f"{dataset}-{quarter or 'empty'}-{_digest(files)}.parquet"
+        compacted = cache / f"{dataset}-{quarter or 'empty'}-{_digest(files.values())}.parquet"
         if not compacted.exists():
-            _compact(files, stored_schema(load_contracts()[dataset]), compacted)
+            _compact(list(files), stored_schema(load_contracts()[dataset]), compacted)
         used.add(compacted.name)
         sources[dataset] = _place(compacted, folder / dataset)
     for name in ("submissions", "clock", "frozen"):
@@ -52,17 +53,17 @@ def write_sources(inputs: Path, folder: Path, cache: Path) -> dict[str, Path]:
     return sources
 
 
-def _listed(inputs: Path) -> dict[tuple[str, str | None], list[Path]]:
-    listed: dict[tuple[str, str | None], list[Path]] = {}
+def _listed(inputs: Path) -> dict[tuple[str, str | None], dict[Path, str]]:
+    """The files of each dataset and quarter, with their SHA-256."""
+    listed: dict[tuple[str, str | None], dict[Path, str]] = {}
     for row in pq.read_table(inputs / "files.parquet").sort_by("place").to_pylist():
-        listed.setdefault((row["dataset"], row["reporting_quarter"]), []).append(Path(row["file"]))
+        listed.setdefault((row["dataset"], row["reporting_quarter"]), {})[Path(row["file"])] = row["sha256"]
     return listed
 
 
-def _digest(files: list[Path]) -> str:
-    """Of names, sizes and times: rows that were changed in place have another time."""
-    stated = [(str(path), (at := path.stat()).st_size, at.st_mtime_ns) for path in sorted(files)]
-    return sha256(repr(stated).encode()).hexdigest()[:32]
+def _digest(checksums: Iterable[str]) -> str:
+    """Of contents: files without a person, or under another key, have other checksums."""
+    return sha256("\n".join(checksums).encode()).hexdigest()[:32]
 
 
 def _compact(files: list[Path], schema: pa.Schema, target: Path) -> None:
