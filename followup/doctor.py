@@ -36,9 +36,10 @@ from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
 from ingest.row_files import row_files
+from ingest.rows_in_bucket import BucketOfRows, RowsUnreachable, bucket_of_rows
 from ingest.settings import Settings, SettingsError
 from ingest.spooling import Spool
-from ingest.storing import has_rows_as_stored
+from ingest.storing import not_as_stored
 from publish.serving import ServingError, describe_database, has_database
 from publish.serving.folder import current_folder, read_identity, releases_folder
 from publish.serving.readers import hindrances, readers, wrongly_set
@@ -71,7 +72,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
         return [*found, DoctorFinding("ledger", False, str(error))]
     try:
         try:
-            found += [_ledger(ledger), *_rotation(ledger), _files(settings, ledger), _originals(settings, ledger)]
+            found += [_ledger(ledger), *_rotation(ledger), *_files(settings, ledger), _originals(settings, ledger)]
             found += [*_uploads(settings, ledger), *_mappings(settings, ledger), *_backups(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
@@ -162,7 +163,8 @@ def _contracts() -> DoctorFinding:
 def _volumes(settings: Settings) -> list[DoctorFinding]:
     """Whether the file systems of home and scratch can do what is needed of them; small files are tried there."""
     found = []
-    for name, folder in {"home": settings.home, "scratch": settings.scratch}.items():
+    rows = settings.validated if settings.given_validated and not settings.validated_bucket else None
+    for name, folder in {"home": settings.home, "validated": rows, "scratch": settings.scratch}.items():
         if folder is None or (name == "home" and not folder.exists()):
             continue
         variable, kind = f"FOLLOWUP_{name.upper()}", file_system_of(folder)
@@ -180,7 +182,7 @@ def _volumes(settings: Settings) -> list[DoctorFinding]:
             message = f"the file system ({kind}) of {variable} ({folder}) can't {', or '.join(lacks)}: choose another"
             found.append(DoctorFinding(name, False, message))
             continue
-        whose = "of several machines" if settings.home_is_shared and name == "home" else "of this machine"
+        whose = "of several machines" if settings.home_is_shared and name != "scratch" else "of this machine"
         found.append(DoctorFinding(name, True, f"{folder} ({kind}), {whose}"))
     return found
 
@@ -216,16 +218,36 @@ def _rotation(ledger: Ledger) -> list[DoctorFinding]:
     return []
 
 
-def _files(settings: Settings, ledger: Ledger) -> DoctorFinding:
-    wrong = []
-    for found in ledger.in_force():
-        if not has_rows_as_stored(row_files(settings), found):
-            wrong.append(found.submission_id)
+def _files(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
+    """Whether the place of the rows can be used, where it is a bucket, and whether all in force are there."""
+    place: list[DoctorFinding] = []
+    try:
+        if settings.validated_bucket is not None:
+            place = [_bucket(bucket_of_rows(settings))]
+        wrong = [found.submission_id for found in not_as_stored(row_files(settings), ledger.in_force())]
+    except (SettingsError, RowsUnreachable) as error:
+        return [*place, DoctorFinding("validated rows", False, str(error))]
     if wrong:
-        return DoctorFinding(
-            "files in force", False, f"{len(wrong)} missing or changed: followup restore-rows {' '.join(wrong[:1])}"
+        message = f"{len(wrong)} missing or changed: followup restore-rows {' '.join(wrong[:1])}"
+        return [*place, DoctorFinding("files in force", False, message)]
+    return [*place, DoctorFinding("files in force", True, "all there, checksums right")]
+
+
+def _bucket(files: BucketOfRows) -> DoctorFinding:
+    """Whether a bucket of rows can be used, and whether rows that are erased are gone from it."""
+    versioning = files.versioning()
+    if versioning == "kept":
+        message = (
+            f"the bucket {files.shown} keeps old versions of objects: rows that are erased, or were under an old key, "
+            "live on there. Turn versioning off, and remove the old versions"
         )
-    return DoctorFinding("files in force", True, "all there, checksums right")
+        return DoctorFinding("validated rows", False, message)
+    said = {
+        "none": "it keeps no old versions",
+        "suspended": "it keeps no new versions; see that none from before is left",
+        "unknown": "this key may not ask whether it keeps old versions: see that it keeps none",
+    }
+    return DoctorFinding("validated rows", True, f"{files.shown} can be read and written; {said[versioning]}")
 
 
 def _originals(settings: Settings, ledger: Ledger) -> DoctorFinding:

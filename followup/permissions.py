@@ -54,6 +54,7 @@ def left_by_earlier_versions(settings: Settings) -> list[Path]:
 
 def _private(settings: Settings) -> list[Path]:
     roots = [settings.home, settings.airflow_home]
+    roots += [] if settings.validated_bucket else [settings.validated]
     with suppress(sa.exc.ArgumentError):  # said by who opens the ledger
         url = sa.make_url(settings.ledger)
         if url.drivername.startswith("sqlite") and url.database:

@@ -234,6 +234,9 @@ def place_of(path: Path, settings: Settings | None) -> str:
         named = {"FOLLOWUP_KEYS": settings.keys, "FOLLOWUP_DISTRICTS": settings.districts}
         named |= {"FOLLOWUP_PUBLISH_LOGINS": settings.publish_logins} if settings.publish_logins else {}
         named |= {"FOLLOWUP_BACKUP_LOGIN": settings.backup_login} if settings.backup_login else {}
+        named |= {"FOLLOWUP_VALIDATED_LOGIN": settings.validated_login} if settings.validated_login else {}
+        if settings.given_validated and not settings.validated_bucket:
+            named |= {"FOLLOWUP_VALIDATED": settings.validated}
         named |= {"FOLLOWUP_HOME": settings.home, "FOLLOWUP_PUBLISHED": settings.published}
         named |= {} if "://" in settings.inbox else {"FOLLOWUP_INBOX": Path(settings.inbox)}
         for name, folder in named.items():

@@ -1,4 +1,4 @@
-"""Where validated rows are: one immutable Parquet file per submission, in a folder.
+"""Where validated rows are: one immutable Parquet file per submission, in a folder or in a bucket.
 
 The ledger names each file, `validated/<dataset>/<quarter>/<district>/<submission>.parquet`, and its SHA-256.
 """
@@ -28,9 +28,11 @@ class RowFiles(ABC):
 
     Attributes:
         shown: the place in messages: "in FOLLOWUP_HOME".
+        at_once: how many are best read at once.
     """
 
     shown: str
+    at_once = 1
 
     @abstractmethod
     def local(self, name: str) -> Path | None:
@@ -42,7 +44,7 @@ class RowFiles(ABC):
 
         Raises:
             FileNotFoundError, IsADirectoryError, NotADirectoryError: there is no such file.
-            OSError: the disk or its rights are at fault.
+            StorageFailure, OSError: the place, the disk or its rights are at fault. (From every method.)
         """
 
     @abstractmethod
@@ -51,11 +53,7 @@ class RowFiles(ABC):
 
     @abstractmethod
     def write(self, name: str, content: bytes | pa.Buffer) -> None:
-        """Put a file in place whole; an older one is replaced. Killed at any instant, the old or none is there.
-
-        Raises:
-            OSError: it can't be written.
-        """
+        """Put a file in place whole; an older one is replaced. Killed at any instant, the old or none is there."""
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -70,11 +68,7 @@ class RowFiles(ABC):
         """Remove what killed writers of a district's rows left."""
 
     def source(self, name: str) -> Path | pa.BufferReader:
-        """What pyarrow reads a file from, not checked against the ledger.
-
-        Raises:
-            OSError: as `read`, where it has to be fetched.
-        """
+        """What pyarrow reads a file from, not checked against the ledger."""
         return self.local(name) or pa.BufferReader(self.read(name))
 
 
@@ -116,5 +110,14 @@ class FolderOfRows(RowFiles):
 
 
 def row_files(settings: Settings) -> RowFiles:
-    """Where an installation's rows are."""
-    return FolderOfRows(settings.validated, "in FOLLOWUP_HOME")
+    """Where an installation's rows are.
+
+    Raises:
+        SettingsError: how to log in there can't be read.
+    """
+    if settings.validated_bucket is not None:
+        from ingest.rows_in_bucket import bucket_of_rows  # whose libraries take long to load
+
+        return bucket_of_rows(settings)
+    is_in_home = settings.given_validated is None
+    return FolderOfRows(settings.validated, "in FOLLOWUP_HOME" if is_in_home else f"in {settings.validated}")

@@ -30,10 +30,12 @@ ORGANISATION = "FOLLOWUP_ORGANISATION"
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
-_READ_BY_PROPERTY = ("keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key")
+_READ_BY_PROPERTY = (
+    "keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key", "validated", "given_validated",
+)  # fmt: skip
 _PLACES = (
     "home", "given_keys", "districts", "organisation", "scratch", "parsed", "airflow_home", "postgres_home",
-    "published", "publish_logins", "backup_login", "given_backup_key",
+    "published", "publish_logins", "backup_login", "given_backup_key", "validated_login",
 )  # fmt: skip
 """Settings that are files or folders."""
 
@@ -77,6 +79,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FOLLOWUP_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(Path("data/home"), description="all state: ledger, validated files, warehouse")
+    given_validated: str | None = Field(
+        None,
+        alias="FOLLOWUP_VALIDATED",
+        description="where validated rows are: a folder, or s3://bucket/folder; default validated/ in home",
+    )
+    validated_login: Path | None = Field(
+        None,
+        description="JSON file, for its owner alone: access_key, secret_key, endpoint_url, region of that bucket, as "
+        "districts.yml has them for a drop location",
+    )
     given_inbox: str | None = Field(
         None, alias="FOLLOWUP_INBOX", description="parent of the drop locations that districts.yml names"
     )
@@ -211,8 +223,28 @@ class Settings(BaseSettings):
             return unquote(parts.path)
         raise ValueError(
             f"this must be a folder, of a disk or of a shared volume (NFS), not an address of {parts.scheme}://: files "
-            "there can't be renamed and locked as is needed. On S3 and SFTP drop locations may lie (districts.yml)"
+            "there can't be renamed and locked as is needed. On S3 and SFTP drop locations may lie (districts.yml), on "
+            "S3 validated rows too (FOLLOWUP_VALIDATED)"
         )
+
+    @field_validator("given_validated", mode="before")
+    @classmethod
+    def _folder_or_bucket(cls, place: Any) -> Any:
+        """Take a folder, whose path DuckDB can read, or a bucket."""
+        if place is None:
+            return None
+        text = str(place)
+        scheme, found, _ = text.partition("://")
+        if found and scheme not in ("file", "s3"):
+            raise ValueError("this must be a folder, or s3://bucket/folder: rows are in no other places")
+        if scheme == "s3" and found:
+            parts = urlsplit(text)
+            if not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
+                raise ValueError(
+                    "an S3 address reads s3://bucket/folder; how to log in is in the file FOLLOWUP_VALIDATED_LOGIN"
+                )
+            return text.rstrip("/")
+        return str(cls._readable_by_all(Path(cls._in_a_folder(text))))
 
     @field_validator("home", "published")
     @classmethod
@@ -339,9 +371,17 @@ class Settings(BaseSettings):
         return self.home / "landing"
 
     @property
+    def validated_bucket(self) -> str | None:
+        """The address of accepted rows where they are in a bucket: s3://bucket/folder."""
+        place = self.given_validated
+        return place if place is not None and place.startswith("s3://") else None
+
+    @property
     def validated(self) -> Path:
-        """Accepted rows: one immutable Parquet file per submission."""
-        return self.home / "validated"
+        """The folder of accepted rows: one immutable Parquet file per submission. Of a bucket there is none."""
+        if self.validated_bucket is not None:
+            raise ValueError("validated rows are in a bucket")
+        return self.home / "validated" if self.given_validated is None else Path(self.given_validated)
 
     @property
     def feedback(self) -> Path:

@@ -7,9 +7,11 @@ with the quarter in its name. The limits were chosen on the synthetic city (docs
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -105,7 +107,26 @@ def rows_in_common(one: Sketch, other: Sketch) -> tuple[float, float, int]:
 @lru_cache(maxsize=8192)
 def _sketch_in(files: RowFiles, name: str, checksum: str, dataset: str) -> Sketch:
     """The sketch of a stored file, which never changes under its checksum."""
-    return read_sketch(files.source(name), load_contracts()[dataset])
+    contract = load_contracts()[dataset]
+    if (path := files.local(name)) is not None:
+        return read_sketch(path, contract)
+    content = files.read(name)
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise ValueError("it is not what was stored")
+    return read_sketch(pa.BufferReader(content), contract)
+
+
+def _sketches(files: RowFiles, others: Sequence[Submission]) -> Iterator[Sketch | Exception]:
+    """The sketch of each, or why it can't be read."""
+
+    def one(other: Submission) -> Sketch | Exception:
+        try:
+            return _sketch_in(files, other.parquet_path or "", other.parquet_sha256 or "", other.dataset or "")
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            return error
+
+    with ThreadPoolExecutor(files.at_once) as threads:
+        yield from threads.map(one, others)
 
 
 def _family(district_code: str) -> set[str]:
@@ -125,21 +146,22 @@ def find_similar_files(table: ConformedTable, contract: Contract, past: Past | N
         return []
     family = _family(past.district_code)
     found: list[tuple[bool, float, Submission]] = []
-    for other in past.others(contract.dataset):
-        is_own = other.district_code in family
-        if other.parquet_path is None or (is_own and contract.dataset in SAME_FROM_QUARTER_TO_QUARTER):
-            continue
-        limit = _OWN.get(contract.dataset, _COUNTS) if is_own else _OTHER_UNITS
-        try:
-            theirs = _sketch_in(past.files, other.parquet_path, other.parquet_sha256 or "", contract.dataset)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            is_of_disk = isinstance(error, OSError) and error.errno not in (
+    is_compared_with_own = contract.dataset not in SAME_FROM_QUARTER_TO_QUARTER
+    compared = [
+        other
+        for other in past.others(contract.dataset)
+        if other.parquet_path is not None and (is_compared_with_own or other.district_code not in family)
+    ]
+    for other, theirs in zip(compared, _sketches(past.files, compared), strict=True):
+        limit = _OWN.get(contract.dataset, _COUNTS) if other.district_code in family else _OTHER_UNITS
+        if isinstance(theirs, Exception):
+            is_of_disk = isinstance(theirs, OSError) and theirs.errno not in (
                 None,
                 errno.ENOENT,
                 errno.ENOTDIR,
                 errno.EISDIR,
             )
-            log.warning("%s", (in_words(error) if is_of_disk else None) or damaged_rows(past.files, other))
+            log.warning("%s", (in_words(theirs) if is_of_disk else None) or damaged_rows(past.files, other))
             continue
         share, bits, rows = rows_in_common(mine, theirs)
         if share >= limit.share and rows >= limit.rows and bits >= LEAST_BITS:

@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -295,6 +296,17 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, hexadecimal; read piece by piece."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def not_as_stored(files: RowFiles, submissions: Collection[Submission]) -> list[Submission]:
+    """Those of accepted submissions whose files of rows are missing or are not what was stored.
+
+    Raises:
+        StorageFailure, OSError: as `has_rows_as_stored`.
+    """
+    with ThreadPoolExecutor(files.at_once) as threads:
+        are_right = threads.map(lambda found: has_rows_as_stored(files, found), submissions)
+        return [found for found, is_right in zip(submissions, are_right, strict=True) if not is_right]
 
 
 def has_rows_as_stored(files: RowFiles, found: Submission) -> bool:

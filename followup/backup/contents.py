@@ -149,6 +149,7 @@ def _current_release(copied: LedgerExport) -> int | None:
 def _of_home(settings: Settings) -> Iterator[Wanted]:
     """What else is in FOLLOWUP_HOME: what nobody has named here is in the backup, and not forgotten."""
     own = {path.absolute() for path in (settings.airflow_home, settings.postgres_home, settings.published)}
+    own |= set() if settings.validated_bucket else {settings.validated.absolute()}
     own |= {releases_folder(settings), *([settings.parsed.absolute()] if settings.parsed else [])}
     for entry in sorted(settings.home.absolute().iterdir()) if settings.home.is_dir() else ():
         if entry.name in (*BY_THE_LEDGER, *MADE_AGAIN, "landing", RESTORING) or entry in own:

@@ -19,6 +19,7 @@ from ingest.districts import DropLocation
 from ingest.failures import StorageFailure
 from ingest.locations.connecting import connect, reason
 from ingest.locations.entries import Connection, FileChanged
+from ingest.locations.logins import read_login
 from ingest.settings import Settings, SettingsError, first_complaint
 
 Folder = Literal["objects", "sets"]
@@ -56,7 +57,7 @@ def location_of(settings: Settings, url: str | None = None) -> DropLocation:
         raise SettingsError("no place is named for backups: give its URL, or set FOLLOWUP_BACKUP_URL")
     options: dict[str, str] = {}
     if "://" in where and not where.startswith("file://"):
-        options = _login(settings)
+        options = read_login(settings.backup_login, "FOLLOWUP_BACKUP_LOGIN", _LOGIN_OPTIONS)
     else:
         path = Path(where.removeprefix("file://")).expanduser().absolute()
         if path.is_relative_to(settings.home.absolute()) or settings.home.absolute().is_relative_to(path):
@@ -67,25 +68,6 @@ def location_of(settings: Settings, url: str | None = None) -> DropLocation:
     except ValidationError as error:
         _, complaint = first_complaint(error)
     raise SettingsError(f"FOLLOWUP_BACKUP_URL or FOLLOWUP_BACKUP_LOGIN: {complaint}")
-
-
-def _login(settings: Settings) -> dict[str, str]:
-    path = settings.backup_login
-    if path is None or path.is_char_device():  # /dev/null, where containers are given no file
-        return {}
-    try:
-        if path.stat().st_mode & 0o077:
-            raise SettingsError(f"{path} can be read by others: chmod 600 {path}")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"FOLLOWUP_BACKUP_LOGIN ({path}) can't be read ({error.strerror})") from None
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise SettingsError(f"FOLLOWUP_BACKUP_LOGIN ({path}) is no JSON of texts by name")
-    if unknown := sorted(set(found) - _LOGIN_OPTIONS):
-        raise SettingsError(f"FOLLOWUP_BACKUP_LOGIN ({path}): {unknown[0]} is none of {', '.join(_LOGIN_OPTIONS)}")
-    return found
 
 
 class BackupLocation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from ingest.ledger.act_search import ActSearch, find_acts
 from ingest.ledger.exporting import LedgerExport, import_ledger, is_unused
 from ingest.ledger.opening import shown_location
 from ingest.persons.keys import fingerprint, load_keys
+from ingest.row_files import ROWS, RowFiles, row_files
 from ingest.settings import Settings, SettingsError
 from ingest.storing import sha256_of, write_whole
 from publish.serving.folder import point, releases_folder
@@ -60,6 +62,7 @@ def restored_settings(settings: Settings, home: Path) -> Settings:
     """The settings of an installation restored beside the running one: ledger and releases in the home too."""
     places = {
         "home": home,
+        "given_validated": None,
         "ledger_url": None,
         "published": home / "published",
         "scratch": None,
@@ -111,7 +114,7 @@ def restore(
         for number, file in enumerate(files, start=1):
             on_step(number, len(files), file.path)
             try:
-                _bring_back(place, file, _root(settings, file))
+                _bring_back(place, file, settings)
             except DamagedObject:  # all that is whole comes back: earlier sets have the same object
                 damaged.append(file)
         on_step(None, None, "the ledger")
@@ -166,6 +169,10 @@ def _require_empty(settings: Settings, made: BackupSet) -> None:
     if others := sorted(set(there) - set(_OF_AN_EMPTY_HOME)):
         raise RestoreRefused(f"{home} is not empty ({others[0]} is there): restore into an empty folder, with --to")
     _require_empty_ledger(settings)
+    if settings.given_validated is not None and row_files(settings).names():
+        raise RestoreRefused(
+            f"there are rows {row_files(settings).shown} already: name an empty place in FOLLOWUP_VALIDATED"
+        )
     for path in (settings.published.absolute(), releases_folder(settings)):
         if made.published is not None and (path.is_symlink() or (path.exists() and any(path.iterdir()))):
             raise RestoreRefused(f"{path} is there: name another FOLLOWUP_PUBLISHED, or move it away")
@@ -202,14 +209,36 @@ def _require_keys(settings: Settings, copied: LedgerExport, without_keys: bool) 
         raise RestoreRefused(f"{settings.keys} holds other keys than this backup's: put back the right key file first")
 
 
-def _root(settings: Settings, file: StoredFile) -> Path:
-    """The folder that a file goes into. Nobody opens a release before the link leads to it."""
-    return settings.home.absolute() if file.root == "home" else releases_folder(settings)
+def _bring_back(place: BackupLocation, file: StoredFile, settings: Settings) -> None:
+    """Put a file where it belongs. Nobody opens a release before the link leads to it."""
+    if file.root != "home":
+        _write_below(releases_folder(settings), file.path, place, file)
+    elif not file.path.startswith(f"{ROWS}/"):
+        _write_below(settings.home.absolute(), file.path, place, file)
+    elif settings.validated_bucket is None:
+        _write_below(settings.validated.absolute(), file.path.removeprefix(f"{ROWS}/"), place, file)
+    else:
+        _put_rows(place, file, row_files(settings))
 
 
-def _bring_back(place: BackupLocation, file: StoredFile, root: Path) -> None:
+def _put_rows(place: BackupLocation, file: StoredFile, rows: RowFiles) -> None:
+    """Put a file of rows into the bucket, unless it is there already."""
+    with suppress(FileNotFoundError):
+        if hashlib.sha256(rows.read(file.path)).hexdigest() == file.sha256:
+            return
+    content = b"".join(read_pieces(place, file.pieces))
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise _other_content(file)
+    rows.write(file.path, content)
+
+
+def _other_content(file: StoredFile) -> DamagedObject:
+    return DamagedObject(f"{file.path} in the backup is not what was backed up")
+
+
+def _write_below(root: Path, path: str, place: BackupLocation, file: StoredFile) -> None:
     """Write a file whole, unless it is there already; folders below the root are for their owner alone."""
-    target = root / file.path
+    target = root / path
     if target.is_file() and target.stat().st_size == file.size and sha256_of(target) == file.sha256:
         return
     make_folder(root, *target.parent.relative_to(root).parts)
@@ -224,7 +253,7 @@ def _bring_back(place: BackupLocation, file: StoredFile, root: Path) -> None:
             os.fsync(handle.fileno())
         os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
         if digest.hexdigest() != file.sha256:
-            raise DamagedObject(f"{file.path} in the backup is not what was backed up")
+            raise _other_content(file)
         temporary.replace(target)
     except OSError as error:
         error.filename = error.filename or str(target)

@@ -25,7 +25,7 @@ from typing import Any
 from followup.build.engines import engine_of
 from followup.build.lineage import is_configured, send_lineage
 from followup.build.project_copy import project_of_organisation
-from followup.build.rows_at_hand import build_inputs
+from followup.build.rows_at_hand import build_inputs, remove_fetched
 from followup.build.snapshot import PROJECT, Snapshot, project_digest, take_snapshot
 from ingest.failures import StorageFailure, cause_in, place_of, sentence
 from ingest.file_permissions import make_folder
@@ -118,6 +118,7 @@ def build(
             is_whole = (
                 settings.warehouse.exists() and manifest_file(settings).exists() and not is_damaged(settings.warehouse)
             )
+            remove_fetched(settings.half_done / "build")  # also where a killed build's rows are all that is left
             if not force and last is not None and last.fingerprint == fingerprint and is_whole:
                 return BuildResult("unchanged", fingerprint, (), 0.0)
             return _build(settings, ledger, snapshot, fingerprint, on_node)

@@ -27,6 +27,8 @@ def followup_environment() -> dict[str, str]:
         "PUBLISH_LOGINS": settings.publish_logins,
         "PARSED": settings.parsed,
         "BACKUP_LOGIN": settings.backup_login,
+        "VALIDATED": settings.validated if settings.given_validated and not settings.validated_bucket else None,
+        "VALIDATED_LOGIN": settings.validated_login,
         "BACKUP_KEY": settings.backup_key if settings.given_backup_key or not settings.names_its_home else None,
     }
     for name, path in places.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import ssl
 import stat
@@ -17,7 +18,7 @@ import paramiko
 from ingest.districts import DropLocation
 from ingest.locations.entries import Connection, NotInTime, TooManyNames
 from ingest.locations.local_folder import FolderConnection
-from ingest.locations.s3_folder import S3Connection
+from ingest.locations.s3_folder import S3Connection, error_code
 from ingest.locations.sftp_folder import SftpConnection, UnknownHostKey, known_hosts_of
 
 
@@ -61,6 +62,7 @@ _CODES = {
     "SignatureDoesNotMatch": "the server refuses the access key or secret key",
     "NoSuchBucket": "the bucket is not there",
 }
+_PLAIN_CODE = re.compile(r"[A-Za-z]{3,40}")
 _NAMES = {
     "NoCredentialsError": "no access_key and secret_key are set, and this machine has no role of its own",
     "EndpointConnectionError": "nobody answers at that address",
@@ -85,10 +87,10 @@ def reason(error: BaseException, location: DropLocation) -> str:
         return f"no answer within {location.timeout_seconds} s"
     if location.key_file is not None and (fault := key_file_fault(location.key_file)) is not None:
         return fault
-    response = getattr(error.__cause__, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    known = _CODES.get(str(code)) or _NAMES.get(named) or _ERRNO.get(getattr(error, "errno", None) or 0)
-    return known or next((words for kinds, words in _WORDS if isinstance(error, kinds)), named)
+    code = error_code(error)
+    known = _CODES.get(code) or _NAMES.get(named) or _ERRNO.get(getattr(error, "errno", None) or 0)
+    answered = f"it answers {code}" if _PLAIN_CODE.fullmatch(code) else named
+    return known or next((words for kinds, words in _WORDS if isinstance(error, kinds)), answered)
 
 
 def key_file_fault(path: Path) -> str | None:

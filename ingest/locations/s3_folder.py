@@ -73,7 +73,7 @@ class S3Connection(Connection):
             try:
                 yield self._do(self._fetch, self._key(name), mark, f"bytes={start}-{until}")
             except OSError as error:
-                if _code(error) in _CHANGED:
+                if error_code(error) in _CHANGED:
                     raise FileChanged from None
                 raise
 
@@ -81,6 +81,33 @@ class S3Connection(Connection):
         answer = await self._files._call_s3("get_object", Bucket=self._bucket, Key=key, IfMatch=mark, Range=piece)
         async with answer["Body"] as body:
             return bytes(await body.read())
+
+    def read_whole(self, name: str) -> bytes:
+        """An object's content, whatever its name was before.
+
+        Raises:
+            FileNotFoundError: there is no such object, or no such bucket.
+        """
+        return bytes(self._do(self._fetch_whole, self._key(name)))
+
+    async def _fetch_whole(self, key: str) -> bytes:
+        answer = await self._files._call_s3("get_object", Bucket=self._bucket, Key=key)
+        async with answer["Body"] as body:
+            return bytes(await body.read())
+
+    def keys_below(self, folder: str) -> Iterator[str]:
+        """The names, below the location, of all objects whose names begin with a folder's, in order."""
+        asked: dict[str, Any] = {"Prefix": f"{self._prefix}{folder}/" if folder else self._prefix}
+        while True:
+            answer = self._ask("list_objects_v2", **asked)
+            yield from (found["Key"][len(self._prefix) :] for found in answer.get("Contents", ()))
+            if not answer.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def versioning(self) -> str:
+        """Whether the bucket keeps old versions of its objects: `Enabled`, `Suspended`, or empty where it never did."""
+        return str(self._ask("get_bucket_versioning").get("Status") or "")
 
     def put_whole(self, folder: str, name: str, content: bytes) -> None:
         """As `Connection.put_whole`: an object is seen whole or not at all."""
@@ -152,7 +179,7 @@ def _files(location: DropLocation) -> Any:
     return files
 
 
-def _code(error: BaseException) -> str:
+def error_code(error: BaseException) -> str:
     """The server's own code of an error; empty when it gave none."""
     response = getattr(error.__cause__, "response", None)
     return str(response.get("Error", {}).get("Code")) if isinstance(response, dict) else ""

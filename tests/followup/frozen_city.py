@@ -25,8 +25,9 @@ from ingest.persons.keys import load_keys, make_keys
 from ingest.persons.wrapping import BLOCK, wrapped
 from ingest.quarters import Quarter
 from ingest.queries import SCHEMA, queries_path, row_keys, write_queries
+from ingest.row_files import row_files, row_name
 from ingest.settings import ROOT, Settings
-from ingest.storing import stored_schema, write_rows
+from ingest.storing import store_rows, stored_schema
 
 UNIT = "farsta"
 CLOCK = "2020-02-01T08:00:00"
@@ -125,10 +126,12 @@ def settings_of(root: Path) -> Settings:
     )
 
 
-def fill(root: Path, *, lock_to: Quarter = Quarter(2018, 3)) -> Settings:  # noqa: B008  (a frozen dataclass)
-    """An installation with a file of each quarter in force, and quarters locked."""
-    settings = settings_of(root)
-    make_keys(settings.keys)
+def fill(root: Path, *, lock_to: Quarter = Quarter(2018, 3), **changes: object) -> Settings:  # noqa: B008  (frozen)
+    """An installation with a file of each quarter in force, and quarters locked; with other settings, and the keys that
+    are there."""
+    settings = settings_of(root).model_copy(update=changes)
+    if not settings.keys.exists():
+        make_keys(settings.keys)
     with closing(Ledger(settings.ledger)) as ledger:
         quarter = FIRST
         while quarter <= LAST:
@@ -156,8 +159,8 @@ def submit(
         }
         for place, text in enumerate(texts, start=2)
     ]  # fmt: skip
-    path = settings.validated / "arenden" / str(quarter) / UNIT / f"{submission_id}.parquet"
-    checksum = write_rows(path, pa.Table.from_pylist(rows, stored_schema(contract)))
+    name = row_name("arenden", str(quarter), UNIT, f"{submission_id}.parquet")
+    checksum = store_rows(row_files(settings), name, pa.Table.from_pylist(rows, stored_schema(contract)))
     row_key = row_keys(contract, keys, [(f"a{quarter}-{place}", text) for place, text in enumerate(texts, start=2)])
     queries = pa.table([["ARE-021"] * len(rows), list(range(2, len(rows) + 2)), row_key], schema=SCHEMA)
     write_queries(queries_path(settings.home, UNIT, submission_id), queries)
@@ -170,7 +173,7 @@ def submit(
             source_file_sha256=f"{version}" * 64, size_bytes=1, submitted_at=submitted_at,
             deadline_date=quarter.deadline, is_on_time=True, is_synthetic=True, row_count=len(rows), error_count=0,
             query_count=len(rows), contract_version=1, person_key_version=keys.person_version, original_path="",
-            parquet_path=str(path.relative_to(settings.home)), parquet_sha256=checksum, is_source_cleared=True,
+            parquet_path=name, parquet_sha256=checksum, is_source_cleared=True,
             open_query_count=len(rows),
         ),
         [], [],
