@@ -66,6 +66,8 @@ _PLAIN_CODE = re.compile(r"[A-Za-z]{3,40}")
 _NAMES = {
     "NoCredentialsError": "no access_key and secret_key are set, and this machine has no role of its own",
     "EndpointConnectionError": "nobody answers at that address",
+    "ConnectionClosedError": "the connection was cut off",
+    "ClientPayloadError": "the connection was cut off",
 }
 
 
