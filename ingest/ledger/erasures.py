@@ -24,6 +24,7 @@ def record_rows_removed(
     ledger: Ledger,
     submission_id: str,
     *,
+    parquet_path: str,
     parquet_sha256: str,
     row_count: int,
     row_numbers: Collection[int],
@@ -35,7 +36,8 @@ def record_rows_removed(
     Args:
         ledger: where.
         submission_id: whose.
-        parquet_sha256: of the file as it is now.
+        parquet_path: of the file without them.
+        parquet_sha256: of it.
         row_count: rows that are left.
         row_numbers: source row numbers of the removed rows.
         row_keys: their row keys, whose explanations are removed.
@@ -45,7 +47,12 @@ def record_rows_removed(
         connection.execute(
             submission.update()
             .where(submission.c.submission_id == submission_id)
-            .values(parquet_sha256=parquet_sha256, row_count=row_count, open_query_count=open_query_count)
+            .values(
+                parquet_path=parquet_path,
+                parquet_sha256=parquet_sha256,
+                row_count=row_count,
+                open_query_count=open_query_count,
+            )
         )
         for column, gone in ((finding.c.source_row_number, row_numbers), (explanation.c.row_key, row_keys)):
             table = column.table

@@ -15,11 +15,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ingest.contracts import Contract, load_contracts
 from ingest.explaining import open_count
@@ -37,7 +36,7 @@ from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, wri
 from ingest.recording import IntakeContext
 from ingest.sketching import with_sketch
 from ingest.spooling import DamagedSpool, Spool
-from ingest.storing import read_rows, store_rows, stored_content
+from ingest.storing import as_parquet, read_rows
 
 _MEMBER_AT_MOST = 400_000_000
 """Bytes of one part of a workbook that are searched; a larger one counts as holding the person."""
@@ -169,7 +168,7 @@ def erase_person(intake: IntakeContext, number: str, now: datetime, on_file: OnF
                 _remove_rows(intake, found, contract, left, gone)
                 files, rows = files + 1, rows + gone.num_rows
             elif contract is not None and contract.about_persons:
-                _repair_interrupted(intake, found)
+                _remove_other_files(intake, found)
     unknown = _erase_unknown(intake, lambda path: may_hold(intake, path, digits))
     spooled = _erase_spooled(intake, digits)
     record_erasure(intake.ledger, "person", now, len(originals) + unknown, rows)
@@ -216,7 +215,7 @@ def parted_rows(
     """The rows of others in a submission's file, and the person's; None when there are none of the person's."""
     if contract is None or not contract.about_persons or found.parquet_path is None:
         return None
-    rows = read_rows(intake.rows, found, is_as_stored=False)  # an erasing that was cut off left others
+    rows = read_rows(intake.rows, found)
     held = pc.is_in(rows["person_key"].cast(pa.string()), value_set=pa.array(sorted(person_keys), pa.string()))
     if not pc.any(held).as_py():
         return None
@@ -224,23 +223,41 @@ def parted_rows(
 
 
 def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, left: pa.Table, gone: pa.Table) -> None:
-    """Rewrite a submission's file without the person's rows, and remove queries, findings and explanations of those."""
-    assert found.parquet_path is not None
+    """Put a file without the person's rows in the place of a submission's, and remove queries, findings and
+    explanations of those rows. Killed at any instant, the ledger names a file that is whole."""
     place = queries_path(intake.settings.home, found.district_code, found.submission_id)
     queries = read_queries(place)
     keys = keys_of_rows(intake, contract, gone, queries)
     queries = queries.filter(pc.invert(pc.is_in(queries["row_key"], value_set=pa.array(keys, pa.string()))))
     write_queries(place, queries)
     explained = [one for one in explanations_of(intake.ledger, found.submission_id) if one.row_key not in set(keys)]
+    content = as_parquet(with_sketch(left, contract))
+    checksum = hashlib.sha256(content).hexdigest()
+    # `k`, by which a rotation of keys knows whose file it is, and what is in it: of an older file it has another name
+    file_name = f"{found.submission_id}.k{found.person_key_version}e{checksum[:16]}.parquet"
+    name = str(PurePosixPath(found.parquet_path or "").with_name(file_name))
+    intake.rows.write(name, content)
     record_rows_removed(
         intake.ledger,
         found.submission_id,
-        parquet_sha256=store_rows(intake.rows, found.parquet_path, with_sketch(left, contract)),
+        parquet_path=name,
+        parquet_sha256=checksum,
         row_count=left.num_rows,
         row_numbers=gone["source_row_number"].to_pylist(),
         row_keys=keys,
         open_query_count=open_count(queries, explained),
     )
+    _remove_other_files(intake, replace(found, parquet_path=name))
+
+
+def _remove_other_files(intake: IntakeContext, found: Submission) -> None:
+    """Remove a submission's files of rows that the ledger does not name: with the rows that were removed, or left by
+    an erasing or a rotation that was killed."""
+    if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
+        return
+    for name in intake.rows.names(found.dataset, found.reporting_quarter, found.district_code):
+        if name != found.parquet_path and PurePosixPath(name).name.startswith(f"{found.submission_id}."):
+            intake.rows.remove(name)
 
 
 def keys_of_rows(intake: IntakeContext, contract: Contract, rows: pa.Table, queries: pa.Table) -> list[str]:
@@ -250,22 +267,6 @@ def keys_of_rows(intake: IntakeContext, contract: Contract, rows: pa.Table, quer
     # of queries that an older version of ours wrote, the rows' keys are made otherwise
     asked = queries.filter(pc.is_in(queries["source_row_number"], value_set=rows["source_row_number"].combine_chunks()))
     return sorted({*row_keys(contract, intake.keys, list(parts)), *asked["row_key"].to_pylist()} - {WHOLE_FILE})
-
-
-def _repair_interrupted(intake: IntakeContext, found: Submission) -> None:
-    """Record a rewritten file in the ledger, where a run was interrupted before recording it."""
-    if found.parquet_path is None:
-        return
-    content = stored_content(intake.rows, found, is_as_stored=False)
-    actual = hashlib.sha256(content).hexdigest()
-    if actual != found.parquet_sha256:
-        rows = pq.read_metadata(pa.BufferReader(content)).num_rows
-        queries = read_queries(queries_path(intake.settings.home, found.district_code, found.submission_id))
-        explained = explanations_of(intake.ledger, found.submission_id)
-        record_rows_removed(
-            intake.ledger, found.submission_id, parquet_sha256=actual, row_count=rows, row_numbers=(), row_keys=(),
-            open_query_count=open_count(queries, explained),
-        )  # fmt: skip
 
 
 def _remove_feedback(intake: IntakeContext, found: Submission) -> None:

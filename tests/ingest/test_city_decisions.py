@@ -18,6 +18,7 @@ from ingest.maintenance.reprocessing import open_refusals, reprocess
 from ingest.quarters import Quarter
 from ingest.receiving import receive_district
 from ingest.recording import open_intake
+from ingest.storing import not_as_stored
 
 Q3 = Quarter(2018, 3)
 NAME = f"{DISTRICT}_arenden_2018Q3.csv"
@@ -230,9 +231,11 @@ def test_a_refused_original_that_holds_the_number_written_otherwise_goes(
         assert erase_person(intake, NUMBER.replace("-", "\N{EN DASH}"), NOW).originals == 1
 
 
-def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "left"), [("record_rows_removed", 3), ("_remove_other_files", 2)])
+def test_an_erasure_cut_off_leaves_what_the_ledger_says_and_is_finished_by_the_next(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, step: str, left: int
 ) -> None:
+    """Before and after the ledger names the file without the person, which has three rows in two files."""
     first, *_ = two_persons(installation)
     from ingest.maintenance import erasing
 
@@ -240,11 +243,14 @@ def test_erasure_cut_off_after_rewriting_a_file_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with open_intake(installation.settings) as intake:
-        monkeypatch.setattr(erasing, "record_rows_removed", killed)
+        monkeypatch.setattr(erasing, step, killed)
         with pytest.raises(KeyboardInterrupt):
             erase_person(intake, NUMBER, NOW)
+        assert not_as_stored(intake.rows, [one for one in intake.ledger.submissions() if one.parquet_path]) == []
         monkeypatch.undo()
-        assert erase_person(intake, NUMBER, NOW).rows == 2
+        assert erase_person(intake, NUMBER, NOW).rows == left
+        named = {one.parquet_path for one in intake.ledger.submissions() if one.parquet_path}
+        assert set(intake.rows.names()) == named
     now = next(s for s in installation.ledger().submissions() if s.submission_id == first.submission_id)
     assert now.row_count == 1 and now.parquet_sha256 != first.parquet_sha256
 
