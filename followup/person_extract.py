@@ -15,6 +15,7 @@ from ingest.districts import load_districts
 from ingest.findings import count_with_noun
 from ingest.maintenance.finding_person import FoundPerson, OfSubmission
 from ingest.settings import CITY_TIME, Settings
+from ingest.swedish_order import swedish_order
 
 FOLDER = "extracts"
 """In the home: no backup has it."""
@@ -84,7 +85,7 @@ def _parts(found: FoundPerson, now: datetime, settings: Settings) -> Iterator[st
     files = count_with_noun(len(found.submissions), "fil", "filer")
     yield f"<h2>Sammanfattning</h2>\n<ul><li>{rows} i {files}</li>"
     quarters = sorted({one.submission.reporting_quarter or "okänt" for one in found.submissions})
-    units = sorted({_unit(one.submission.district_code) for one in found.submissions})
+    units = sorted({_unit(one.submission.district_code) for one in found.submissions}, key=swedish_order)
     yield f"<li>Kvartal: {escape(', '.join(map(_quarter, quarters)) or 'inga')}</li>"
     yield f"<li>Enheter: {escape(', '.join(units) or 'inga')}</li></ul>\n"
     for one in found.submissions:

@@ -216,12 +216,16 @@ def status_in(
     for s in submissions:
         if s.state == "refused":
             refused_by_key[s.reporting_quarter, s.district_code, s.dataset].append(s.sequence)
-    lines = []
+    lines, registry = [], load_districts()
+
+    def in_order(key: tuple[str, str]) -> tuple[tuple[int, str], str]:
+        return registry.place(key[0]), key[1]
+
     for one in quarters:
-        units = [d.code for d in load_districts().valid_in(one) if district in (None, d.code)]
+        units = [d.code for d in registry.valid_in(one) if district in (None, d.code)]
         expected = {(code, dataset) for code in units for dataset in load_contracts()}
         voluntary = {(s.district_code, s.dataset) for s in in_force.values() if s.reporting_quarter == str(one)}
-        for code, dataset in sorted(expected | {(d, s) for d, s in voluntary if s}):
+        for code, dataset in sorted(expected | {(d, s) for d, s in voluntary if s}, key=in_order):
             found = in_force.get((str(one), code, dataset))
             after = 0 if found is None else found.sequence
             refused = sum(sequence > after for sequence in refused_by_key[str(one), code, dataset])

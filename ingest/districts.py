@@ -24,6 +24,7 @@ from ingest.organisation import load_organisation, organisation_folder
 from ingest.organisation_tables import check_tables, read_seed
 from ingest.quarters import Quarter
 from ingest.settings import Settings, SettingsError, first_complaint
+from ingest.swedish_order import swedish_order
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class District:
 
 @dataclass(frozen=True)
 class DistrictRegistry:
-    """All reporting units with their areas and successions."""
+    """All reporting units, in the Swedish order of their names, with their areas and successions."""
 
     districts: tuple[District, ...]
     area_lists: dict[str, tuple[Area, ...]]
@@ -64,9 +65,17 @@ class DistrictRegistry:
     def _by_code(self) -> dict[str, District]:
         return {one.code: one for one in self.districts}
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {one.code: place for place, one in enumerate(self.districts)}
+
     def get(self, code: str) -> District | None:
         """The unit with this code, or None."""
         return self._by_code.get(code)
+
+    def place(self, code: str) -> tuple[int, str]:
+        """What to sort codes of units by: their names' Swedish order; codes that no unit has come last."""
+        return self._places.get(code, len(self._places)), code
 
     def valid_in(self, quarter: Quarter) -> list[District]:
         """The district administrations expected to submit for a quarter (the city-wide unit is never expected)."""
@@ -94,6 +103,7 @@ def _registry(folder: Path) -> DistrictRegistry:
         )
         for row in read_seed("districts")
     )
+    districts = tuple(sorted(districts, key=lambda one: swedish_order(one.name)))
     areas: dict[str, list[Area]] = {}
     for row in read_seed("areas"):
         areas.setdefault(row["district_code"], []).append(

@@ -69,10 +69,15 @@ _OF_CHILDREN = frozenset({"0-5", "6-12", "13-17", "18-20"})
 _SIZE_WITHOUT_FIGURES, _LEAST_SIZE = 100.0, 3.0
 
 
+def _listed() -> list[tuple[str, str]]:
+    """(code, kind) of the units, in the order of the organisation's table: what is drawn goes by it."""
+    return [(row["district_code"], row["kind"]) for row in read_seed("districts")]
+
+
 def _districts() -> tuple[District, ...]:
     """The districts of this process's organisation."""
     registry = load_districts()
-    codes = [d.code for d in registry.districts if d.kind == "district" and not registry.predecessors(d.code)]
+    codes = [code for code, kind in _listed() if kind == "district" and not registry.predecessors(code)]
     if set(codes) == {district.code for district in _OF_THE_CITY}:
         return _OF_THE_CITY
     children = _children()
@@ -139,9 +144,7 @@ _ABBREVIATIONS = (
     if DISTRICTS is _OF_THE_CITY
     else {
         code: f"K{place:03d}"
-        for place, code in enumerate(
-            dict.fromkeys([*DISTRICT_INDEX, *(one.code for one in load_districts().districts)])
-        )
+        for place, code in enumerate(dict.fromkeys([*DISTRICT_INDEX, *(code for code, _ in _listed())]))
     }
 )
 UNITS: tuple[str, ...] = tuple(_ABBREVIATIONS)

@@ -88,7 +88,8 @@ class Completeness:
     @property
     def fingerprint(self) -> str:
         """What the lines say, as 64 hexadecimal digits: another when anything of it changes."""
-        said = [asdict(line) for line in self.lines] + [{"unnamed": self.unnamed}]
+        lines = sorted(self.lines, key=lambda line: (line.district_code, line.dataset))
+        said = [asdict(line) for line in lines] + [{"unnamed": self.unnamed}]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> str:

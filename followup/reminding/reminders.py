@@ -17,6 +17,7 @@ from followup.reminding.settings import MailSettings
 from followup.reminding.transport import NotTaken, Refused, Unsure, deliver, message_of
 from followup.status import DAYS_UNTIL_LOCK, StatusLine, SubmissionStatus, status_in
 from followup.swedish import day, unit_name
+from ingest.districts import load_districts
 from ingest.ledger import Ledger, outbox
 from ingest.ledger.contacts import contacts
 from ingest.ledger.decisions import locked_quarters
@@ -158,7 +159,7 @@ def _open_lines(
         status = status_in(ledger, settings, quarter)
         for line in status.lines:
             by_unit.setdefault(line.district_code, {}).setdefault(quarter, []).append(line)
-    return {code: dict(lines) for code, lines in sorted(by_unit.items())}, status
+    return {code: dict(by_unit[code]) for code in sorted(by_unit, key=load_districts().place)}, status
 
 
 def _is_due(quarter: Quarter, days: Sequence[int], last: date | None, today: date) -> bool:

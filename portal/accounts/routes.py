@@ -208,7 +208,9 @@ def _account(
         account=account,
         account_role=ROLES[account.role],
         is_own=account.user_id == user.user.user_id,
-        sees=sorted(portal_users.units_of(account, portal.registry)) if account.role is Role.OFFICER else [],
+        sees=sorted(portal_users.units_of(account, portal.registry), key=portal.registry.place)
+        if account.role is Role.OFFICER
+        else [],
         sessions=sessions.sessions(portal.ledger, portal.times, system_now(), account.user_id),
         own=user.session.session_id,
         acts=[(one, action_of(one.action), actor_of(one), None) for one in acts],

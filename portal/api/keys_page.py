@@ -78,7 +78,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     portal, now = portal_of(request), system_now()
-    units = sorted(units_of(user.user, portal.registry))
+    units = sorted(units_of(user.user, portal.registry), key=portal.registry.place)
     alive = [one for one in api_tokens.tokens(portal.ledger, units) if one.is_alive(now)]
     return page(
         request,

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from followup import deciding
 from ingest.ledger import decisions
 from ingest.organisation_tables import read_seed
+from ingest.swedish_order import swedish_order
 from portal.city import working
 from portal.city.asked import one_line
 from portal.city.said import fault_of
@@ -41,7 +42,7 @@ def _names(
         tabs=of_quarter(portal.newest_quarter, "names"),
         found=decisions.local_names(portal.ledger),
         catalogue=catalogue,
-        codes=sorted(catalogue.items(), key=lambda one: one[1].casefold()),
+        codes=sorted(catalogue.items(), key=lambda one: swedish_order(one[1])),
         units=[(one.code, one.name) for one in portal.registry.districts],
         given=given or {"name": "", "means": "", "unit": ""},
         errors=errors,

@@ -41,10 +41,9 @@ def reminders(request: Request, user: CityUser, kvartal: str = "") -> Response:
     for line in status_in(portal.ledger, portal.settings, quarter).lines:
         by_unit.setdefault(line.district_code, []).append(line)
     contact, address = portal.settings.catalogue_contact, portal.own.url
-    order = {one.code: place for place, one in enumerate(portal.registry.districts)}
     found = [
         reminder_of(code, quarter, by_unit[code], portal.today, contact, address)
-        for code in sorted(by_unit, key=lambda code: (order.get(code, len(order)), code))
+        for code in sorted(by_unit, key=portal.registry.place)
     ]
     return page(
         request,

@@ -143,8 +143,7 @@ def _rows(
     for line in lines:
         by_unit.setdefault(line.district_code, {})[line.dataset] = line
     expected = {one.code for one in portal.registry.valid_in(quarter)}
-    order = {one.code: place for place, one in enumerate(portal.registry.districts)}
-    for code in sorted(by_unit, key=lambda code: (code not in expected, order.get(code, len(order)), code)):
+    for code in sorted(by_unit, key=lambda code: (code not in expected, portal.registry.place(code))):
         own = by_unit[code]
         if chosen and chosen not in map(state_of, own.values()):
             continue

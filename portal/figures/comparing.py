@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingest.swedish_order import swedish_order
 from portal.figures.choices import Asked, Period, views_of
 from portal.figures.findings import Compared, Lacking, Value, of_city, of_district
 from portal.figures.pictures import Limits, Mark, Picture
@@ -107,7 +108,7 @@ def _lacking(row: Row, measure: Measure) -> Lacking:
 
 def marks_of(found: Compared, district: str, limits: Mapping[str, Limits]) -> tuple[Mark, ...]:
     """A mark for each district, the highest value first."""
-    ordered = sorted(found.values, key=lambda one: (one.value is None, -(one.value or 0), one.name))
+    ordered = sorted(found.values, key=lambda one: (one.value is None, -(one.value or 0), swedish_order(one.name)))
     return tuple(
         Mark(
             one.name,

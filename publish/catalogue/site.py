@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ingest.findings import count_with_noun
 from ingest.organisation import own_words
+from ingest.swedish_order import swedish_order
 from publish.catalogue.breaks import Break
 from publish.catalogue.charts import Drawing, legend, shown_as, svg
 from publish.catalogue.described import ABOUT, Column, Described, Table
@@ -214,7 +215,7 @@ def _columns(site: Site) -> Page:
         for column in table.columns:
             found.setdefault((column.label, column.name), []).append(table)
     letters: dict[str, list[str]] = {}
-    for (label, name), tables in sorted(found.items(), key=lambda one: _in_swedish(one[0][0])):
+    for (label, name), tables in sorted(found.items(), key=lambda one: swedish_order(one[0][0])):
         places: dict[str, str] = {}
         for table in tables:
             base = next((view for view in site.views if view.name == table.name), None)
@@ -229,11 +230,6 @@ def _columns(site: Site) -> Page:
         for letter, items in letters.items()
     )
     return Page(COLUMNS, "Alla kolumner", f"<h1>Alla kolumner</h1>{_search('kolumner')}{groups}")
-
-
-def _in_swedish(text: str) -> str:
-    """To sort by: å, ä and ö come after z."""
-    return text.lower().translate(str.maketrans("åäö", "{|}"))
 
 
 def _releases(site: Site) -> Page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
@@ -10,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest.organisation import own_words, whole_code
+from ingest.swedish_order import swedish_order
 from publish.marts.dimensions import CUT, LIST_SEPARATOR, Dimension, load_dimensions, said_of_cut
 from publish.serving.release_file import name as quoted
 from publish.serving.series_breaks import BREAK_FIELDS, COLUMNS, TABLE, crossed
@@ -38,7 +38,7 @@ def labels_of(warehouse: duckdb.DuckDBPyConnection, dimension: Dimension) -> dic
         ours = (lambda said: said) if dimension.warehouse.table == _UNITS else own_words
         there = {str(code): ours(str(said)) for code, said in rows}
         found |= {code: there[code] for code in found if code in there}
-        more = sorted(there.keys() - found.keys(), key=lambda code: (code == whole_code(), _in_swedish(there[code])))
+        more = sorted(there.keys() - found.keys(), key=lambda code: (code == whole_code(), swedish_order(there[code])))
         found |= {code: there[code] for code in more}
     return found
 
@@ -118,8 +118,3 @@ def _rows(target: duckdb.DuckDBPyConnection, dimension: Dimension, labels: Mappi
                 values = pa.array([code if said is None else said for code, said in listed], pa.string())
             made[column] = values
     return pa.table(made)
-
-
-def _in_swedish(text: str) -> str:
-    """To sort by: å, ä and ö come after z, and 6–12 before 13–17."""
-    return re.sub(r"\d+", lambda found: found[0].zfill(9), text.lower().translate(str.maketrans("åäö", "{|}")))

@@ -59,7 +59,7 @@ def revision_notes(ledger: Ledger, decided: Sequence[Decided], made_at: datetime
 def _in_words(found: Iterable[Amendment]) -> str:
     contracts, registry = load_contracts(), load_districts()
     said = []
-    for one in found:
+    for one in sorted(found, key=lambda one: (registry.place(one.district_code), one.dataset)):
         unit, contract = registry.get(one.district_code), contracts.get(one.dataset)
         name = unit.name if unit is not None else one.district_code
         dataset = contract.short_title_sv if contract is not None else one.dataset

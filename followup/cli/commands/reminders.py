@@ -140,6 +140,7 @@ def list_contacts() -> None:
     settings = Settings()
     with closing(Ledger(settings.ledger)) as ledger:
         found = contacts(ledger)
-    expected = {one.code for one in load_districts().valid_in(Quarter.of(settings.now_date()).previous())}
-    for code in sorted(expected | found.keys()):
+    registry = load_districts()
+    expected = {one.code for one in registry.valid_in(Quarter.of(settings.now_date()).previous())}
+    for code in sorted(expected | found.keys(), key=registry.place):
         print_line(f"{code}: {', '.join(found.get(code, ())) or '-'}")

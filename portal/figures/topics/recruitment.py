@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingest.organisation import whole_code
+from ingest.swedish_order import swedish_order
 from portal.figures.choices import Asked, Period, district_choice, period_choice, period_of
 from portal.figures.comparing import picture_of
 from portal.figures.findings import Compared, Value, differ, difference
@@ -117,7 +118,7 @@ def _interventions(asked: Asked, period: Period, rows: list[Row], district: str)
     for row in own:
         by_name.setdefault(row["insats"], []).append(row)
     sums = {name: [sum(row[one] or 0 for row in of_one) for one in _COUNTS] for name, of_one in by_name.items()}
-    ordered = sorted(sums, key=lambda name: (-sums[name][2], -sums[name][1], name))
+    ordered = sorted(sums, key=lambda name: (-sums[name][2], -sums[name][1], swedish_order(name)))
     marks = tuple(Mark(name, sums[name][2], f"{sums[name][2]} av {sums[name][1] + sums[name][2]}") for name in ordered)
     declared = {column.name: column for column in period.view.columns}
     columns = (Column("insats", "Insats", "text"), *(Column(one, declared[one].label, "count") for one in _COUNTS))

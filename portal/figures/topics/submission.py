@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingest.swedish_order import swedish_order
 from portal.figures.choices import Asked, district_choice, period_choice, period_of
 from portal.figures.findings_of_counts import Files, of_files
 from portal.figures.pictures import Mark, Picture
@@ -33,7 +34,7 @@ def build(asked: Asked) -> Content:
             one.name, one.in_force, f"{one.in_force} av {one.expected}",
             emphasis="chosen" if one.name == district else "",
         )
-        for one in sorted(files, key=lambda one: (one.in_force - one.expected, one.name))
+        for one in sorted(files, key=lambda one: (one.in_force - one.expected, swedish_order(one.name)))
     )  # fmt: skip
     shown = [one for one in files if one.name == district] if district else files
     finding = of_files(f"{district}, {period.label}" if district else period.label, shown)

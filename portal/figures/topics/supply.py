@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ingest.swedish_order import swedish_order
 from portal.figures.choices import Asked, Period, district_choice, label_choice, period_choice, period_of
 from portal.figures.comparing import EQUITY
 from portal.figures.findings_of_counts import (
@@ -59,7 +60,7 @@ def _offered(rows: list[Row]) -> list[Offering]:
         known = row["stadsdelar_som_erbjuder"], row["stadsdelar_med_uppgift"]
         if None not in known:
             found.setdefault(row["insats"], Offering(row["insats"], *known))
-    return sorted(found.values(), key=lambda one: (-one.offering, one.name))
+    return sorted(found.values(), key=lambda one: (-one.offering, swedish_order(one.name)))
 
 
 def _interventions(asked: Asked, period: Period, rows: list[Row], chosen: str) -> Section:
