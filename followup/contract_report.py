@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +19,20 @@ def line_of(one: CheckedAgain) -> str:
     return f"{one.outcome}: {found.district_code} {found.dataset} {found.reporting_quarter}: {said}{rows}"
 
 
+def rules_in(checked: Iterable[CheckedAgain]) -> Iterator[str]:
+    """What each rule that submissions break is for, a line each: `ARE-028: …`."""
+    from ingest.checks.suites import load_rules
+    from ingest.findings import file_rules
+
+    known = {code: rule.why for code, rule in file_rules().items()}
+    named = set()
+    for one in checked:
+        named |= {rule for rule, _ in one.rules}
+        if not named <= known.keys() and one.submission.dataset:
+            known |= {rule.code: rule.why for rule in load_rules(one.submission.dataset)}
+    yield from (f"{code}: {known[code]}" for code in sorted(named & known.keys()))
+
+
 def text_of(trial: Trial) -> Iterator[str]:
     """Lines for people; the first says how many come out how."""
     from ingest.maintenance.checking_again import Outcome
@@ -26,6 +40,7 @@ def text_of(trial: Trial) -> Iterator[str]:
     counts = ", ".join(f"{len(trial.with_outcome(kind))} {kind}" for kind in Outcome)
     yield f"{len(trial.checked)} submissions in force: {counts}."
     yield from (line_of(one) for one in trial.checked if one.outcome is not Outcome.same)
+    yield from rules_in(one for one in trial.checked if one.outcome is not Outcome.same)
     for mapping in trial.mappings:
         for mistake in mapping.mistakes:
             yield (

@@ -31,6 +31,8 @@ class Fault(StrEnum):
     """No reason was given, or it reads as a personal number."""
     DAY = "day"
     """The last day of an exception has passed."""
+    NOT_BEGUN = "not_begun"
+    """The quarter to report on has not begun."""
     NOT_ENDED = "not_ended"
     """The quarter to lock has not ended."""
     LOCKED = "locked"
@@ -87,6 +89,16 @@ def checked_reason(text: str) -> str:
     return text.strip()
 
 
+def require_begun(settings: Settings, quarter: Quarter) -> None:
+    """Require that something can be known of a quarter.
+
+    Raises:
+        DecisionRefused: it has not begun.
+    """
+    if settings.now_date() < quarter.start:
+        raise DecisionRefused(Fault.NOT_BEGUN, f"{quarter} has not begun: it begins on {quarter.start}")
+
+
 def require_ended(settings: Settings, quarter: Quarter) -> None:
     """Require that a quarter can be locked.
 
@@ -94,7 +106,7 @@ def require_ended(settings: Settings, quarter: Quarter) -> None:
         DecisionRefused: it has not ended.
     """
     if settings.now_date() <= quarter.end:
-        raise DecisionRefused(Fault.NOT_ENDED, f"{quarter} has not ended")
+        raise DecisionRefused(Fault.NOT_ENDED, f"{quarter} has not ended: its last day is {quarter.end}")
 
 
 def lock(settings: Settings, ledger: Ledger, quarter: Quarter) -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,11 @@ from followup.deciding import now_naive
 from ingest.feedback_files import FEEDBACK_ENDINGS, feedback_path
 from ingest.ledger import sessions
 from ingest.ledger.acts import system_now
-from ingest.ledger.freezes import add_expiry_report, expiry_reports
+from ingest.ledger.freezes import add_expiry_report, expiry_reports, newest_frozen
 from ingest.ledger.store import newest_accepted
 from ingest.ledger.uploads import REMEMBERED, forget
 from ingest.maintenance.erasing import erase_originals, originals_older_than
+from ingest.maintenance.reducing import files_without_use
 from ingest.queries import queries_path
 from ingest.recording import IntakeContext
 
@@ -36,7 +37,7 @@ class Expired:
         frozen_to, erased_to: the newest quarter whose figures are frozen, and whose rows went; None where none did.
         waits_for: a quarter that is due and not locked; with it all later ones wait.
         originals: encrypted originals.
-        feedback: files of feedback, and of queries of versions that are not in force.
+        feedback: files of feedback, and of queries of versions that are not in force or whose quarter has no rows.
         sessions: sessions of the portal.
         logs: files.
     """
@@ -98,14 +99,16 @@ def what_expires(intake: IntakeContext) -> tuple[Expired, list[str]]:
 
 def _expired(intake: IntakeContext, due: Due, rows: int, files: int) -> Expired:
     settings, now = intake.settings, now_naive(intake.settings)
+    erased_to, frozen = str(due.erased) if due.erased else None, newest_frozen(intake.ledger)
+    without_rows = max(erased_to or "", frozen.erased_quarter if frozen else "")
     return Expired(
         rows=rows,
         files_of_rows=files,
         frozen_to=str(due.through) if due.through else None,
-        erased_to=str(due.erased) if due.erased else None,
+        erased_to=erased_to,
         waits_for=str(due.waits_for) if due.waits_for else None,
-        originals=len(originals_older_than(intake, _before(now, settings.originals_kept_days))),
-        feedback=sum(1 for _ in _old_feedback(intake, now)),
+        originals=len(originals_older_than(intake, _before(now, settings.originals_kept_days), without_rows)),
+        feedback=len({*_old_feedback(intake, now), *files_without_use(intake, without_rows)}),
         sessions=sessions.count_old(intake.ledger, system_now(), timedelta(days=settings.sessions_kept_days)),
         logs=sum(1 for _ in _old_logs(intake, now)),
     )
@@ -125,9 +128,9 @@ def erase_expired(intake: IntakeContext, on_node: Callable[[NodeResult], None] |
         LeaseBusy: another process works with files, builds, or publishes.
     """
     settings, ledger, now = intake.settings, intake.ledger, now_naive(intake.settings)
-    due = due_quarters(intake)
+    before = _expired(intake, due_quarters(intake), 0, 0)  # freezing erases some of it too
     done = freeze_and_erase(intake, now, on_node)
-    counted = _expired(intake, due, done.rows if done else 0, done.files if done else 0)
+    counted = replace(before, rows=done.rows, files_of_rows=done.files) if done else before
     if counted.originals:
         erase_originals(intake, _before(now, settings.originals_kept_days), now)
     for path in (*_old_feedback(intake, now), *_old_logs(intake, now)):

@@ -283,6 +283,8 @@ def _run_dbt(
     if manifest is None:
         described = _store_parsed(folder / "target", parsed)
     nodes = tuple(done.values())
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception  # no fault of the build's
     if outcome.exception is not None:
         return nodes, f"dbt could not run: {type(outcome.exception).__name__}: {outcome.exception}", described
     if outcome.success and described is None:

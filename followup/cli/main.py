@@ -49,6 +49,7 @@ from followup.cli.options import (
     errors,
     failures_in_a_sentence,
     quarter_of,
+    require_begun,
 )
 from followup.status import submission_status
 from ingest.file_permissions import close_home, go_private
@@ -212,7 +213,9 @@ def status(
     format: FormatOption = output.Format.text,
 ) -> None:
     """Show who has submitted what, what is missing, why files were refused, and which queries are open."""
-    output.print_status(console, submission_status(Settings(), quarter, with_queries=queries), format)
+    settings = Settings()
+    require_begun(settings, quarter)
+    output.print_status(console, submission_status(settings, quarter, with_queries=queries), format)
 
 
 @app.command()
@@ -301,7 +304,7 @@ def main() -> None:
                 close_home(settings.home)
                 if settings.log_format == "json":
                     start_logging(settings, logging.INFO)
-            app()
+            app(prog_name="followup")  # also where it was started as a module
     except typer.Exit as ending:
         sys.exit(ending.exit_code)
     finally:

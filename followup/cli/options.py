@@ -18,17 +18,19 @@ import typer
 from typer.core import TyperGroup
 
 from followup.cli import output
+from followup.cli.entry import INTERRUPTED, INTERRUPTED_CODE
 from ingest.contracts import ContractError
 from ingest.failures import DEVICE, cause_of, in_sentences, sentence
 from ingest.ledger import LedgerError
 from ingest.ledger.leases import LeaseBusy
 from ingest.locations.sources import DropLocationUnreachable
 from ingest.quarters import Quarter
-from ingest.settings import ROOT, SettingsError
+from ingest.settings import ROOT, Settings, SettingsError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 some file is refused, or a check failed; 2 wrong usage; "
-    "3 the operation failed (a disk, a database, a drop location, a build, missing keys)."
+    "3 the operation failed (a disk, a database, a drop location, a build, missing keys); "
+    "130 interrupted by Ctrl-C."
 )
 
 
@@ -51,6 +53,7 @@ class Exit(IntEnum):
     REFUSED = 1
     USAGE = 2
     FAILED = 3
+    INTERRUPTED = INTERRUPTED_CODE
 
 
 TRACEBACK = "FOLLOWUP_TRACEBACK"
@@ -71,7 +74,7 @@ def failures_in_a_sentence() -> Iterator[None]:
     """Print a failure in the block on standard error, in one sentence that repeats nothing of the data.
 
     Raises:
-        typer.Exit: with code 3, also of Ctrl-C; other endings of a command (its own exit code, wrong usage) pass.
+        typer.Exit: with code 3, or 130 of Ctrl-C; other endings of a command (its own exit code, wrong usage) pass.
     """
     try:
         try:
@@ -90,7 +93,12 @@ def failures_in_a_sentence() -> Iterator[None]:
         with contextlib.suppress(OSError):
             for line in lines:
                 errors.print(line, style="red", markup=False, soft_wrap=True, highlight=False)
-        raise typer.Exit(Exit.FAILED) from None
+        raise typer.Exit(Exit.INTERRUPTED if _is_interruption(error) else Exit.FAILED) from None
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C, also at a question."""
+    return isinstance(error, KeyboardInterrupt | typer.Abort)
 
 
 def _is_for_typer(error: BaseException) -> bool:
@@ -100,8 +108,8 @@ def _is_for_typer(error: BaseException) -> bool:
 
 def _known_failure(error: BaseException) -> list[str]:
     """The sentence of a known kind of failure; nothing for others."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return ["interrupted: nothing half-done counts, so run it again"]
+    if _is_interruption(error):
+        return [INTERRUPTED]
     if isinstance(error, SettingsError | LedgerError | LeaseBusy | DropLocationUnreachable | ContractError):
         return [str(error)]
     return in_sentences(error)
@@ -186,6 +194,22 @@ def quarter_of(text: str | Quarter) -> Quarter:
         return Quarter.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def require_begun(settings: Settings, quarter: Quarter | None) -> None:
+    """Require that a quarter that is named has begun.
+
+    Raises:
+        typer.BadParameter: it has not.
+    """
+    from followup.deciding import DecisionRefused
+    from followup.deciding import require_begun as require
+
+    try:
+        if quarter is not None:
+            require(settings, quarter)
+    except DecisionRefused as refused:
+        raise typer.BadParameter(str(refused)) from None
 
 
 QuarterOption = Annotated[

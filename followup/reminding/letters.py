@@ -164,46 +164,79 @@ def _line_of(code: str, left: UnitLeft, is_past: bool, reminded: Mapping[str, in
     return f"- {unit_name(code)}: {', '.join(said)}; {mailed}"
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """What a failed run of a DAG means, and the chapter of docs/runbook.md that says what to do."""
+
+    subject: str
+    meaning: str
+    chapter: str
+
+
 _FAILED = {
-    "collect_submissions": (
+    "collect_submissions": _Failed(
         "Insamlingen misslyckades",
         "Minst en enhets filer kunde inte hämtas eller tas emot. De andra enheternas filer är mottagna. "
         "Nästa dags körning försöker igen.",
+        "A district's drop location can't be reached",
     ),
-    "build_marts": (
+    "build_marts": _Failed(
         "Bygget misslyckades",
         "Siffrorna är desamma som före bygget. Inget har gått förlorat.",
+        "A build failed",
     ),
-    "publish_release": (
+    "publish_release": _Failed(
         "Utgåvan kom inte ut",
-        "Läsarna ser samma utgåva som förut.",
+        "Läsarna ser samma utgåva som förut. Säger loggen att utgåvan är spärrad (blocked) hjälper det inte att köra "
+        "igen: vänta på fler uppgifter, eller ge ut färre kvartal.",
+        "Publishing",
     ),
-    "close_quarter": (
+    "close_quarter": _Failed(
         "Kvartalet kunde inte stängas",
         "Läs i körningen hur långt den kom. Är kvartalet låst väntar bara utgåvan.",
+        "Closing a quarter",
     ),
-    "send_reminders": (
+    "send_reminders": _Failed(
         "Påminnelserna kunde inte skickas",
         "Det som inte har skickats försöker nästa körning skicka samma dag.",
+        "Reminders",
     ),
-    "guard_readers": (
+    "guard_readers": _Failed(
         "En läsare har ändrat något i databasen",
         "Det är återställt. Loggen säger vem och vad.",
+        "PostgreSQL for BI",
+    ),
+    "back_up": _Failed(
+        "Säkerhetskopian blev inte gjord",
+        "De tidigare kopiorna finns kvar. Nästa natts körning försöker igen.",
+        "Backup and restore: the drill",
+    ),
+    "erase_expired": _Failed(
+        "Gallringen blev inte klar",
+        "Det som har gallrats är gallrat. Nästa körning fortsätter.",
+        "Erasing",
+    ),
+    "apply_contract": _Failed(
+        "Det ändrade kontraktet prövades inte färdigt",
+        "Det som redan har lästs om gäller. Samma körning kan göras om och fortsätter där den slutade.",
+        "A contract, rule, alias or code list changes",
     ),
 }
+_OTHER = "Exit codes"
 
 
 def letter_of_failure(dag_id: str, run_id: str, contact: str) -> Letter:
     """What the team is sent when a run has failed: which, what it means, where to read more. No error's text."""
-    subject, meaning = _FAILED.get(dag_id, (f"Körningen {dag_id} misslyckades", ""))
+    failed = _FAILED.get(dag_id, _Failed(f"Körningen {dag_id} misslyckades", "", _OTHER))
     parts = [
-        f"{subject}.{' ' if meaning else ''}{meaning}",
+        f"{failed.subject}. {failed.meaning}".strip(),
         f"Körning: {dag_id} {run_id}",
-        "Vad som är fel och vad du gör står i körningens logg i Airflow och i docs/runbook.md. "
+        "Vad som är fel står i körningens logg i Airflow. Vad du gör står i docs/runbook.md, under "
+        f"”{failed.chapter}”. "
         "Misslyckas samma körning igen i dag kommer inget nytt brev.",
         f"Hälsningar\n{contact}",
     ]
-    return Letter(subject, _plain("\n\n".join(parts)), 1)
+    return Letter(failed.subject, _plain("\n\n".join(parts)), 1)
 
 
 def _plain(text: str) -> str:

@@ -94,12 +94,16 @@ def erase_originals(intake: IntakeContext, received_before: datetime, now: datet
     return Erased(len(chosen) + unknown, 0, 0, unknown)
 
 
-def originals_older_than(intake: IntakeContext, received_before: datetime) -> list[str]:
-    """Paths, under home, of the originals of submissions up to a moment, and of all quarters whose rows are erased."""
+def originals_older_than(intake: IntakeContext, received_before: datetime, erased_to: str = "") -> list[str]:
+    """Paths, under home, of the originals of submissions up to a moment, and of all quarters whose rows are erased.
+
+    `erased_to`: a quarter up to which rows will be erased too.
+    """
     frozen, old = newest_frozen(intake.ledger), dict[str, datetime]()
+    without_rows = max(frozen.erased_quarter if frozen else "", erased_to)
     for found in intake.ledger.submissions():
         if found.original_path and found.original_erased_at is None:
-            is_erased = frozen is not None and (found.reporting_quarter or "9999") <= frozen.erased_quarter
+            is_erased = (found.reporting_quarter or "9999") <= without_rows
             submitted_at = min(received_before, found.submitted_at) if is_erased else found.submitted_at
             old[found.original_path] = max(old.get(found.original_path, submitted_at), submitted_at)
     return sorted(path for path, submitted_at in old.items() if submitted_at <= received_before)

@@ -114,16 +114,21 @@ def remove_erased_files(intake: IntakeContext, frozen: Frozen) -> int:
     Returns:
         How many files went.
     """
-    settings, gone = intake.settings, 0
+    gone = list(files_without_use(intake, frozen.erased_quarter))
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def files_without_use(intake: IntakeContext, erased_quarter: str) -> Iterator[Path]:
+    """Queries of single rows, and feedback, of the quarters up to one whose rows are, or will be, erased."""
+    settings = intake.settings
     for found in intake.ledger.submissions():
-        if found.reporting_quarter is None or found.reporting_quarter > frozen.erased_quarter:
+        if found.reporting_quarter is None or found.reporting_quarter > erased_quarter:
             continue
         feedback = (settings.feedback / found.district_code).glob(f"{found.submission_id}.*")
-        for path in (queries_path(settings.home, found.district_code, found.submission_id), *feedback):
-            if path.exists():
-                path.unlink(missing_ok=True)
-                gone += 1
-    return gone
+        paths = (queries_path(settings.home, found.district_code, found.submission_id), *feedback)
+        yield from (path for path in paths if path.exists())
 
 
 def damaged_frozen_files(home: Path, frozen: Frozen | None) -> list[str]:

@@ -13,8 +13,8 @@ from ingest.ledger.portal_users import PortalUser, Role
 from ingest.persons.number_search import reads_as_number
 from ingest.portal_login.passwords import draw_password
 from portal.context import Portal, portal_of
-from portal.pages.acts import action_of, actor_of
-from portal.pages.numbers import number_named, page_number
+from portal.pages.acts import action_of, actor_of, page_of_acts
+from portal.pages.numbers import number_named
 from portal.pages.render import ROLES, page
 from portal.security.visit import SignedInUser
 from portal.signing_in.access import Administrator, NotHere, SentForm
@@ -164,17 +164,14 @@ def revoke(request: Request, user: Administrator, form: SentForm) -> Response:
 @router.get("/konton/logg")
 def log(request: Request, user: Administrator, sida: str = "") -> Response:
     """The acts about users, newest first."""
-    number = page_number(sida)
-    acts, count = find_acts(
-        portal_of(request).ledger, ActSearch(things=THINGS), limit=_PER_PAGE, skipped=(number - 1) * _PER_PAGE
-    )
+    shown = page_of_acts(portal_of(request).ledger, ActSearch(things=THINGS), sida, _PER_PAGE)
     return page(
         request,
         "accounts/log.html",
         tabs=_tabs("log"),
-        acts=[(one, action_of(one.action), actor_of(one), None) for one in acts],
-        number=number,
-        pages=max(1, -(-count // _PER_PAGE)),
+        acts=[(one, action_of(one.action), actor_of(one), None) for one in shown.acts],
+        number=shown.number,
+        pages=shown.pages,
     )
 
 

@@ -40,7 +40,7 @@ _PROBLEMS = {
     409: "This can't be done now, or the Idempotency-Key is being used", 413: "Too large",
     415: "This kind of content is not taken", 422: "Values can't be used, or the file has faults",
     429: "Too many requests: wait for Retry-After", 503: "Not available at the moment: wait for Retry-After",
-    507: "There is no room for more files",
+    507: "There is no room for more files: wait for Retry-After",
 }  # fmt: skip
 _ALWAYS = (400, 401, 403, 413, 422, 429, 503)
 

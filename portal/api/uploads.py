@@ -23,7 +23,7 @@ from portal.api.caller import Caller, needs
 from portal.api.models import QUARTER, NameIn, Preview, Report, SubmitIn, Upload, Uploads
 from portal.api.once import Key, done_once, once
 from portal.api.problems import Problem
-from portal.handover.facade import HandoverRefused
+from portal.handover.facade import HandoverRefused, SpoolFull
 
 router = APIRouter(tags=["uploads"])
 Id = Annotated[str, Path(pattern=r"^[a-z2-7]{26}$", description="as its answer gave it")]
@@ -133,7 +133,10 @@ async def _received(
             pass
     except HandoverRefused as refused:
         kinds = {413: "too-large", 422: "invalid-values", 507: "no-room"}
-        raise Problem(refused.status, kinds.get(refused.status, "bad-request"), str(refused)) from None
+        # room comes as files are checked
+        headers = {"retry-after": "30"} if refused.status == SpoolFull.status else None
+        kind = kinds.get(refused.status, "bad-request")
+        raise Problem(refused.status, kind, str(refused), headers=headers) from None
     except ClientDisconnect:
         raise Problem(408, "too-slow", "The content did not come whole.") from None
     return ""

@@ -10,12 +10,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.ledger.act_search import ActSearch, find_acts, known_actions, known_actors
+from ingest.ledger.act_search import ActSearch, known_actions, known_actors
 from ingest.ledger.acts import Act, Verified, system_now, verify
 from portal.city.asked import begin_of, day_named, end_of
 from portal.context import Portal, portal_of
-from portal.pages.acts import action_of, actor_of
-from portal.pages.numbers import page_number
+from portal.pages.acts import action_of, actor_of, page_of_acts
 from portal.pages.render import page
 from portal.signing_in.access import CityUser
 
@@ -47,8 +46,7 @@ def log(
         begin=None if first is None else begin_of(first),
         end=None if last is None else end_of(last),
     )
-    number = page_number(sida)
-    acts, count = find_acts(portal.ledger, search, limit=PER_PAGE, skipped=(number - 1) * PER_PAGE)
+    shown = page_of_acts(portal.ledger, search, sida, PER_PAGE)
     kept = {
         "vem": search.actor, "vad": search.action, "fran": str(first or ""), "till": str(last or ""),
     }  # fmt: skip
@@ -56,10 +54,10 @@ def log(
     return page(
         request,
         "city/audit.html",
-        acts=[(one, action_of(one.action), actor_of(one), address_of(one)) for one in acts],
-        count=count,
-        number=number,
-        pages=max(1, -(-count // PER_PAGE)),
+        acts=[(one, action_of(one.action), actor_of(one), address_of(one)) for one in shown.acts],
+        count=shown.count,
+        number=shown.number,
+        pages=shown.pages,
         href=f"/staden/logg?{address}{'&' if address else ''}sida={{page}}",
         actors=[(one, one) for one in actors],
         actions=[(one, action_of(one)) for one in actions],

@@ -7,6 +7,7 @@ from followup.deciding import DecisionRefused, Fault
 FAULTS = {
     Fault.REASON: "Skriv varför, med ord och utan något som liknar ett personnummer.",
     Fault.DAY: "Sista dagen ska vara i dag eller senare.",
+    Fault.NOT_BEGUN: "Kvartalet har inte börjat än.",
     Fault.NOT_ENDED: "Kvartalet är inte slut än och kan inte låsas.",
     Fault.LOCKED: "Kvartalet är låst. Öppna ett undantag för enheten först.",
     Fault.FROZEN: "Kvartalet är fryst. Uppgifter om personer är gallrade, så siffrorna kan inte ändras.",

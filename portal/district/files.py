@@ -21,7 +21,7 @@ from portal.district.overview import reported_quarters
 from portal.district.parameters import quarter_of
 from portal.district.previewing import mart_changes
 from portal.district.results import change_lines, heading_of, rule_groups
-from portal.handover.facade import HandoverRefused, Upload
+from portal.handover.facade import HandoverRefused, NoFile, Upload
 from portal.pages.downloads import download
 from portal.pages.render import page
 from portal.security.guard import BodyRefused
@@ -62,6 +62,8 @@ async def receive(request: Request, unit: OwnUnit, user: SomeUser, gor: str = "k
     purpose = _PURPOSES.get(gor)
     if purpose is None:
         raise NotHere
+    if not _is_form_with_files(request):
+        return await run_in_threadpool(_no_file, request, unit)
     in_header = request.headers.get("x-csrf-token")
 
     def check_fields(fields: dict[str, str]) -> None:
@@ -77,15 +79,30 @@ async def receive(request: Request, unit: OwnUnit, user: SomeUser, gor: str = "k
             purpose=purpose,
             check_fields=check_fields,
         )
+    except NoFile:
+        return await run_in_threadpool(_no_file, request, unit)
     except HandoverRefused as refused:
         raise BodyRefused(refused.status, str(refused)) from None
     return await run_in_threadpool(_to_received, unit, received.batch_id, received.upload_ids)
+
+
+def _no_file(request: Request, unit: District) -> Response:
+    return page(
+        request, "error.html", status=NoFile.status, heading="Välj en fil", back=f"/enhet/{unit.code}/#lamna",
+        text="Ingen fil var vald. Välj minst en fil, och tryck sedan på Kontrollera eller Lämna in.",
+    )  # fmt: skip
 
 
 def _to_received(unit: District, batch_id: str, upload_ids: tuple[str, ...]) -> Response:
     if len(upload_ids) == 1:
         return RedirectResponse(f"/enhet/{unit.code}/filer/{upload_ids[0]}", 303)
     return RedirectResponse(f"/enhet/{unit.code}/omgang/{batch_id}", 303)
+
+
+def _is_form_with_files(request: Request) -> bool:
+    """Whether the request is a form that can have files; one that can't has none, and the guard has looked at it."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower() == "multipart/form-data"
 
 
 @router.get("/omgang/{batch_id}")

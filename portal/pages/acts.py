@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ingest.ledger import Ledger
+from ingest.ledger.act_search import ActSearch, find_acts
 from ingest.ledger.acts import Act
+from portal.pages.numbers import page_number
 
 ACTIONS = {
     "access.refused": "nekades en sida",
@@ -54,6 +59,27 @@ ACTIONS = {
 }
 """Acts of the audit log."""
 _ACTORS = {"account": "konto på servern", "dag_run": "Airflow", "user": "användare", "token": "system med nyckel"}
+
+
+@dataclass(frozen=True)
+class ActPage:
+    """A page of the audit log: its acts, how many fit the search in all, its number and the number of pages."""
+
+    acts: list[Act]
+    count: int
+    number: int
+    pages: int
+
+
+def page_of_acts(ledger: Ledger, search: ActSearch, asked: str, per_page: int) -> ActPage:
+    """The page that an address names, newest acts first; the last one where there are fewer pages."""
+    number = page_number(asked)
+    acts, count = find_acts(ledger, search, limit=per_page, skipped=(number - 1) * per_page)
+    pages = max(1, -(-count // per_page))
+    if number > pages:
+        number = pages
+        acts, _ = find_acts(ledger, search, limit=per_page, skipped=(number - 1) * per_page)
+    return ActPage(acts, count, number, pages)
 
 
 def action_of(action: str) -> str:

@@ -75,7 +75,7 @@ def navigation(user: PortalUser | None, path: str, figures_are_open: bool) -> li
     """(address, label, whether it is the page shown or one below it), for the user's role."""
     links: list[tuple[str, str]] = []
     if user is not None and user.role is Role.OFFICER:
-        for code in user.units:
+        for code in sorted(user.units, key=load_districts().place):
             unit = load_districts().get(code)
             links.append((f"/enhet/{code}/", unit.name if unit is not None else code))
     if user is not None and user.role is Role.CITY:

@@ -40,7 +40,10 @@ class GateClosed(Exception):
         """Name what is wrong."""
         self.findings = tuple(findings)
         wrong = [str(finding) for finding in self.findings if finding.severity == "error"]
-        super().__init__("errors in the marts stop the release:\n" + "\n".join(wrong))
+        super().__init__(
+            "errors in the marts stop the release:\n" + "\n".join(wrong) + "\nWhat each means, and what to do: "
+            "docs/runbook.md, Publishing, “The marts have errors”. Build again when it is mended."
+        )
 
 
 @dataclass(frozen=True)

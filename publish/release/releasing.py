@@ -57,6 +57,12 @@ LISTED = 20
 """True counts whose published figures are listed in the certificate."""
 
 
+_AFTER_A_BLOCK = (
+    "Running it again changes nothing: wait for more data, or publish fewer quarters (`followup publish --quarter`). "
+    "See docs/runbook.md, Publishing."
+)
+
+
 class ReleaseBlocked(Exception):
     """The attacks found what the policy forbids: nothing is published. The message has no figure of the release."""
 
@@ -240,7 +246,7 @@ class _Making:
             self.number, "blocked", naive(self.now), None, None, False, self._policy(), certificate.as_json(), detail
         )
         releases.record_release(self.ledger, row)
-        raise ReleaseBlocked(f"release {self.number} is blocked: {detail}")
+        raise ReleaseBlocked(f"release {self.number} is blocked: {detail}. {_AFTER_A_BLOCK}")
 
     def _policy(self) -> str:
         return json.dumps(self.policy.model_dump(), ensure_ascii=False)

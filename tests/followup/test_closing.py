@@ -193,3 +193,6 @@ def test_close_shows_the_report_and_asks_and_no_locks_nothing(city: City, monkey
     printed = city.run("quarter", "close", "2018Q1")
     assert "2 filer saknas" in printed and "Nothing is locked" in printed and not city.is_locked()
     assert "has not ended" in city.run("quarter", "close", "2031Q1", "--yes", expect=2)
+    for command in (("quarter", "report"), ("status", "-q")):
+        assert "2018Q3 has not begun" in city.run(*command, "2018Q3", expect=2)
+        assert "has not begun" not in city.run(*command, "2018Q2", expect=1 if command[0] == "quarter" else 0)

@@ -47,7 +47,7 @@ from followup.expiring import earlier_reports, erase_expired, what_expires
 from ingest.ledger import ChangeRefused, Ledger, decisions
 from ingest.ledger.acts import acts, system_now, verify
 from ingest.ledger.freezes import newest_frozen
-from ingest.ledger.tables import portal_session, portal_user
+from ingest.ledger.tables import portal_session, portal_user, submission
 from ingest.maintenance.rotating import rotate
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
@@ -328,11 +328,25 @@ def test_what_expires_is_listed_erased_and_reported_in_swedish(place: Settings, 
     for name, age in (("old.log", 91), ("new.log", 89)):
         (logs / name).write_text("1 rows\n")
         os.utime(logs / name, (time.time() - age * 86400,) * 2)
-    with open_intake(place) as intake:
+    last = next(one for one in ledger.in_force() if one.reporting_quarter == "2017Q4")
+    original = place.home / "landing" / "original"
+    original.parent.mkdir(exist_ok=True)
+    original.write_bytes(b"encrypted")
+    with ledger.engine.begin() as connection:  # it is young: it goes as its quarter's rows go
+        moved = submission.update().where(submission.c.submission_id == last.submission_id)
+        connection.execute(moved.values(original_path="landing/original"))
+    with open_intake(place.model_copy(update={"originals_kept_days": 1000, "feedback_kept_days": 1000})) as intake:
         expected, lines = what_expires(intake)
+        assert expected.originals == 1
         assert lines[0] == "2017Q1 arenden: 3 rader, 1 kvar" and len(lines) == 4
-        assert (expected.rows, expected.sessions, expected.logs, expected.feedback) == (GONE, 1, 1, 4)
+        assert (expected.rows, expected.sessions, expected.logs, expected.feedback) == (
+            GONE,
+            1,
+            1,
+            8,
+        )  # feedback and queries of 4
         done = erase_expired(intake)
+        assert done == expected and not original.exists()
         assert done.rows == GONE and done.erased_to == "2017Q4"
         text = done.as_text()
         assert text[:2] == [

@@ -20,6 +20,7 @@ from mail_server import MailServer, mail_server, make_certificate
 from typer.testing import CliRunner
 
 from followup.cli.main import app
+from followup.reminding.letters import letter_of_failure
 from followup.reminding.reminders import due_today, remind
 from followup.reminding.settings import checked_address, load_mail_settings
 from followup.tasks.reminders import MailNotSent, remind_and_log, report_failure_and_log
@@ -27,7 +28,7 @@ from ingest.contracts import load_contracts
 from ingest.ledger import Ledger, acts, outbox
 from ingest.ledger.decisions import lock_quarter
 from ingest.quarters import Quarter
-from ingest.settings import Settings, SettingsError
+from ingest.settings import ROOT, Settings, SettingsError
 
 AFTER = "2018-04-21T08:00:00"
 """The day after the deadline of 2018Q1, which is a day of reminders."""
@@ -409,3 +410,16 @@ def test_overview_of_a_run_that_was_cut_off_counts_the_reminders_recorded_before
         remind(settings, mail, ledger)
     overview = next(one for one in two_units.server.taken if one["To"] == TEAM).get_content()
     assert "påminnelse till 2 kontakter" in overview and two_units.mailed() == {FARSTA: 1, ALVSJO: 1, TEAM: 1}
+
+
+def test_notice_of_a_failed_run_names_a_chapter_of_the_runbook_for_each_dag() -> None:
+    lines = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").splitlines()
+    chapters = [line.strip("# ") for line in lines if line.startswith("#")]
+    dags = [path.stem for path in (ROOT / "dags").glob("*.py")]
+    assert len(dags) >= 9
+    for dag_id in dags:
+        letter = letter_of_failure(dag_id, "manual__1", "Teamet")
+        chapter = letter.text.partition("under ”")[2].partition("”")[0]
+        assert chapter in chapters and dag_id not in letter.subject, dag_id
+    assert "”Publishing”" in letter_of_failure("publish_release", "r", "Teamet").text
+    assert "”Exit codes”" in letter_of_failure("another", "r", "Teamet").text

@@ -79,7 +79,7 @@ def test_dbt_has_the_whole_of_the_projects_own_where_nothing_is_passed() -> None
 
 def test_another_folder_has_other_units_and_another_name(folder: Path) -> None:
     check_tables(load_organisation())
-    assert [unit.code for unit in load_districts().districts] == ["ostby", "vastby"]
+    assert [unit.name for unit in load_districts().districts] == ["Västby", "Östby"]
     assert (whole_code(), Settings().catalogue_publisher, Settings().catalogue_contact) == (
         "riket", "Hela riket", "Rikets enhet",
     )  # fmt: skip

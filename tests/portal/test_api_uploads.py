@@ -7,6 +7,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ingest.ledger.api_tokens import Scope
 from ingest.ledger.leases import machine
 from ingest.quarters import Quarter
 from portal.api.gate import Buckets, Gate
+from portal.handover.receiving import Limits
 
 NAME = "bromma_arenden_2018Q3.csv"
 NOW = "2018-10-10T08:00:00"
@@ -72,6 +74,16 @@ def accepted(place: Place, bromma: Program) -> dict[str, Any]:
     one = sent(bromma.send(arenden("A1", "A2"), NAME, "submit"))
     work_all(place)
     return state(bromma, one["upload_id"])
+
+
+def test_without_room_a_program_is_told_when_to_try_again(
+    place: Place, bromma: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = place.app.portal.handover
+    monkeypatch.setattr(counter, "_limits", replace(Limits.of(place.settings), unit_files=0))
+    answer = bromma.send(arenden("A1"), NAME)
+    assert (answer.status_code, answer.headers["retry-after"]) == (507, "30")
+    assert answer.json()["detail"].startswith("För många filer är på väg in samtidigt.")
 
 
 def test_file_is_handed_in_and_followed(place: Place, bromma: Program, accepted: dict[str, Any]) -> None:

@@ -234,6 +234,7 @@ def test_log_is_filtered_and_says_whether_the_chain_holds(place: Place, bo: Brow
     assert "lade till konto" in table and "loggade in" not in table
     assert "0 händelser" in text_of(bo.open("/staden/logg?till=2001-01-01").text)
     assert "ÅÅÅÅ-MM-DD" in text_of(bo.open("/staden/logg?fran=igår").text)
+    assert "lade till konto" in text_of(bo.open("/staden/logg?sida=9999").text)  # the last page, which is the first
     for odd in ("sida=999999999", "sida=-1", "vem=%EF%BF%BE", "vad=%27", "fran=9999-12-31&till=0001-01-01"):
         assert bo.open(f"/staden/logg?{odd}").status_code == 200
     with place.ledger.engine.begin() as connection:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from browsing import Browser, Place, text_of
+from browsing import ORIGIN, Browser, Place, text_of
 from district_files import (
     LATE,
     NOW,
@@ -65,6 +65,16 @@ def test_first_page_says_what_is_expected_by_when_and_what_to_do(anna: Browser) 
     assert "Bromma: kvartal 3 2018" in page and "0 av 9 filer är inne" in page
     assert "10 dagar kvar: sista dagen är 20 oktober 2018." in page
     assert page.count("Väntas") == 9 and page.count("Lämna in senast 20 oktober 2018.") == 9
+
+
+def test_a_form_without_a_file_says_that_one_is_to_be_chosen(anna: Browser) -> None:
+    address = f"/enhet/{UNIT}/filer?gor=kontrollera"
+    anna.open(f"/enhet/{UNIT}/")
+    nothing = {"files": [("filer", ("", b""))], "headers": {"Origin": ORIGIN}, "data": {"csrf": anna.token}}
+    for answer in (anna.client.post(address, **nothing), anna.send(address)):
+        assert answer.status_code == 422
+        assert "Välj en fil Ingen fil var vald. Välj minst en fil" in text_of(answer.text)
+        assert f'href="/enhet/{UNIT}/#lamna"' in answer.text
 
 
 def test_template_is_named_for_the_unit_and_the_quarter(anna: Browser) -> None:
@@ -263,7 +273,7 @@ def test_forged_or_empty_hand_in_stores_nothing(town: Place, anna: Browser) -> N
         assert answer.status_code == 403, answer.text
     late = [("files", (named(), cases({}))), ("csrf", (None, anna.token))]  # a file before the token
     assert anna.client.post(f"/enhet/{UNIT}/filer", files=late, headers=own).status_code == 403
-    assert anna.client.post(f"/enhet/{UNIT}/filer", data={"csrf": anna.token}, headers=own).status_code == 400
+    assert anna.client.post(f"/enhet/{UNIT}/filer", data={"csrf": anna.token}, headers=own).status_code == 422
     assert anna.client.post(f"/enhet/{UNIT}/filer?gor=radera", data={"csrf": anna.token}, files=file,
                             headers=own).status_code == 404  # fmt: skip
     work(town)

@@ -216,6 +216,7 @@ def test_the_closed_gate_says_every_error_and_keeps_the_warnings(place: Place, m
     monkeypatch.setattr("publish.gate.passing.check_marts", lambda settings: [error, warning])
     with pytest.raises(GateClosed, match="errors in the marts stop the release:\nMAR-901 mart_flow farsta") as closed:
         pass_gate(place.settings)
+    assert "docs/runbook.md, Publishing" in str(closed.value)
     assert closed.value.findings == (error, warning)
     monkeypatch.setattr("publish.gate.passing.check_marts", lambda settings: [warning])
     assert pass_gate(place.settings) == [warning]

@@ -164,6 +164,8 @@ def test_what_the_policy_forbids_blocks_the_release_and_keeps_the_one_before(set
     assert states(settings) == ["released", "blocked"]
     assert not proposal_folder(settings, 2).exists()
     assert "bromma" not in str(caught.value)
+    assert "Running it again changes nothing" in str(caught.value)
+    assert str(caught.value).endswith("See docs/runbook.md, Publishing.")
     # Made again it is attacked in the same sample, so it can't be tried until it passes.
     with pytest.raises(ReleaseBlocked):
         make(settings, now=NOW + timedelta(days=9), policy=quick_policy(most_averaging_points=-100.0))

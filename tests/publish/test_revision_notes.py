@@ -17,6 +17,7 @@ from ingest.ledger import Ledger, acts
 from ingest.ledger.decisions import lock_quarter, unlock_quarter, withdraw
 from ingest.ledger.quarter_revisions import amendments, revisions
 from ingest.ledger.releases import releases
+from ingest.ledger.store import Build
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 from ingest.settings import Settings
@@ -106,7 +107,9 @@ def test_number_and_note_reach_readers_and_the_next_amendment_opens_the_next(
     assert about(settings)["revisions"] == ""
     amend(ledger, "bromma", "arenden", datetime(2020, 2, 22))
     amend(ledger, "farsta", "utbud", datetime(2020, 2, 23))  # its figures don't change: it is not named
-    assert "revision 1: open" in followup("quarter", "revisions")
+    printed = followup("quarter", "revisions")
+    assert "revision 1: open" in printed
+    assert "  waits: the figures are from before it: run `followup build`, then `followup publish`\n" in printed
     followup("quarter", "note", str(QUARTER), "--text", "Bromma hade räknat\nansökningar dubbelt.")
     change(settings)
     make(settings, 8)
@@ -132,6 +135,10 @@ def test_number_and_note_reach_readers_and_the_next_amendment_opens_the_next(
     waiting = policy.cell_keys.model_copy(update={"least_changed": 30})
     make(settings, 16, policy=policy.model_copy(update={"cell_keys": waiting}), force=True)
     assert about(settings)["revisions"] == "" and listed(ledger) == [(1, 2), (2, None)]
+    assert (
+        "  waits: release 3 is published without it: it waits for more changes: fewer than 30 records of its figures "
+        "have changed"
+    ) in followup("quarter", "revisions")
 
 
 def test_the_first_final_figures_revise_nothing_though_provisional_ones_were_out(
@@ -160,7 +167,13 @@ def test_an_amendment_after_the_release_was_made_belongs_to_the_next_revision(
     make(settings)
     amend(ledger, "bromma", "arenden", datetime(2020, 2, 22))
     change(settings)
+    ledger.record_build(Build("f", "built", datetime(2020, 2, 25), 1.0, None))
+    waits = (
+        "  waits: no release has been made since it is in the figures: run `followup publish`. If that finds nothing"
+    )
+    assert waits in followup("quarter", "revisions")
     make(settings, 8, approve=False)
+    assert "  waits: release 2 waits for approval: `followup release approve 2`\n" in followup("quarter", "revisions")
     amend(ledger, "farsta", "utbud", datetime(2020, 3, 2))
     approve_release(settings, 2, now=NOW + timedelta(days=14))
     assert listed(ledger) == [(1, 2), (2, None)]

@@ -10,7 +10,17 @@ import typer
 from followup import deciding
 from followup.cli import output
 from followup.cli.marts import build_marts
-from followup.cli.options import Exit, FormatOption, console, errors, is_agreed, print_line, quarter_of, refusal
+from followup.cli.options import (
+    Exit,
+    FormatOption,
+    console,
+    errors,
+    is_agreed,
+    print_line,
+    quarter_of,
+    refusal,
+    require_begun,
+)
 from ingest.ledger import Ledger
 from ingest.ledger.decisions import locked_quarters
 from ingest.quarters import Quarter
@@ -39,6 +49,7 @@ def report(
     from followup.closing.completeness import completeness_in, in_swedish, store_report
 
     settings = Settings()
+    require_begun(settings, quarter)
     with closing(Ledger(settings.ledger)) as ledger:
         found = completeness_in(ledger, settings, quarter)
     path = store_report(settings, found)
@@ -89,7 +100,11 @@ def close(
 
 
 def revisions() -> None:
-    """List the revisions of closed quarters: what opened them, the city's note, and the release that published each."""
+    """List the revisions of closed quarters: what opened them, the city's note, and the release that published each.
+
+    Of an open one also why it waits.
+    """
+    from followup.closing.waiting import why_it_waits
     from followup.swedish import dataset_name
     from ingest.ledger.quarter_revisions import amendments
     from ingest.ledger.quarter_revisions import revisions as listed
@@ -102,6 +117,8 @@ def revisions() -> None:
             for amended in amendments(ledger, one) if one.release_id is None else ():
                 what = "withdrawn" if amended.is_withdrawn else "a new version"
                 print_line(f"  {amended.district_code} {dataset_name(amended.dataset)}: {what} {amended.at:%Y-%m-%d}")
+            if one.release_id is None:
+                print_line(f"  waits: {why_it_waits(ledger, one)}")
             if one.note:
                 print_line(f"  note: {one.note}")
     if not found:

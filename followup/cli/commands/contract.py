@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +13,9 @@ import typer
 from followup.cli import output
 from followup.cli.marts import rebuild_marts
 from followup.cli.options import Exit, FormatOption, QuarterOption, console, errors, print_line, refusal, sentence_of
-from followup.contract_report import as_json, line_of, text_of
+from followup.contract_report import as_json, line_of, rules_in, text_of
 from ingest.contracts import ContractError, load_contracts
-from ingest.settings import Settings
+from ingest.settings import DECLARED, Settings
 
 SHOWN_FIGURES = 20
 contract_app = typer.Typer(help="Try a changed contract, and put it in use.", no_args_is_help=True)
@@ -89,7 +90,8 @@ def try_contract(
                 on_file=lambda found, number, total: bar(number, total, found.source_file_name),
             )
     except ContractError as error:
-        raise typer.BadParameter(f"the changed contract can't be used: {error}") from None
+        said = str(error).replace(f"{DECLARED}{os.sep}", "")  # a copy with the changes, which is removed
+        raise typer.BadParameter(f"the changed contract can't be used: {said}") from None
     except MappingRefused as error:
         raise typer.BadParameter(f"a mapping can't be used: {error}") from None
     if format is output.Format.json:
@@ -125,6 +127,8 @@ def apply_contract(
             raise refusal(sentence_of(busy)) from None
     for one in done.checked:
         print_line(line_of(one))
+    for line in rules_in(done.checked):
+        print_line(line)
     for found in done.locked:
         print_line(f"locked: {found.district_code} {found.dataset} {found.reporting_quarter} is left as it is")
     print_line(f"{len(submissions)} submissions in force were checked; {len(done.recorded)} recorded anew.")

@@ -31,8 +31,11 @@ def erase_expired(
 
     with open_intake(Settings()) as intake:
         if reports:
-            for when, report in expiring.earlier_reports(intake, 12):
+            found = expiring.earlier_reports(intake, 12)
+            for when, report in found:
                 _print([f"{when:%Y-%m-%d}", *report.as_text(), ""])
+            if not found:
+                _print(["Ingenting har gallrats än."])
             return
         expected, lines = expiring.what_expires(intake)
         if dry_run or not yes:
