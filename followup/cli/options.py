@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import os
 import sys
@@ -194,6 +195,23 @@ def quarter_of(text: str | Quarter) -> Quarter:
         return Quarter.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def known_unit(code: str | None) -> str | None:
+    """A unit that an option names, or none.
+
+    Raises:
+        typer.BadParameter: there is no such unit.
+    """
+    from ingest.districts import load_districts
+    from ingest.persons.number_search import reads_as_number
+
+    registry = load_districts()
+    if code is None or registry.get(code) is not None:
+        return code
+    near = difflib.get_close_matches(code, [one.code for one in registry.districts], n=1)
+    hint = f"; did you mean {near[0]}?" if near else ": the codes are in districts.csv of the organisation"
+    raise typer.BadParameter(f"{'that' if reads_as_number(code) else code} is no unit{hint}")
 
 
 def require_begun(settings: Settings, quarter: Quarter | None) -> None:

@@ -19,6 +19,7 @@ from followup.cli.output import Format, print_status
 from followup.status import StatusLine, SubmissionStatus
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
+from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
 
 Run = Callable[..., str]
@@ -224,3 +225,25 @@ def test_a_proposed_mapping_is_never_written_over_and_is_tried_as_a_draft(
     assert "is there already" in followup("mapping", "suggest", name, "--out", "own.yml", expect=2)
     assert Path("own.yml").read_text() == edited
     assert "Så säger den översättning som provas för er enhet." in followup("check", "--mapping", "own.yml", name)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("contract", "apply", "--district"),
+        ("contract", "try", "--no-figures", "--district"),
+        ("mapping", "list"),
+        ("reprocess", "--district"),
+        ("template", "arenden", "--district"),
+    ],
+)
+def test_a_unit_that_there_is_not_is_named_with_the_nearest(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOLLOWUP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FOLLOWUP_KEYS", str(tmp_path / "keys.json"))
+    make_keys(tmp_path / "keys.json")
+    for typed, said in (("farstad", "farstad is no unit; did you mean farsta?"), ("20050810-9816", "that is no unit")):
+        done = CliRunner().invoke(app, [*command, typed], env={"COLUMNS": "200"})
+        assert (done.exit_code, said in done.output) == (2, True), done.output
+        assert "9816" not in done.output

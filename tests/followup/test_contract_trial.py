@@ -243,6 +243,13 @@ def test_command_refuses_a_contract_that_can_not_be_used_and_reads_mappings_besi
     command = [sys.executable, "-m", "followup.cli.main", "contract", "try", str(folder), "--no-figures"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400"})
     assert done.returncode == 2 and "nowhere is no unit" in done.stderr, done.stderr[-2000:]
+    assert "Usage: followup contract try" in done.stderr
+    (folder / "mappings" / "x.yml").unlink()
+    (folder / "utbud").mkdir(exist_ok=True)
+    (folder / "utbud" / "contract.yml").write_text("dataset: [utbud\n", encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400"})
+    assert done.returncode == 2 and "can't be used: expectations/utbud/contract.yml: " in done.stderr
+    assert str(tmp_path) not in done.stderr  # no path of the copy that is tried, which is gone
 
 
 def test_file_that_lies_over_nothing_is_named(place: Place, tmp_path: Path) -> None:

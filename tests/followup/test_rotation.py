@@ -16,6 +16,7 @@ import pytest
 from city import Place, draw, marts, settle
 from killing import run, spread
 from marts_only import build_marts
+from small_project import use_project, write_project
 from typer.testing import CliRunner
 
 from followup.build.building import build
@@ -127,6 +128,25 @@ def test_marts_count_the_same_under_new_keys_and_hold_no_old_ones(copy: Place) -
     # person keys 1 and 2 with the fixed secret, the key of originals, the noise secret
     secrets = [text for text in (copy.root / "keys.json").read_text().split('"') if len(text) > 40]
     assert "person key" in printed and len(secrets) == 5 and not any(secret in printed for secret in secrets)
+
+
+def test_a_rotation_that_was_cut_off_after_the_person_keys_builds_the_marts_when_it_goes_on(
+    copy: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_project(monkeypatch, write_project(tmp_path / "project"), tmp_path / "parsed")
+    settings = Settings.model_validate(
+        {"home": copy.home, "keys": copy.root / "keys.json", "FOLLOWUP_NOW": "2018-04-10T08:00:00"}
+    )
+    assert build(settings).status == "built"
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.maintenance.rotating._rotate_originals", cut_off)
+        assert CliRunner().invoke(app, ROTATE, env=copy.environment).exit_code == 130
+    assert "The interrupted rotation goes on: key of originals." in followup(copy, *ROTATE)
+    assert build(settings).status == "unchanged"
 
 
 def persons_in(warehouse: Path) -> set[str]:

@@ -13,9 +13,8 @@ from followup import deciding
 from followup.cli import output
 from followup.cli.commands.backup import remind_of_backups
 from followup.cli.marts import rebuild_marts
-from followup.cli.options import Exit, ask_for_person_number, console, errors, is_agreed, quarter_of
+from followup.cli.options import Exit, ask_for_person_number, console, errors, is_agreed, known_unit, quarter_of
 from ingest.contracts import load_contracts
-from ingest.districts import load_districts
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
 from ingest.quarters import Quarter
 from ingest.settings import Settings
@@ -48,8 +47,7 @@ def _refused(message: str) -> typer.Exit:
 
 
 def _known_district(code: str) -> str:
-    if load_districts().get(code) is None:
-        raise typer.BadParameter(f"{code} is no district; see districts.csv of the organisation")
+    known_unit(code)
     return code
 
 

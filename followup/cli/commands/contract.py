@@ -12,7 +12,17 @@ import typer
 
 from followup.cli import output
 from followup.cli.marts import rebuild_marts
-from followup.cli.options import Exit, FormatOption, QuarterOption, console, errors, print_line, refusal, sentence_of
+from followup.cli.options import (
+    Exit,
+    FormatOption,
+    QuarterOption,
+    console,
+    errors,
+    known_unit,
+    print_line,
+    refusal,
+    sentence_of,
+)
 from followup.contract_report import as_json, line_of, rules_in, text_of
 from ingest.contracts import ContractError, load_contracts
 from ingest.settings import DECLARED, Settings
@@ -75,7 +85,7 @@ def try_contract(
             raise typer.BadParameter(str(error)) from None
         raise typer.Exit(done.returncode)
     try:
-        dataset = _known(dataset)
+        dataset, district = _known(dataset), known_unit(district)
         with closing(Ledger(settings.ledger)) as ledger:
             words = [read_checked(path, ledger) for path in mappings or ()]
         with output.progress(errors) as bar:
@@ -118,7 +128,7 @@ def apply_contract(
 
     settings = Settings()
     with open_intake(settings) as intake, output.progress(errors) as bar:
-        submissions = chosen(intake, _known(dataset), district, None if quarter is None else str(quarter))
+        submissions = chosen(intake, _known(dataset), known_unit(district), None if quarter is None else str(quarter))
         try:
             done = apply_it(
                 intake, submissions, lambda found, number, total: bar(number, total, found.source_file_name)

@@ -79,7 +79,8 @@ def rotate(
         line = f"{_KEYS[what]} version {version} is in use; {done.files[what]} {_FILES[what]} went over to it"
         console.print(f"{line[0].upper()}{line[1:]}.", highlight=False)
     console.print(f"Back up {settings.keys} now. Older versions are in it until `followup keys prune`.", soft_wrap=True)
-    is_built = PERSONS not in done.versions or rebuild_marts(
+    # a run that goes on may have rotated the person keys before it was cut off, and not built
+    is_built = not (PERSONS in done.versions or done.was_interrupted) or rebuild_marts(
         settings, outdated="the old person keys", with_what="with the new person keys."
     )
     remind_of_backups(settings, "what was stored under the old keys")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from followup.cli.commands.city_decisions import reprocess_and_print
-from followup.cli.options import Exit, console, errors, quarter_of
+from followup.cli.options import Exit, console, errors, known_unit, quarter_of
 from ingest.contracts import load_contracts
 from ingest.districts import load_districts
 from ingest.ledger import Ledger
@@ -123,7 +123,7 @@ def list_versions(
 ) -> None:
     """List the versions of the units' mappings."""
     with closing(Ledger(Settings().ledger)) as ledger:
-        found = mappings(ledger, unit)
+        found = mappings(ledger, known_unit(unit))
     for one in found:
         console.print(_line(one), markup=False, highlight=False)
     if not found:

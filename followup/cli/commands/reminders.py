@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.options import Exit, errors, print_line, refusal
+from followup.cli.options import Exit, errors, known_unit, print_line, refusal
 from followup.deciding import now_naive
 from ingest.districts import load_districts
 from ingest.ledger import Ledger
@@ -110,8 +110,7 @@ def add(unit: UnitArgument, address: AddressArgument) -> None:
     from followup.reminding.settings import checked_address
     from ingest.ledger.contacts import add_contact
 
-    if load_districts().get(unit) is None:
-        raise typer.BadParameter(f"there is no unit {unit!r}: see districts.csv of the organisation")
+    known_unit(unit)
     try:
         checked = checked_address(address)
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.options import Exit, QuarterOption, console, errors
+from followup.cli.options import Exit, QuarterOption, console, errors, known_unit
 from ingest.contracts import LocalName, load_contracts
 from ingest.districts import District, load_districts
 from ingest.ledger import Ledger
@@ -71,11 +71,9 @@ def _unit(code: str | None, quarter: Quarter | None) -> District | None:
     Raises:
         typer.BadParameter: there is none, or it does not report for the quarter.
     """
-    if code is None:
-        return None
-    unit = load_districts().get(code)
+    unit = load_districts().get(known_unit(code) or "")
     if unit is None:
-        raise typer.BadParameter(f"{code} is no district; see districts.csv of the organisation")
+        return None
     if quarter is not None and not unit.is_valid_in(quarter):
         until = f" to {unit.valid_to}" if unit.valid_to else ""
         raise typer.BadParameter(f"{code} does not report for {quarter}: it is valid from {unit.valid_from}{until}")

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from followup.cli import output
-from followup.cli.options import FormatOption, console, iso, print_line, refusal, sentence_of
-from ingest.districts import load_districts
+from followup.cli.options import FormatOption, console, iso, known_unit, print_line, refusal, sentence_of
 from ingest.ledger import ChangeRefused, Ledger, api_tokens
 from ingest.ledger.acts import system_now
 from ingest.ledger.api_tokens import DAYS, MOST_DAYS, Scope
@@ -42,9 +41,7 @@ def add(
     """Make a token. It is shown this once, or written into a file (--draw): the ledger has only its hash."""
     from ingest.portal_login.passwords import PasswordRefused, write_secret
 
-    known = load_districts()
-    if known.get(unit) is None:
-        raise typer.BadParameter(f"{unit} is no unit; there are {', '.join(one.code for one in known.districts)}")
+    known_unit(unit)
     if draw is None and not console.is_terminal:
         raise typer.BadParameter("there is no terminal to show it at: give --draw")
     with _ledger() as ledger:
