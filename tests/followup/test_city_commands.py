@@ -104,9 +104,9 @@ def test_withdrawal_in_a_locked_quarter_needs_an_exception_too(place: Place, fol
     [
         (("lock", "-q", "2031Q1"), "has not ended"),
         (("withdraw", "zzzz", "--why", "x"), "no submission begins"),
-        (("exception", "open", "-q", "2018Q1", "--district", "atlantis", "--why", "x"), "no district"),
+        (("exception", "open", "-q", "2018Q1", "--district", "atlantis", "--why", "x"), "no unit"),
         (("reprocess", "--dataset", "moln"), "no dataset"),
-        (("reprocess", "--district", "moln"), "no district"),
+        (("reprocess", "--district", "moln"), "no unit"),
         (("exception", "open", "-q", "2018Q1", "--district", "alvsjo", "--until", "i går", "--why", "x"), "--until"),
         (("alias", "add", "Soffan", "--means", "rad_och_stöd"), "rad_och_stod"),
         (("alias", "add", "komet", "--means", "abc"), "own code"),

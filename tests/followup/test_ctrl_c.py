@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +20,14 @@ from ingest.ledger import Ledger
 from ingest.settings import Settings
 
 SAID = "interrupted: nothing half-done counts, so run it again"
+
+
+@pytest.fixture(autouse=True)
+def is_heard() -> Iterator[None]:
+    """As in a terminal: whoever started the tests in the background made them deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def press(*_: object, **__: object) -> None:

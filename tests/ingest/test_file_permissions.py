@@ -18,6 +18,7 @@ from ingest.settings import ROOT
 
 ENTRY_POINTS = {
     "followup.cli.main": "import followup.cli.main as m; sys.argv = ['followup', '--help']; m.main()",
+    "followup.cli.entry": "import followup.cli.entry as m; sys.argv = ['followup', '--help']; m.main()",
     "followup.local.orchestrator": "import followup.local.orchestrator as m; m.main(['status', '--no-postgres'])",
     "followup.local.supervisor": "import followup.local.supervisor as m; sys.argv[1:] = ['/nowhere']; m.main()",
     "followup.local.rehearsal": "import followup.local.rehearsal as m; m.rehearse = lambda *_: None; m.main()",
