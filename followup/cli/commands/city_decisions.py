@@ -329,10 +329,11 @@ def _erase_person(settings: Settings) -> Exit:
             errors.print(f"[red]{error}[/]")
             return Exit.USAGE
     waited = f", with {done.spooled} files that waited in the portal" if done.spooled else ""
-    console.print(
-        f"{done.rows} rows are removed from {done.files} files, and {done.originals} originals that held the person "
-        f"are erased{waited}.", highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    said = f"{done.rows} rows are removed from {done.files} files, and {done.originals} originals that held the person "
+    said += f"are erased{waited}."
+    if not (done.rows or done.originals or done.spooled):
+        said = "Nothing of that person is stored: no row, no original, no file that waits in the portal."
+    console.print(said, highlight=False, soft_wrap=True)
     is_built = rebuild_marts(
         settings,
         outdated="the person's rows",
