@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from ingest.ledger import Submission
 from ingest.settings import Settings
 from ingest.storing import remove_unfinished, write_whole
 
@@ -21,6 +22,21 @@ ROWS = "validated"
 def row_name(dataset: str, quarter: str, district_code: str, file_name: str) -> str:
     """The name of a file of rows."""
     return f"{ROWS}/{dataset}/{quarter}/{district_code}/{file_name}"
+
+
+def marked_name(found: Submission, mark: str) -> str:
+    """The name of another file with a submission's rows: `<submission>.<mark>.parquet`, beside the one it has."""
+    return str(PurePosixPath(found.parquet_path or "").with_name(f"{found.submission_id}.{mark}.parquet"))
+
+
+def is_left_over(name: str, found: Submission) -> bool:
+    """Whether a file is a submission's and the ledger does not name it (any more)."""
+    return name != found.parquet_path and submission_of(name) == found.submission_id
+
+
+def submission_of(name: str) -> str:
+    """The submission whose rows a file has."""
+    return PurePosixPath(name).name.partition(".")[0]
 
 
 class RowFiles(ABC):

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +34,7 @@ from ingest.persons.number_search import numbers_in
 from ingest.persons.numbers import key_maker, plain_number, read_numbers
 from ingest.queries import WHOLE_FILE, queries_path, read_queries, row_keys, write_queries
 from ingest.recording import IntakeContext
+from ingest.row_files import is_left_over, marked_name
 from ingest.sketching import with_sketch
 from ingest.spooling import DamagedSpool, Spool
 from ingest.storing import as_parquet, read_rows
@@ -238,8 +239,7 @@ def _remove_rows(intake: IntakeContext, found: Submission, contract: Contract, l
     content = as_parquet(with_sketch(left, contract))
     checksum = hashlib.sha256(content).hexdigest()
     # `k`, by which a rotation of keys knows whose file it is, and what is in it: of an older file it has another name
-    file_name = f"{found.submission_id}.k{found.person_key_version}e{checksum[:16]}.parquet"
-    name = str(PurePosixPath(found.parquet_path or "").with_name(file_name))
+    name = marked_name(found, f"k{found.person_key_version}e{checksum[:16]}")
     intake.rows.write(name, content)
     record_rows_removed(
         intake.ledger,
@@ -260,7 +260,7 @@ def _remove_other_files(intake: IntakeContext, found: Submission) -> None:
     if found.parquet_path is None or found.dataset is None or found.reporting_quarter is None:
         return
     for name in intake.rows.names(found.dataset, found.reporting_quarter, found.district_code):
-        if name != found.parquet_path and PurePosixPath(name).name.startswith(f"{found.submission_id}."):
+        if is_left_over(name, found):
             intake.rows.remove(name)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from ingest.ledger.store import newest_accepted
 from ingest.maintenance.rotating import person_submissions
 from ingest.queries import queries_path
 from ingest.recording import IntakeContext
+from ingest.row_files import marked_name
 from ingest.sketching import with_sketch
 from ingest.storing import read_rows, sha256_of, store_rows
 
@@ -77,8 +78,7 @@ def write_reduced(intake: IntakeContext, erased_quarter: str) -> tuple[list[Redu
 
 def reduced_name(found: Submission, erased_quarter: str) -> str:
     """Name of a submission's reduced file. A rotation of keys knows it by its name and removes it."""
-    name = f"{found.submission_id}.k{found.person_key_version}x{erased_quarter}.parquet"
-    return str(PurePosixPath(found.parquet_path or "").with_name(name))
+    return marked_name(found, f"k{found.person_key_version}x{erased_quarter}")
 
 
 def _parted(intake: IntakeContext, erased_quarter: str) -> Iterator[tuple[Reduction, pa.Table]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count, groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,6 +37,7 @@ from ingest.originals import DamagedOriginal, original_version, seal_again
 from ingest.persons.keys import load_keys, replace_keys, with_original_key, with_person_key
 from ingest.persons.wrapping import WrongWrapping, rewrapped, unwrapped
 from ingest.recording import IntakeContext
+from ingest.row_files import is_left_over, marked_name, submission_of
 from ingest.spooling import Spool
 from ingest.storing import DamagedRows, read_rows, store_rows
 
@@ -214,7 +215,7 @@ def _write_rekeyed(intake: IntakeContext, version: int, on_step: OnStep | None) 
         except (DamagedRows, WrongWrapping):
             damaged += [found.submission_id] if found.submission_id in in_force else []
             continue
-        name = str(PurePosixPath(found.parquet_path or "").with_name(f"{found.submission_id}.k{version}.parquet"))
+        name = marked_name(found, f"k{version}")
         rekeyed.append(Rekeyed(found.submission_id, name, store_rows(files, name, rows)))
     if damaged:
         raise RotationRefused(
@@ -244,9 +245,8 @@ def remove_unrecorded_files(intake: IntakeContext) -> None:
     about = {name for name, contract in load_contracts().items() if contract.about_persons}
     known = {found.submission_id: found for found in intake.ledger.submissions() if found.dataset in about}
     for name in [name for dataset in sorted(about) for name in intake.rows.names(dataset)]:
-        submission_id, _, ending = PurePosixPath(name).name.partition(".")
-        found = known.get(submission_id)
-        if found is not None and name != found.parquet_path and (ending == "parquet" or ending.startswith("k")):
+        found = known.get(submission_of(name))
+        if found is not None and is_left_over(name, found):
             intake.rows.remove(name)
 
 

@@ -17,6 +17,7 @@ from made_once import made_once
 from ingest.ledger import Ledger
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter
+from ingest.row_files import ROWS, FolderOfRows
 from synthetic.city import draw_city
 
 DISTRICTS = ("alvsjo", "norrmalm")
@@ -39,6 +40,10 @@ class Place:
     @property
     def inbox(self) -> Path:
         return self.root / "inbox"
+
+    @property
+    def rows(self) -> FolderOfRows:
+        return FolderOfRows(self.home / ROWS, "in FOLLOWUP_HOME")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -28,7 +28,6 @@ from typer.testing import CliRunner
 from followup.cli.main import app
 from ingest.originals import decrypt_original, original_id
 from ingest.persons.keys import load_keys
-from ingest.row_files import ROWS, FolderOfRows
 from ingest.storing import has_rows_as_stored
 from publish.warehouse import require_openable
 
@@ -109,7 +108,7 @@ def see_nothing_is_lost(place: Place, dropped: dict[str, str]) -> None:
             assert hashlib.sha256(raw).hexdigest() == found.source_file_sha256
             stored.add(found.source_file_sha256)
         for found in ledger.in_force():
-            assert has_rows_as_stored(FolderOfRows(place.home / ROWS, "in FOLLOWUP_HOME"), found), found.submission_id
+            assert has_rows_as_stored(place.rows, found), found.submission_id
         ledger.close()
     lost = {name for name, checksum in dropped.items() if checksum not in waiting | stored}
     assert not lost, f"lost: {sorted(lost)}"

@@ -19,7 +19,6 @@ from ledger_filled import fill_two_units
 from servers import SERVERS
 
 from followup.backup.backing_up import verify
-from ingest.row_files import ROWS, FolderOfRows
 from ingest.storing import has_rows_as_stored
 
 
@@ -212,7 +211,7 @@ with open_intake(Settings()) as intake:
     def look(self, expected: Outcome) -> None:
         """What is in force has its rows; nobody else's original has gone."""
         with closing(self.place.ledger()) as ledger:
-            files = FolderOfRows(self.place.home / ROWS, "in FOLLOWUP_HOME")
+            files = self.place.rows
             assert all(has_rows_as_stored(files, found) for found in ledger.in_force())
         left = {str(path.relative_to(self.place.home)) for path in self.place.home.glob("landing/**/*.bin")}
         assert set(expected["originals"]) <= left, "originals of others"
