@@ -252,6 +252,9 @@ class Orchestrator:
             "CORE__EXECUTOR": "warm_executor.WarmLocalExecutor",
             "CORE__PARALLELISM": "4",
             "CORE__DEFAULT_TASK_RETRY_DELAY": "60",
+            # The end of a task may be seen this many seconds late. If a sensor is queued again before that, Airflow
+            # takes the event of its last poke for a failure.
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "CORE__FERNET_KEY": hidden["fernet"],
             "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",

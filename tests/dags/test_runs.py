@@ -54,12 +54,12 @@ class Installation:
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
 
-    def send(self, district: str, quarter: Quarter) -> None:
-        folder = self.root / "inbox" / district
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.drawn / district / "SYNTETISK.json", folder)
+    def send(self, district: str, quarter: Quarter, folder: str = "") -> None:
+        into = self.root / "inbox" / (folder or district)
+        into.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.drawn / district / "SYNTETISK.json", into)
         for path in (self.drawn / district).glob(f"*_{quarter}.*"):
-            shutil.copy(path, folder)
+            shutil.copy(path, into)
 
     def set_clock(self, quarter: Quarter) -> None:
         (self.root / "clock").write_text(f"{quarter.next().start.replace(day=10)}T08:00:00", encoding="utf-8")
@@ -253,8 +253,8 @@ def test_what_a_failed_build_left_is_built_and_a_district_that_comes_within_reac
     def come(run: Run) -> None:
         waits = any(task.state == "up_for_reschedule" for task in place.client.tasks(run.dag_id, run.run_id))
         if waits and not folder.exists():
+            place.send(UNREACHABLE, FIRST, folder="away")
             folder.with_name("away").rename(folder)
-            place.send(UNREACHABLE, FIRST)
 
     run_id = place.client.trigger("collect_submissions")
     run = place.client.wait("collect_submissions", run_id, seconds=180, on_poll=come)
