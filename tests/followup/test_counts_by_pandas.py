@@ -16,10 +16,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from marts_only import build_marts
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from followup.build.building import build
 from ingest.organisation import OWN
 from ingest.persons.keys import make_keys
 from ingest.quarters import Quarter, quarters_between
@@ -48,7 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         {"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": "2021-02-10T08:00:00"}
     )
     receive(found, inbox=str(root / "inbox"))
-    build(found)
+    build_marts(found, "mart_recruitment", "mart_youth_clinic", "mart_equity", "fct_measure_comparison")
     return found
 
 

@@ -123,7 +123,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         {"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": "2020-02-10T08:00:00"}
     )
     receive(found, inbox=str(root / "inbox"))
-    build_marts(found)
+    build_marts(found, "mart_goal_indicators", "mart_re_referral", "mart_investigation_times", "mart_pilot_effect")
     return found
 
 

@@ -113,7 +113,7 @@ def reviewed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = Settings.model_validate({"home": root / "home", "keys": root / "keys.json", "FOLLOWUP_NOW": now})
     receipt = receive(settings, inbox=str(root / "inbox"))
     assert {file.state for district in receipt.districts for file in district.files} == {"accepted"}
-    build_marts(settings)
+    build_marts(settings, "mart_case_flow", "district_review")
     return Reviewed(settings, unit)
 
 
