@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from ingest.organisation import own_words
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_ROWS = 10_000
@@ -26,16 +28,20 @@ OF_ONE_PERIOD = ("districts", "sums", "list", "city", "offers", "spread", "deliv
 _COLOURS = {"bar": "#5b8ab5", "interval": "#1d2733", "city": "#b3261e", "ground": "#e9edf2"}
 
 
+OurText = Annotated[str, AfterValidator(own_words)]
+"""A text of ours, in the words of the organisation."""
+
+
 class Chart(BaseModel):
     """A chart as `dashboard.yml` declares it; see there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    title: str
+    title: OurText
     kind: Kind
     view: str
-    says: str
+    says: OurText
     value: str | None = None
     by: str | tuple[str, ...] | None = None
     label: tuple[str, ...] = ("stadsdel",)
@@ -232,7 +238,7 @@ def _districts(chart: Chart, columns: Columns) -> Drawn:
         shown += f" {{{{#if (neq {high.name} null)}}}}({'–'.join(ends)}){{{{/if}}}}"
         bar += _interval(low.name, high.name)
     if city is not None and chart.label == ("stadsdel",):
-        above = f"Hela staden: <b>{_shown(city, f'data.0.{city.name}')}</b> (rött streck)."
+        above = f"{own_words('Hela staden')}: <b>{_shown(city, f'data.0.{city.name}')}</b> (rött streck)."
     if city is not None:
         bar += _line(city.name, whole)
     if low is not None:
@@ -272,7 +278,8 @@ def _spread(chart: Chart, columns: Columns) -> Drawn:
         [("period", False), ("matt", True)],
     )
     bar = _interval("lagst", "hogst", colour="bar", height=10, whole="hogst") + _line("staden", "hogst")
-    shown = f"<b>{_shown(number, 'lagst')}–{_shown(number, 'hogst')}</b><br>staden {_shown(number, 'staden')}"
+    city = f"{own_words('staden')} {_shown(number, 'staden')}"
+    shown = f"<b>{_shown(number, 'lagst')}–{_shown(number, 'hogst')}</b><br>{city}"
     label = (
         "{{matt}}<br>Lägst {{lagst_ar}}, högst {{hogst_ar}}"
         "{{#if utanfor_vilka}}. Utanför gränserna: {{utanfor_vilka}}{{/if}}"
@@ -341,7 +348,7 @@ def _about(chart: Chart, columns: Columns) -> Drawn:
     asked = _raw(chart, ["key", "value", "pa_svenska", "kvartal"], [("key", False)]) | {
         "adhoc_filters": [_condition("key", "IN", keys)]
     }
-    return _handlebars(chart, asked, (TEMPLATES / "about.hbs").read_text(encoding="utf-8"), 1, row=14 * 25)
+    return _handlebars(chart, asked, own_words((TEMPLATES / "about.hbs").read_text(encoding="utf-8")), 1, row=14 * 25)
 
 
 def _breaks(chart: Chart, columns: Columns) -> Drawn:

@@ -12,6 +12,7 @@ from typing import Any
 
 from charts import Chart, Column, Columns, greatest, sort_column
 
+from ingest.organisation import own_words
 from ingest.organisation_tables import read_seed
 from publish.labels import label
 from publish.serving.series_breaks import EVERY_MEASURE
@@ -120,7 +121,7 @@ def metrics(columns: Columns, charts: Iterable[Chart]) -> dict[str, tuple[str, s
     kinds = {chart.kind for chart in charts}
     for kind, more in (("spread", _SPREAD), ("offers", _OFFERS), ("delivered", _DELIVERED)):
         if kind in kinds:
-            found |= more
+            found |= {name: (own_words(label), sql) for name, (label, sql) in more.items()}
     return found
 
 

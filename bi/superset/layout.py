@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from charts import Chart, Columns
+from charts import Chart, Columns, OurText
 from pydantic import BaseModel, ConfigDict
 
 STYLE = Path(__file__).with_name("dashboard.css")
@@ -25,7 +25,7 @@ class Filter(_Declared):
     """
 
     id: str
-    title: str
+    title: OurText
     column: str
     view: str
     periods: Literal["kvartal", "ar", "rullande_ar"] | None = None
@@ -41,14 +41,14 @@ class Filter(_Declared):
 class Tab(_Declared):
     """A tab: rows of at most two charts."""
 
-    title: str
+    title: OurText
     rows: tuple[tuple[Chart, ...], ...]
 
 
 class Dashboard(_Declared):
     """The dashboard as `dashboard.yml` declares it."""
 
-    title: str
+    title: OurText
     filters: tuple[Filter, ...]
     tabs: tuple[Tab, ...]
 

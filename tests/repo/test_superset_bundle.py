@@ -3,7 +3,11 @@ real."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +18,11 @@ import yaml
 
 from ingest.organisation_tables import read_seed
 from publish.views.declared import load_views
+from synthetic.country.writing import write_country
 
 VIEWS = {view.name: view for view in load_views()}
+SEEN = ("slice_name", "sliceName", "description", "verbose_name", "handlebarsTemplate", "text", "dashboard_title")
+"""Keys of an asset whose texts a reader of the dashboard sees."""
 OF_RELEASE = ("about", "dim_break")
 """Tables of the release that are no views."""
 ENGLISH = re.compile(r"\b(the|of|and|count|rate|district|quarter|year|total|release|all|by|sex|age)\b", re.IGNORECASE)
@@ -35,6 +42,36 @@ def bundle(root: Path) -> Iterator[dict[str, dict[str, Any]]]:
 def declared(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((root / "bi/superset/dashboard.yml").read_text(encoding="utf-8"))
     return found
+
+
+def test_the_bundle_of_another_organisation_has_its_words(root: Path, tmp_path: Path, bundle: dict[str, Any]) -> None:
+    """Columns keep their names; what a reader sees has no word of the city's."""
+    program = (
+        "import sys, json; sys.path.insert(0, 'bi/superset')\n"
+        "from bundle import assets; print(json.dumps(assets(), ensure_ascii=False))"
+    )
+    country = {"FOLLOWUP_ORGANISATION": str(write_country(tmp_path).absolute())}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | country, cwd=root, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert set(found) == set(bundle)
+    seen = "\n".join(re.sub(r"\{\{.*?\}\}", "", text) for text in texts(found))
+    assert "Vilka kommuner som erbjuder varje insats" in seen and "Kommuner som erbjuder" in seen
+    assert "Kommuner är dagens" in seen and "<br>riket" in seen and "Avbrott i rikets serier" in seen
+    assert re.findall(r"\b(?:[Ss]tadsdel\w*|[Ss]tadens?)\b", seen) == []
+
+
+def texts(asset: Any, name: str = "") -> Iterator[str]:
+    """What a reader of the bundle's dashboard sees: titles, sentences, labels, templates."""
+    if isinstance(asset, dict):
+        for key, value in asset.items():
+            yield from texts(value, key)
+    elif isinstance(asset, list):
+        for value in asset:
+            yield from texts(value, name)
+    elif isinstance(asset, str) and name in SEEN:
+        yield asset
 
 
 def charts_of(declared: dict[str, Any]) -> list[dict[str, Any]]:
