@@ -22,7 +22,7 @@ from followup.build.building import NodeResult, build_file
 from followup.build.figure_diff import MartDiff, diff_marts
 from followup.build.preview import link_warehouse, temporary_folder
 from followup.build.snapshot import PROJECT, project_digest, take_snapshot
-from ingest.checks.suites import require_whole_rules
+from ingest.checks.suites import require_known_rules, require_whole_rules
 from ingest.ledger import Submission
 from ingest.ledger.decisions import local_names
 from ingest.ledger.mappings import mappings as stored_mappings
@@ -110,9 +110,10 @@ def try_contract(
     Raises:
         SettingsError: no ledger or keys here; or the marts are not of what is in force, and figures are asked for.
         BuildFailed: with this contract the build would fail.
-        ContractError: a rule names a column or code that its contract does not have.
+        ContractError: a rule names a column, code or expectation that there is not.
     """
     require_whole_rules()
+    require_known_rules()
     with open_intake(settings) as intake, temporary_folder(settings.half_done.absolute() / "trial") as folder:
         submissions = chosen(intake, dataset, district, None if quarter is None else str(quarter))
         others: dict[str, Submission] = {}

@@ -6,7 +6,8 @@ judged by the version of its quarter.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from ingest.folding import fold
 from ingest.organisation import own_words
 from ingest.organisation_tables import read_seed
 from ingest.quarters import Quarter
-from ingest.settings import DECLARED
+from ingest.settings import DECLARED, first_complaint
 
 EXPECTATIONS = DECLARED / "expectations"
 ColumnType = Literal["identifier", "person_number", "code", "code_list", "date", "integer", "text"]
@@ -35,6 +36,8 @@ _SEED_KEYS = {
     "interventions": "intervention_code",
     "languages": "language_code",
 }
+_SHARED = ("ja_nej", "kon", "malgrupp", "rattslig_grund", "regi", "riktad_till")
+"""The lists of code_lists.yml."""
 PERSON_COLUMNS = ("personnummer", "lopnummer", "fodelsear")
 """Columns replaced by keys and birth date before anything is stored."""
 _MOST_CODE_LISTS = 4096
@@ -250,12 +253,19 @@ def _in_own_words(declared: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _shared_lists() -> dict[str, dict[str, Code]]:
-    """The lists of code_lists.yml, by name."""
-    declared = yaml.safe_load((EXPECTATIONS / "code_lists.yml").read_text(encoding="utf-8"))
-    return {
-        name: {code: Code.model_validate(_in_own_words(entry)) for code, entry in entries.items()}
-        for name, entries in declared.items()
-    }
+    """The lists of code_lists.yml, by name.
+
+    Raises:
+        ContractError: one is missing, or is no list of codes.
+    """
+    path = EXPECTATIONS / "code_lists.yml"
+    with mistakes_named(path):
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Code]] = {}
+    for name in _SHARED:
+        with mistakes_named(f"{path}: {name}"):
+            found[name] = {code: Code.model_validate(_in_own_words(entry)) for code, entry in declared[name].items()}
+    return found
 
 
 def _declared_codes(
@@ -339,30 +349,51 @@ def _in_version(declared: Mapping[str, Any], since: str | None) -> dict[str, Any
 
 def _require_versions(declared: Mapping[str, Any]) -> None:
     """Raise ValueError where versions are out of order, or something begins or ends between two of them."""
-    starts = [Quarter.parse(change["valid_from"]) for change in declared.get("changes", ())]
-    numbers = [declared["version"], *(change["version"] for change in declared.get("changes", ()))]
+    changes = declared.get("changes", ())
+    starts = [_quarter(change["valid_from"], "changes: valid_from") for change in changes]
+    numbers = [declared["version"], *(change["version"] for change in changes)]
     if starts != sorted(set(starts)) or numbers != sorted(set(numbers)):
-        raise ValueError("changes: versions and their quarters must rise")
+        listed = ", ".join(f"{change['version']} from {change['valid_from']}" for change in changes)
+        raise ValueError(f"changes: versions and their quarters must rise: {declared['version']}, {listed}")
+    if unknown := sorted({*declared["row_key"]} - {"person", *(column["name"] for column in declared["columns"])}):
+        raise ValueError(f"row_key: {unknown[0]} is no column")
     types: dict[str, str] = {}
     for column in declared["columns"]:
-        if types.setdefault(column["name"], column["type"]) != column["type"]:
-            raise ValueError(f"{column['name']}: a column has one type in all versions; a new type needs a new name")
-        lists = [_shared_lists().get(column.get("codes_from") or "", {})]
-        entries = [column, *(column.get("codes") or {}).values(), *(e.model_dump() for e in lists[0].values())]
-        require_starts(entries, starts, column["name"])
+        name = column["name"]
+        if types.setdefault(name, column["type"]) != column["type"]:
+            raise ValueError(f"{name}: a column has one type in all versions; a new type needs a new name")
+        require_starts(column, starts, name)
+        for code, entry in (column.get("codes") or {}).items():
+            if not isinstance(entry, Mapping):
+                raise ValueError(f"{name}: the code {code} must have a label_sv")
+            require_starts(entry, starts, f"{name}, code {code}")
+        for code, shared in _shared_lists().get(column.get("codes_from") or "", {}).items():
+            require_starts(shared.model_dump(), starts, f"{name}, code {code} in code_lists.yml")
 
 
-def require_starts(entries: Iterable[Mapping[str, Any]], starts: Collection[Quarter], what: str) -> None:
-    """Require that all that has a first or last quarter begins or ends with a version.
+def _quarter(text: Any, what: str) -> Quarter:
+    try:
+        return Quarter.parse(str(text))
+    except ValueError as error:
+        raise ValueError(f"{what}: {text} is no quarter: {error}") from None
+
+
+def require_starts(entry: Mapping[str, Any], starts: Collection[Quarter], what: str) -> None:
+    """Require that what has a first or last quarter begins or ends with a version.
 
     Raises:
-        ValueError: something does not; `what` says whose it is.
+        ValueError: it does not; `what` says what it is.
     """
-    for entry in entries:
-        begins = [Quarter.parse(entry["valid_from"])] if entry.get("valid_from") else []
-        begins += [Quarter.parse(entry["valid_to"]).next()] if entry.get("valid_to") else []
-        if wrong := [quarter for quarter in begins if quarter not in starts]:
-            raise ValueError(f"{what}: {wrong[0]} is the first quarter of no version in `changes`")
+    for name in ("valid_from", "valid_to"):
+        if not entry.get(name):
+            continue
+        given = _quarter(entry[name], f"{what}: {name}")
+        first = given if name == "valid_from" else given.next()
+        if first not in starts:
+            listed = ", ".join(map(str, starts)) or "none"
+            raise ValueError(
+                f"{what}: {name} {given}: no version in `changes` begins with {first} (those there: {listed})"
+            )
 
 
 def read_contract(path: Path, since: str | None = ALL) -> Contract:
@@ -375,12 +406,32 @@ def read_contract(path: Path, since: str | None = ALL) -> Contract:
     Raises:
         ContractError: the file is no contract; the message says where.
     """
-    try:
+    with mistakes_named(path):
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
         _require_versions(declared)
         return Contract.model_validate(_in_own_words(_in_version(declared, since)))
-    except (yaml.YAMLError, ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ContractError(f"{path}: {error}") from error
+
+
+@contextmanager
+def mistakes_named(file: Path | str) -> Iterator[None]:
+    """Say of a declared file that can't be read where it is wrong.
+
+    Raises:
+        ContractError: with the file, the place and the mistake.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        where, what = first_complaint(error)
+        given = error.errors(include_url=False)[0]["input"]
+        shown = f" (there is {given})" if isinstance(given, str | int) else ""
+        raise ContractError(": ".join([str(file), *([".".join(where)] if where else []), what + shown])) from error
+    except KeyError as error:
+        raise ContractError(f"{file}: {error.args[0]} is missing") from error
+    except (TypeError, AttributeError, IndexError) as error:
+        raise ContractError(f"{file}: it is not laid out as the one that it would replace") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ContractError(f"{file}: {error}") from error
 
 
 @lru_cache(maxsize=1)

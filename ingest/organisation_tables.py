@@ -43,7 +43,7 @@ def _rows(path: Path) -> Sequence[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             table = csv.DictReader(handle, strict=True)
-            rows = tuple(table)
+            rows, found = tuple(table), tuple(table.fieldnames or ())
     except (UnicodeDecodeError, csv.Error) as error:
         raise OrganisationError(f"{path}: can't be read as CSV in UTF-8 ({error})") from None
     except OSError as error:
@@ -51,7 +51,7 @@ def _rows(path: Path) -> Sequence[Row]:
             f"{path}: can't be read ({error.strerror}): {ORGANISATION} names the folder that has it"
         ) from None
     wanted = _COLUMNS.get(path.stem)
-    if wanted is not None and tuple(table.fieldnames or ()) != wanted:
+    if wanted is not None and found != wanted:
         raise OrganisationError(f"{path}: the first line must be {','.join(wanted)}")
     for line, row in enumerate(rows, 2):
         if None in row or None in row.values():

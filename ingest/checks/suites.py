@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ingest.contracts import (
     ContractError,
     holds,
     load_contracts,
+    mistakes_named,
     require_starts,
     versions_of,
 )
@@ -128,7 +129,10 @@ def _read_suite(dataset: str) -> tuple[dict[str, Any], ...]:
     entries: list[dict[str, Any]] = loaded["expectations"]
     starts = [Quarter.parse(change.valid_from) for change in load_contracts()[dataset].changes]
     for entry in entries:
-        require_starts([entry["meta"]], starts, entry["meta"]["code"])
+        meta = entry["meta"]
+        require_starts(meta, starts, meta["code"])
+        if meta["severity"] not in get_args(Severity):
+            raise ValueError(f"{meta['code']}: severity {meta['severity']} is none of {', '.join(get_args(Severity))}")
         entry["meta"]["message_sv"] = own_words(entry["meta"]["message_sv"])
     return tuple(entries)
 
@@ -138,7 +142,8 @@ def declared_rules(of: str | Contract) -> tuple[dict[str, Any], ...]:
 
     Raises:
         FileNotFoundError: the dataset has no suite.
-        ValueError: a rule begins or ends in a quarter in which no version of the contract does.
+        ValueError: a rule has a severity that there is not, or begins or ends in a quarter in which no version of the
+            contract does.
     """
     if isinstance(of, str):
         return _read_suite(of)
@@ -209,14 +214,47 @@ def require_whole_rules() -> None:
     """
     for dataset in load_contracts():
         try:
-            for contract in versions_of(dataset):
-                for column in contract.columns:
-                    if column.codes or column.codes_from:
-                        contract.code_list(column.name, "")
-                load_rules(contract)
-            rules_of_all_versions(dataset)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise ContractError(f"{dataset}: the suite can't be read: {type(error).__name__}: {error}") from error
+            with mistakes_named(f"{dataset}/suite.json"):
+                for contract in versions_of(dataset):
+                    for column in contract.columns:
+                        if column.codes or column.codes_from:
+                            contract.code_list(column.name, "")
+                    load_rules(contract)
+                rules_of_all_versions(dataset)
+        except OSError as error:
+            raise ContractError(f"{dataset}/suite.json: can't be read ({error.strerror})") from error
+
+
+def require_known_rules() -> None:
+    """Build every rule in Great Expectations, which takes seconds: before rules are put in use, not at every start.
+
+    Raises:
+        ContractError: there is no expectation of a rule's type, or it has no such argument.
+    """
+    library, _ = engine()
+    log = logging.getLogger("great_expectations.core.expectation_suite")
+    was_disabled, log.disabled = log.disabled, True  # it logs a traceback
+    try:
+        for dataset in load_contracts():
+            for entry in _read_suite(dataset):
+                try:
+                    built = library.ExpectationSuite(name=dataset, expectations=[_bare(entry, _Named())]).expectations
+                except Exception:  # noqa: BLE001  (each version of the library raises other kinds)
+                    built = []
+                if not built:  # a type that there is not is left out
+                    arguments = ", ".join(sorted(entry["kwargs"]))
+                    raise ContractError(
+                        f"{dataset}/suite.json: {entry['meta']['code']}: there is no {entry['type']} with {arguments}"
+                    )
+    finally:
+        log.disabled = was_disabled
+
+
+class _Named(dict[str, str]):
+    """Stands for all that suites call $PARAMETER."""
+
+    def __missing__(self, name: str) -> str:
+        return name
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ingest import organisation_tables
 from ingest.districts import load_districts, load_drop_locations
 from ingest.organisation import (
     DEFAULT,
@@ -188,3 +189,10 @@ def test_units_that_are_not_named_have_the_drop_location_of_the_others(folder: P
         path.write_text(f"districts: {{}}\n{wrong}\n")
         with pytest.raises(SettingsError, match=r"others: its url must hold \{district\}"):
             load_drop_locations(settings)
+
+
+def test_an_empty_table_says_which_line_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "intervention_aliases.csv"
+    path.touch()
+    with pytest.raises(OrganisationError, match="the first line must be district_code,alias,intervention_code"):
+        organisation_tables._rows(path)

@@ -25,6 +25,7 @@ from followup.cli.options import (
 )
 from followup.contract_report import as_json, line_of, rules_in, text_of
 from ingest.contracts import ContractError, load_contracts
+from ingest.organisation import OrganisationError
 from ingest.settings import DECLARED, Settings
 
 SHOWN_FIGURES = 20
@@ -99,7 +100,7 @@ def try_contract(
                 mappings=words,
                 on_file=lambda found, number, total: bar(number, total, found.source_file_name),
             )
-    except ContractError as error:
+    except (ContractError, OrganisationError) as error:
         said = str(error).replace(f"{DECLARED}{os.sep}", "")  # a copy with the changes, which is removed
         raise typer.BadParameter(f"the changed contract can't be used: {said}") from None
     except MappingRefused as error:
