@@ -47,7 +47,7 @@ def check_and_log() -> str:
         Refused: the marts have errors, or there are none.
     """
     from publish.catalogue.manifest import ManifestMissing
-    from publish.gate.passing import GateClosed, MartsMissing, pass_gate
+    from publish.gate.passing import GateClosed, MartsMissing, in_lines, pass_gate
 
     settings = settings_of_task()
     fingerprint = _fingerprint(settings)
@@ -59,8 +59,8 @@ def check_and_log() -> str:
         raise Refused(str(closed)) from closed
     except (MartsMissing, ManifestMissing) as missing:
         raise Refused(str(missing)) from missing
-    for finding in warnings:
-        log.warning("%s", finding)
+    for line in in_lines(warnings):
+        log.warning("%s", line)
     log.info("the marts are fit to go out: no errors, %d warnings", len(warnings))
     return fingerprint
 

@@ -20,11 +20,16 @@ LEAST_REPORTED = 5
 
 @dataclass(frozen=True)
 class Break:
-    """Where a rule is broken: district and quarter (None: the rule is about more than one), and what is found there."""
+    """Where a rule is broken: district and quarter (None: the rule is about more than one), and what is found there.
+
+    Attributes:
+        missing: codes of units, where it is found that their files are missing.
+    """
 
     district_code: str | None
     reporting_quarter: str | None
     found: str
+    missing: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,9 @@ def files_in_force(marts: Marts, dataset: str) -> list[Break]:
         "where dataset = ? and is_expected and not is_in_force and state <> 'vantas' group by 1 order by 1",
         [dataset],
     )
-    return [Break(None, quarter, f"no {dataset} in force from {_listed(codes)}") for quarter, codes in found]
+    return [
+        Break(None, quarter, f"no {dataset} in force from {_listed(codes)}", tuple(codes)) for quarter, codes in found
+    ]
 
 
 def _listed(codes: list[str]) -> str:

@@ -55,6 +55,7 @@ class GateFinding:
         severity: an error stops a release.
         table: the mart; None when it is about what was submitted.
         message: English, with districts, quarters, columns and totals; never a row's figures.
+        missing: codes of units, where their files of one dataset are missing.
     """
 
     rule: str
@@ -63,6 +64,7 @@ class GateFinding:
     district_code: str | None
     reporting_quarter: str | None
     message: str
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.table, self.district_code, self.reporting_quarter) if part)
@@ -182,7 +184,30 @@ def _finding(outcome: MartOutcome, found: Break, asked: dict[tuple[str, str, str
             severity, message = "warning", f"{message} ({reason})"
         else:
             message = f"{message}; no query about {rule.dataset} is open or explained"
-    return GateFinding(rule.code, severity, rule.table, found.district_code, found.reporting_quarter, message)
+    where = found.district_code, found.reporting_quarter
+    return GateFinding(rule.code, severity, rule.table, *where, message, found.missing)
+
+
+def in_lines(findings: Iterable[GateFinding]) -> list[str]:
+    """Findings as a line each; those about missing files as one line a quarter, which says where all of them stand."""
+    lines: list[str] = []
+    lacking: dict[str | None, list[GateFinding]] = {}
+    for finding in findings:
+        if finding.missing:
+            lacking.setdefault(finding.reporting_quarter, []).append(finding)
+        else:
+            lines.append(str(finding))
+    for quarter, found in sorted(lacking.items(), key=lambda item: item[0] or ""):
+        if len(found) == 1:
+            lines.append(str(found[0]))
+            continue
+        units, files = {code for one in found for code in one.missing}, sum(len(one.missing) for one in found)
+        rules = ", ".join(one.rule for one in found)
+        lines.append(
+            f"{quarter}: {files} files of {len(units)} units are not in force ({rules}): "
+            f"`followup quarter report {quarter}` names them"
+        )
+    return lines
 
 
 def _first_findings(findings: list[GateFinding]) -> list[GateFinding]:

@@ -29,7 +29,7 @@ from publish.catalogue.site import Issued
 from publish.catalogue.write import write_catalogue
 from publish.cell_keys.ptable import PTable
 from publish.cell_keys.revisions import draws_to_record, new_periods, revisions
-from publish.gate.passing import pass_gate
+from publish.gate.passing import in_lines, pass_gate
 from publish.marts.declared import Mart, Measures, load_marts, load_measures
 from publish.policy import Policy, load_policy
 from publish.release.approving import (
@@ -152,7 +152,7 @@ class _Making:
             )
         self.on_step(None, None, "looking at the marts")
         found = gate(self.settings)
-        warnings = tuple(str(one) for one in found) if isinstance(found, list) else ()
+        warnings = tuple(in_lines(found)) if isinstance(found, list) else ()
         secret = noise_secret(load_keys(self.settings.keys), self.ledger)
         made = make(
             self.settings.warehouse,

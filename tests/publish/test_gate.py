@@ -14,7 +14,15 @@ import pytest
 from ingest.ledger import Ledger, Submission
 from ingest.settings import Settings
 from publish.catalogue.manifest import Exposure, Manifest, ManifestMissing, manifest_file
-from publish.gate.passing import GateClosed, GateFinding, MartsMissing, check_marts, load_known_jumps, pass_gate
+from publish.gate.passing import (
+    GateClosed,
+    GateFinding,
+    MartsMissing,
+    check_marts,
+    in_lines,
+    load_known_jumps,
+    pass_gate,
+)
 from publish.warehouse import WarehouseFailed
 
 
@@ -220,3 +228,22 @@ def test_the_closed_gate_says_every_error_and_keeps_the_warnings(place: Place, m
     assert closed.value.findings == (error, warning)
     monkeypatch.setattr("publish.gate.passing.check_marts", lambda settings: [warning])
     assert pass_gate(place.settings) == [warning]
+
+
+def test_missing_files_of_several_datasets_are_one_line_a_quarter() -> None:
+    def missing(rule: str, quarter: str, dataset: str, *units: str) -> GateFinding:
+        message = f"no {dataset} in force from {', '.join(units)}"
+        return GateFinding(rule, "warning", None, None, quarter, message, units)
+
+    jump = GateFinding("MAR-901", "warning", "mart_flow", "farsta", "2018Q2", "twice as many")
+    found = [
+        missing("MAR-098", "2018Q2", "arenden", "alvsjo", "farsta"),
+        missing("MAR-098", "2018Q1", "arenden", "alvsjo"),
+        jump,
+        missing("MAR-099", "2018Q2", "oppenvard", "bromma", "farsta"),
+    ]
+    assert in_lines(found) == [
+        "MAR-901 mart_flow farsta 2018Q2: twice as many",
+        "MAR-098 2018Q1: no arenden in force from alvsjo",
+        "2018Q2: 4 files of 3 units are not in force (MAR-098, MAR-099): `followup quarter report 2018Q2` names them",
+    ]

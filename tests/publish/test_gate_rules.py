@@ -168,7 +168,9 @@ def test_files_that_are_still_awaited_are_not_missing(marts: Marts, code: str) -
         ("skarpnack", "2018Q2", dataset, True, False, "vantas"),
         ("socialforvaltningen", "2018Q1", dataset, False, False, "saknas"),
     )
-    assert _try(marts, code) == [Break(None, "2018Q1", f"no {dataset} in force from alvsjo, norrmalm")]
+    found = _try(marts, code)
+    assert found == [Break(None, "2018Q1", f"no {dataset} in force from alvsjo, norrmalm")]
+    assert [one.missing for one in found] == [("alvsjo", "norrmalm")]
 
 
 def _totals(marts: Marts, code: str, *totals: tuple[str, int], **more: object) -> None:
