@@ -116,14 +116,16 @@ def _known_failure(error: BaseException) -> list[str]:
     return in_sentences(error)
 
 
+_PRINTERS = (__file__, rich.console.__file__, typer.echo.__code__.co_filename)
+"""Source files whose lines write to standard output."""
+
+
 def _failure_of_standard_output(error: BaseException) -> list[str]:
     """The sentence when standard output is full or closed; nothing for other failures."""
     if not isinstance(error, OSError) or error.filename is not None:
         return []
     last = traceback.extract_tb(error.__traceback__)[-1]
-    if Path(last.filename) not in (Path(__file__), Path(rich.console.__file__)) and ".file.write" not in (
-        last.line or ""
-    ):
+    if last.filename not in _PRINTERS and ".file.write" not in (last.line or ""):
         return []
     _silence(sys.stdout)
     if error.errno == errno.EPIPE:

@@ -292,7 +292,7 @@ def test_a_fault_of_ours_says_where_and_nothing_of_the_data(place: Place, monkey
     assert isinstance(done.exception, ValueError)
 
 
-@pytest.mark.parametrize("command", [("status",), ("status", "--format", "json")])
+@pytest.mark.parametrize("command", [("status",), ("status", "--format", "json"), ("metrics",)])
 def test_output_that_is_full_is_reported(command: tuple[str, ...], place: Place) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
