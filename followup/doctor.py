@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,21 +26,24 @@ from ingest.ledger import Ledger, LedgerError
 from ingest.ledger.acts import system_now
 from ingest.ledger.contacts import contacts
 from ingest.ledger.decisions import local_names
+from ingest.ledger.draws import noise_fingerprint
 from ingest.ledger.mappings import mapping_in_use, mappings
 from ingest.ledger.opening import shown_location
-from ingest.ledger.rotations import rotations_under_way
+from ingest.ledger.rotations import PERSONS, rotations_under_way
 from ingest.ledger.uploads import find_upload, waiting_since
 from ingest.locations.sources import DropLocationUnreachable, Source
 from ingest.maintenance.reimporting import unrecorded_originals
 from ingest.mappings.documents import mistakes_in
+from ingest.noise_secret import noise_secret
 from ingest.organisation import load_organisation
 from ingest.organisation_tables import check_tables
 from ingest.persons.keys import load_keys
 from ingest.quarters import Quarter
 from ingest.receiving import districts_to_visit
+from ingest.recording import require_current_keys, require_own_keys
 from ingest.row_files import row_files
 from ingest.rows_in_bucket import BucketOfRows, RowsUnreachable, bucket_of_rows
-from ingest.settings import Settings, SettingsError
+from ingest.settings import ORGANISATION, Settings, SettingsError
 from ingest.spooling import Spool
 from ingest.storing import not_as_stored
 from publish.serving import ServingError, describe_database, has_database
@@ -49,6 +55,13 @@ _LEAST_FREE_GIGABYTES = 2
 _MOST_MINUTES = 10
 """How long an upload may wait for a worker."""
 _HARD_LINKS = Path("/proc/sys/fs/protected_hardlinks")
+
+
+_PREFIX = "FOLLOWUP_"
+_OTHERS = ("AIRFLOW_", "MAIL_", "PORTAL_", "POSTGRES_")
+"""How variables begin that models of their own, or the containers, have."""
+_ALIKE = 0.72
+"""How alike two names are of which one is the other misspelt, by `difflib`: HOEM and HOME are so."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +78,20 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
     organisation = _organisation(settings)
     if not organisation.is_good:  # without units nothing else can be looked at
         return [organisation]
-    found = [_clock(settings), organisation, _keys(settings), _contracts(), *_volumes(settings)]
+    found = [*_variables(), _clock(settings), organisation, _keys(settings), _contracts(), *_volumes(settings)]
     try:
         ledger = Ledger(settings.ledger)
     except LedgerError as error:
         return [*found, DoctorFinding("ledger", False, str(error))]
     try:
         try:
-            found += [_ledger(ledger), *_rotation(ledger), *_files(settings, ledger), _originals(settings, ledger)]
+            found += [
+                _ledger(ledger),
+                *_keys_of(settings, ledger),
+                *_rotation(ledger),
+                *_files(settings, ledger),
+                _originals(settings, ledger),
+            ]
             found += [*_uploads(settings, ledger), *_mappings(settings, ledger), *_backups(settings, ledger)]
         except LedgerError as error:  # damaged, or gone, since it was opened
             found.append(DoctorFinding("ledger", False, str(error)))
@@ -149,6 +168,43 @@ def _keys(settings: Settings) -> DoctorFinding:
             "was one, followup keys noise",
         )
     return DoctorFinding("keys", True, f"{settings.keys}, person key version {keys.person_version}")
+
+
+def _keys_of(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
+    """Keys that are others than this ledger's rows and figures were made with; nothing where they can't be read."""
+    try:
+        keys = load_keys(settings.keys)
+    except SettingsError:
+        return []
+    try:
+        if ledger.is_claimed("person_keys"):
+            require_own_keys(settings, keys, ledger)
+        if PERSONS not in rotations_under_way(ledger):
+            require_current_keys(keys, ledger)
+        if noise_fingerprint(ledger) is not None:
+            noise_secret(keys, ledger)
+    except SettingsError as error:
+        return [DoctorFinding("keys of this ledger", False, str(error))]
+    return []
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Variables that look like a setting that is misspelt, each with the setting that it may mean."""
+    known = {name.removeprefix(_PREFIX) for name in Settings.variables() | {ORGANISATION}}
+    found = []
+    for name in sorted(environment):
+        word = name.removeprefix(_PREFIX)
+        if not name.startswith(_PREFIX) or word in known or word.startswith(tuple(f"{one}_" for one in known)):
+            continue
+        near = difflib.get_close_matches(word, known, n=1, cutoff=_ALIKE)
+        if near and not word.startswith(_OTHERS):
+            found.append(f"{name} is no setting: {_PREFIX}{near[0]}?")
+    return found
+
+
+def _variables() -> list[DoctorFinding]:
+    found = unknown_variables(os.environ)
+    return [DoctorFinding("settings", False, "; ".join(found))] if found else []
 
 
 def _contracts() -> DoctorFinding:
@@ -320,11 +376,18 @@ def _locations(settings: Settings) -> list[DoctorFinding]:
         try:
             with Source(code, locations[code]) as source:
                 source.listed()
+                is_changeable = source.is_changeable()
         except DropLocationUnreachable as error:
             wrong.append(
                 DoctorFinding(f"drop location {code}", False, f"out of reach: {error.reason}; see {settings.districts}")
             )
             continue
+        if not is_changeable:
+            message = (
+                f"{locations[code].url} can be read and not written to: taken files would stay there; look at its "
+                "owner, its mode (`ls -ld`) and its disk"
+            )
+            wrong.append(DoctorFinding(f"drop location {code}", False, message))
         kinds[locations[code].kind] += 1
         if source.never_read:
             message = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape
@@ -57,6 +58,22 @@ def write_extract(settings: Settings, found: FoundPerson, out: Path | None = Non
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(document(found, now, settings))
     return path
+
+
+def require_place(settings: Settings, out: Path | None) -> None:
+    """Require a place that the document can be written to: before the search, which takes long and is recorded.
+
+    Args:
+        settings: the installation's.
+        out: as for `write_extract`.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    folder = settings.home / FOLDER if out is None else out.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp"):
+        pass
 
 
 def document(found: FoundPerson, now: datetime, settings: Settings) -> str:

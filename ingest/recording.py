@@ -91,13 +91,22 @@ def intake_with(settings: Settings, ledger: Ledger) -> IntakeContext:
 
 
 def _joined(settings: Settings, keys: Keys, ledger: Ledger, *, is_rotating: bool = False) -> IntakeContext:
+    require_own_keys(settings, keys, ledger)
+    if not is_rotating:
+        require_current_keys(keys, ledger)
+    return IntakeContext(settings, keys, ledger)
+
+
+def require_own_keys(settings: Settings, keys: Keys, ledger: Ledger) -> None:
+    """Require the keys that this ledger's rows were made with; the first that are seen are its own.
+
+    Raises:
+        SettingsError: they are others.
+    """
     if ledger.claim("person_keys", fingerprint(keys)) != fingerprint(keys):
         raise SettingsError(
             f"{settings.keys} holds other keys than this ledger's rows were made with: restore the right key file"
         )
-    if not is_rotating:
-        require_current_keys(keys, ledger)
-    return IntakeContext(settings, keys, ledger)
 
 
 def require_current_keys(keys: Keys, ledger: Ledger) -> None:

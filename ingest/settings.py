@@ -29,6 +29,8 @@ ORGANISATION = "FOLLOWUP_ORGANISATION"
 
 CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
+MOST_DAYS = 36_500
+"""A hundred years: beyond, dates can't be counted back."""
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
 _READ_BY_PROPERTY = (
     "keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key", "validated", "given_validated",
@@ -133,7 +135,7 @@ class Settings(BaseSettings):
         description="JSON file, for its owner alone, with the passwords of owner, followup_reader, followup_analyst",
     )
     publish_patience_seconds: float = Field(
-        90, ge=0, description="how long a release waits for readers' transactions before it gives up"
+        90, ge=0, le=86_400, description="how long a release waits for readers' transactions before it gives up"
     )
     publish_analysts: bool = Field(
         False, description="load the unprotected marts for followup_analyst; every load is logged"
@@ -171,10 +173,16 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="how the portal and the commands log: text, or json: an object a line"
     )
-    originals_kept_days: int = Field(365, ge=0, description="encrypted originals older than this are for erasing")
-    feedback_kept_days: int = Field(730, ge=1, description="feedback that is older is erased")
-    sessions_kept_days: int = Field(30, ge=1, description="sessions of the portal that ended longer ago are erased")
-    logs_kept_days: int = Field(90, ge=1, description="logs of Airflow's tasks and of builds that are older are erased")
+    originals_kept_days: int = Field(
+        365, ge=0, le=MOST_DAYS, description="encrypted originals older than this are for erasing"
+    )
+    feedback_kept_days: int = Field(730, ge=1, le=MOST_DAYS, description="feedback that is older is erased")
+    sessions_kept_days: int = Field(
+        30, ge=1, le=MOST_DAYS, description="sessions of the portal that ended longer ago are erased"
+    )
+    logs_kept_days: int = Field(
+        90, ge=1, le=MOST_DAYS, description="logs of Airflow's tasks and of builds that are older are erased"
+    )
     rows_kept_quarters: int = Field(
         20,
         ge=8,
@@ -193,11 +201,16 @@ class Settings(BaseSettings):
     given_backup_key: Path | None = Field(
         None, alias="FOLLOWUP_BACKUP_KEY", description="key that backups are encrypted with; never inside home"
     )
-    backup_cron: str = Field("0 2 * * *", description="when the DAG back_up runs, in the city's time")
-    backup_days: int = Field(
-        35, ge=1, description="each backup removes those that are older; what is erased today is then in none"
+    backup_cron: str = Field(
+        "0 2 * * *", pattern=r"^(@[a-z]+|\S+( +\S+){4})$", description="when the DAG back_up runs, in the city's time"
     )
-    backup_warn_days: int = Field(3, ge=1, description="doctor warns when the newest backup is older")
+    backup_days: int = Field(
+        35,
+        ge=1,
+        le=MOST_DAYS,
+        description="each backup removes those that are older; what is erased today is then in none",
+    )
+    backup_warn_days: int = Field(3, ge=1, le=MOST_DAYS, description="doctor warns when the newest backup is older")
 
     session_idle_minutes: int = Field(
         30, ge=1, le=720, description="the portal signs a user out who has done nothing for so long"

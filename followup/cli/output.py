@@ -123,9 +123,9 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
     """Print the outcome of the files, and the reasons of every refusal."""
     states = Counter(file.state for district in receipt.districts for file in district.files)
     words = {"accepted": "accepted", "refused": "refused", "duplicate": "already received", "waiting": "left waiting"}
-    console.print(
-        ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state]) or "Nothing waits."
-    )
+    counts = ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state])
+    if counts or not receipt.unreachable:
+        console.print(counts or "Nothing waits.")
     refused = [(d.district_code, f) for d in receipt.districts for f in d.files if f.state == "refused"]
     if refused:
         ledger = Ledger(settings.ledger)
@@ -138,7 +138,7 @@ def print_receipt(console: Console, settings: Settings, receipt: Receipt) -> Non
             ledger.close()
     for reason in dict.fromkeys(receipt.reasons):
         lost = [code for code, why in zip(receipt.unreachable, receipt.reasons, strict=True) if why == reason]
-        line = f"[red]out of reach[/] {', '.join(lost)}: {escape(reason)}"
+        line = f"[red]out of reach[/] {', '.join(lost)}: {escape(reason)} (`followup status`: what was taken in before)"
         console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -76,6 +76,9 @@ def open_engine(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
+        name = parsed.database or ":memory:"
+        if parsed.get_backend_name() == "sqlite" and (name == ":memory:" or name.startswith("file:")):
+            raise LedgerError("FOLLOWUP_LEDGER_URL names no file: a ledger in memory would be lost with this command")
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
             has_password = bool(parsed.password or parsed.query.get("password"))
@@ -86,15 +89,15 @@ def open_engine(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, ImportError, ValueError):
         raise LedgerError("FOLLOWUP_LEDGER_URL is no address of a SQLite or PostgreSQL database") from None
     if engine.dialect.name == "sqlite":
-        if parsed.database:
-            _require_local_disk(Path(parsed.database))
-            try:
-                make_folder(Path(parsed.database).parent)
-            except OSError as error:
-                raise LedgerError(
-                    f"the ledger's folder {Path(parsed.database).parent} can't be made ({error.strerror}): check "
-                    "FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions"
-                ) from None
+        file = Path(parsed.database or "")
+        _require_local_disk(file)
+        try:
+            make_folder(file.parent)
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger's folder {file.parent} can't be made ({error.strerror}): check "
+                "FOLLOWUP_LEDGER_URL, or FOLLOWUP_HOME and its permissions"
+            ) from None
         sa.event.listen(engine, "connect", _on_sqlite_connect)
         sa.event.listen(engine, "begin", _begin)
     sa.event.listen(engine, "handle_error", _raise_ledger_error)

@@ -81,6 +81,10 @@ class Connection(ABC):
             TooManyNames: more than `at_most` names.
         """
 
+    def is_changeable(self) -> bool:
+        """Whether files may be written and removed there, where that can be told without doing it."""
+        return True
+
     @abstractmethod
     def look(self, name: str, folder: str = "") -> Entry | None:
         """What has a name now, a link as a link; None when nothing has it."""

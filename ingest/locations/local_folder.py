@@ -58,6 +58,10 @@ class FolderConnection(Connection):
                     entries.append(_entry(one.name, one.stat(follow_symlinks=False)))
         return entries
 
+    def is_changeable(self) -> bool:
+        """As `Connection.is_changeable`: by the folder's mode and its disk."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self._top, effective_ids=True)
+
     def look(self, name: str, folder: str = "") -> Entry | None:
         """As `Connection.look`."""
         try:

@@ -6,6 +6,7 @@ location that answers slowly is given up too.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import posixpath
@@ -119,8 +120,10 @@ class Source:
         self._connection.close()
 
     @contextmanager
-    def _step(self, size: int = 0) -> Iterator[None]:
+    def _step(self, size: int = 0, *, is_change: bool = False) -> Iterator[None]:
         """Run one step that moves so many bytes, within its time limit; errors of the location's library become ours.
+
+        Of a step that changes something there (`is_change`) and is denied these say that it could be read.
 
         Raises:
             FileNotReady: the file has changed.
@@ -135,7 +138,10 @@ class Source:
         except FileChanged:
             raise FileNotReady from None
         except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
-            raise DropLocationUnreachable(self.district_code, reason(error, self.location)) from None
+            why = reason(error, self.location)
+            is_denied = isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EROFS
+            said = f"files can be read there, and not written or removed: {why}" if is_change and is_denied else why
+            raise DropLocationUnreachable(self.district_code, said) from None
         finally:
             self._patience = max(0.0, self._patience - max(0.0, time.monotonic() - began - due))
 
@@ -157,6 +163,15 @@ class Source:
             DropLocationUnreachable: the location can't be listed.
         """
         return self._waiting(self.location.settle_seconds)
+
+    def is_changeable(self) -> bool:
+        """Whether taken files can be removed there, as far as that is told without doing it.
+
+        Raises:
+            DropLocationUnreachable: the location does not answer.
+        """
+        with self._step():
+            return self._connection.is_changeable()
 
     def _waiting(self, settle_seconds: int) -> list[WaitingFile]:
         with self._step():
@@ -214,7 +229,7 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be written, or the folder is a link to somewhere else.
         """
-        with self._step(len(content)):
+        with self._step(len(content), is_change=True):
             self._connection.put_whole(FEEDBACK_FOLDER, name, content)
 
     def remove_feedback(self, name: str) -> None:
@@ -223,7 +238,7 @@ class Source:
         Raises:
             DropLocationUnreachable: it can't be removed, or the folder is a link to somewhere else.
         """
-        with self._step(), suppress(FileNotFoundError):
+        with self._step(is_change=True), suppress(FileNotFoundError):
             if self._connection.look(name, FEEDBACK_FOLDER) is not None:
                 self._connection.remove(name, FEEDBACK_FOLDER)
 
@@ -256,7 +271,7 @@ class Source:
 
     def _move(self, file: WaitingFile, folder: str) -> None:
         """Move a file into a folder beside it; one that is there already keeps its name, the new one gets a number."""
-        with self._step(min(file.size, _MOST_MOVED)), suppress(FileNotFoundError):
+        with self._step(min(file.size, _MOST_MOVED), is_change=True), suppress(FileNotFoundError):
             name, number = file.name, 1
             while self._connection.look(name, folder) is not None:
                 number += 1
@@ -281,7 +296,7 @@ class Source:
         if self.location.after_receipt == "move":
             self._move(file, RECEIVED)
         else:
-            with self._step(), suppress(FileNotFoundError):
+            with self._step(is_change=True), suppress(FileNotFoundError):
                 self._connection.remove(file.name)
 
 

@@ -17,7 +17,7 @@ from followup.cli.options import Exit, ask_for_person_number, console, errors, i
 from ingest.contracts import load_contracts
 from ingest.ledger import ChangeRefused, Ledger, Submission, decisions
 from ingest.quarters import Quarter
-from ingest.settings import Settings
+from ingest.settings import MOST_DAYS, Settings
 
 if TYPE_CHECKING:
     from ingest.recording import IntakeContext
@@ -289,7 +289,7 @@ def erase(
         bool, typer.Option("--originals", help="Encrypted originals past the configured time.")
     ] = False,
     older_than: Annotated[
-        int | None, typer.Option(metavar="DAYS", min=0, help="Instead of FOLLOWUP_ORIGINALS_KEPT_DAYS.")
+        int | None, typer.Option(metavar="DAYS", min=0, max=MOST_DAYS, help="Instead of FOLLOWUP_ORIGINALS_KEPT_DAYS.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask whether originals shall be erased.")] = False,
 ) -> None:

@@ -40,7 +40,7 @@ def extract(
     Only the user who runs this can open the file. The log of acts says that an extract was made and how much was
     found, not of whom. Exit 1 when nothing is stored of the person, 2 when what is typed is no number.
     """
-    from followup.person_extract import write_extract
+    from followup.person_extract import require_place, write_extract
     from ingest.maintenance.erasing import NotAPersonNumber
     from ingest.maintenance.finding_person import find_person
     from ingest.recording import open_intake
@@ -48,6 +48,7 @@ def extract(
     settings = Settings()
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} is there already and is never overwritten")
+    require_place(settings, out)
     number = ask_for_person_number()
     with open_intake(settings) as intake:
         try:
