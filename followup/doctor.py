@@ -16,6 +16,8 @@ from followup.backup.contents import RESTORING
 from followup.backup.location import BackupLocationFailed
 from followup.backup.looking import look_at_backups
 from followup.backup.sets import age
+from followup.build.engines import engine_of
+from followup.build.engines.engine import EngineMissing
 from followup.reminding.settings import load_mail_settings
 from ingest.checks.suites import load_rules, require_whole_rules
 from ingest.contracts import ContractError, load_contracts
@@ -43,7 +45,7 @@ from ingest.receiving import districts_to_visit
 from ingest.recording import require_current_keys, require_own_keys
 from ingest.row_files import row_files
 from ingest.rows_in_bucket import BucketOfRows, RowsUnreachable, bucket_of_rows
-from ingest.settings import ORGANISATION, Settings, SettingsError
+from ingest.settings import ORGANISATION, EngineName, Settings, SettingsError
 from ingest.spooling import Spool
 from ingest.storing import not_as_stored
 from publish.serving import ServingError, describe_database, has_database
@@ -97,6 +99,7 @@ def run_doctor(settings: Settings) -> list[DoctorFinding]:
             found.append(DoctorFinding("ledger", False, str(error)))
         found += [*_locations(settings), *_hard_links()]
         found += [
+            _engine(settings),
             _warehouse(settings),
             *_published(settings),
             _database(settings),
@@ -417,6 +420,15 @@ def _hard_links() -> list[DoctorFinding]:
         "warning: users may link files of others (fs.protected_hardlinks is 0): sysctl -w fs.protected_hardlinks=1"
     )
     return [DoctorFinding("hard links", True, message)]
+
+
+def _engine(settings: Settings) -> DoctorFinding:
+    where = f" at {settings.spark_master}" if settings.engine is EngineName.SPARK else ""
+    try:
+        engine_of(settings).require()
+    except EngineMissing as missing:
+        return DoctorFinding("engine", False, str(missing))
+    return DoctorFinding("engine", True, f"marts are built on {settings.engine}{where}")
 
 
 def _warehouse(settings: Settings) -> DoctorFinding:

@@ -7,6 +7,7 @@ has them in that home: it never reads or writes at the default place of another 
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,12 @@ CITY_TIME = ZoneInfo("Europe/Stockholm")
 MEGABYTE = 1_000_000
 MOST_DAYS = 36_500
 """A hundred years: beyond, dates can't be counted back."""
+_COUNT, _ADDRESS = r"\s*[1-9]\d*\s*", r"[^\s/,]+:[1-9]\d*"
+_MASTER = re.compile(
+    rf"local(\[(\*|[1-9]\d*)(\s*,{_COUNT})?\])?|local-cluster\[{_COUNT},{_COUNT},{_COUNT}\]"
+    rf"|spark://{_ADDRESS}(,{_ADDRESS})*"
+)
+"""Master URLs of Spark; with several addresses, the masters stand in for each other."""
 _NOT_IN_PATHS = ("?", "#", "{{", "{%")
 _READ_BY_PROPERTY = (
     "keys", "given_keys", "inbox", "given_inbox", "backup_key", "given_backup_key", "validated", "given_validated",
@@ -114,9 +121,7 @@ class Settings(BaseSettings):
     engine: EngineName = Field(
         EngineName.DUCKDB, description="what the marts are built on: duckdb, or spark (its own environment)"
     )
-    spark_master: str = Field(
-        "local[*]", pattern=r"^(local(-cluster)?(\[[0-9*, ]+\])?|spark://\S+)$", description="Spark's master URL"
-    )
+    spark_master: str = Field("local[*]", description="Spark's master URL")
     max_file_megabytes: int = Field(200, ge=1, description="larger files are refused unread")
     airflow_home: Path = Field(ROOT / "data" / "airflow", description="where `make up` keeps Airflow")
     postgres_home: Path = Field(ROOT / "data" / "postgres", description="where `make up` keeps its own PostgreSQL")
@@ -258,6 +263,16 @@ class Settings(BaseSettings):
                 )
             return text.rstrip("/")
         return str(cls._readable_by_all(Path(cls._in_a_folder(text))))
+
+    @field_validator("spark_master")
+    @classmethod
+    def _is_master(cls, value: str) -> str:
+        if _MASTER.fullmatch(value) is None:
+            raise ValueError(
+                "local[*] (all cores of this machine) or local[2], local-cluster[executors,cores,MB], or "
+                "spark://host:7077 is needed"
+            )
+        return value
 
     @field_validator("home", "published")
     @classmethod

@@ -138,6 +138,7 @@ def _build(
     half_done = make_folder(settings.half_done.absolute())
     folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
     engine, last = engine_of(settings), ledger.last_build()
+    engine.require()
     engine.tidy(settings.warehouse)  # first: what killed builds left may take the place that this one needs
     try:
         built = build_file(settings, snapshot, upcoming, folder, marts=marts_folder(settings), on_node=on_node)
@@ -223,6 +224,7 @@ def build_file(
     _require_one_key_version(snapshot)
     check_tables(load_organisation())
     engine = engine_of(settings)
+    engine.require()  # first: rows may have to be fetched
     engine.remove(warehouse)
     with (
         build_inputs(settings, snapshot, folder) as variables,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
+import socket
 from datetime import datetime
 from pathlib import Path
 
+import dbt.adapters
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from followup.build.engines import engine_of, parquet_warehouse
-from followup.build.engines.spark_engine import SparkEngine
+from followup.build.engines.spark_engine import SparkEngine, require_java, require_master
 from followup.build.engines.spark_sources import write_sources
 from followup.build.snapshot import write_inputs
+from followup.doctor import DoctorFinding, run_doctor
 from ingest.contracts import load_contracts
 from ingest.settings import Settings, SettingsError
 from ingest.storing import sha256_of, stored_schema
@@ -149,17 +151,33 @@ def test_the_engine_is_chosen_by_settings(tmp_path: Path) -> None:
     assert isinstance(chosen, SparkEngine) and chosen.master == "spark://host:7077"
 
 
-@pytest.mark.parametrize("master", ["yarn", "local[2", "http://host", ""])
+@pytest.mark.parametrize(
+    "master",
+    ["yarn", "local[2", "local[0]", "local[ 2]", "local[**]", "local-cluster", "local-cluster[2,1]",
+     "local-cluster[0,1,2048]", "http://host", "sparc://host:7077", "spark://host", "spark://host:", "spark://:7077",
+     "spark://host:7077/", ""],
+)  # fmt: skip
 def test_another_master_is_refused(master: str) -> None:
-    with pytest.raises(ValueError, match="spark_master"):
+    with pytest.raises(
+        ValueError, match=r"spark_master(.|\n)*local-cluster\[executors,cores,MB\], or spark://host:7077"
+    ):
         Settings.model_validate({"spark_master": master})
+
+
+@pytest.mark.parametrize(
+    "master",
+    ["local", "local[*]", "local[12]", "local[*, 3]", "local-cluster[2, 1, 2048]", "spark://host:7077",
+     "spark://one:7077,two:7077"],
+)  # fmt: skip
+def test_masters_that_spark_knows(master: str) -> None:
+    assert Settings.model_validate({"spark_master": master}).spark_master == master
 
 
 def test_spark_that_is_not_here_is_said_in_words(
     sent: list[tuple[str, str, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the command line says what is wrong with a setting."""
-    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    monkeypatch.setattr(dbt.adapters, "__path__", [])  # as in an environment without Spark's packages
     write_inputs(tmp_path / "build", [], [(*one, sha256_of(one[2])) for one in sent], "2020-07-01")
     engine = SparkEngine("local[2]")
     with (
@@ -167,6 +185,41 @@ def test_spark_that_is_not_here_is_said_in_words(
         engine.session(tmp_path / "warehouse.duckdb", tmp_path / "build", tmp_path / "marts"),
     ):
         pass
+    assert not (tmp_path / "marts").exists()  # no rows about persons are left
+
+
+def test_a_java_that_is_not_here_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "java").touch(mode=0o700)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))  # goes before PATH
+    with pytest.raises(SettingsError, match=r"no bin/java in JAVA_HOME \(.*/gone\)"):
+        require_java()
+    monkeypatch.delenv("JAVA_HOME")
+    require_java()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"java is not here: run tools/setup\.sh spark"):
+        require_java()
+
+
+def test_a_master_that_does_not_answer_is_said_at_once() -> None:
+    """Spark would try for a minute and a half."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = f"127.0.0.1:{server.getsockname()[1]}"
+        require_master(f"spark://127.0.0.1:1,{there}")  # masters stand in for each other
+    with pytest.raises(SettingsError, match=f"FOLLOWUP_SPARK_MASTER is spark://{there}, and no master answers there"):
+        require_master(f"spark://{there}")
+    require_master("local[2]")
+
+
+def test_the_doctor_says_whether_the_engine_can_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"home": tmp_path / "home", "keys": tmp_path / "keys.json"}
+    found = [one for one in run_doctor(Settings.model_validate(here)) if one.what == "engine"]
+    assert found == [DoctorFinding("engine", True, "marts are built on duckdb")]
+    monkeypatch.setattr(dbt.adapters, "__path__", [])
+    missing = Settings.model_validate(here | {"engine": "spark"})
+    found = [one for one in run_doctor(missing) if one.what == "engine"]
+    assert [one.is_good for one in found] == [False] and "tools/setup.sh spark" in found[0].message
 
 
 def test_frozen_rows_are_a_source_of_their_model(tmp_path: Path) -> None:

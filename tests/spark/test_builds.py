@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from installations import on_spark, start, write_spark_project
 from small_project import use_project
 
 from followup.build.building import BuildFailed, build
+from followup.build.engines.engine import EngineMissing
 from followup.build.engines.parquet_warehouse import COMPACTED, folder_of
 from followup.build.freezing import FiguresWouldChange, Freeze, freeze_and_erase
 from ingest.ledger import Ledger
@@ -190,6 +193,50 @@ def test_a_build_that_is_killed_leaves_the_last_good_marts(place: Settings, tmp_
 def freeze(settings: Settings) -> Freeze | None:
     with open_intake(settings) as intake:
         return freeze_and_erase(intake, NOW)
+
+
+_INTERRUPTED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whoever started the tests
+from followup.build import building, snapshot
+building.PROJECT = snapshot.PROJECT = Path({project!r})
+from followup.cli.options import failures_in_a_sentence
+from installations import on_spark
+with failures_in_a_sentence():
+    building.build(
+        on_spark(Path(sys.argv[1])), force=True, on_node=lambda node: os.kill(os.getpid(), signal.SIGINT)
+    )
+"""
+
+
+def test_a_build_that_is_interrupted_leaves_the_last_good_marts_and_nothing_else(
+    place: Settings, tmp_path: Path
+) -> None:
+    build(place, force=True)
+    before, name = figures(place), in_place(place)
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "followup"), str(Path(__file__).parents[1])]
+    program = _INTERRUPTED.format(paths=paths, project=str(tmp_path / "project"))
+    process = start(program, str(tmp_path / "place"), environment={})
+    _, said = process.communicate(timeout=900)
+    assert "interrupted: nothing half-done counts, so run it again" in said and "Traceback" not in said
+    assert (in_place(place), folders(place), figures(place)) == (name, {name}, before)
+    assert not (place.half_done / "build" / "spark").exists()
+    with pytest.raises(ProcessLookupError):  # Java, which was in its group, has ended
+        os.killpg(process.pid, 0)
+    with closing(Ledger(place.ledger)) as ledger:
+        assert [one.state for one in ledger.builds(5)] == ["built", "built"]
+
+
+def test_nothing_is_left_when_spark_can_not_be_started(place: Settings, tmp_path: Path) -> None:
+    before = figures(place)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    away = on_spark(tmp_path / "place", f"spark://127.0.0.1:{port}")
+    with pytest.raises(EngineMissing, match="no master answers there"):
+        build(away, force=True)
+    assert not (place.home / PARQUET_FOLDER).exists() and figures(place) == before
 
 
 def test_figures_are_the_same_after_rows_are_frozen_and_erased(place: Settings) -> None:

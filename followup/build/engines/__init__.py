@@ -9,11 +9,7 @@ __all__ = ["Engine", "engine_of"]
 
 
 def engine_of(settings: Settings) -> Engine:
-    """The engine that an installation builds on.
-
-    Raises:
-        EngineMissing: it is Spark, and its packages or Java are not here.
-    """
+    """The engine that an installation builds on; `require` says whether it can work here."""
     if settings.engine is EngineName.SPARK:
         from followup.build.engines.spark_engine import SparkEngine
 

@@ -18,6 +18,9 @@ class DuckDBEngine:
 
     target = "warehouse"
 
+    def require(self) -> None:
+        """It is in this process: nothing can be missing."""
+
     @contextmanager
     def session(self, warehouse: Path, folder: Path, marts: Path) -> Iterator[None]:
         """Name the file to dbt; afterwards close the connections that dbt leaves open."""

@@ -15,7 +15,7 @@ _MEMORY = 9 << 29
 
 
 class EngineMissing(SettingsError):
-    """The engine can't run here; the message says what to install."""
+    """The engine can't run here; the message says why and what to do."""
 
 
 class Engine(Protocol):
@@ -29,8 +29,16 @@ class Engine(Protocol):
 
     target: str
 
+    def require(self) -> None:
+        """See whether it can work here; nothing is read or written.
+
+        Raises:
+            EngineMissing: something is not installed, or does not answer.
+        """
+        ...
+
     def session(self, warehouse: Path, folder: Path, marts: Path) -> AbstractContextManager[None]:
-        """What dbt runs in; when it ends, nothing is open any more.
+        """What dbt runs in; when it ends, nothing is open any more, and nothing is left of a build that was cut off.
 
         Args:
             warehouse: the file that is built.

@@ -10,8 +10,10 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,12 @@ from followup.build.engines.spark_sources import write_sources
 from publish.catalogue.manifest import Manifest
 
 MISSING = "FOLLOWUP_ENGINE is spark, and {what} is not here: run tools/setup.sh spark, and followup from .venv-spark"
+UNREACHABLE = "FOLLOWUP_SPARK_MASTER is {master}, and no master answers there: see that it runs, or mend the setting"
+NOT_STARTED = (
+    "Spark could not be started at {master} ({kind}): see that Java is 17 or newer, that a master of the same "
+    "Spark answers there, and that the settings in SPARK_CONF_DIR fit it"
+)
+_PATIENCE_SECONDS = 5
 _SOURCES = "sources"
 _QUIET = ("py4j", "SQLQueryContextLogger", "pyspark")
 """Loggers that would write what a query was about on standard error; dbt's messages are in the build's log."""
@@ -36,23 +44,35 @@ class SparkEngine:
         self.master, self.options = master, dict(options or {})
         self._folder: Path | None = None
 
+    def require(self) -> None:
+        """See whether Spark's packages and Java are here, and a master answers where the work is done elsewhere."""
+        require_packages()
+        require_java()
+        require_master(self.master)
+
     @contextmanager
     def session(self, warehouse: Path, folder: Path, marts: Path) -> Iterator[None]:
         """A session that dbt finds, with the sources as tables; it ends with the block."""
+        self.require()
         temporary = folder / "spark"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True, mode=0o700)
-        self._folder = new_folder(marts)
-        # sources are beside the marts: on a cluster all its machines read them
-        sources = write_sources(folder, self._folder / _SOURCES, marts / COMPACTED)
-        session = _start(self.master, _settings(self.master, self._folder, temporary / "local") | self.options)
         try:
-            session.sql("create schema src")
-            for name, place in sources.items():
-                session.sql(f"create table src.{name} using parquet location '{_escaped(place)}'")
-            yield
+            self._folder = new_folder(marts)
+            # sources are beside the marts: on a cluster all its machines read them
+            sources = write_sources(folder, self._folder / _SOURCES, marts / COMPACTED)
+            session = _start(self.master, _settings(self.master, self._folder, temporary / "local") | self.options)
+            try:
+                session.sql("create schema src")
+                for name, place in sources.items():
+                    session.sql(f"create table src.{name} using parquet location '{_escaped(place)}'")
+                yield
+            finally:
+                session.stop()
+        except BaseException:  # Ctrl-C too: the folder has rows about persons
+            self.remove(warehouse)
+            raise
         finally:
-            session.stop()
             shutil.rmtree(temporary, ignore_errors=True)
 
     def complete(self, warehouse: Path, described: Manifest) -> None:
@@ -76,25 +96,58 @@ def _escaped(place: Path) -> str:
     return str(place).replace("\\", "\\\\").replace("'", "\\'")
 
 
+def require_packages() -> None:
+    """See whether Spark's packages are here; EngineMissing names the one that is not."""
+    for module in ("dbt.adapters.spark", "pyspark"):
+        if find_spec(module) is None:
+            raise EngineMissing(MISSING.format(what=module))
+
+
+def require_java() -> None:
+    """See whether Spark will find a Java (JAVA_HOME goes before PATH); EngineMissing when not."""
+    home = os.environ.get("JAVA_HOME")
+    if home and shutil.which(f"{home}/bin/java") is None:
+        raise EngineMissing(f"there is no bin/java in JAVA_HOME ({home}): mend or unset it")
+    if shutil.which("java") is None and not home:
+        raise EngineMissing(MISSING.format(what="java"))
+
+
+def require_master(master: str) -> None:
+    """See whether one of the masters of `spark://…` answers; EngineMissing when none does."""
+    addresses = master.removeprefix("spark://").split(",") if master.startswith("spark://") else []
+    if addresses and not any(map(_answers, addresses)):
+        raise EngineMissing(UNREACHABLE.format(master=master))
+
+
+def _answers(address: str) -> bool:
+    """Whether something listens at `host:port`. Spark itself would try for a minute, and end the process."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError):  # no such port, no name of a host
+        return False
+    return True
+
+
 def _start(master: str, settings: Mapping[str, str]) -> Any:
     """Start a session.
 
     Raises:
-        EngineMissing: Spark's packages or Java are not here.
+        EngineMissing: Spark can't be started.
     """
-    try:
-        import dbt.adapters.spark  # noqa: F401  (dbt needs it)
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise EngineMissing(MISSING.format(what=error.name)) from None
-    if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
-        raise EngineMissing(MISSING.format(what="java"))
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     builder = SparkSession.builder.master(master).appName("followup")
     for key, value in settings.items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    try:
+        session = builder.getOrCreate()
+    except (Py4JError, PySparkException) as error:
+        raise EngineMissing(NOT_STARTED.format(master=master, kind=type(error).__name__)) from None
     session.sparkContext.setLogLevel("OFF")
     return session
 
