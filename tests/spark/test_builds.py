@@ -196,7 +196,7 @@ def freeze(settings: Settings) -> Freeze | None:
 
 
 _INTERRUPTED = """
-import os, signal, sys
+import os, signal, sys, typer
 from pathlib import Path
 sys.path[:0] = {paths!r}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whoever started the tests
@@ -204,10 +204,13 @@ from followup.build import building, snapshot
 building.PROJECT = snapshot.PROJECT = Path({project!r})
 from followup.cli.options import failures_in_a_sentence
 from installations import on_spark
-with failures_in_a_sentence():
-    building.build(
-        on_spark(Path(sys.argv[1])), force=True, on_node=lambda node: os.kill(os.getpid(), signal.SIGINT)
-    )
+try:
+    with failures_in_a_sentence():
+        building.build(
+            on_spark(Path(sys.argv[1])), force=True, on_node=lambda node: os.kill(os.getpid(), signal.SIGINT)
+        )
+except typer.Exit as ended:
+    sys.exit(ended.exit_code)
 """
 
 
@@ -220,6 +223,7 @@ def test_a_build_that_is_interrupted_leaves_the_last_good_marts_and_nothing_else
     program = _INTERRUPTED.format(paths=paths, project=str(tmp_path / "project"))
     process = start(program, str(tmp_path / "place"), environment={})
     _, said = process.communicate(timeout=900)
+    assert process.returncode == 130, said
     assert "interrupted: nothing half-done counts, so run it again" in said and "Traceback" not in said
     assert (in_place(place), folders(place), figures(place)) == (name, {name}, before)
     assert not (place.half_done / "build" / "spark").exists()
