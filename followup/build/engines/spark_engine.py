@@ -135,7 +135,7 @@ def _start(master: str, settings: Mapping[str, str]) -> Any:
     Raises:
         EngineMissing: Spark can't be started.
     """
-    from py4j.protocol import Py4JError
+    from pyspark.core.context import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
