@@ -129,6 +129,11 @@ def _answers(address: str) -> bool:
     return True
 
 
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Not py4j's tracebacks when Ctrl-C ends a build: they go to the root logger."""
+    return "py4j" not in Path(record.pathname).parts
+
+
 def _start(master: str, settings: Mapping[str, str]) -> Any:
     """Start a session.
 
@@ -139,6 +144,7 @@ def _start(master: str, settings: Mapping[str, str]) -> Any:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    logging.getLogger().addFilter(_is_shown)  # the same one again is no second
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     builder = SparkSession.builder.master(master).appName("followup")
