@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from followup.backup.looking import look_at_backups
 from followup.backup.sets import age
 from followup.build.engines import engine_of
 from followup.build.engines.engine import EngineMissing
+from followup.misspelt import unknown_variables
 from followup.reminding.settings import load_mail_settings
 from ingest.checks.suites import load_rules, require_whole_rules
 from ingest.contracts import ContractError, load_contracts
@@ -45,7 +44,7 @@ from ingest.receiving import districts_to_visit
 from ingest.recording import require_current_keys, require_own_keys
 from ingest.row_files import row_files
 from ingest.rows_in_bucket import BucketOfRows, RowsUnreachable, bucket_of_rows
-from ingest.settings import ORGANISATION, EngineName, Settings, SettingsError
+from ingest.settings import EngineName, Settings, SettingsError
 from ingest.spooling import Spool
 from ingest.storing import not_as_stored
 from publish.serving import ServingError, describe_database, has_database
@@ -57,13 +56,6 @@ _LEAST_FREE_GIGABYTES = 2
 _MOST_MINUTES = 10
 """How long an upload may wait for a worker."""
 _HARD_LINKS = Path("/proc/sys/fs/protected_hardlinks")
-
-
-_PREFIX = "FOLLOWUP_"
-_OTHERS = ("AIRFLOW_", "MAIL_", "PORTAL_", "POSTGRES_")
-"""How variables begin that models of their own, or the containers, have."""
-_ALIKE = 0.72
-"""How alike two names are of which one is the other misspelt, by `difflib`: HOEM and HOME are so."""
 
 
 @dataclass(frozen=True)
@@ -189,20 +181,6 @@ def _keys_of(settings: Settings, ledger: Ledger) -> list[DoctorFinding]:
     except SettingsError as error:
         return [DoctorFinding("keys of this ledger", False, str(error))]
     return []
-
-
-def unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Variables that look like a setting that is misspelt, each with the setting that it may mean."""
-    known = {name.removeprefix(_PREFIX) for name in Settings.variables() | {ORGANISATION}}
-    found = []
-    for name in sorted(environment):
-        word = name.removeprefix(_PREFIX)
-        if not name.startswith(_PREFIX) or word in known or word.startswith(tuple(f"{one}_" for one in known)):
-            continue
-        near = difflib.get_close_matches(word, known, n=1, cutoff=_ALIKE)
-        if near and not word.startswith(_OTHERS):
-            found.append(f"{name} is no setting: {_PREFIX}{near[0]}?")
-    return found
 
 
 def _variables() -> list[DoctorFinding]:

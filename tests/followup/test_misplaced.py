@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from followup.cli.main import app
-from followup.doctor import unknown_variables
+from followup.misspelt import unknown_variables
 from followup.person_extract import require_place
 from ingest.districts import DropLocation
 from ingest.ledger import Ledger, LedgerError
