@@ -52,8 +52,8 @@ def write_extract(settings: Settings, found: FoundPerson, out: Path | None = Non
         OSError: it can't be written.
     """
     now = settings.now().astimezone(CITY_TIME)
-    path = out or settings.home / FOLDER / f"registerutdrag_{now:%Y-%m-%d}_{secrets.token_hex(4)}.html"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _made_folder(settings, out)
+    path = out or folder / f"registerutdrag_{now:%Y-%m-%d}_{secrets.token_hex(4)}.html"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(document(found, now, settings))
@@ -70,10 +70,14 @@ def require_place(settings: Settings, out: Path | None) -> None:
     Raises:
         OSError: nothing can be written there.
     """
+    with tempfile.NamedTemporaryFile(dir=_made_folder(settings, out), prefix=".", suffix=".tmp"):
+        pass
+
+
+def _made_folder(settings: Settings, out: Path | None) -> Path:
     folder = settings.home / FOLDER if out is None else out.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp"):
-        pass
+    return folder
 
 
 def document(found: FoundPerson, now: datetime, settings: Settings) -> str:

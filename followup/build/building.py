@@ -138,7 +138,6 @@ def _build(
     half_done = make_folder(settings.half_done.absolute())
     folder, upcoming = half_done / "build", half_done / "warehouse.next.duckdb"
     engine, last = engine_of(settings), ledger.last_build()
-    engine.require()
     engine.tidy(settings.warehouse)  # first: what killed builds left may take the place that this one needs
     try:
         built = build_file(settings, snapshot, upcoming, folder, marts=marts_folder(settings), on_node=on_node)

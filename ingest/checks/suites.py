@@ -133,7 +133,7 @@ def _read_suite(dataset: str) -> tuple[dict[str, Any], ...]:
         require_starts(meta, starts, meta["code"])
         if meta["severity"] not in get_args(Severity):
             raise ValueError(f"{meta['code']}: severity {meta['severity']} is none of {', '.join(get_args(Severity))}")
-        entry["meta"]["message_sv"] = own_words(entry["meta"]["message_sv"])
+        meta["message_sv"] = own_words(meta["message_sv"])
     return tuple(entries)
 
 

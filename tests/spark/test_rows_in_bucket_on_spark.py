@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bucket_of_rows import new_bucket
+from bucket_of_rows import Bucket, new_bucket
 from frozen_city import NOW, figures, fill, write_frozen_project
 from installations import on_spark, write_spark_project
 from small_project import use_project
@@ -18,17 +19,21 @@ from followup.build.freezing import freeze_and_erase
 from ingest.recording import open_intake
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-from drop_servers import S3Server, s3  # noqa: F401  (s3 is a fixture)
+from drop_servers import S3Server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(3600)]
 
 
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[Bucket]:
+    server = S3Server()
+    yield new_bucket(server, tmp_path)
+    server.stop()
+
+
 def test_rows_in_a_bucket_are_built_on_spark_and_erased_there(
-    s3: S3Server,  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket = new_bucket(s3, tmp_path)
     in_folder = fill(tmp_path / "folder")
     shutil.copytree(in_folder.keys.parent, tmp_path / "bucket", ignore=shutil.ignore_patterns("home"))
     fill(tmp_path / "bucket", given_validated=bucket.url, validated_login=bucket.login())
