@@ -26,10 +26,10 @@ from publish.attack.likelihood import Deviation
 
 Rows = NDArray[np.intp]
 UNKNOWN = -1
+"""Stands for the published count of a cell that was withheld, or that no table has."""
 WAITING = ("measure", "unit", "basis", "period")
 Waiting = tuple[str, str, str, str]
 """A group of figures whose correction waits."""
-"""Stands for the published count of a cell that was withheld, or that no table has."""
 
 
 def _numbered(codes: NDArray[np.int64], radix: list[int]) -> NDArray[np.int64]:
@@ -137,6 +137,7 @@ class Cells:
         """Of cells without a figure: whether that means a published 0, as their cut is published there."""
         figures = self.figures.codes
         known: Flags = np.isin(self._signature(codes, True), self._given_cuts) & self._in_published_table(codes)
+        known &= ~self._is_left_out(codes)
         sensitive = [self._place[name] for name in self.declared.sensitive if name in self._place]
         broken_down = np.flatnonzero(known & (codes[:, sensitive] > 0).any(axis=1))
         if len(broken_down) and len(figures):
@@ -151,6 +152,18 @@ class Cells:
                 rows = broken_down[(codes[broken_down][:, without] > 0).any(axis=1)]
                 known[rows] &= self._is_of_large_whole(codes[rows], without)
         return known
+
+    def _is_left_out(self, codes: Codes) -> Flags:
+        """Which cells are cut by more dimensions than the figures of their unit have been drawn by."""
+        units = [self.figures.code("unit", name) for name in self.declared.single_cuts]
+        cut = codes[:, len(FIXED) :] > 0
+        dimensions = np.zeros(len(codes), dtype=np.int64)
+        for place, name in enumerate(self.figures.dimensions):
+            outer = self.declared.parents.get(name)
+            around = cut[:, self.figures.dimensions.index(outer)] if outer in self.figures.dimensions else False
+            dimensions += cut[:, place] & ~np.asarray(around)
+        left_out: Flags = np.isin(codes[:, self._place["unit"]], units) & (dimensions > 1)
+        return left_out
 
     def _is_of_large_whole(self, codes: Codes, without: list[int]) -> Flags:
         """Whether the cells' whole is large enough for breakdowns in each table that may have them."""

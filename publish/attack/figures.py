@@ -74,6 +74,8 @@ class Declared:
     """Period → the units that reported, for the same reason."""
     tables: Mapping[str, tuple[PublishedTable, ...]] = field(default_factory=dict)
     """Measure → the tables that count it. Without any it is of one table that has all dimensions."""
+    single_cuts: frozenset[str] = frozenset()
+    """Units of which the figures have only cuts by one dimension: what is cut by more is unknown there, not a 0."""
     most_changed: int | None = None
     """The most records of a unit and period that differ between two releases; None: not known, so nothing follows."""
 

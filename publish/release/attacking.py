@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +34,8 @@ from publish.release.making import Made, give_back
 from publish.release.periods import QUARTER, TOTAL, quarters_in
 
 QUARTERS, UNITS = 5, 2
-"""Of a drawn sample: quarters in a row, and units of which all cuts are attacked (of all units single cuts)."""
+"""Of a drawn sample: quarters in a row, and units of today of which all cuts are attacked (of all units single ones).
+"""
 MOST_FIGURES = 60_000
 """Of a sample: some 300 MB."""
 Checked = Literal[
@@ -82,14 +83,36 @@ def attack_release(
         secret: may be in no file.
     """
     random = np.random.default_rng(seed)
-    scope = None if is_full else _scope(made, random)
-    found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
-    published, truth = long_form(found, declared, release_id, scope)
+    published, truth, known = sample_of(made, declared, measures, policy, release_id, None if is_full else random)
     give_back()
-    known = relations_known(found, declared, measures, policy, made.successors)
+    found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
     more = beside(found, random, folder, secret)
     waiting = measures_of((one.group for one in made.decided if one.decision == "held"), published)
     return attack_figures(published, truth, known, policy, seed=seed, is_full=is_full, more=more, waiting=waiting)
+
+
+def sample_of(
+    made: Made,
+    declared: Mapping[str, Mart],
+    measures: Measures,
+    policy: Policy,
+    release_id: int,
+    random: np.random.Generator | None,
+) -> tuple[Figures, Figures, Declared]:
+    """The published and the true counts of a drawn sample, or of everything, and what readers know of them.
+
+    Args:
+        made, declared, measures, policy, release_id: as for `attack_release`.
+        random: draws the sample; None: everything.
+    """
+    scope = None if random is None else _scope(made, random)
+    found = {name: (one, made.chosen[name]) for name, one in made.marts.items()}
+    published, truth = long_form(found, declared, release_id, scope)
+    known = relations_known(found, declared, measures, policy, made.successors)
+    if scope is not None:
+        units = published.names[published.column("unit")]
+        known = replace(known, single_cuts=frozenset(units) - scope.units)
+    return published, truth, known
 
 
 def measures_of(groups: Iterable[Group], published: Figures) -> set[Waiting]:
@@ -211,15 +234,18 @@ class _Scope:
 
 def _scope(made: Made, random: np.random.Generator) -> _Scope:
     """Five quarters in a row, with each year and rolling year that is their sum: two years that overlap differ by the
-    first and the last of them."""
-    units = sorted({one.group.unit for one in made.decided} - {whole_code()})
+    first and the last of them. A merged unit is drawn with those that it was: their figures add up to its own."""
+    today: dict[str, set[str]] = {}
+    for unit in {one.group.unit for one in made.decided} - {whole_code()}:
+        today.setdefault(made.successors.get(unit, unit), set()).add(unit)
+    units = sorted(today)
     periods = {(one.group.period_kind, one.group.period) for one in made.decided if one.salt}
     quarters = sorted(name for kind, name in periods if kind == QUARTER)
     start = int(random.integers(max(len(quarters) - QUARTERS + 1, 1)))
     window = set(quarters[start : start + QUARTERS])
     drawn = random.permutation(len(units))[:UNITS].tolist()
     within = (one for one in periods if set(quarters_in(one)) <= window)
-    return _Scope(frozenset(units[place] for place in drawn), frozenset(within))
+    return _Scope(frozenset(unit for place in drawn for unit in today[units[place]]), frozenset(within))
 
 
 def long_form(

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from cities_drawn import attacked, cell, counts, exact, figure, interval, records
+from cities_drawn import attacked, cell, counts, drawn, exact, figure, interval, records, release, truth
 
 from publish.attack.bounds import bound, score, spread
-from publish.attack.figures import Flow, PublishedTable
+from publish.attack.figures import FIXED, Declared, Figures, Flow, PublishedTable
 from publish.attack.likelihood import Deviation
+from publish.attack.relations import relations_of
 
 Q1, Q2, Q3, Q4 = "2018Q1", "2018Q2", "2018Q3", "2018Q4"
 
@@ -202,6 +203,21 @@ def test_bounds_of_drawn_city_hold_the_truth_and_are_never_exact(seed):
     by_programs = bound(system, limits, small[:20], most_relations=200)
     found = score(by_programs.low, by_programs.high, counted[by_programs.cells], 5)
     assert (found.cells, found.exact, found.misled) == (20, 0, 0)
+
+
+def test_cuts_that_a_sample_leaves_out_are_unknown_and_not_zero():
+    true = counts(records(5, units=("norr", "soder"), size=200))
+    figures = Figures.from_table(release(true, drawn(true, 5)))
+    is_single = (figures.codes[:, len(FIXED) :] > 0).sum(axis=1) < 2
+    sample = figures.take(is_single | figures.where("unit", "norr"))
+    ruled_out = []
+    for single_cuts in (frozenset[str](), frozenset({"soder", "stockholm"})):
+        system = relations_of(sample, Declared("stockholm", single_cuts=single_cuts), Deviation())
+        low, high = spread(system)
+        counted = system.cells.true_of(truth(true))
+        ruled_out.append(int(((counted < low) | (counted > high)).sum()))
+    assert ruled_out[0] > 100  # more than seven, where the figure would be 0
+    assert ruled_out[1] == 0
 
 
 def test_bounds_of_unprotected_city_are_exact():
