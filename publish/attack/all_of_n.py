@@ -34,10 +34,7 @@ def parts_of(cells: Cells) -> tuple[Rows, Rows]:
     found: list[tuple[Rows, Rows]] = []
 
     def pair(rows: Rows, changes: dict[int, int]) -> None:
-        changed = codes[rows].copy()
-        for column, code in changes.items():
-            changed[:, column] = code
-        found.append((rows, cells.find(changed)))
+        found.append((rows, cells.find_beside(rows, changes)))
 
     for name in sorted(declared.sensitive & place.keys()):
         linked = {name, declared.parents.get(name)} | {one for one, outer in declared.parents.items() if outer == name}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -64,6 +64,15 @@ class _Found:
     presence: list[presence.PresenceFound] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class _Solving:
+    """The linear programs of a sample that are being solved: of these cells, with these true counts of all."""
+
+    intervals: Future[bounds.Intervals]
+    picked: Rows
+    true: Counts
+
+
 def attack(
     figures: Figures,
     declared: Declared,
@@ -110,12 +119,21 @@ def attack(
     until = None if full else begun + seconds
     drawn = samples(figures, declared, len(figures) if full else most_figures, random)
     wanted = families if full else samples_wanted or max(families, LEAST_SAMPLES)
-    for sample in islice(drawn, wanted):
-        if until is not None and time.monotonic() > until:
-            found.is_cut_short = True
-            break
-        on_sample(found.samples, wanted)
-        _attack_sample(sample, declared, deviation, truth, limits, known, waiting, random, found, until)
+    with ThreadPoolExecutor(1) as solver:  # linear programs let the rest go on meanwhile, on a second core
+        solving: _Solving | None = None
+        for sample in islice(drawn, wanted):
+            if until is not None and time.monotonic() > until:
+                found.is_cut_short = True
+                break
+            on_sample(found.samples, wanted)
+            before, solving = (
+                solving,
+                _attack_sample(
+                    sample, declared, deviation, truth, limits, known, waiting, random, found, until, solver
+                ),
+            )
+            _take_in(before, found, until)
+        _take_in(solving, found, until)
     return AttackReport(
         seed,
         full,
@@ -150,7 +168,9 @@ def _attack_sample(
     random: np.random.Generator,
     found: _Found,
     until: float | None,
-) -> None:
+    solver: Executor,
+) -> _Solving:
+    """Attack a sample by everything but linear programs, which are begun."""
     system = relations_of(sample.figures, declared, deviation, all_units=sample.all_units)
     cells = system.cells
     measures = [name for name in sample.figures.names[0] if sample.figures.where("measure", name).any()]
@@ -172,30 +192,34 @@ def _attack_sample(
     if until is not None:
         picked = np.unique(np.concatenate([order[: PROGRAMS // 2], picked[: PROGRAMS // 2]]))
     picked = random.permutation(picked)
-    with ThreadPoolExecutor(1) as beside:  # the solver lets the rest go on meanwhile, on a second core
-        solving = beside.submit(bounds.bound, system, (low, high), picked, most_relations=MOST_RELATIONS, until=until)
-        names = tuple(sorted(declared.sensitive))
-        found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
-        found.all_of_n.append(all_of_n.score(cells, true))
-        found.presence.append(presence.score(cells, true))
-        if sample.all_cuts:  # with fewer cuts there are fewer sums, and averaging would look weaker than it is
-            guesses = averaging.average(
-                system,
-                deviation,
-                random.permutation(small),
-                most_relations=MOST_SUMS,
-                most_groups=None if until is None else GROUPS,
-                until=until,
-                earlier=cells.earlier_draws()
-                if len(sample.figures.names[sample.figures.column("release")]) > 1
-                else None,
-                small=limits.small,
-            )
-            found.averaging.append((guesses, true[guesses.cells]))
-        by_programs = solving.result()
-    found.programs.append((by_programs.low, by_programs.high, true[by_programs.cells]))
+    solving = solver.submit(bounds.bound, system, (low, high), picked, most_relations=MOST_RELATIONS, until=until)
+    names = tuple(sorted(declared.sensitive))
+    found.claims += [(claim, true) for claim in attributes.claims_of(cells, deviation, known, names)]
+    found.all_of_n.append(all_of_n.score(cells, true))
+    found.presence.append(presence.score(cells, true))
+    if sample.all_cuts:  # with fewer cuts there are fewer sums, and averaging would look weaker than it is
+        guesses = averaging.average(
+            system,
+            deviation,
+            random.permutation(small),
+            most_relations=MOST_SUMS,
+            most_groups=None if until is None else GROUPS,
+            until=until,
+            earlier=cells.earlier_draws() if len(sample.figures.names[sample.figures.column("release")]) > 1 else None,
+            small=limits.small,
+        )
+        found.averaging.append((guesses, true[guesses.cells]))
+    return _Solving(solving, picked, true)
+
+
+def _take_in(solving: _Solving | None, found: _Found, until: float | None) -> None:
+    """Wait for the linear programs of a sample."""
+    if solving is None:
+        return
+    by_programs = solving.intervals.result()
+    found.programs.append((by_programs.low, by_programs.high, solving.true[by_programs.cells]))
     found.solved, found.undecided = found.solved + by_programs.programs, found.undecided + by_programs.undecided
-    found.is_cut_short |= len(by_programs.cells) < len(picked)
+    found.is_cut_short |= len(by_programs.cells) < len(solving.picked)
     found.is_cut_short |= until is not None and time.monotonic() > until
 
 

@@ -10,7 +10,7 @@ from scipy.stats import betabinom
 
 from publish.attack.averaging import normalised
 from publish.attack.cells import UNKNOWN, Cells, Rows
-from publish.attack.figures import Codes, Counts, Flags, Floats
+from publish.attack.figures import Counts, Flags, Floats
 from publish.attack.likelihood import Deviation
 
 ROUNDS = 20_000
@@ -83,14 +83,11 @@ def _by_dimension(
         chosen = groups[start : start + ROUNDS]
         parts, at_city = (np.full((len(chosen), len(names)), -1, dtype=np.intp) for _ in range(2))
         for code in range(1, len(names)):
-            asked = cells.codes[chosen].copy()
-            asked[:, column] = code
-            asked[:, inner] = 0
+            asked = {column: code, **dict.fromkeys(inner, 0)}
             if outer in place:
-                asked[:, place[outer]] = outer_of[code]
-            parts[:, code] = cells.find(asked)
-            asked[:, place["unit"]] = city
-            at_city[:, code] = cells.find(asked) if city >= 0 else -1
+                asked[place[outer]] = int(outer_of[code])
+            parts[:, code] = cells.find_beside(chosen, asked)
+            at_city[:, code] = cells.find_beside(chosen, {**asked, place["unit"]: city}) if city >= 0 else -1
         shown = np.where(parts >= 0, cells.published[parts], UNKNOWN)
         has_part = (shown > 0).any(axis=1)
         chosen, parts, at_city, shown = chosen[has_part], parts[has_part], at_city[has_part], shown[has_part]
@@ -112,14 +109,9 @@ def _by_dimension(
 def _by_outcome(
     cells: Cells, deviation: Deviation, place: dict[str, int], inner: int, groups: Rows, city: int, name: str
 ) -> list[Claims]:
-    def of(rows: Codes, **changed: int) -> Rows:
-        asked = rows.copy()
-        for column, code in changed.items():
-            asked[:, place[column]] = code
-        return cells.find(asked)
-
-    codes = cells.codes[groups]
-    part, city_whole, city_part = of(codes, measure=inner), of(codes, unit=city), of(codes, unit=city, measure=inner)
+    part = cells.find_beside(groups, {place["measure"]: inner})
+    city_whole = cells.find_beside(groups, {place["unit"]: city})
+    city_part = cells.find_beside(groups, {place["unit"]: city, place["measure"]: inner})
     groups, part, city_whole, city_part = (
         rows[(part >= 0) & (city_whole >= 0) & (city_part >= 0)] for rows in (groups, part, city_whole, city_part)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from itertools import pairwise
 
@@ -96,9 +96,11 @@ class Cells:
 
     def keys_of(self, codes: Codes) -> NDArray[np.uint64]:
         """One number per row of codes, the same for the same coordinates."""
-        keys = np.zeros(len(codes), dtype=np.uint64)
-        for place, marks in enumerate(self._marks):
-            keys += marks[codes[:, place]]
+        of_totals = np.sum([marks[0] for marks in self._marks], dtype=np.uint64)
+        keys = np.full(len(codes), of_totals, dtype=np.uint64)
+        for place in np.flatnonzero(codes.any(axis=0)).tolist():
+            marks = self._marks[place]
+            keys += (marks - marks[0])[codes[:, place]]
         return keys
 
     def _index(self) -> None:
@@ -108,6 +110,14 @@ class Cells:
     def find(self, codes: Codes) -> Rows:
         """The cells with these coordinates, −1 where there is none."""
         return self._find(self.keys_of(codes))
+
+    def find_beside(self, rows: Rows, changes: Mapping[int, int]) -> Rows:
+        """The cells whose coordinates are those of `rows` but for some (place of a coordinate → code), −1 for none."""
+        keys = self._keys[rows]
+        for place, code in changes.items():
+            marks = self._marks[place]
+            keys = keys + (marks[code] - marks)[self.codes[rows, place]]
+        return self._find(keys)
 
     def _find(self, keys: NDArray[np.uint64]) -> Rows:
         if not len(self._sorted):
@@ -258,6 +268,7 @@ class Cells:
         cells, rows = self._extra
         new = np.arange(len(rows)) + len(self)
         self.codes = np.concatenate([self.codes, self.figures.codes[rows]])
+        self._keys = np.concatenate([self._keys, self.keys_of(self.figures.codes[rows])])
         self.row = np.concatenate([self.row, rows.astype(np.intp)])
         self.published = np.concatenate([self.published, self.figures.published[rows]])
         self.cell_of_row[rows] = new
@@ -275,9 +286,7 @@ class Cells:
         place = self._place["release"]
         draws = []
         for code in range(len(self.figures.names[place])):
-            codes = self.codes.copy()
-            codes[:, place] = code
-            other = self.find(codes)
+            other = self.find_beside(np.arange(len(self)), {place: code})
             group = self.groups()
             moved = np.unique(group[(other >= 0) & (self.published != self.published[other])])
             anew = (other >= 0) & np.isin(group, moved) & (self.published[other] != UNKNOWN)
