@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -145,10 +144,12 @@ def content_salts(totals: Iterable[Total], secret: bytes) -> dict[Group, int]:
         ValueError: a measure is there twice in a group, or its count or key sum is out of range.
     """
     salts: dict[Group, int] = {}
-    ordered = sorted(totals, key=lambda total: (total.group, total.measure))
-    for group, found in groupby(ordered, key=lambda total: total.group):
+    by_group: dict[Group, list[Total]] = {}
+    for total in totals:
+        by_group.setdefault(total.group, []).append(total)
+    for group in sorted(by_group):
         several, is_empty, last = hashlib.blake2s(key=secret, digest_size=8, person=b"salt"), True, None
-        for total in found:
+        for total in sorted(by_group[group], key=lambda total: total.measure):
             if total.measure == last or not 0 <= total.count < 1 << 63 or not 0 <= total.key_sum < MODULUS:
                 raise ValueError(f"{total.measure} of {group} is there twice, or its count or key sum is out of range")
             last = total.measure
